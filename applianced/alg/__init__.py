@@ -1,0 +1,1 @@
+"""Application layer gateways, one file per protocol: octets in, actions out (see contract.py)."""

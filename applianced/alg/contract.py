@@ -1,0 +1,152 @@
+"""The contract between an ALG and the engine that drives it.
+
+An ALG is an object with one life: one control session. It takes the octets of one direction in order and yields
+*actions*; some have a reply, so the code reads straight down:
+
+    outside = yield Bind(direction, inside)
+    opened = yield OpenGate(direction, inside, outside, reason)
+    yield Rewrite(len(line), before + encode(outside) + after)
+
+It consumes from the front: every octet is passed, rewritten or dropped exactly once. What the generator leaves
+when it ends is offered again, with more behind it. So lost or doubled octets are impossible by construction, and
+any split of the stream gives the same result.
+
+Order is part of the contract: a binding and a gate are in the kernel before the octets that announce them leave.
+
+Rule: nothing in this package performs I/O, reads a clock or logs. A fault of the peer is `ProtocolError` or a
+`Note`; no other exception leaves an ALG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from applianced.model.sessions import ControlSession
+from applianced.model.tuples import TCP, Direction, Endpoint
+
+
+class Pass(NamedTuple):
+    """Release this many octets from the front, unchanged."""
+
+    octets: int
+
+
+class Drop(NamedTuple):
+    """Swallow this many octets from the front. A length change like any other: see Rewrite."""
+
+    octets: int
+
+
+class Rewrite(NamedTuple):
+    """Release `replacement` in place of this many octets from the front.
+
+    Where the session is not translated by NAT the replacement must have the same length; the engine refuses and
+    counts one that has not.
+    """
+
+    octets: int
+    replacement: bytes
+
+
+class Bind(NamedTuple):
+    """Which endpoint must the other party be told, so that it reaches `endpoint` of the speaker?
+
+    Reply: the endpoint (equal to the one asked for where nothing translates the speaker), or None when refused
+    (no port left, limit reached; the engine has counted it).
+    """
+
+    speaker: Direction
+    endpoint: Endpoint
+
+
+class OpenGate(NamedTuple):
+    """Admit the data session that the other party will open to `inside` of the speaker.
+
+    outside: what Bind answered. reason: the message that asks, for the state and the logs.
+    any_port: every port of the speaker (only for sessions that can no longer be read).
+    one_shot: a single connection. lifetime_s: how long an unused gate stays open.
+    Reply: the gate's number, or None when refused (counted by the engine).
+    """
+
+    speaker: Direction
+    inside: Endpoint
+    outside: Endpoint
+    reason: str
+    protocol: int = TCP
+    lifetime_s: float = 30.0
+    one_shot: bool = True
+    any_port: bool = False
+
+
+class CloseGate(NamedTuple):
+    """The data session of this gate is over, or will not come."""
+
+    gate: int
+
+
+class Note(NamedTuple):
+    """A named, countable event; `event` is one of the descriptor's events.
+
+    detail: short text for the trace, without payload beyond the command itself and without secrets.
+    """
+
+    event: str
+    detail: str = ""
+
+
+class HandOver(NamedTuple):
+    """Stop reading this session, both directions, for good: it passes untouched from here (TLS)."""
+
+
+Action = Pass | Drop | Rewrite | Bind | OpenGate | CloseGate | Note | HandOver
+Reply = Endpoint | int | None
+Actions = Generator[Action, Reply, None]
+
+
+class StreamAlg(Protocol):
+    """An ALG over a stream (TCP)."""
+
+    def octets(self, direction: Direction, data: bytes) -> Actions:
+        """Judge `data`, the octets of one direction that were not consumed so far, oldest first."""
+        ...
+
+    def end(self, direction: Direction, data: bytes) -> Actions:
+        """The speaker has closed; `data` is what was left. What is not consumed here is released as it is."""
+        ...
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """The state as numbers, octets, strings and tuples of them: what a restarted worker needs to go on."""
+        ...
+
+    def restore(self, snapshot: tuple[Any, ...]) -> None:
+        """Take up the state that `snapshot` gave."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds that belong to the protocol. gates: open at once per session. lowest_port: of a data session."""
+
+    gates: int = 8
+    lowest_port: int = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descriptor:
+    """Everything the rest of the project knows of an ALG.
+
+    name: the YANG identity and the container under `security alg`.
+    ports: (protocol number, port) that classify it without an application.
+    factory: (settings, session) -> StreamAlg. settings: frozen dataclass; each field is a leaf of the container,
+    with `_` for `-`, so a new leaf needs no decoder.
+    events: name -> description of every counter; the state tree shows them all, also at zero.
+    """
+
+    name: str
+    ports: tuple[tuple[int, int], ...]
+    factory: Callable[[Any, ControlSession], StreamAlg]
+    settings: type[Any]
+    events: dict[str, str]
+    limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,50 @@
+"""The layout of ct mark and ct label, and the names that both nft tables share.
+
+Laid out here once; nobody else decides a bit. An ALG's number is its place in ALG_NUMBERS, which is part of the
+kernel's state and therefore only ever grows at its end.
+
+    bits 0-4    ALG                          bit 11  fail-open: its queue may be bypassed
+    bits 5-8    queue                        bit 12  pass untouched (handed to TLS, or unknown after a restart)
+    bit 9       control session              bit 13  a length change is unacknowledged: queue pure ACKs too
+    bit 10      data session                 bits 14-31  slot of the control session in its worker's books
+"""
+
+from __future__ import annotations
+
+ALG_MASK = 0x1F
+QUEUE_SHIFT = 5
+QUEUE_MASK = 0xF << QUEUE_SHIFT
+QUEUES = 16
+CONTROL = 0x200
+DATA = 0x400
+FAIL_OPEN = 0x800
+UNTOUCHED = 0x1000
+UNACKED = 0x2000
+SLOT_SHIFT = 14
+SLOTS = 1 << 18
+
+ALG_NUMBERS = {
+    name: number
+    for number, name in enumerate(
+        (
+            "dns", "ftp", "h323", "mgcp", "msrpc", "pptp", "rsh", "rtsp", "sccp", "sip", "sql", "sunrpc",
+            "talk", "tftp", "ike-esp-nat", "twamp",
+        ),
+        start=1,
+    )
+}  # fmt: skip
+ALG_NAMES = {number: name for name, number in ALG_NUMBERS.items()}
+
+POLICY_LABEL_BITS = 16
+"""ct label bits 0-15 carry the number of the policy that admitted a flow, in binary."""
+
+HASH_SEED = 0x5EED
+"""Seed of every jhash, in nft and in the ALGs' own computation of it."""
+
+GATES_TABLE = "gates"
+POLICY_TABLE = "rules"
+CONTROL_PORTS = "control_ports"
+"""Set in the gates table (inet_proto . inet_service, interval): ports, before and after DNAT, that an ALG may read."""
+
+LOG_GROUP = 5
+"""NFLOG group of the policy table's log statements."""

@@ -1,0 +1,72 @@
+"""The plan: what the dataplane is to be, as plain values that cross the socket to the agent as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from applianced.config.schema import Config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyName:
+    """Which policy a number in ct label stands for. log_*: what its sessions are logged for."""
+
+    number: int
+    name: str
+    from_zone: str
+    to_zone: str
+    log_init: bool = False
+    log_close: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlgPlan:
+    """One ALG as effective: state "enabled", "disabled" or "not-implemented"; where that comes from
+    ("platform-profile", "security alg", ...); its settings dataclass as a dict ({} when not enabled)."""
+
+    name: str
+    state: str
+    origin: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    trace: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """ruleset: nft text that replaces the policy table and exchanges the elements of the gates table's sets.
+
+    chains: name -> number of rules of each chain of the policy table, for verification after apply.
+    control_ports: (protocol, low, high) of everything an ALG may read; in `ruleset` too, here for the state.
+    policies: by number. applications: (protocol, low, high, application name), for the state.
+    queues: how many workers share the control sessions.
+    alg_port_ranges: text address -> (low, high) where a pool sets its own; "" holds the default.
+    flow, log, trace, interfaces: the parts of the configuration that the agent and its workers need, as dicts.
+    """
+
+    ruleset: str
+    chains: dict[str, int]
+    queues: int
+    control_ports: tuple[tuple[int, int, int], ...] = ()
+    policies: tuple[PolicyName, ...] = ()
+    applications: tuple[tuple[int, int, int, str], ...] = ()
+    algs: tuple[AlgPlan, ...] = ()
+    alg_port_ranges: dict[str, tuple[int, int]] = field(default_factory=dict)
+    flow: dict[str, Any] = field(default_factory=dict)
+    log: dict[str, Any] = field(default_factory=dict)
+    trace: dict[str, Any] = field(default_factory=dict)
+    interfaces: tuple[dict[str, Any], ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able form, as sent to the agent."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """From what to what. Nobody reads "the current configuration" from anywhere else."""
+
+    old: Config
+    new: Config
+    old_plan: Plan | None
+    new_plan: Plan

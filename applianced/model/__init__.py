@@ -1,0 +1,1 @@
+"""Frozen values that every part speaks: endpoints, tuples, sessions, gates."""

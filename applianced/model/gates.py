@@ -1,0 +1,37 @@
+"""A gate: permission for one announced data session (RFC 2663's ALG; Junos' flow gate)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from applianced.model.tuples import Endpoint
+
+
+@dataclass(slots=True, kw_only=True)
+class Gate:
+    """One gate as the books know it. Times are seconds of the wall clock.
+
+    inside: where the data session arrives after translation (the listener's own endpoint).
+    outside: the endpoint that was announced to the peer; equal to `inside` without translation.
+    peer: packed address that may open the data session; b"" admits any (a wildcard, counted apart).
+    port: the listener's port is `inside.port`; 0 admits every port of the listener (ftps-extension only).
+    one_shot: admits a single connection.
+    source: packed address that the peer's packets leave with, when the gate must set it; b"" leaves it alone.
+    reason: the message that asked for it, as text, without secrets.
+    """
+
+    number: int
+    alg: str
+    session: int
+    protocol: int
+    peer: bytes
+    inside: Endpoint
+    outside: Endpoint
+    one_shot: bool
+    source: bytes
+    reason: str
+    created_s: float
+    expires_s: float
+    used_s: float = 0.0
+    packets: int = 0
+    closed_s: float = 0.0
