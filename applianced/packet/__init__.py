@@ -1,0 +1,1 @@
+"""Codecs for what the queue hands over: parse, edit, checksum. Pure; octets in, octets out."""

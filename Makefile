@@ -1,0 +1,66 @@
+# `make` alone lists the targets. `run` and `test` work as root on a bare Debian 12.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LAB := build/lab
+TYPED_TESTS := tests/support tests/topology tests/bench
+PYTEST := $(BIN)/python -m pytest
+
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: packages
+packages:
+	@.ci/system-packages
+
+$(STAMP): constraints.txt pyproject.toml | packages
+	/usr/bin/python3 -m venv --clear $(VENV)
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/pip install --quiet --no-input --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+.PHONY: run
+run: $(STAMP) packages  ## build the lab, configure it over NETCONF, transfer files, leave it running
+	@$(BIN)/python -m applianced.tools.lab start --directory $(LAB)
+
+.PHONY: stop
+stop:  ## remove every trace of the lab
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m applianced.tools.lab stop --directory $(LAB); fi
+
+.PHONY: test
+test: lint  ## everything; the last line is pytest's
+	@$(PYTEST) tests
+
+.PHONY: lint
+lint: $(STAMP) packages  ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy $(TYPED_TESTS)
+	$(BIN)/lint-imports
+
+.PHONY: unit
+unit: $(STAMP) packages  ## the tests that need neither root nor a network
+	@$(PYTEST) tests -m 'not topology'
+
+.PHONY: topology
+topology: $(STAMP) packages  ## real clients and servers through the appliance, in namespaces
+	@$(PYTEST) tests/topology
+
+.PHONY: soak
+soak: $(STAMP) packages  ## the long form of every test that has one
+	@APPLIANCED_SOAK=1 $(PYTEST) tests --timeout 7200
+
+.PHONY: bench
+bench: $(STAMP) packages  ## measure against masquerade, the kernel helper and an idle queue
+	@$(BIN)/python -m tests.bench --output build/bench
+
+.PHONY: clean
+clean: stop  ## remove what was built, the virtual environment included
+	rm -rf build $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -1,0 +1,117 @@
+"""The gates table: made once, replaced by no commit (see marks.py for the layout of ct mark).
+
+Order of the hooks that meet a forwarded packet, ours in brackets:
+
+    prerouting  -200 conntrack | -150 [helper extension] | -101 [gates' DNAT] | -100 policy's DNAT
+    forward      -10 [admit] | 0 policy | 40 [SYN of control sessions] | 50 [queue] | 51 [mark back]
+    postrouting   99 [gates' SNAT] | 100 policy's SNAT
+
+Maps and sets are declared with `type`: nft 1.0.6 cannot load a rule a second time that names a map declared by
+`typeof` with `th`. TCP gates are one-shot: the rule that admits deletes its own element.
+"""
+
+from __future__ import annotations
+
+from applianced.compiler.marks import CONTROL, CONTROL_PORTS, DATA, FAIL_OPEN, GATES_TABLE, QUEUE_MASK, QUEUE_SHIFT
+from applianced.compiler.marks import QUEUES, UNACKED, UNTOUCHED
+
+MSS = 1200
+"""The SYN of a control session is clamped to this, so that a segment that grows still fits."""
+SIZE = 131072
+"""Elements per map: four times the gates that all workers may hold, since expired ones are collected late."""
+HELPER_OBJECT = "sequence_offsets"
+"""ct expectation object of size 0: attaches the extension without which the kernel shifts no sequence numbers."""
+HELPER_CHAIN = "attach_extension"
+
+
+def _family(version: int) -> str:
+    address, ip = ("ipv4_addr", "ip") if version == 4 else ("ipv6_addr", "ip6")
+    tuple_ = f"inet_proto . {address} . {address} . inet_service"
+    return f"""\
+  map dnat{version} {{ type {tuple_} : {address} . inet_service; flags timeout; size {SIZE}; }}
+  map source{version} {{ type {tuple_} : {address}; flags timeout; size {SIZE}; }}
+  set once{version} {{ type {tuple_}; flags timeout, dynamic; size {SIZE}; }}
+  set several{version} {{ type {tuple_}; flags timeout; size {SIZE}; }}
+  set pair{version} {{ type inet_proto . {address} . {address}; flags timeout; size {SIZE}; }}
+  chain gates_dnat {{
+    dnat {ip} to meta l4proto . {ip} saddr . {ip} daddr . th dport map @dnat{version}
+  }}
+  chain gates_snat {{
+    snat {ip} to meta l4proto . {ip} saddr . {ip} daddr . th dport map @source{version}
+  }}
+  chain admit {{
+    meta l4proto . {ip} saddr . {ip} daddr . th dport @once{version} \
+delete @once{version} {{ meta l4proto . {ip} saddr . {ip} daddr . th dport }} jump admitted
+    meta l4proto . {ip} saddr . {ip} daddr . th dport @several{version} jump admitted
+    meta l4proto . {ip} saddr . {ip} daddr @pair{version} jump admitted
+  }}
+"""
+
+
+def _queue_chains(queue_statement: bool) -> str:
+    """A chain per queue, with and without bypass; without the nft statement their rules come by raw netlink."""
+    chains = []
+    for queue in range(QUEUES):
+        closed = f"queue num {queue}" if queue_statement else ""
+        opened = f"queue flags bypass to {queue}" if queue_statement else ""
+        chains.append(f"  chain closed_{queue} {{ {closed}\n  }}\n  chain open_{queue} {{ {opened}\n  }}\n")
+    return "".join(chains)
+
+
+def _dispatch(kind: str) -> str:
+    elements = ", ".join(f"{queue << QUEUE_SHIFT:#x} : goto {kind}_{queue}" for queue in range(QUEUES))
+    return f"ct mark & {QUEUE_MASK:#x} vmap {{ {elements} }}"
+
+
+def gates_table(*, queue_statement: bool) -> str:
+    """nft text that makes the table. queue_statement: the kernel has NFT_QUEUE."""
+    return f"""\
+table inet {GATES_TABLE} {{
+  counter admitted {{ }}
+  set {CONTROL_PORTS} {{ type inet_proto . inet_service; flags interval; }}
+{_queue_chains(queue_statement)}\
+  chain {HELPER_CHAIN} {{
+    type filter hook prerouting priority -150; policy accept;
+  }}
+  chain gates_dnat {{
+    type nat hook prerouting priority -101; policy accept;
+  }}
+  chain gates_snat {{
+    type nat hook postrouting priority 99; policy accept;
+  }}
+  chain admitted {{
+    ct mark set {DATA:#x} counter name admitted accept
+  }}
+  chain admit {{
+    type filter hook forward priority -10; policy accept;
+    ct state != new accept
+    ct mark & {DATA:#x} == {DATA:#x} accept
+  }}
+{_family(4)}{_family(6)}\
+  chain syn_of_control {{
+    type filter hook forward priority 40; policy accept;
+    ct mark & {CONTROL:#x} != {CONTROL:#x} accept
+    tcp flags & syn != syn accept
+    tcp option maxseg size > {MSS} tcp option maxseg size set {MSS}
+    reset tcp option timestamp
+  }}
+  chain to_queue {{
+    type filter hook forward priority 50; policy accept;
+    ct mark & {CONTROL:#x} != {CONTROL:#x} accept
+    ct mark & {UNTOUCHED:#x} == {UNTOUCHED:#x} accept
+    ct mark & {UNACKED:#x} == {UNACKED:#x} goto enqueue
+    meta l4proto != tcp goto enqueue
+    tcp flags & (fin|syn|rst) != 0 goto enqueue
+    @ih,0,8 >= 0 goto enqueue
+  }}
+  chain enqueue {{
+    meta mark set ct mark
+    ct mark & {FAIL_OPEN:#x} == {FAIL_OPEN:#x} {_dispatch("open")}
+    {_dispatch("closed")}
+  }}
+  chain mark_back {{
+    type filter hook forward priority 51; policy accept;
+    meta mark & {CONTROL:#x} == {CONTROL:#x} ct mark set meta mark
+  }}
+}}
+"""

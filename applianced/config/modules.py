@@ -1,0 +1,40 @@
+"""The YANG modules that the datastore implements, with their features.
+
+Modules that these only import (types, access-control extensions) are found on the search path by libyang itself.
+
+Rule: nothing here performs I/O.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Module(NamedTuple):
+    """A module to implement: its name, the revision (None: the only one there is) and the features to switch on."""
+
+    name: str
+    revision: str | None = None
+    features: tuple[str, ...] = ()
+
+
+SEARCH_PATH = (".", "vendor")
+"""Directories below `yang/` where modules are found."""
+
+MODULES = (
+    Module("ietf-netconf", "2011-06-01", ("candidate", "validate", "rollback-on-error")),
+    Module("iana-if-type", "2019-02-08"),
+    Module("ietf-interfaces", "2018-02-20"),
+    Module("ietf-ip", "2018-02-22"),
+    Module("ietf-origin", "2018-02-14"),
+    Module("applianced-types"),
+    Module("applianced-applications"),
+    Module("applianced-security"),
+    Module("applianced-nat"),
+    Module("applianced-alg"),
+    Module("applianced-alg-ftp"),
+    Module("applianced-system"),
+    Module("applianced-state"),
+    Module("applianced-deviations"),
+)
+"""In an order in which they load. A new ALG with settings of its own adds its module here."""

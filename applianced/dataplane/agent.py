@@ -1,0 +1,558 @@
+"""The dataplane agent: owns the kernel's side of a namespace and answers management over a UNIX socket.
+
+    watchdog --fork--> agent --fork--> worker 0, worker 1, ...
+                         |  socketpair to each worker: settings in two steps, state, events
+                         +- UNIX socket: management (checked by its peer credentials)
+
+It has CAP_NET_ADMIN and CAP_NET_RAW and nothing else. It keeps the last plan that was applied, so forwarding and ALGs
+go on while management restarts. A worker that dies is forked again, with back-off, and takes up the sessions that its
+predecessor left in shared memory; an agent that dies is forked again by the watchdog and adopts the kernel's tables.
+
+Workers are forked, not executed: they need no right to any file. For that reason the agent has no threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import mmap
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from struct import Struct
+
+from applianced import __version__
+from applianced.alg.contract import Descriptor
+from applianced.compiler.marks import ALG_MASK, CONTROL, DATA, POLICY_TABLE, QUEUE_MASK, QUEUE_SHIFT, SLOT_SHIFT
+from applianced.compiler.marks import SLOTS as SLOTS_PER_WORKER
+from applianced.dataplane import interfaces, nft, sysctls
+from applianced.dataplane.channel import Decoder, Message, encode
+from applianced.dataplane.conntrack import Conntrack, Entry
+from applianced.dataplane.eventlog import EventLog
+from applianced.dataplane.netlink import Netlink
+from applianced.dataplane.worker import WorkerProcess, run_worker
+from applianced.engine.checkpoint import Checkpoint
+from applianced.engine.counters import Counters
+from applianced.errors import DataplaneError
+from applianced.model.tuples import PROTOCOL_NAMES, FlowTuple, text
+
+SLOTS = 16384
+"""Control sessions per worker; ct mark has room for 262,143."""
+BACKOFF_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
+"""Waits before a worker is forked again; a minute of life starts from the front."""
+HEALTHY_S = 60.0
+CALL_S = 5.0
+"""A worker that does not answer for so long is killed and replaced."""
+
+_CREDENTIALS = Struct("=iII")
+log = logging.getLogger("applianced.agent")
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a worker's successors need: shared by fork, made before the first of them."""
+
+    counters: mmap.mmap
+    checkpoint: mmap.mmap
+
+
+@dataclass(slots=True)
+class Worker:
+    """A worker as the agent sees it."""
+
+    number: int
+    pid: int = 0
+    control: socket.socket | None = None
+    started: float = 0.0
+    deaths: int = 0
+    restarts: int = 0
+    due: float = 0.0
+    decoder: Decoder = field(default_factory=Decoder)
+
+
+def shared_memory(descriptors: Mapping[str, Descriptor], workers: int) -> list[Memory]:
+    """One set of counters and checkpoints per worker."""
+    events = {name: tuple(descriptor.events) for name, descriptor in descriptors.items()}
+    return [
+        Memory(mmap.mmap(-1, max(Counters.octets(events), 8)), mmap.mmap(-1, Checkpoint.octets(SLOTS)))
+        for _ in range(workers)
+    ]
+
+
+class Agent:
+    """One namespace's dataplane."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        memory: Sequence[Memory],
+        descriptors: Mapping[str, Descriptor],
+        *,
+        management_uid: int,
+        namespace: str,
+        state_dir: Path,
+    ) -> None:
+        self._listener = listener
+        self._descriptors = descriptors
+        self._management_uid = management_uid
+        self._namespace = namespace
+        self._netlink = Netlink()
+        self._conntrack = Conntrack(self._netlink)
+        self._sysctls = sysctls.Sysctls(state_dir)
+        self._interfaces = interfaces.Interfaces()
+        self._events = EventLog(state_dir)
+        self._selector = selectors.DefaultSelector()
+        self._clients: dict[socket.socket, Decoder] = {}
+        events = {name: tuple(descriptor.events) for name, descriptor in descriptors.items()}
+        self._events_of = events
+        self._memory = list(memory)
+        self._counters = [Counters(events, memoryview(each.counters)) for each in memory]
+        self._workers = [Worker(number) for number in range(len(memory))]
+        self._applied: Message | None = None
+        self._before: Message | None = None
+        self._prepared: dict[int, Message] = {}
+        self._generation = 0
+        self._running = True
+
+    # ----- life
+
+    def run(self) -> None:
+        """Until told to shut down, by management or by SIGTERM: then everything made here is removed."""
+        self._sysctls.take()
+        nft.make_gates_table(self._netlink)
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        woken, wake = socket.socketpair()
+        for end in (woken, wake):
+            end.setblocking(False)
+        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._selector.register(woken, selectors.EVENT_READ)
+        self._restore()
+        while self._running:
+            for key, _ in self._selector.select(self._pause()):
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif key.fileobj is woken:
+                    with contextlib.suppress(BlockingIOError):
+                        woken.recv(4096)
+                elif isinstance(key.fileobj, socket.socket):
+                    self._readable(key.fileobj)
+            self._reap()
+        self._close()
+
+    def _on_signal(self, *_: object) -> None:
+        self._running = False
+
+    def _pause(self) -> float:
+        now = time.monotonic()
+        return max(0.0, min([1.0, *(worker.due - now for worker in self._workers if worker.due)]))
+
+    def _restore(self) -> None:
+        """After a crash of the agent: the plan that was in force is in the memory of the watchdog's file."""
+        plan = self._sysctls.kept_plan() if nft.has_table(POLICY_TABLE) else None
+        if plan is not None:
+            self._applied = plan
+            self._generation = int(plan["generation"])
+            self._fork_missing()
+
+    def _close(self) -> None:
+        for worker in self._workers:
+            if worker.pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker.pid, signal.SIGKILL)
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(worker.pid, 0)
+        with contextlib.suppress(DataplaneError):
+            nft.remove_tables()
+        for entry in [*self._conntrack.marked(CONTROL, CONTROL), *self._conntrack.marked(DATA, DATA)]:
+            self._conntrack.delete(entry.translation.original)
+        self._interfaces.release()
+        self._sysctls.release()
+        self._events.close()
+
+    # ----- workers
+
+    def _fork_missing(self) -> None:
+        """Fork every worker that is due."""
+        if self._applied is None:
+            return
+        now = time.monotonic()
+        for worker in self._workers:
+            if not worker.pid and worker.due <= now:
+                self._fork(worker)
+
+    def _fork(self, worker: Worker) -> None:
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            self._become_worker(worker, theirs)
+        theirs.close()
+        ours.settimeout(CALL_S)
+        worker.pid, worker.control, worker.decoder = pid, ours, Decoder()
+        worker.started, worker.due = time.monotonic(), 0.0
+        self._selector.register(ours, selectors.EVENT_READ)
+        assert self._applied is not None
+        try:
+            self._tell(worker, {"op": "prepare", **self._for_worker(self._applied)})
+            self._tell(worker, {"op": "switch", "generation": self._applied["generation"]})
+        except DataplaneError as error:
+            log.error("worker %d does not take its settings: %s", worker.number, error)
+            self._kill(worker)
+
+    def _become_worker(self, worker: Worker, control: socket.socket) -> None:
+        """In the child: keep only the control socket; never returns."""
+        self._listener.close()
+        for client in self._clients:
+            client.close()
+        for other in self._workers:
+            if other.control is not None:
+                other.control.close()
+        self._selector.close()
+        memory = self._memory[worker.number]
+        process = WorkerProcess(
+            worker.number,
+            len(self._workers),
+            self._descriptors,
+            control=control,
+            counters=Counters(self._events_of, memoryview(memory.counters)),
+            checkpoint=Checkpoint(memoryview(memory.checkpoint), SLOTS),
+        )
+        run_worker(process)
+
+    def _kill(self, worker: Worker) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker.pid, signal.SIGKILL)
+
+    def _bury(self, worker: Worker) -> None:
+        """Its socket is closed: it has ended, or is about to."""
+        self._kill(worker)
+        _, status = os.waitpid(worker.pid, 0)
+        self._buried(worker, status)
+
+    def _reap(self) -> None:
+        for worker in self._workers:
+            if worker.pid:
+                pid, status = os.waitpid(worker.pid, os.WNOHANG)
+                if pid:
+                    self._buried(worker, status)
+        self._fork_missing()
+
+    def _buried(self, worker: Worker, status: int) -> None:
+        now = time.monotonic()
+        worker.deaths = 0 if now - worker.started > HEALTHY_S else worker.deaths + 1
+        worker.restarts += 1
+        worker.due = now + BACKOFF_S[min(max(worker.deaths - 1, 0), len(BACKOFF_S) - 1)]
+        log.error(
+            "worker %d (pid %d) ended with status %d; restart %d", worker.number, worker.pid, status, worker.restarts
+        )
+        self._events.write("worker-down", {"worker": worker.number, "pid": worker.pid, "status": status})
+        if worker.control is not None:
+            self._selector.unregister(worker.control)
+            worker.control.close()
+        worker.pid, worker.control = 0, None
+
+    def _tell(self, worker: Worker, request: Message) -> Message:
+        """Ask a worker; events that come between are taken. Raises DataplaneError."""
+        control = worker.control
+        if control is None:
+            raise DataplaneError(f"worker {worker.number}", "is not running")
+        try:
+            control.sendall(encode(request))
+            while True:
+                octets = control.recv(1 << 18)
+                if not octets:
+                    raise DataplaneError(f"worker {worker.number}", "has ended")
+                for message in worker.decoder.feed(octets):
+                    if "ok" in message:
+                        if not message["ok"]:
+                            raise DataplaneError(str(message["what"]), str(message["detail"]))
+                        return message
+                    self._take_events(message)
+        except TimeoutError as error:
+            self._kill(worker)
+            raise DataplaneError(f"worker {worker.number}", f"no answer within {CALL_S:.0f} s") from error
+        except OSError as error:
+            raise DataplaneError(f"worker {worker.number}", str(error)) from error
+
+    def _running_workers(self) -> list[Worker]:
+        return [worker for worker in self._workers if worker.control is not None]
+
+    def _take_events(self, message: Message) -> None:
+        for event in message.get("events", ()):
+            self._events.write(event.pop("event"), event)
+        if message.get("lost"):
+            self._events.write("events-lost", {"count": message["lost"]})
+
+    # ----- management
+
+    def _accept(self) -> None:
+        client, _ = self._listener.accept()
+        _, uid, _ = _CREDENTIALS.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+        if uid not in (0, self._management_uid):
+            log.warning("refused a connection of uid %d", uid)
+            client.close()
+            return
+        client.settimeout(CALL_S)
+        self._clients[client] = Decoder()
+        self._selector.register(client, selectors.EVENT_READ)
+
+    def _readable(self, source: socket.socket) -> None:
+        worker = next((each for each in self._workers if each.control is source), None)
+        try:
+            octets = source.recv(1 << 18)
+        except OSError:
+            octets = b""
+        if worker is not None:
+            for message in worker.decoder.feed(octets):
+                self._take_events(message)
+            if not octets:
+                self._bury(worker)
+            return
+        if source not in self._clients:
+            return
+        if not octets:
+            self._forget(source)
+            return
+        try:
+            for request in self._clients[source].feed(octets):
+                source.sendall(encode(self._answer(request)))
+        except (OSError, DataplaneError, ValueError) as error:
+            log.warning("management connection: %s", error)
+            self._forget(source)
+
+    def _forget(self, client: socket.socket) -> None:
+        self._selector.unregister(client)
+        del self._clients[client]
+        client.close()
+
+    def _answer(self, request: Message) -> Message:
+        operation = getattr(self, "_on_" + str(request.get("op")).replace("-", "_"), None)
+        if operation is None:
+            return {"ok": False, "what": str(request.get("op")), "detail": "unknown operation"}
+        try:
+            answer: Message | None = operation(request)
+        except DataplaneError as error:
+            return {"ok": False, "what": error.what, "detail": error.detail}
+        except Exception as error:
+            log.exception("operation %s", request.get("op"))
+            return {"ok": False, "what": str(request.get("op")), "detail": repr(error)}
+        return {"ok": True, **(answer or {})}
+
+    def _on_hello(self, _: Message) -> Message:
+        return {
+            "version": __version__,
+            "namespace": self._namespace,
+            "workers": len(self._workers),
+            "generation": self._generation,
+            "configured": self._applied is not None,
+        }
+
+    def _on_prepare(self, request: Message) -> Message:
+        """Check a plan with the kernel and give it to the workers; nothing changes yet."""
+        plan = request["plan"]
+        generation = self._generation + 1 + len(self._prepared)
+        prepared = {**plan, "generation": generation}
+        nft.check(plan["ruleset"])
+        self._interfaces.check(plan["interfaces"])
+        done: list[Worker] = []
+        try:
+            for worker in self._running_workers():
+                self._tell(worker, {"op": "prepare", **self._for_worker(prepared)})
+                done.append(worker)
+        except DataplaneError:
+            for worker in done:
+                with contextlib.suppress(DataplaneError):
+                    self._tell(worker, {"op": "abort", "generation": generation})
+            raise
+        self._prepared[generation] = prepared
+        return {"generation": generation}
+
+    def _for_worker(self, plan: Message) -> Message:
+        enabled = [alg for alg in plan["algs"] if alg["state"] == "enabled"]
+        return {
+            "generation": plan["generation"],
+            "algs": {alg["name"]: alg["settings"] for alg in enabled},
+            "trace": [alg["name"] for alg in enabled if alg["trace"]],
+            "flow": plan["flow"],
+            "ranges": plan["alg_port_ranges"],
+            "own_addresses": self._interfaces.own_addresses(),
+            "events": bool(plan["log"].get("streams")),
+        }
+
+    def _on_apply(self, request: Message) -> None:
+        """Put a prepared plan in force: one nft transaction, then the workers' switch."""
+        plan = self._prepared.pop(int(request["generation"]))
+        before = self._applied
+        nft.load(plan["ruleset"])
+        self._before = before
+        try:
+            self._take(plan)
+        except DataplaneError:
+            self._on_revert({})
+            raise
+
+    def _take(self, plan: Message) -> None:
+        """A plan whose ruleset is loaded becomes the applied one."""
+        self._applied = plan
+        self._generation = max(self._generation, int(plan["generation"]))
+        self._interfaces.apply(plan["interfaces"])
+        self._sysctls.timeouts(plan["flow"])
+        self._sysctls.keep_plan(plan)
+        self._events.configure(plan["log"], plan["trace"])
+        for worker in self._running_workers():
+            self._tell(worker, {"op": "switch", "generation": plan["generation"]})
+        self._fork_missing()
+
+    def _on_verify(self, _: Message) -> None:
+        """Every chain of the plan is in the kernel with its rules, and every worker runs."""
+        assert self._applied is not None
+        nft.verify_chains(self._netlink, self._applied["chains"])
+        missing = [worker.number for worker in self._workers if worker.control is None and not worker.due]
+        if missing:
+            raise DataplaneError("verify", f"workers {missing} do not run")
+
+    def _on_revert(self, _: Message) -> None:
+        """The plan before the last apply again."""
+        before, self._before = self._before, None
+        if before is None:
+            nft.load(f"table inet {POLICY_TABLE} {{ }}\ndelete table inet {POLICY_TABLE}\n")
+            self._applied = None
+            return
+        nft.load(before["ruleset"])
+        plan = {**before, "generation": self._generation + 1}
+        for worker in self._running_workers():
+            self._tell(worker, {"op": "prepare", **self._for_worker(plan)})
+        self._take(plan)
+
+    def _on_abort(self, request: Message) -> None:
+        if self._prepared.pop(int(request["generation"]), None) is not None:
+            for worker in self._running_workers():
+                self._tell(worker, {"op": "abort", "generation": request["generation"]})
+
+    def _on_finish(self, _: Message) -> None:
+        self._before = None
+
+    def _on_end_sessions(self, request: Message) -> Message:
+        """Delete the sessions that these policies (by number) or ALGs (by number in ct mark) admitted."""
+        policies, algs = set(request.get("policies", ())), set(request.get("algs", ()))
+        ended = 0
+        for entry in list(self._conntrack.marked(0, 0)):
+            if entry.policy in policies or (entry.mark & CONTROL and entry.mark & ALG_MASK in algs):
+                ended += self._conntrack.delete(entry.translation.original) == 0
+        return {"ended": ended}
+
+    def _on_clear_counters(self, request: Message) -> None:
+        for counters in self._counters:
+            counters.clear(str(request.get("alg", "")))
+
+    def _on_close_gate(self, request: Message) -> Message:
+        found = any(self._tell(worker, request)["found"] for worker in self._running_workers())
+        return {"found": found}
+
+    def _on_end_session(self, request: Message) -> Message:
+        """End one control session by the number under which it is shown."""
+        number, slot = divmod(int(request["session"]), SLOTS_PER_WORKER)
+        worker = next((each for each in self._running_workers() if each.number == number), None)
+        return self._tell(worker, {"op": "end-session", "slot": slot}) if worker is not None else {"found": False}
+
+    def _on_shutdown(self, _: Message) -> None:
+        self._running = False
+
+    def _on_state(self, request: Message) -> Message:
+        """Everything operational, from our books and one look at conntrack."""
+        controls = {_place(entry.mark): entry for entry in self._conntrack.marked(CONTROL, CONTROL)}
+        data = self._conntrack.data_sessions()
+        sessions: list[Message] = []
+        gates: list[Message] = []
+        for worker in self._running_workers():
+            state = self._tell(worker, {"op": "state", "recent": request.get("recent", False)})
+            for session in state["sessions"]:
+                entry = controls.get((session["id"], worker.number))
+                sessions.append({**session, **(_entry(entry) if entry else {}), "worker": worker.number})
+            gates += [_with_use({**gate, "worker": worker.number}, data) for gate in state["gates"]]
+        return {
+            "sessions": sessions,
+            "gates": gates,
+            "data-sessions": [_entry(entry) for entry in data],
+            "counters": self._sum_counters(),
+            "workers": [self._worker_state(worker) for worker in self._workers],
+            "hits": self._hits(),
+        }
+
+    def _hits(self) -> dict[str, list[int]]:
+        try:
+            return nft.counters()
+        except DataplaneError:
+            return {}
+
+    def _worker_state(self, worker: Worker) -> Message:
+        return {
+            "queue": worker.number,
+            "pid": worker.pid,
+            "running": worker.control is not None,
+            "restarts": worker.restarts,
+            "generation": self._generation,
+        }
+
+    def _sum_counters(self) -> dict[str, dict[str, int]]:
+        total: dict[str, dict[str, int]] = {}
+        for counters in self._counters:
+            for alg, events in counters.values().items():
+                sums = total.setdefault(alg, dict.fromkeys(events, 0))
+                for event, value in events.items():
+                    sums[event] += value
+        return total
+
+
+def _place(mark: int) -> tuple[int, int]:
+    """Slot and worker of a control session."""
+    return mark >> SLOT_SHIFT, (mark & QUEUE_MASK) >> QUEUE_SHIFT
+
+
+def _endpoints(flow: FlowTuple) -> Message:
+    return {
+        "source": [text(flow.source.address), flow.source.port],
+        "destination": [text(flow.destination.address), flow.destination.port],
+    }
+
+
+def _entry(entry: Entry) -> Message:
+    return {
+        "protocol": PROTOCOL_NAMES.get(entry.translation.original.protocol, ""),
+        "original": _endpoints(entry.translation.original),
+        "reply": _endpoints(entry.translation.reply),
+        "policy": entry.policy,
+        "state": entry.state,
+        "packets": entry.packets,
+        "octets": entry.octets,
+        "timeout": entry.timeout_s,
+        "started": entry.started_s,
+    }
+
+
+def _with_use(gate: Message, data: Sequence[Entry]) -> Message:
+    """When the gate was first used, how much went through it, and by which of the data sessions (their places)."""
+    places, packets, used = [], 0, 0.0
+    for place, entry in enumerate(data):
+        if _came_through(gate, entry):
+            places.append(place)
+            packets += entry.packets
+            used = min(used or entry.started_s, entry.started_s)
+    return {**gate, "packets": packets, "used": used, "data": places}
+
+
+def _came_through(gate: Message, entry: Entry) -> bool:
+    original, reply = entry.translation.original, entry.translation.reply
+    if text(original.source.address) != gate["peer"] or (entry.started_s and entry.started_s < gate["created"] - 1):
+        return False
+    if [text(original.destination.address), original.destination.port] == gate["outside"]:
+        return True
+    address, port = gate["inside"]
+    return text(reply.source.address) == address and port in (0, reply.source.port)

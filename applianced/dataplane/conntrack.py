@@ -1,0 +1,145 @@
+"""ctnetlink: look a session up, announce a length change, delete it, list data sessions.
+
+Layouts follow linux/netfilter/nfnetlink_conntrack.h. A session is found by one of its two tuples: by the original one
+as the forward path shows it when only its source is translated, by the reply one when its destination is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from struct import Struct
+
+from applianced.compiler.marks import DATA, POLICY_LABEL_BITS, SLOT_SHIFT
+from applianced.dataplane.netlink import CONNTRACK, Netlink, attribute, attributes, nested, number
+from applianced.engine.kernel import Translation
+from applianced.model.tuples import Direction, Endpoint, FlowTuple
+
+_NEW, _GET, _DELETE = 0, 1, 2
+_TUPLE = (1, 2)
+_PROTOINFO, _TIMEOUT, _MARK, _COUNTERS, _MARK_MASK, _LABELS, _TIMESTAMP = 4, 7, 8, (9, 10), 21, 22, 20
+_SEQUENCE_OFFSETS = (15, 16)
+_SIGNED = Struct("!i")
+_TCP_ENDING = frozenset({4, 5, 6, 7, 8, 9})
+"""FIN_WAIT, CLOSE_WAIT, LAST_ACK, TIME_WAIT, CLOSE, LISTEN of nf_conntrack_tcp.h."""
+TCP_STATES = (
+    "none", "syn-sent", "syn-recv", "established", "fin-wait", "close-wait", "last-ack", "time-wait", "close",
+    "syn-sent2",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A conntrack entry. octets, packets: both directions together. started_s: wall clock, 0 when unknown."""
+
+    translation: Translation
+    mark: int
+    policy: int
+    state: str
+    ending: bool
+    packets: int
+    octets: int
+    timeout_s: int
+    started_s: float
+
+
+def _tuple(kind: int, flow: FlowTuple) -> bytes:
+    v4 = len(flow.source.address) == 4
+    source, destination = (1, 2) if v4 else (3, 4)
+    return nested(
+        kind,
+        nested(1, attribute(source, flow.source.address), attribute(destination, flow.destination.address)),
+        nested(
+            2,
+            attribute(1, bytes((flow.protocol,))),
+            attribute(2, number(flow.source.port, 2)),
+            attribute(3, number(flow.destination.port, 2)),
+        ),
+    )
+
+
+def _family(flow: FlowTuple) -> int:
+    return 2 if len(flow.source.address) == 4 else 10
+
+
+def _parse_tuple(octets: bytes) -> FlowTuple:
+    parts = attributes(octets)
+    ip, protocol = attributes(parts[1]), attributes(parts[2])
+    source, destination = (ip[1], ip[2]) if 1 in ip else (ip[3], ip[4])
+    ports = [int.from_bytes(protocol.get(kind, b""), "big") for kind in (2, 3)]
+    return FlowTuple(protocol[1][0], Endpoint(source, ports[0]), Endpoint(destination, ports[1]))
+
+
+def _parse_offset(octets: bytes | None) -> int:
+    return _SIGNED.unpack(attributes(octets)[3])[0] if octets else 0
+
+
+def _parse(found: dict[int, bytes]) -> Entry:
+    offsets = tuple(_parse_offset(found.get(kind)) for kind in _SEQUENCE_OFFSETS)
+    state = 0
+    if _PROTOINFO in found and (tcp := attributes(found[_PROTOINFO]).get(1)):
+        state = attributes(tcp).get(1, b"\0")[0]
+    counters = [attributes(found[kind]) for kind in _COUNTERS if kind in found]
+    labels = int.from_bytes(found.get(_LABELS, b"")[:4], "little") & ((1 << POLICY_LABEL_BITS) - 1)
+    started = attributes(found[_TIMESTAMP]).get(1, b"") if _TIMESTAMP in found else b""
+    return Entry(
+        translation=Translation(_parse_tuple(found[1]), _parse_tuple(found[2]), (offsets[0], offsets[1])),
+        mark=int.from_bytes(found.get(_MARK, b""), "big"),
+        policy=labels,
+        state=TCP_STATES[state] if state < len(TCP_STATES) else "none",
+        ending=state in _TCP_ENDING,
+        packets=sum(int.from_bytes(counter.get(1, b""), "big") for counter in counters),
+        octets=sum(int.from_bytes(counter.get(2, b""), "big") for counter in counters),
+        timeout_s=int.from_bytes(found.get(_TIMEOUT, b""), "big"),
+        started_s=int.from_bytes(started, "big") / 1e9,
+    )
+
+
+class Conntrack:
+    """Calls to the connection tracking of this network namespace."""
+
+    def __init__(self, netlink: Netlink) -> None:
+        self._netlink = netlink
+
+    def find(self, flow: FlowTuple, mark: int) -> Entry | None:
+        """The entry of a control session by its original direction as the forward path shows it.
+
+        mark: its slot tells sessions apart whose source and destination are both translated (hairpin).
+        """
+        for kind, tuple_ in zip(_TUPLE, (flow, flow.reversed), strict=True):
+            found = self._netlink.get(CONNTRACK, _GET, _family(flow), _tuple(kind, tuple_))
+            if found is not None:
+                return _parse(found)
+        slot = -1 << SLOT_SHIFT & 0xFFFFFFFF
+        for entry in self.marked(mark & slot, slot):
+            original, reply = entry.translation.original, entry.translation.reply
+            if original.source == flow.source and reply.source == flow.destination:
+                return entry
+        return None
+
+    def marked(self, mark: int, mask: int) -> Iterator[Entry]:
+        """All entries whose mark matches; the kernel filters, but walks its whole table."""
+        body = attribute(_MARK, number(mark)) + attribute(_MARK_MASK, number(mask))
+        for found in self._netlink.dump(CONNTRACK, _GET, 0, body):
+            entry = _parse(found)
+            if entry.mark & mask == mark:
+                yield entry
+
+    def data_sessions(self) -> list[Entry]:
+        """Every session that a gate admitted."""
+        return list(self.marked(DATA, DATA))
+
+    def announce(self, session: Translation, direction: Direction, position: int, before: int, after: int) -> int:
+        """Set the direction's correction point: from this sequence number on the offset is `after`. The errno."""
+        offsets = attribute(1, number(position)) + attribute(2, number(before)) + attribute(3, number(after))
+        body = _tuple(_TUPLE[0], session.original) + nested(_SEQUENCE_OFFSETS[direction], offsets)
+        return self._netlink.request(CONNTRACK, _NEW, _family(session.original), body)
+
+    def delete(self, original: FlowTuple) -> int:
+        """Delete an entry by its original tuple; the errno."""
+        return self._netlink.request(CONNTRACK, _DELETE, _family(original), _tuple(_TUPLE[0], original))
+
+    def set_mark(self, original: FlowTuple, mark: int) -> int:
+        """Replace the mark of an entry; the errno."""
+        body = _tuple(_TUPLE[0], original) + attribute(_MARK, number(mark))
+        return self._netlink.request(CONNTRACK, _NEW, _family(original), body)

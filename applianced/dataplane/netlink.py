@@ -1,0 +1,175 @@
+"""Netlink for netfilter: messages, attributes, and a socket that sends a transaction and reads its outcome.
+
+Layouts follow linux/netfilter/nfnetlink.h. Attribute values arrive and leave as octets; who knows their meaning is the
+module that builds them (conntrack.py, gates.py, extension.py).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from struct import Struct
+
+from applianced.errors import DataplaneError
+
+NETLINK_NETFILTER = 12
+SOL_NETLINK = 270
+NETLINK_NO_ENOBUFS = 5
+NETLINK_CAP_ACK = 10
+
+REQUEST, ACK, DUMP = 0x1, 0x4, 0x300
+EXCL, CREATE, APPEND = 0x200, 0x400, 0x800
+CONNTRACK, NFTABLES = 1, 10
+FAMILY_INET = 1
+
+_ERROR, _DONE = 2, 3
+_BEGIN, _END = 0x10, 0x11
+_HEADER = Struct("=IHHII")
+_GENERIC = Struct("!BBH")
+_ATTRIBUTE = Struct("=HH")
+_INT = Struct("=i")
+_PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
+_NESTED = 0x8000
+_TYPE_MASK = 0x3FFF
+_BUFFER = 1 << 18
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """One attribute with its padding."""
+    length = 4 + len(value)
+    return _ATTRIBUTE.pack(length, kind) + value + _PADDING[length & 3]
+
+
+def nested(kind: int, *parts: bytes) -> bytes:
+    """An attribute that holds attributes."""
+    value = b"".join(parts)
+    return _ATTRIBUTE.pack(4 + len(value), kind | _NESTED) + value
+
+
+def text(value: str) -> bytes:
+    """A string as netlink carries it."""
+    return value.encode() + b"\0"
+
+
+def number(value: int, octets: int = 4) -> bytes:
+    """A big-endian number."""
+    return (value & ((1 << octets * 8) - 1)).to_bytes(octets, "big")
+
+
+def padded(value: bytes) -> bytes:
+    """A part of a concatenated nft key: filled up to 4 octets."""
+    return value + b"\0" * (-len(value) & 3)
+
+
+def message(
+    subsystem: int, kind: int, flags: int, family: int, body: bytes, *, sequence: int = 0, resource: int = 0
+) -> bytes:
+    """One netfilter message with its header."""
+    header = _HEADER.pack(20 + len(body), subsystem << 8 | kind, flags, sequence, 0)
+    return header + _GENERIC.pack(family, 0, resource) + body
+
+
+def attributes(buffer: bytes | memoryview) -> dict[int, bytes]:
+    """The attributes in a buffer by type; a broken one ends the list."""
+    found: dict[int, bytes] = {}
+    at, end = 0, len(buffer)
+    while at + 4 <= end:
+        length, kind = _ATTRIBUTE.unpack_from(buffer, at)
+        if length < 4 or at + length > end:
+            break
+        found[kind & _TYPE_MASK] = bytes(buffer[at + 4 : at + length])
+        at += (length + 3) & ~3
+    return found
+
+
+def _messages(datagram: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """(type, sequence, offset, whole datagram) of each message."""
+    at = 0
+    while at + 16 <= len(datagram):
+        length, kind, _, sequence, _ = _HEADER.unpack_from(datagram, at)
+        if length < 16:
+            return
+        yield kind, sequence, at, datagram[at : at + length]
+        at += (length + 3) & ~3
+
+
+_BEGIN_BATCH = message(0, _BEGIN, REQUEST, 0, b"", resource=NFTABLES)
+_END_BATCH = message(0, _END, REQUEST, 0, b"", resource=NFTABLES)
+
+
+class Netlink:
+    """A NETLINK_NETFILTER socket of the network namespace that this process is in."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER)
+        self._socket.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
+        self._socket.bind((0, 0))
+        self._sequence = 0
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def request(self, subsystem: int, kind: int, family: int, body: bytes, *, flags: int = 0) -> int:
+        """Send one request and wait for its acknowledgement; the errno, 0 when it was done."""
+        self._sequence = sequence = self._sequence + 1 & 0x7FFFFFFF
+        self._socket.send(message(subsystem, kind, REQUEST | ACK | flags, family, body, sequence=sequence))
+        return self._outcome(sequence)
+
+    def _outcome(self, sequence: int) -> int:
+        """The first error of anything up to `sequence`, once that one has been answered."""
+        first = 0
+        while True:
+            for kind, answered, _, octets in _messages(self._socket.recv(_BUFFER)):
+                if kind == _ERROR:
+                    code = -_INT.unpack_from(octets, 16)[0]
+                    first = first or code
+                    if answered == sequence:
+                        return first
+
+    def get(self, subsystem: int, kind: int, family: int, body: bytes) -> dict[int, bytes] | None:
+        """Ask for one object; its attributes, or None when it is not there. Raises DataplaneError on other faults."""
+        self._sequence = sequence = self._sequence + 1 & 0x7FFFFFFF
+        self._socket.send(message(subsystem, kind, REQUEST, family, body, sequence=sequence))
+        while True:
+            for answer, answered, _, octets in _messages(self._socket.recv(_BUFFER)):
+                if answered != sequence:
+                    continue
+                if answer == _ERROR:
+                    code = -_INT.unpack_from(octets, 16)[0]
+                    if code == errno.ENOENT:
+                        return None
+                    raise DataplaneError("netlink", os.strerror(code))
+                return attributes(octets[20:])
+
+    def dump(self, subsystem: int, kind: int, family: int, body: bytes) -> Iterator[dict[int, bytes]]:
+        """Ask for all objects that match; their attributes one by one."""
+        self._sequence = sequence = self._sequence + 1 & 0x7FFFFFFF
+        self._socket.send(message(subsystem, kind, REQUEST | DUMP, family, body, sequence=sequence))
+        while True:
+            for answer, answered, _, octets in _messages(self._socket.recv(_BUFFER)):
+                if answered != sequence:
+                    continue
+                if answer == _DONE:
+                    return
+                if answer == _ERROR:
+                    raise DataplaneError("netlink", os.strerror(-_INT.unpack_from(octets, 16)[0]))
+                yield attributes(octets[20:])
+
+    def transaction(self, messages: Sequence[tuple[int, int, bytes]]) -> int:
+        """One nft transaction of (type, flags, body), all of it or nothing; the errno, 0 when it is in force.
+
+        Only the last message asks for an acknowledgement: a failed one is reported in any case.
+        """
+        base = self._sequence
+        last = len(messages) - 1
+        parts = [_BEGIN_BATCH]
+        for place, (kind, flags, body) in enumerate(messages):
+            wanted = REQUEST | flags | (ACK if place == last else 0)
+            parts.append(message(NFTABLES, kind, wanted, FAMILY_INET, body, sequence=base + place + 1))
+        parts.append(_END_BATCH)
+        self._sequence = base + len(messages) & 0x7FFFFFFF
+        self._socket.send(b"".join(parts))
+        return self._outcome(base + len(messages))

@@ -1,0 +1,91 @@
+"""The nft command: check, load, read back single chains."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from applianced.compiler.gates_table import gates_table
+from applianced.compiler.marks import GATES_TABLE, POLICY_TABLE
+from applianced.dataplane.extension import complete
+from applianced.dataplane.host import run
+from applianced.dataplane.netlink import FAMILY_INET, NFTABLES, Netlink, attribute, text
+from applianced.errors import DataplaneError
+
+_GETCHAIN = 4
+_CHAIN_USE = 6
+
+
+def check(ruleset: str) -> None:
+    """Have the kernel check a ruleset without taking it. Raises DataplaneError."""
+    run(["nft", "--check", "--file", "-"], stdin=ruleset)
+
+
+def load(ruleset: str) -> None:
+    """Put a ruleset in force, all of it or nothing. Raises DataplaneError."""
+    run(["nft", "--file", "-"], stdin=ruleset)
+
+
+def rules_in(chain: str, table: str = POLICY_TABLE) -> int:
+    """How many rules a chain has. One chain only: listing a table beside busy workers never ends."""
+    listed = json.loads(run(["nft", "--json", "list", "chain", "inet", table, chain]))
+    return sum("rule" in item for item in listed["nftables"])
+
+
+def has_table(table: str) -> bool:
+    """Whether the table is there."""
+    listed = json.loads(run(["nft", "--json", "list", "tables"]))
+    return any(item.get("table", {}).get("name") == table for item in listed["nftables"])
+
+
+def has_queue_statement() -> bool:
+    """Whether the kernel has NFT_QUEUE."""
+    try:
+        check("table inet applianced_probe { chain c { queue num 0\n } }")
+    except DataplaneError:
+        return False
+    return True
+
+
+def make_gates_table(netlink: Netlink) -> None:
+    """Make the gates table, unless an earlier process of ours left it: its gates are still in use then."""
+    if has_table(GATES_TABLE):
+        return
+    statement = has_queue_statement()
+    load(gates_table(queue_statement=statement))
+    try:
+        complete(netlink, queue_rules=not statement)
+    except DataplaneError:
+        remove_tables()
+        raise
+
+
+def remove_tables() -> None:
+    """Take both tables away, whether they are there or not."""
+    for table in (POLICY_TABLE, GATES_TABLE):
+        load(f"table inet {table} {{ }}\ndelete table inet {table}\n")
+
+
+def verify_chains(netlink: Netlink, chains: Mapping[str, int]) -> None:
+    """Every chain of the policy table is there with at least its rules (a use counts rules and jumps to the chain).
+
+    Asked one by one: a dump starts over with every transaction of a busy worker. Raises DataplaneError.
+    """
+    for chain, rules in chains.items():
+        body = attribute(1, text(POLICY_TABLE)) + attribute(3, text(chain))
+        found = netlink.get(NFTABLES, _GETCHAIN, FAMILY_INET, body)
+        if found is None:
+            raise DataplaneError("verify", f"chain {chain} is not in the kernel")
+        used = int.from_bytes(found.get(_CHAIN_USE, b""), "big")
+        if used < rules:
+            raise DataplaneError("verify", f"chain {chain} has {used} rules in the kernel instead of {rules}")
+
+
+def counters() -> dict[str, list[int]]:
+    """name -> [packets, octets] of the policy table's named counters."""
+    listed = json.loads(run(["nft", "--json", "list", "counters", "table", "inet", POLICY_TABLE]))
+    return {
+        item["counter"]["name"]: [item["counter"]["packets"], item["counter"]["bytes"]]
+        for item in listed["nftables"]
+        if "counter" in item
+    }

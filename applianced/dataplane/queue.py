@@ -1,0 +1,74 @@
+"""The NFQUEUE socket: packets to the engine, verdicts back."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable
+
+from netfilterqueue import NetfilterQueue, Packet
+
+from applianced.dataplane.netlink import NETLINK_NO_ENOBUFS, SOL_NETLINK
+
+LENGTH = 4096
+"""Packets that may wait in the kernel for one worker."""
+BUFFER_OCTETS = 1 << 23
+BREATH = 512
+"""After so many packets in a row the loop looks at its other duties."""
+
+
+class Breathe(Exception):  # noqa: N818 - not an error: leaves the library's loop after a verdict
+    """Enough packets for now."""
+
+
+class QueuedPacket:
+    """One packet in the kernel's hands: engine.worker.Queued."""
+
+    __slots__ = ("_packet", "mark", "raw")
+
+    def __init__(self, packet: Packet) -> None:
+        self._packet = packet
+        self.raw: bytes = packet.get_payload()
+        self.mark: int = packet.get_mark()
+
+    def release(self, packet: bytes | None, mark: int) -> None:
+        """Accept. The mark is always set: chain mark_back copies it, and a packet that was queued before another's
+        verdict would carry the older one."""
+        if packet is not None:
+            self._packet.set_payload(packet)
+        self._packet.set_mark(mark)
+        self._packet.accept()
+
+    def drop(self) -> None:
+        self._packet.drop()
+
+
+class PacketQueue:
+    """One bound queue. number: 0 to 15. handle: called with each packet and the time of the wall clock."""
+
+    def __init__(self, number: int, handle: Callable[[QueuedPacket, float], None]) -> None:
+        self._handle = handle
+        self._queue = NetfilterQueue()
+        self._queue.bind(number, self._packet, max_len=LENGTH, range=65535, sock_len=BUFFER_OCTETS)
+        self._count = 0
+        self.fd: int = self._queue.get_fd()
+        with socket.socket(fileno=socket.dup(self.fd)) as netlink:
+            # A full socket buffer costs packets, which their senders repeat; it must not cost the loop an exception.
+            netlink.setsockopt(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1)
+
+    def _packet(self, packet: Packet) -> None:
+        self._handle(QueuedPacket(packet), time.time())
+        self._count += 1
+        if self._count >= BREATH:
+            self._count = 0
+            raise Breathe
+
+    def drain(self) -> None:
+        """Handle what waits, up to BREATH packets."""
+        with contextlib.suppress(Breathe):
+            self._queue.run(block=False)
+        self._count = 0
+
+    def close(self) -> None:
+        self._queue.unbind()

@@ -1,0 +1,89 @@
+"""Settings of the namespace that the appliance needs, put back when it leaves.
+
+Conntrack is strict (nf_conntrack_tcp_be_liberal=0): the sequence offsets are exact. Accounting and timestamps feed the
+state. The appliance forwards; what was there before is restored at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from applianced.dataplane.host import read, write
+from applianced.errors import DataplaneError
+
+FIXED = {
+    "/proc/sys/net/ipv4/ip_forward": "1",
+    "/proc/sys/net/ipv6/conf/all/forwarding": "1",
+    "/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal": "0",
+    "/proc/sys/net/netfilter/nf_conntrack_acct": "1",
+    "/proc/sys/net/netfilter/nf_conntrack_timestamp": "1",
+    "/proc/sys/net/netfilter/nf_conntrack_events": "0",
+}
+TIMEOUTS = {
+    "tcp_session_timeout_s": ("nf_conntrack_tcp_timeout_established",),
+    "udp_session_timeout_s": ("nf_conntrack_udp_timeout", "nf_conntrack_udp_timeout_stream"),
+    "icmp_session_timeout_s": ("nf_conntrack_icmp_timeout", "nf_conntrack_icmpv6_timeout"),
+}
+
+
+class Sysctls:
+    """The settings of this process's namespace; `directory` keeps what an agent after a crash must know."""
+
+    def __init__(self, directory: Path) -> None:
+        self._found: dict[str, str] = {}
+        self._originals = directory / "sysctls.json"
+        self._plan = directory / "applied-plan.json"
+
+    def take(self) -> None:
+        """Remember what is set and set what is needed. Raises DataplaneError."""
+        if self._originals.exists():
+            self._found = json.loads(self._originals.read_text(encoding="utf-8"))
+        for path, value in FIXED.items():
+            self._set(path, value)
+        self._save(self._originals, self._found)
+
+    def _set(self, path: str, value: str) -> None:
+        try:
+            found = read(path)
+        except OSError as error:
+            raise DataplaneError(path, f"{error.strerror}: the kernel lacks connection tracking") from error
+        self._found.setdefault(path, found)
+        if found != value:
+            write(path, value)
+
+    def timeouts(self, flow: dict[str, Any]) -> None:
+        """Session timeouts of the configuration, in seconds."""
+        for name, settings in TIMEOUTS.items():
+            for setting in settings:
+                self._set(f"/proc/sys/net/netfilter/{setting}", str(flow[name]))
+        self._save(self._originals, self._found)
+
+    def keep_plan(self, plan: dict[str, Any]) -> None:
+        """The plan in force, for an agent that takes this one's place."""
+        self._save(self._plan, plan)
+
+    def kept_plan(self) -> dict[str, Any] | None:
+        """What `keep_plan` kept, when this namespace's dataplane was not shut down in order."""
+        try:
+            plan = json.loads(self._plan.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return plan if isinstance(plan, dict) else None
+
+    @staticmethod
+    def _save(path: Path, value: Any) -> None:
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(value), encoding="utf-8")
+        os.replace(fresh, path)
+
+    def release(self) -> None:
+        """Put everything back."""
+        for path, value in self._found.items():
+            with contextlib.suppress(DataplaneError):
+                write(path, value)
+        for kept in (self._originals, self._plan):
+            kept.unlink(missing_ok=True)

@@ -1,0 +1,304 @@
+"""A worker process: one queue, one engine, and a socket to the agent.
+
+It is forked by the agent, inside the namespace and with the agent's capabilities, and shares its counters and
+checkpoints with whoever takes its place.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from applianced.alg.contract import Descriptor
+from applianced.dataplane.channel import Decoder, Message, encode
+from applianced.dataplane.kernel import NetlinkKernel
+from applianced.dataplane.ports import PortRanges
+from applianced.dataplane.queue import PacketQueue, QueuedPacket
+from applianced.engine.checkpoint import Checkpoint
+from applianced.engine.counters import Counters
+from applianced.engine.gatekeeper import GateKeeper, GateLimits
+from applianced.engine.sessions import Reporter, Session
+from applianced.engine.worker import Engine
+from applianced.errors import DataplaneError
+from applianced.model.gates import Gate
+from applianced.model.tuples import Direction, Endpoint, packed, text
+
+TICK_S = 1.0
+SETTLE_S = 30.0
+EVENTS_PER_TICK = 200
+"""Events told to the agent per second; the rest is in the counters."""
+
+log = logging.getLogger("applianced.worker")
+
+
+class EventReporter(Reporter):
+    """Collects events for the agent, bounded per tick."""
+
+    def __init__(self) -> None:
+        self.events: list[Message] = []
+        self.trace: frozenset[str] = frozenset()
+        self.wanted = False
+        self.lost = 0
+
+    def _add(self, session: Session, kind: str, **more: Any) -> None:
+        if not self.wanted and not self.trace:
+            return
+        if len(self.events) >= EVENTS_PER_TICK:
+            self.lost += 1
+            return
+        flow = session.control.tuple
+        self.events.append(
+            {"event": kind, "time": session.last_s, "alg": session.descriptor.name, "session": str(flow), **more}
+        )
+
+    def noted(self, session: Session, event: str, detail: str) -> None:
+        if session.descriptor.name in self.trace:
+            self._add(session, "noted", name=event, detail=detail)
+
+    def rewritten(self, session: Session, direction: Direction, before: bytes, after: bytes) -> None:
+        if session.descriptor.name in self.trace:
+            shown = {
+                "before": before.decode("ascii", "backslashreplace"),
+                "after": after.decode("ascii", "backslashreplace"),
+            }
+            self._add(session, "rewritten", **shown)
+
+    def gate_opened(self, session: Session, gate: Gate) -> None:
+        self._add(session, "gate-opened", gate=gate.number, reason=gate.reason)
+
+    def gate_closed(self, session: Session, gate: Gate) -> None:
+        self._add(session, "gate-closed", gate=gate.number, reason=gate.reason)
+
+    def gate_refused(self, session: Session, reason: str) -> None:
+        self._add(session, "gate-refused", reason=reason)
+
+
+class WorkerProcess:
+    """The loop. number: of this queue, of `workers`."""
+
+    def __init__(
+        self,
+        number: int,
+        workers: int,
+        descriptors: Mapping[str, Descriptor],
+        *,
+        control: socket.socket,
+        counters: Counters,
+        checkpoint: Checkpoint,
+    ) -> None:
+        self._control = control
+        self._decoder = Decoder()
+        self._descriptors = descriptors
+        self._prepared: dict[int, Message] = {}
+        self._generation = 0
+        self._running = True
+        self._next_tick = 0.0
+        self._next_settle = 0.0
+        self._reporter = EventReporter()
+        self._kernel = NetlinkKernel()
+        self._ports = PortRanges(number, workers)
+        keeper = GateKeeper(self._kernel, self._ports, first_number=number << 28 | (int(time.time()) & 0xFFFFF) << 8)
+        self._keeper = keeper
+        self._engine = Engine(
+            descriptors,
+            kernel=self._kernel,
+            keeper=keeper,
+            counters=counters,
+            checkpoint=checkpoint,
+            reporter=self._reporter,
+        )
+        self._counters = counters
+        self._number = number
+        self._queue: PacketQueue | None = None
+
+    def run(self) -> None:
+        """Until the agent says stop or is gone."""
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        while self._running:
+            queue_fd = self._queue.fd if self._queue else -1
+            for fd, _ in poll.poll(TICK_S * 1000):
+                if fd == queue_fd and self._queue:
+                    self._queue.drain()
+                elif fd == self._control.fileno():
+                    self._answer()
+                    if self._queue and queue_fd < 0:
+                        poll.register(self._queue.fd, select.POLLIN)
+            if time.monotonic() >= self._next_tick:
+                self._tick()
+
+    def _packet(self, packet: QueuedPacket, now: float) -> None:
+        try:
+            self._engine.handle(packet, now)
+        except Exception:
+            # A bug of ours costs this packet; its sender repeats it, and the trace says where.
+            log.exception("worker %d: packet of %d octets", self._number, len(packet.raw))
+            packet.drop()
+
+    def _tick(self) -> None:
+        self._next_tick = time.monotonic() + TICK_S
+        try:
+            self._engine.tick(time.time())
+            if self._ports.resting and time.monotonic() >= self._next_settle:
+                self._next_settle = time.monotonic() + SETTLE_S
+                self._ports.settle(
+                    {_outside(entry.translation.original) for entry in self._kernel.conntrack.data_sessions()}
+                )
+        except Exception:
+            log.exception("worker %d: tick", self._number)
+        if self._reporter.events:
+            events, self._reporter.events = self._reporter.events, []
+            lost, self._reporter.lost = self._reporter.lost, 0
+            self._control.sendall(encode({"events": events, "lost": lost}))
+
+    def _answer(self) -> None:
+        octets = self._control.recv(1 << 18)
+        if not octets:
+            self._running = False
+            return
+        for request in self._decoder.feed(octets):
+            try:
+                answer = getattr(self, "_on_" + str(request["op"]).replace("-", "_"))(request) or {}
+            except (DataplaneError, KeyError, AttributeError, TypeError, ValueError, OSError) as error:
+                self._control.sendall(encode({"ok": False, "what": f"worker {self._number}", "detail": repr(error)}))
+            else:
+                self._control.sendall(encode({"ok": True, **answer}))
+
+    def _on_prepare(self, request: Message) -> None:
+        self._settings(request)
+        self._prepared[int(request["generation"])] = request
+
+    def _settings(self, request: Message) -> dict[str, Any]:
+        return {
+            name: self._descriptors[name].settings(**leaves)
+            for name, leaves in request["algs"].items()
+            if name in self._descriptors
+        }
+
+    def _on_switch(self, request: Message) -> None:
+        generation = int(request["generation"])
+        prepared = self._prepared.pop(generation)
+        flow = prepared["flow"]
+        limits = GateLimits(
+            per_session=flow["alg_gates_per_session"],
+            per_source=flow["alg_gates_per_source"],
+            total=flow["alg_gates_total"],
+            lifetime_s=flow["gate_timeout_s"],
+            own_addresses=frozenset(packed(address) for address in prepared["own_addresses"]),
+        )
+        ranges = {packed(address): (low, high) for address, (low, high) in prepared["ranges"].items() if address}
+        low, high = prepared["ranges"][""]
+        self._ports.configure((low, high), ranges)
+        self._reporter.wanted = bool(prepared["events"])
+        self._reporter.trace = frozenset(prepared["trace"])
+        self._engine.configure(self._settings(prepared), limits, flow["alg_message_size"], time.time())
+        self._generation = generation
+        if self._queue is None:
+            self._start()
+
+    def _start(self) -> None:
+        """The first settings are in force: take up what a worker before this one left, then take packets."""
+        self._engine.resume(time.time())
+        for gate in self._keeper.gates.values():
+            self._kernel.gates.adopt(gate)
+            if gate.outside != gate.inside:
+                self._ports.hold(gate.outside.address, gate.protocol, gate.outside.port)
+        self._queue = PacketQueue(self._number, self._packet)
+
+    def _on_abort(self, request: Message) -> None:
+        self._prepared.pop(int(request["generation"]), None)
+
+    def _on_state(self, request: Message) -> Message:
+        gates = [*self._keeper.gates.values(), *(self._keeper.recent if request.get("recent") else ())]
+        return {
+            "generation": self._generation,
+            "sessions": [_session(session) for session in self._engine.live()],
+            "gates": [_gate(gate) for gate in gates],
+        }
+
+    def _on_close_gate(self, request: Message) -> Message:
+        """Close one gate by number; "found" says whether it was here."""
+        number = int(request["gate"])
+        gate = self._keeper.gates.get(number)
+        if gate is None:
+            return {"found": False}
+        session = self._engine.sessions[gate.session]
+        if session is not None:
+            session.expire(gate, time.time())
+            session.close_struck()
+            self._engine.save(session)
+        return {"found": True}
+
+    def _on_end_session(self, request: Message) -> Message:
+        """Close a session's gates and delete its conntrack entry: both ends are reset with their next segment."""
+        session = self._engine.session(int(request["slot"]))
+        if session is not None:
+            self._engine.abandon(session, time.time())
+        return {"found": session is not None}
+
+    def _on_stop(self, _: Message) -> None:
+        self._running = False
+
+
+def _outside(original: Any) -> tuple[bytes, int, int]:
+    return original.destination.address, original.protocol, original.destination.port
+
+
+def _endpoint(endpoint: Endpoint) -> list[Any]:
+    return [text(endpoint.address), endpoint.port]
+
+
+def _session(session: Session) -> Message:
+    flow = session.control.tuple
+    return {
+        "id": session.slot,
+        "alg": session.descriptor.name,
+        "source": _endpoint(flow.source),
+        "destination": _endpoint(flow.destination),
+        "created": session.created_s,
+        "last": session.last_s,
+        "mark": session.base_mark,
+        "untouched": session.untouched,
+        "gates": len(session.gates),
+        "messages": session.messages,
+        "rewrites": session.rewrites,
+    }
+
+
+def _gate(gate: Gate) -> Message:
+    return {
+        "number": gate.number,
+        "alg": gate.alg,
+        "session": gate.session,
+        "protocol": gate.protocol,
+        "peer": text(gate.peer),
+        "inside": _endpoint(gate.inside),
+        "outside": _endpoint(gate.outside),
+        "one-shot": gate.one_shot,
+        "reason": gate.reason,
+        "created": gate.created_s,
+        "expires": gate.expires_s,
+        "closed": gate.closed_s,
+    }
+
+
+def run_worker(process: WorkerProcess) -> None:
+    """The body of a forked worker; never returns."""
+    status = 1
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+        process.run()
+        status = 0
+    except Exception:
+        log.exception("worker ends")
+    finally:
+        os._exit(status)

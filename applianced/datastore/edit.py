@@ -1,0 +1,391 @@
+"""<edit-config> (RFC 6241 7.2, RFC 7950 7.5.8 to 7.8.6) on a tree.
+
+An edit without any attribute that touches no choice is one libyang parse and merge. Everything else, and everything
+that fails there, is walked element by element: that path has exact operations and exact errors, the other is fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NamedTuple
+
+from lxml import etree
+
+from applianced.datastore import native, places
+from applianced.datastore.faults import syntax_error
+from applianced.datastore.native import Form, Kind
+from applianced.datastore.places import Element, Place
+from applianced.datastore.tree import Tree
+from applianced.datastore.undo import UndoLog
+from applianced.errors import ConfigError
+
+NETCONF_NS = "urn:ietf:params:xml:ns:netconf:base:1.0"
+YANG_NS = "urn:ietf:params:xml:ns:yang:1"
+
+
+class Operation(Enum):
+    MERGE = "merge"
+    REPLACE = "replace"
+    CREATE = "create"
+    DELETE = "delete"
+    REMOVE = "remove"
+    NONE = "none"
+
+
+class TestOption(Enum):
+    """When the result is validated as a whole. SYNTAX is what an edit without a test-option gets: names, types and
+    operations are tested then set; the whole is validated at <validate> and <commit>, so that a configuration can be
+    built up in several edits."""
+
+    SYNTAX = ""
+    TEST_THEN_SET = "test-then-set"
+    SET = "set"
+    TEST_ONLY = "test-only"
+
+
+class ErrorOption(Enum):
+    """STOP takes the edit back as ROLLBACK does: half an edit helps nobody."""
+
+    STOP = "stop-on-error"
+    CONTINUE = "continue-on-error"
+    ROLLBACK = "rollback-on-error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditOptions:
+    default_operation: Operation = Operation.MERGE
+    test_option: TestOption = TestOption.SYNTAX
+    error_option: ErrorOption = ErrorOption.STOP
+
+
+class EditError(ConfigError):
+    """One or more faults of an edit, in document order. As a ConfigError it shows the first."""
+
+    def __init__(self, errors: Sequence[ConfigError]) -> None:
+        first = errors[0]
+        super().__init__(first.path, first.message, tag=first.tag, app_tag=first.app_tag, bad_element=first.bad_element)
+        self.errors = list(errors)
+
+
+def edit(tree: Tree, elements: Sequence[Element], options: EditOptions) -> None:
+    """Apply the children of <config> to `tree`; the elements are used up.
+
+    Raises EditError; the tree is then as before, except with continue-on-error, where what could be done is done.
+    """
+    if options.test_option is not TestOption.TEST_ONLY and _merge_whole(tree, elements, options):
+        return
+    undo = UndoLog(tree)
+    walk = _Walk(tree, undo, elements, keep_going=options.error_option is ErrorOption.CONTINUE)
+    try:
+        walk.run(elements, options.default_operation)
+        _test(tree, undo, options)
+    except BaseException as error:
+        undo.back_to(0)
+        if isinstance(error, ConfigError) and not isinstance(error, EditError):
+            raise EditError([error]) from None
+        raise
+    undo.keep()
+    if walk.errors:
+        raise EditError(walk.errors)
+
+
+def _merge_whole(tree: Tree, elements: Sequence[Element], options: EditOptions) -> bool:
+    """Whether the edit was simple enough, and right, to be done in one go."""
+    if options.default_operation is not Operation.MERGE or options.test_option is TestOption.TEST_THEN_SET:
+        return False
+    choices = tree.models.choice_tags
+    if any(node.attrib or node.tag in choices for element in elements for node in element.iter()):
+        return False
+    try:
+        tree.merge(Tree.parse(tree.models, b"".join(_bytes(element) for element in elements), Form.XML))
+    except ConfigError:
+        return False
+    return True
+
+
+def _test(tree: Tree, undo: UndoLog, options: EditOptions) -> None:
+    if options.test_option in (TestOption.TEST_THEN_SET, TestOption.TEST_ONLY):
+        with tree.duplicate() as trial:
+            trial.validate()
+    if options.test_option is TestOption.TEST_ONLY:
+        undo.back_to(0)
+
+
+def _bytes(element: Element) -> bytes:
+    return etree.tostring(element, with_tail=False)
+
+
+class _Orders(NamedTuple):
+    """The attributes of one element. insert: "", "first", "last", "before" or "after"; anchor: yang:key or value."""
+
+    operation: Operation
+    insert: str
+    anchor: str | None
+
+
+class _Walk:
+    """One edit, element by element."""
+
+    def __init__(self, tree: Tree, undo: UndoLog, elements: Sequence[Element], *, keep_going: bool) -> None:
+        self.tree = tree
+        self.models = tree.models
+        self.undo = undo
+        self.keep_going = keep_going
+        self.errors: list[ConfigError] = []
+        # Holding the elements also keeps lxml from making new proxies for them.
+        self.marked = {above for top in elements for node in top.iter() if node.attrib for above in _above(node)}
+
+    def run(self, elements: Sequence[Element], operation: Operation) -> None:
+        if operation is Operation.REPLACE:
+            for root in list(self.tree.roots()):
+                self.undo.remove(root)
+            operation = Operation.MERGE
+        self.each(native.NULL, elements, operation)
+
+    def each(self, parent: native.Node, elements: Iterable[Element], inherited: Operation) -> None:
+        for element in elements:
+            mark = len(self.undo)
+            try:
+                self.one(parent, element, inherited)
+            except ConfigError as error:
+                if not self.keep_going:
+                    raise
+                self.undo.back_to(mark)
+                self.errors.append(error)
+
+    def one(self, parent: native.Node, element: Element, inherited: Operation) -> None:
+        place = places.resolve(self.models, parent, element)
+        orders = _orders(place, inherited)
+        node = self.find(place)
+        match orders.operation:
+            case Operation.DELETE | Operation.REMOVE:
+                self.delete(place, node, orders.operation)
+                return
+            case Operation.NONE:
+                self.descend_existing(place, node)
+                return
+            case Operation.CREATE:
+                node = self.create_absent(place, node)
+            case Operation.REPLACE:
+                node = self.replace(place, node)
+            case Operation.MERGE:
+                node = self.merge(place, node)
+        if orders.insert:
+            self.order(place, node, orders)
+
+    def find(self, place: Place) -> native.Node:
+        return places.instance(self.models, self.siblings(place.parent), place)
+
+    def siblings(self, parent: native.Node) -> native.Node:
+        return native.first_child(parent) if parent else self.tree.first
+
+    def delete(self, place: Place, node: native.Node, operation: Operation) -> None:
+        if node and _explicit(node):
+            self.undo.remove(node)
+        elif operation is Operation.DELETE:
+            message = f'"{place.name}" cannot be deleted, it does not exist: use operation "remove" if that is no fault'
+            raise ConfigError(place.path, message, tag="data-missing", bad_element=place.name)
+
+    def descend_existing(self, place: Place, node: native.Node) -> None:
+        if not node:
+            message = f'"{place.name}" does not exist and default-operation is none: create it first'
+            raise ConfigError(place.path, message, tag="data-missing", bad_element=place.name)
+        self.descend(place, node, Operation.NONE)
+
+    def create_absent(self, place: Place, node: native.Node) -> native.Node:
+        if node and _explicit(node):
+            message = f'"{place.name}" exists already: use operation "merge" or "replace" to change it'
+            raise ConfigError(place.path, message, tag="data-exists", bad_element=place.name)
+        return self.create(place, node)
+
+    def replace(self, place: Place, node: native.Node) -> native.Node:
+        following = native.following(node) if node and native.is_user_ordered(place.schema) else native.NULL
+        new = self.create(place, node)
+        if following and native.schema_of(following) == place.schema:
+            self.undo.move(new, following, before=True)
+        return new
+
+    def merge(self, place: Place, node: native.Node) -> native.Node:
+        if not node:
+            return self.create(place, node)
+        match native.kind(place.schema):
+            case Kind.CONTAINER | Kind.LIST:
+                self.descend(place, node, Operation.MERGE)
+                return node
+            case Kind.LEAF_LIST if not native.is_default(node):
+                return node
+            case _:
+                wanted = places.json_value(self.models, place.schema, place.element)
+                same = native.value(node) == wanted and not native.is_default(node)
+                return node if same else self.create(place, node)
+
+    def descend(self, place: Place, node: native.Node, operation: Operation) -> None:
+        named = {name for name, _ in place.keys}
+        self.each(node, [child for child in place.element if not _is_key(place, child, named)], operation)
+
+    def create(self, place: Place, old: native.Node) -> native.Node:
+        """Put the element's data where nothing is, or in place of `old`."""
+        self.leave_other_cases(place)
+        if old:
+            self.undo.remove(old)
+        if native.kind(place.schema) is Kind.LEAF_LIST:
+            self.drop_default_entries(place)
+        if place.element not in self.marked:
+            return self.parse(place, _bytes(place.element))
+        node = self.parse(place, _shell(place))
+        self.descend(place, node, Operation.MERGE)
+        return node
+
+    def parse(self, place: Place, text: bytes) -> native.Node:
+        try:
+            if place.parent:
+                native.parse_under(self.models.context, place.parent, text)
+            else:
+                self.tree.attach(native.NULL, native.parse(self.models.context, text, Form.XML))
+        except native.NativeError as error:
+            raise self.located(place, error.fault) from None
+        node = self.find(place)
+        self.undo.created(node)
+        return node
+
+    def located(self, place: Place, fault: native.Fault) -> ConfigError:
+        """libyang's path begins at the element that it parsed, and for a leaf may end above it."""
+        if native.kind(place.schema) in (Kind.LEAF, Kind.LEAF_LIST) or not fault.path:
+            return syntax_error(fault._replace(path=place.path))
+        if not place.parent:
+            return syntax_error(fault)
+        above, module = native.path(place.parent), native.module_name(place.schema)
+        inherited = native.module_name(native.schema_of(place.parent)) == module
+        below = fault.path.replace(f"/{module}:", "/", 1) if inherited else fault.path
+        return syntax_error(fault._replace(path=above + below))
+
+    def leave_other_cases(self, place: Place) -> None:
+        """RFC 7950 7.9: a node of one case deletes those of the others."""
+        chosen = dict(native.cases(place.schema))
+        if not chosen:
+            return
+        for node in list(native.siblings(native.first_sibling(self.siblings(place.parent)))):
+            if any(chosen.get(choice, case) != case for choice, case in native.cases(native.schema_of(node))):
+                self.undo.remove(node)
+
+    def drop_default_entries(self, place: Place) -> None:
+        for node in list(native.siblings(native.first_sibling(self.siblings(place.parent)))):
+            if native.schema_of(node) == place.schema and native.is_default(node):
+                self.undo.remove(node)
+
+    def order(self, place: Place, node: native.Node, orders: _Orders) -> None:
+        """yang:insert (RFC 7950 7.7.9 and 7.8.6)."""
+        entries = [
+            other
+            for other in native.siblings(native.first_sibling(self.siblings(place.parent)))
+            if native.schema_of(other) == place.schema
+        ]
+        match orders.insert:
+            case "first":
+                self.undo.move(node, entries[0], before=True)
+            case "last":
+                self.undo.move(node, entries[-1], before=False)
+            case where:
+                self.undo.move(node, self.anchor(place, orders, entries), before=where == "before")
+
+    def anchor(self, place: Place, orders: _Orders, entries: list[native.Node]) -> native.Node:
+        attribute = "key" if native.kind(place.schema) is Kind.LIST else "value"
+        if orders.anchor is None:
+            message = f'insert "{orders.insert}" needs the attribute yang:{attribute}: name the entry to insert beside'
+            raise ConfigError(place.path, message, tag="missing-attribute", bad_element=place.name)
+        try:
+            wanted = dict(places.parse_key_attribute(orders.anchor)) if attribute == "key" else orders.anchor
+        except ValueError:
+            message = f"yang:key {orders.anchor} is not of the form [name='value']"
+            raise ConfigError(place.path, message, tag="bad-attribute", bad_element=place.name) from None
+        for entry in entries:
+            if (_key_values(entry) if attribute == "key" else native.value(entry)) == wanted:
+                return entry
+        message = f"there is no entry {orders.anchor} to insert beside: name one that exists"
+        raise ConfigError(place.path, message, tag="bad-attribute", app_tag="missing-instance", bad_element=place.name)
+
+
+def _above(node: Element) -> Iterable[Element]:
+    """The elements whose subtree holds this attribute; their own attributes are read before they are parsed."""
+    return node.iterancestors()
+
+
+def _is_key(place: Place, child: Element, named: set[str]) -> bool:
+    name = etree.QName(child)
+    if name.localname not in named or name.namespace != native.namespace(place.schema):
+        return False
+    if child.get(f"{{{NETCONF_NS}}}operation") in ("delete", "remove"):
+        message = f"the key <{name.localname}> cannot be deleted: delete the entry"
+        raise ConfigError(place.path, message, tag="bad-attribute", bad_element=name.localname)
+    return True
+
+
+def _orders(place: Place, inherited: Operation) -> _Orders:
+    """Read and take off the attributes of an element. Raises ConfigError."""
+    element = place.element
+    operation = _take(element, f"{{{NETCONF_NS}}}operation")
+    insert = _take(element, f"{{{YANG_NS}}}insert") or ""
+    anchors = [_take(element, f"{{{YANG_NS}}}{name}") for name in ("key", "value")]
+    if element.attrib:
+        unknown = etree.QName(str(next(iter(element.attrib)))).localname
+        message = f'unknown attribute "{unknown}": operation needs the NETCONF namespace, insert and key the YANG one'
+        raise ConfigError(place.path, message, tag="unknown-attribute", bad_element=place.name)
+    if insert and (insert not in ("first", "last", "before", "after") or not native.is_user_ordered(place.schema)):
+        message = f'insert "{insert}" is for lists that are ordered by the user: first, last, before or after'
+        raise ConfigError(place.path, message, tag="bad-attribute", bad_element=place.name)
+    return _Orders(
+        _operation(place, operation) if operation is not None else inherited,
+        insert,
+        next((anchor for anchor in anchors if anchor is not None), None),
+    )
+
+
+def _take(element: Element, name: str) -> str | None:
+    """Remove an attribute; its value, None when it is not there."""
+    value = element.get(name)
+    if value is not None:
+        del element.attrib[name]
+    return value
+
+
+def _operation(place: Place, text: str) -> Operation:
+    if text not in ("merge", "replace", "create", "delete", "remove"):
+        message = f'operation "{text}" is none of merge, replace, create, delete, remove'
+        raise ConfigError(place.path, message, tag="bad-attribute", bad_element=place.name)
+    return Operation(text)
+
+
+def _explicit(node: native.Node) -> bool:
+    """Whether somebody configured it: defaults, and containers that hold nothing else, do not count."""
+    if native.is_default(node):
+        return False
+    schema = native.schema_of(node)
+    if native.kind(schema) is Kind.CONTAINER and not native.is_presence(schema):
+        return any(_explicit(child) for child in native.children(node))
+    return True
+
+
+def _shell(place: Place) -> bytes:
+    """The element with its keys alone."""
+    namespace = native.namespace(place.schema)
+    shell = _bare(place.element)
+    for name, _ in place.keys:
+        key = place.element.find(f"{{{namespace}}}{name}")
+        if key is not None:
+            shell.append(_bare(key))
+    return _bytes(shell)
+
+
+def _bare(element: Element) -> Element:
+    """The element with its text and namespaces, without attributes and children."""
+    declared: Any = element.nsmap
+    bare = etree.Element(element.tag, nsmap=declared)
+    bare.text = element.text
+    return bare
+
+
+def _key_values(entry: native.Node) -> dict[str, str]:
+    keys = (child for child in native.children(entry) if native.is_key(native.schema_of(child)))
+    return {native.name(native.schema_of(key)): native.value(key) for key in keys}

@@ -1,0 +1,75 @@
+"""What libyang says, in the words of RFC 6241 appendix A and RFC 7950 section 15, with a hint what to do."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from applianced.datastore.native import Fault
+from applianced.errors import ConfigError
+
+
+class _Rule(NamedTuple):
+    pattern: re.Pattern[str]
+    tag: str
+    app_tag: str = ""
+    hint: str = ""
+
+
+def _rule(pattern: str, tag: str, app_tag: str = "", hint: str = "") -> _Rule:
+    return _Rule(re.compile(pattern, re.DOTALL), tag, app_tag, hint)
+
+
+_RULES = (
+    _rule(r'Mandatory node "(?P<name>[^"]+)"', "missing-element", "", "set it, or delete what it belongs to"),
+    _rule(r'Mandatory choice "(?P<name>[^"]+)"', "data-missing", "missing-choice", "set one of its cases"),
+    _rule(r'Too few "(?P<name>[^"]+)"', "operation-failed", "too-few-elements", "add entries"),
+    _rule(r'Too many "(?P<name>[^"]+)"', "operation-failed", "too-many-elements", "delete entries"),
+    _rule(r"Unique data leaf", "operation-failed", "data-not-unique", "give one of the two another value"),
+    _rule(r"Invalid leafref value", "data-missing", "instance-required", "create what it refers to, or change it"),
+    _rule(r"Invalid instance-identifier", "data-missing", "instance-required", "create what it refers to"),
+    _rule(r"Must condition", "operation-failed", "must-violation"),
+    _rule(r"When condition", "unknown-element", "", "it exists only under that condition"),
+    _rule(r'Duplicate instance of "(?P<name>[^"]+)"', "data-exists", "", "keep one of them"),
+    _rule(r"Data for both cases", "bad-element", "", "keep one case"),
+    _rule(r'List instance is missing its key "(?P<name>[^"]+)"', "missing-element", "", "name the entry by its keys"),
+    _rule(r'data state node "(?P<name>[^"]+)"', "unknown-element", "", "state is shown, not configured"),
+    _rule(r'Node "(?P<name>[^"]+)" not found', "unknown-element", "", "check its spelling and its place"),
+    _rule(r"No module (?:with namespace|named)", "unknown-namespace", "", "check the namespace"),
+    _rule(r"Unknown .*module", "unknown-namespace", "", "check the namespace"),
+)
+
+
+def syntax_error(fault: Fault, path: str = "") -> ConfigError:
+    """For what parsing refused: types, unknown nodes. path: used when libyang names none."""
+    return _error(fault, path, otherwise="invalid-value")
+
+
+def validation_error(fault: Fault, path: str = "") -> ConfigError:
+    """For what validation refused (RFC 7950 8.3.3)."""
+    return _error(fault, path, otherwise="operation-failed")
+
+
+def missing_name(fault: Fault) -> str:
+    """Name of the node whose absence is the fault, "" for any other fault."""
+    found = re.match(r'(?:Mandatory (?:node|choice)|Too few) "([^"]+)"', fault.message)
+    return found[1] if found else ""
+
+
+def _error(fault: Fault, path: str, otherwise: str) -> ConfigError:
+    for rule in _RULES:
+        found = rule.pattern.search(fault.message)
+        if found:
+            message = f"{fault.message.rstrip('.')}: {rule.hint}" if rule.hint else fault.message
+            app_tag = fault.app_tag or rule.app_tag
+            element = found.groupdict().get("name") or ""
+            return ConfigError(path or fault.path, message, tag=rule.tag, app_tag=app_tag, bad_element=element)
+    tag = "operation-failed" if fault.app_tag == "must-violation" else otherwise
+    where = path or fault.path
+    return ConfigError(where, fault.message, tag=tag, app_tag=fault.app_tag, bad_element=_last_name(where))
+
+
+def _last_name(path: str) -> str:
+    """Local name of the last step of an instance path, predicates aside."""
+    bare = re.sub(r"\[[^\]]*\]", "", path)
+    return bare.rpartition("/")[2].rpartition(":")[2]

@@ -1,0 +1,70 @@
+"""Who holds the lock of which datastore (RFC 6241 7.5, 7.6)."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from applianced.errors import ConfigError
+
+
+class Store(Enum):
+    """The datastores that exist here."""
+
+    RUNNING = "running"
+    CANDIDATE = "candidate"
+
+
+class LockError(ConfigError):
+    """A lock or unlock that cannot be had: a fault of the protocol, not of the data."""
+
+
+class LockDeniedError(LockError):
+    """session: the holder's session-id, 0 when no session holds it (RFC 6241 appendix A, lock-denied)."""
+
+    def __init__(self, message: str, session: int) -> None:
+        super().__init__("", message, tag="lock-denied")
+        self.session = session
+
+
+class Locks:
+    """At most one session per datastore."""
+
+    def __init__(self) -> None:
+        self._holders: dict[Store, int] = {}
+
+    def holder(self, store: Store) -> int:
+        """Session-id, 0 when unlocked."""
+        return self._holders.get(store, 0)
+
+    def take(self, store: Store, session: int) -> None:
+        """Raises LockDeniedError when anybody holds it, the asking session included."""
+        holder = self.holder(store)
+        if holder:
+            message = f"session {holder} holds the lock of {store.value}: wait for it, or kill that session"
+            raise LockDeniedError(message, holder)
+        self._holders[store] = session
+
+    def release(self, store: Store, session: int) -> None:
+        """Raises LockError when this session does not hold it."""
+        holder = self.holder(store)
+        if holder == session:
+            del self._holders[store]
+        elif holder:
+            raise LockDeniedError(f"session {holder} holds the lock of {store.value}: only it can unlock", holder)
+        else:
+            message = f"{store.value} is not locked: there is nothing to unlock"
+            raise LockError("", message, tag="operation-failed")
+
+    def release_all(self, session: int) -> list[Store]:
+        """Release whatever a session holds; what that was."""
+        held = [store for store, holder in self._holders.items() if holder == session]
+        for store in held:
+            del self._holders[store]
+        return held
+
+    def require(self, store: Store, session: int) -> None:
+        """Raises LockDeniedError when another session holds the lock."""
+        holder = self.holder(store)
+        if holder not in (0, session):
+            message = f"session {holder} holds the lock of {store.value}: wait for it, or kill that session"
+            raise LockDeniedError(message, holder)

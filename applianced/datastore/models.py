@@ -1,0 +1,69 @@
+"""The YANG modules in force, loaded once per process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import libyang
+
+from applianced.config.modules import MODULES, SEARCH_PATH, Module
+from applianced.datastore import native
+from applianced.errors import ConfigError
+
+
+class Models(NamedTuple):
+    """A loaded context with the look-ups that every request needs.
+
+    modules: by namespace, implemented ones. names: module name -> namespace.
+    choice_tags: elements ({namespace}name) that stand in a choice: setting one may remove another.
+    """
+
+    context: libyang.Context
+    modules: dict[str, native.ModuleInfo]
+    names: dict[str, str]
+    choice_tags: frozenset[str]
+
+
+def yang_directory() -> Path:
+    """Where the YANG modules are: beside the package in a checkout, else where the package installs them."""
+    beside = Path(__file__).resolve().parents[2] / "yang"
+    return beside if beside.is_dir() else Path(__file__).resolve().parents[1] / "yang"
+
+
+def load_context(yang_dir: Path | None = None, modules: Sequence[Module] = MODULES) -> libyang.Context:
+    """Load modules with their features from `yang_dir` and its `vendor/`.
+
+    Raises ConfigError that names the module that does not load.
+    """
+    directory = yang_dir or yang_directory()
+    context = libyang.Context(":".join(str(directory / part) for part in SEARCH_PATH))
+    for module in modules:
+        try:
+            native.load_module(context, module.name, module.revision, module.features)
+        except native.NativeError as error:
+            message = f"YANG module {module.name} in {directory} does not load: {error.fault.message}"
+            raise ConfigError("", message) from None
+    return context
+
+
+def load_models(yang_dir: Path | None = None, modules: Sequence[Module] = MODULES) -> Models:
+    """`load_context` with its look-ups."""
+    return index(load_context(yang_dir, modules))
+
+
+def index(context: libyang.Context) -> Models:
+    """The look-ups of a loaded context."""
+    every = native.modules(context)
+    implemented = [module for module in every if module.implemented]
+    return Models(
+        context=context,
+        modules={module.namespace: module for module in implemented},
+        names={module.name: module.namespace for module in every},
+        choice_tags=frozenset(
+            f"{{{native.namespace(member)}}}{native.name(member)}"
+            for module in implemented
+            for member in native.choice_members(module.pointer)
+        ),
+    )

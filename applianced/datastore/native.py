@@ -1,0 +1,497 @@
+"""libyang's C interface, as far as this project uses it: nodes in, nodes out, errors as values.
+
+The Python binding lacks what an edit needs (unlink, insert before and after, look-up by key); those entry points are
+taken from the library that the binding has already loaded. A node is an opaque cffi pointer; every pointer falsy when
+NULL. Who owns a tree is `tree.Tree`'s business.
+
+Rule: the only file that touches `_libyang` or a pointer's fields.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import libyang
+from _libyang import ffi, lib
+
+Node = Any
+Schema = Any
+Module = Any
+NULL: Node = ffi.NULL
+
+# The binding leaves instance paths out of errors; without them an operator cannot find the fault.
+lib.ly_set_log_clb(ffi.NULL, True)
+
+_SHARED = ctypes.CDLL("libyang.so.2")
+
+
+def _entry(name: str, signature: str) -> Any:
+    address = ctypes.cast(getattr(_SHARED, name), ctypes.c_void_p).value
+    return ffi.cast(signature, address)
+
+
+_unlink = _entry("lyd_unlink_tree", "void(*)(struct lyd_node *)")
+_insert_sibling = _entry("lyd_insert_sibling", "LY_ERR(*)(struct lyd_node *, struct lyd_node *, struct lyd_node **)")
+_insert_before = _entry("lyd_insert_before", "LY_ERR(*)(struct lyd_node *, struct lyd_node *)")
+_insert_after = _entry("lyd_insert_after", "LY_ERR(*)(struct lyd_node *, struct lyd_node *)")
+_find_sibling = _entry(
+    "lyd_find_sibling_val",
+    "LY_ERR(*)(struct lyd_node *, struct lysc_node *, char *, size_t, struct lyd_node **)",
+)
+_release = ctypes.CDLL(None).free
+_release.argtypes = [ctypes.c_void_p]
+_release.restype = None
+
+
+class Form(IntEnum):
+    """How data is written down."""
+
+    XML = lib.LYD_XML
+    JSON = lib.LYD_JSON
+
+
+class Fault(NamedTuple):
+    """What libyang found wrong. path: data path or "". schema_path: or "". app_tag: error-app-tag or ""."""
+
+    message: str
+    path: str
+    schema_path: str
+    app_tag: str
+
+
+class NativeError(Exception):
+    """libyang refused; `fault` says what. Stays inside the datastore package."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+def _text(pointer: Any) -> str:
+    return ffi.string(pointer).decode("utf-8", "replace") if pointer else ""
+
+
+def _split_location(location: str) -> tuple[str, str]:
+    """(data path, schema path) out of `Schema location "/s", data location "/d", line number 1.`"""
+    data = schema = ""
+    for mark, quoted in _quoted_after(location):
+        if mark.lower().endswith("data location "):
+            data = quoted
+        elif mark.lower().endswith("schema location "):
+            schema = quoted
+    if not data and not schema and location.startswith("/"):
+        data = location
+    return data, schema
+
+
+def _quoted_after(location: str) -> Iterator[tuple[str, str]]:
+    # A data path quotes its keys with single quotes, and with double ones only when a key holds a single quote:
+    # the closing mark is the one followed by the next part or the end.
+    rest = location
+    while '"' in rest:
+        mark, _, rest = rest.partition('"')
+        ends = [
+            at
+            for part in ('", data location', '", line number', '".', '", Schema', '", schema')
+            if (at := rest.find(part)) >= 0
+        ]
+        end = min(ends, default=len(rest.rstrip('".')))
+        yield mark, rest[:end]
+        rest = rest[end + 1 :]
+
+
+def _raise(context: libyang.Context) -> None:
+    error = lib.ly_err_first(context.cdata)
+    if not error:
+        raise NativeError(Fault("the data cannot be read", "", "", ""))
+    data, schema = _split_location(_text(error.path))
+    fault = Fault(_text(error.msg), data, schema, _text(error.apptag))
+    lib.ly_err_clean(context.cdata, ffi.NULL)
+    raise NativeError(fault)
+
+
+def parse(context: libyang.Context, text: bytes, form: Form, *, state: bool = False) -> Node:
+    """Top-level data, checked against the schema node by node but not validated. Raises NativeError."""
+    flags = lib.LYD_PARSE_ONLY | lib.LYD_PARSE_STRICT | (0 if state else lib.LYD_PARSE_NO_STATE)
+    out = ffi.new("struct lyd_node **")
+    if lib.lyd_parse_data_mem(context.cdata, ffi.from_buffer(text + b"\0"), form, flags, 0, out):
+        _raise(context)
+    return out[0]
+
+
+def parse_under(context: libyang.Context, parent: Node, text: bytes) -> None:
+    """Parse one XML element as a child of `parent`. Raises NativeError, and then `parent` is as before."""
+    source, keep = ffi.new("struct ly_in **"), ffi.from_buffer(text + b"\0")
+    if lib.ly_in_new_memory(keep, source):
+        _raise(context)
+    flags = lib.LYD_PARSE_ONLY | lib.LYD_PARSE_STRICT | lib.LYD_PARSE_NO_STATE
+    try:
+        if lib.lyd_parse_data(context.cdata, parent, source[0], lib.LYD_XML, flags, 0, ffi.NULL):
+            _raise(context)
+    finally:
+        lib.ly_in_free(source[0], 0)
+
+
+def parse_rpc(context: libyang.Context, text: bytes) -> Node:
+    """The input of an RPC (XML), validated; the caller frees it with `free`. Raises NativeError."""
+    tree = _parse_operation(context, text, Form.XML, lib.LYD_TYPE_RPC_YANG)
+    if lib.lyd_validate_op(tree, ffi.NULL, lib.LYD_TYPE_RPC_YANG, ffi.NULL):
+        free(tree)
+        _raise(context)
+    return tree
+
+
+def parse_rpc_output(context: libyang.Context, text: bytes) -> Node:
+    """The output of an RPC (JSON); the caller frees it with `free`. Raises NativeError."""
+    return _parse_operation(context, text, Form.JSON, lib.LYD_TYPE_REPLY_YANG)
+
+
+def _parse_operation(context: libyang.Context, text: bytes, form: Form, kind_of: int) -> Node:
+    source, keep = ffi.new("struct ly_in **"), ffi.from_buffer(text + b"\0")
+    if lib.ly_in_new_memory(keep, source):
+        _raise(context)
+    tree, operation = ffi.new("struct lyd_node **"), ffi.new("struct lyd_node **")
+    try:
+        if lib.lyd_parse_op(context.cdata, ffi.NULL, source[0], form, kind_of, tree, operation):
+            _raise(context)
+    finally:
+        lib.ly_in_free(source[0], 0)
+    return tree[0]
+
+
+def validate(context: libyang.Context, first: Node) -> Node:
+    """Validate a whole datastore, add its defaults; the first node afterwards.
+
+    Raises NativeError with the first fault; the new first node is then `moved` of the error.
+    """
+    holder = ffi.new("struct lyd_node **", first)
+    if lib.lyd_validate_all(holder, context.cdata, lib.LYD_VALIDATE_NO_STATE, ffi.NULL):
+        try:
+            _raise(context)
+        except NativeError as error:
+            raise ValidationError(error.fault, holder[0]) from None
+    return holder[0]
+
+
+class ValidationError(NativeError):
+    """Validation found a fault; it may have changed which node comes first all the same."""
+
+    def __init__(self, fault: Fault, moved: Node) -> None:
+        super().__init__(fault)
+        self.moved = moved
+
+
+def merge(context: libyang.Context, target: Node, source: Node) -> Node:
+    """Merge `source` into `target`, both with siblings; consumes `source`; the first node afterwards."""
+    holder = ffi.new("struct lyd_node **", target)
+    if lib.lyd_merge_siblings(holder, source, lib.LYD_MERGE_DESTRUCT):
+        _raise(context)
+    return first_sibling(holder[0])
+
+
+def duplicate(context: libyang.Context, first: Node, *, siblings: bool = True) -> Node:
+    """A deep copy of a node, or of it and all that follow it."""
+    out = ffi.new("struct lyd_node **")
+    function = lib.lyd_dup_siblings if siblings else lib.lyd_dup_single
+    if first and function(first, ffi.NULL, lib.LYD_DUP_RECURSIVE | lib.LYD_DUP_WITH_FLAGS, out):
+        _raise(context)
+    return out[0]
+
+
+def render(node: Node, form: Form, *, defaults: bool = False, siblings: bool = False) -> bytes:
+    """A subtree as text without insignificant space; b"" for nothing. siblings: everything beside it as well."""
+    if not node:
+        return b"{}" if form is Form.JSON else b""
+    flags = lib.LYD_PRINT_SHRINK | (lib.LYD_PRINT_WD_ALL if defaults else lib.LYD_PRINT_WD_EXPLICIT)
+    out = ffi.new("char **")
+    if lib.lyd_print_mem(out, node, form, flags | (lib.LYD_PRINT_WITHSIBLINGS if siblings else 0)):
+        _raise_plain("the data cannot be printed")
+    if not out[0]:
+        return b"{}" if form is Form.JSON else b""
+    try:
+        return bytes(ffi.string(out[0]))
+    finally:
+        _release(int(ffi.cast("uintptr_t", out[0])))
+
+
+def _raise_plain(message: str) -> None:
+    raise NativeError(Fault(message, "", "", ""))
+
+
+def free(node: Node) -> None:
+    """Free a whole tree, given any of its nodes."""
+    lib.lyd_free_all(node)
+
+
+def free_subtree(node: Node) -> None:
+    """Unlink and free one node with all below it."""
+    lib.lyd_free_tree(node)
+
+
+def unlink(node: Node) -> None:
+    """Take a node out of its tree; the caller owns it from now on."""
+    _unlink(node)
+
+
+def insert(parent: Node, node: Node) -> None:
+    """Put a free node under `parent`, after the other instances of its schema node."""
+    if lib.lyd_insert_child(parent, node):
+        _raise_plain("the node cannot be inserted")
+
+
+def insert_beside(sibling: Node, node: Node) -> Node:
+    """Put a free top-level node beside `sibling` (may be NULL); the first node afterwards."""
+    out = ffi.new("struct lyd_node **")
+    if _insert_sibling(sibling, node, out):
+        _raise_plain("the node cannot be inserted")
+    return out[0]
+
+
+def insert_before(anchor: Node, node: Node) -> None:
+    """Put or move a node of a user-ordered list before another instance."""
+    if _insert_before(anchor, node):
+        _raise_plain("the node cannot be inserted")
+
+
+def insert_after(anchor: Node, node: Node) -> None:
+    """Put or move a node of a user-ordered list after another instance."""
+    if _insert_after(anchor, node):
+        _raise_plain("the node cannot be inserted")
+
+
+def find(first: Node, schema: Schema, key: str = "") -> Node:
+    """The instance of `schema` among siblings, NULL if none. key: "[name='x']" of a list, the value of a leaf-list."""
+    out = ffi.new("struct lyd_node **")
+    raw = key.encode()
+    code = _find_sibling(first, schema, ffi.from_buffer(raw + b"\0") if raw else ffi.NULL, len(raw), out)
+    return NULL if code else out[0]
+
+
+def find_all(context: libyang.Context, first: Node, xpath: str) -> list[Node]:
+    """Nodes that an XPath (prefixes are module names) selects. Raises NativeError."""
+    if not first:
+        return []
+    found = ffi.new("struct ly_set **")
+    if lib.lyd_find_xpath(first, xpath.encode(), found):
+        _raise(context)
+    nodes = [found[0].dnodes[index] for index in range(found[0].count)]
+    lib.ly_set_free(found[0], ffi.NULL)
+    return nodes
+
+
+def clean_errors(context: libyang.Context) -> None:
+    """Forget errors of calls whose failure was an answer."""
+    lib.ly_err_clean(context.cdata, ffi.NULL)
+
+
+def path(node: Node) -> str:
+    """Instance path: "/module:container/list[key='x']/leaf"."""
+    pointer = lib.lyd_path(node, lib.LYD_PATH_STD, ffi.NULL, 0)
+    try:
+        return _text(pointer)
+    finally:
+        _release(int(ffi.cast("uintptr_t", pointer)))
+
+
+def value(node: Node) -> str:
+    """Canonical value of a leaf or leaf-list entry (identities as module:name)."""
+    return _text(lib.lyd_get_value(node))
+
+
+def siblings(first: Node) -> Iterator[Node]:
+    """A node and those that follow it; safe against removal of the one just yielded."""
+    node = first
+    while node:
+        following = node.next
+        yield node
+        node = following
+
+
+def children(node: Node) -> Iterator[Node]:
+    return siblings(lib.lyd_child(node))
+
+
+def first_child(node: Node) -> Node:
+    return lib.lyd_child(node)
+
+
+def first_sibling(node: Node) -> Node:
+    return lib.lyd_first_sibling(node) if node else NULL
+
+
+def following(node: Node) -> Node:
+    return node.next
+
+
+def parent(node: Node) -> Node:
+    return ffi.cast("struct lyd_node *", node.parent)
+
+
+def identity(node: Node) -> int:
+    """Equal for equal nodes, while both live."""
+    return _number(node)
+
+
+def schema_of(node: Node) -> Schema:
+    return node.schema
+
+
+def is_default(node: Node) -> bool:
+    """Put there by validation, not by anybody's edit."""
+    return bool(node.flags & lib.LYD_DEFAULT)
+
+
+# --- schema -----------------------------------------------------------------------------------------------------
+
+
+class Kind(IntEnum):
+    """Kinds of schema nodes that hold data."""
+
+    CONTAINER = lib.LYS_CONTAINER
+    LIST = lib.LYS_LIST
+    LEAF = lib.LYS_LEAF
+    LEAF_LIST = lib.LYS_LEAFLIST
+    ANY = lib.LYS_ANYDATA
+    OTHER = 0
+
+
+_KINDS = {int(kind): kind for kind in Kind}
+
+
+def kind(schema: Schema) -> Kind:
+    return _KINDS.get(schema.nodetype, Kind.OTHER)
+
+
+def name(schema: Schema) -> str:
+    return _text(schema.name)
+
+
+def module_name(schema: Schema) -> str:
+    return _text(schema.module.name)
+
+
+def namespace(schema: Schema) -> str:
+    return _text(schema.module.ns)
+
+
+def is_config(schema: Schema) -> bool:
+    return bool(schema.flags & lib.LYS_CONFIG_W)
+
+
+def is_user_ordered(schema: Schema) -> bool:
+    return schema.nodetype in (lib.LYS_LIST, lib.LYS_LEAFLIST) and bool(schema.flags & lib.LYS_ORDBY_USER)
+
+
+def is_presence(schema: Schema) -> bool:
+    return bool(schema.nodetype == lib.LYS_CONTAINER and schema.flags & lib.LYS_PRESENCE)
+
+
+def is_identity(schema: Schema) -> bool:
+    """A leaf or leaf-list whose values are identities, which are written with a prefix."""
+    leaf = ffi.cast("struct lysc_node_leaf *", schema)
+    return bool(leaf.type.basetype == lib.LY_TYPE_IDENT)
+
+
+def is_key(schema: Schema) -> bool:
+    return bool(schema.nodetype == lib.LYS_LEAF and schema.flags & lib.LYS_KEY)
+
+
+def keys(schema: Schema) -> list[str]:
+    """Names of a list's keys, in order."""
+    return [name(child) for child in siblings(lib.lysc_node_child(schema)) if is_key(child)]
+
+
+def cases(schema: Schema) -> list[tuple[Any, Any]]:
+    """(choice, case) pairs that a data node stands in, innermost first, as comparable numbers."""
+    pairs = []
+    above = schema.parent
+    while above and above.nodetype in (lib.LYS_CASE, lib.LYS_CHOICE):
+        if above.nodetype == lib.LYS_CASE:
+            pairs.append((_number(above.parent), _number(above)))
+        above = above.parent
+    return pairs
+
+
+def _number(pointer: Any) -> int:
+    return int(ffi.cast("uintptr_t", pointer))
+
+
+def find_schema(parent_schema: Schema, module: Module, local_name: str) -> Schema:
+    """Child data node by module and name; under NULL a top-level one. NULL if there is none."""
+    raw = local_name.encode()
+    return lib.lys_find_child(parent_schema, module, ffi.from_buffer(raw + b"\0"), len(raw), _DATA, 0)
+
+
+_DATA = lib.LYS_CONTAINER | lib.LYS_LIST | lib.LYS_LEAF | lib.LYS_LEAFLIST | lib.LYS_ANYDATA | lib.LYS_ANYXML
+
+
+def has_rpc(module: Module, local_name: str) -> bool:
+    """Whether a module defines this RPC."""
+    raw = local_name.encode()
+    return bool(lib.lys_find_child(ffi.NULL, module, ffi.from_buffer(raw + b"\0"), len(raw), lib.LYS_RPC, 0))
+
+
+def choice_members(module: Module) -> Iterator[Schema]:
+    """Every data node of a module's tree that stands directly in a case."""
+    pending = list(_top_level(module))
+    while pending:
+        node = pending.pop()
+        if node.parent and node.parent.nodetype == lib.LYS_CASE:
+            yield node
+        pending.extend(siblings(lib.lysc_node_child(node)))
+
+
+def _top_level(module: Module) -> Iterator[Schema]:
+    last = ffi.NULL
+    while module.compiled:
+        last = lib.lys_getnext(last, ffi.NULL, module.compiled, lib.LYS_GETNEXT_WITHCHOICE)
+        if not last:
+            return
+        yield last
+
+
+# --- modules ----------------------------------------------------------------------------------------------------
+
+
+def load_module(context: libyang.Context, module: str, revision: str | None, features: tuple[str, ...]) -> None:
+    """Load and implement a module from the search path with these features on. Raises NativeError."""
+    names = [ffi.new("char[]", feature.encode()) for feature in features]
+    wanted = ffi.new("char *[]", [*names, ffi.NULL])
+    chosen = ffi.new("char[]", revision.encode()) if revision else ffi.NULL
+    if not lib.ly_ctx_load_module(context.cdata, ffi.new("char[]", module.encode()), chosen, wanted):
+        _raise(context)
+
+
+class ModuleInfo(NamedTuple):
+    """A module of the context. implemented: not just imported."""
+
+    name: str
+    revision: str
+    namespace: str
+    implemented: bool
+    pointer: Module
+
+
+def modules(context: libyang.Context) -> list[ModuleInfo]:
+    """Every module of the context, libyang's own included."""
+    index, found = ffi.new("uint32_t *"), []
+    while module := lib.ly_ctx_get_module_iter(context.cdata, index):
+        found.append(
+            ModuleInfo(_text(module.name), _text(module.revision), _text(module.ns), bool(module.implemented), module)
+        )
+    return found
+
+
+def yang_library(context: libyang.Context) -> tuple[Node, str]:
+    """RFC 8525 data of the context, owned by the caller, and its content-id."""
+    out = ffi.new("struct lyd_node **")
+    if lib.ly_ctx_get_yanglib_data(context.cdata, out, b"%s", ffi.new("char[]", CONTENT_ID)):
+        _raise(context)
+    return out[0], CONTENT_ID.decode()
+
+
+CONTENT_ID = b"1"
+"""The modules never change while the process lives; a client that asks again after a restart loses nothing."""

@@ -1,0 +1,189 @@
+"""Commits on disk: one file each, durable before anybody hears of it, the newest is what runs.
+
+A file is a line of JSON (who, when, the length and SHA-256 of the rest) and the configuration as RFC 7951 JSON. It is
+written beside its place, synced, renamed, and the directory synced: after a power cut it is there whole or not at all,
+and a disk that lies is found out by the checksum.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from applianced.errors import ApplianceError
+
+HISTORY_MAX = 50
+_NAME = re.compile(r"commit-(\d{10})\.json")
+_HEADER_MAX = 65536
+
+
+class StorageError(ApplianceError):
+    """The state directory cannot be used: full, read-only, broken, taken. message: says what to do."""
+
+
+class CorruptCommitError(ApplianceError):
+    """A commit's file is torn or altered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One commit. time_s: wall clock. user: who. source: from where ("192.0.2.1:4711", or a file's name)."""
+
+    number: int
+    time_s: float
+    user: str
+    source: str
+    comment: str = ""
+
+
+class Staged:
+    """A commit written and synced under a temporary name."""
+
+    def __init__(self, log: CommitLog, commit: Commit, temporary: Path) -> None:
+        self.commit = commit
+        self._log = log
+        self._temporary = temporary
+
+    def publish(self) -> None:
+        """Make it the newest commit, durably. Raises StorageError."""
+        with _storage_errors(self._log.directory):
+            os.replace(self._temporary, self._log.file(self.commit.number))
+            self._log.sync_directory()
+        self._log.published(self.commit)
+
+    def withdraw(self) -> None:
+        """After `publish`: the commit before it is the newest again. Raises StorageError."""
+        with _storage_errors(self._log.directory):
+            self._log.file(self.commit.number).unlink(missing_ok=True)
+            self._log.sync_directory()
+        self._log.distrust(self.commit.number)
+
+    def discard(self) -> None:
+        """Instead of `publish`: leave no trace."""
+        with contextlib.suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
+
+
+class CommitLog:
+    """The last commits in a directory that this process alone uses."""
+
+    def __init__(self, state_dir: Path) -> None:
+        """Create what is missing. Raises StorageError, also when another process uses the directory."""
+        self.directory = state_dir / "commits"
+        with _storage_errors(self.directory):
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock)
+            message = f"{state_dir} is in use by another applianced: stop it, or give this one its own --state-dir"
+            raise StorageError(message) from None
+        for leftover in self.directory.glob("*.tmp"):
+            with contextlib.suppress(OSError):
+                leftover.unlink()
+        self._highest = max(self._numbers(), default=0)
+        self._history = [commit for number in sorted(self._numbers()) if (commit := self._header(number))]
+
+    def history(self) -> list[Commit]:
+        """Known commits, newest first. Their content may still prove corrupt."""
+        return self._history[::-1]
+
+    @property
+    def empty(self) -> bool:
+        """No file of any commit, not even a broken one."""
+        return not self._numbers()
+
+    def numbers(self) -> list[int]:
+        """Numbers of all commits on disk, newest first, unreadable ones included."""
+        return sorted(self._numbers(), reverse=True)
+
+    def read(self, number: int) -> tuple[Commit, bytes]:
+        """A commit and its configuration (RFC 7951 JSON). Raises CorruptCommitError."""
+        try:
+            header, _, body = self.file(number).read_bytes().partition(b"\n")
+            fields = json.loads(header)
+            length, digest = fields.pop("length"), fields.pop("sha256")
+            commit = Commit(**fields)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CorruptCommitError(f"commit {number} cannot be read: {error}") from None
+        if length != len(body) or digest != hashlib.sha256(body).hexdigest():
+            raise CorruptCommitError(f"commit {number} is torn or was altered: its checksum does not match")
+        return commit, body
+
+    def stage(self, *, time_s: float, user: str, source: str, comment: str, body: bytes) -> Staged:
+        """Write the next commit and sync it, not yet visible. Raises StorageError (disk full, ...)."""
+        self._highest += 1
+        commit = Commit(number=self._highest, time_s=time_s, user=user, source=source, comment=comment)
+        header = {**asdict(commit), "length": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+        temporary = self.file(commit.number).with_suffix(".tmp")
+        try:
+            with _storage_errors(self.directory):
+                _write_synced(temporary, json.dumps(header).encode() + b"\n" + body)
+        except StorageError:
+            temporary.unlink(missing_ok=True)
+            raise
+        return Staged(self, commit, temporary)
+
+    def prune(self) -> None:
+        """Drop all but the newest commits."""
+        for number in self.numbers()[HISTORY_MAX:]:
+            with contextlib.suppress(OSError):
+                self.file(number).unlink(missing_ok=True)
+        self._history = self._history[-HISTORY_MAX:]
+
+    def distrust(self, number: int) -> None:
+        """This commit is not in force though its file is there: leave it out of the history."""
+        self._history = [other for other in self._history if other.number != number]
+
+    def published(self, commit: Commit) -> None:
+        self._history.append(commit)
+
+    def file(self, number: int) -> Path:
+        return self.directory / f"commit-{number:010}.json"
+
+    def sync_directory(self) -> None:
+        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Let another process use the directory."""
+        os.close(self._lock)
+
+    def _numbers(self) -> list[int]:
+        return [int(found[1]) for entry in os.listdir(self.directory) if (found := _NAME.fullmatch(entry))]
+
+    def _header(self, number: int) -> Commit | None:
+        try:
+            with self.file(number).open("rb") as file:
+                fields = json.loads(file.readline(_HEADER_MAX))
+            return Commit(**{name: fields[name] for name in ("number", "time_s", "user", "source", "comment")})
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _storage_errors(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f"cannot store the commit in {directory}: {error.strerror}: free space there or mend it, then retry"
+        raise StorageError(message) from error

@@ -1,0 +1,142 @@
+"""Where an XML element points to in a tree: its schema node, its keys, the instance if there is one."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from lxml import etree
+
+from applianced.datastore import native
+from applianced.datastore.models import Models
+from applianced.datastore.native import Kind
+from applianced.errors import ConfigError
+
+Element = etree._Element
+_KEY_STEP = re.compile(r"""\s*\[\s*(?:[\w.-]+:)?([\w.-]+)\s*=\s*(?:'([^']*)'|"([^"]*)")\s*\]\s*""")
+
+
+class Place(NamedTuple):
+    """One element of an edit, resolved. parent: NULL at the top. keys: of a list entry, in the schema's order."""
+
+    element: Element
+    parent: native.Node
+    schema: native.Schema
+    keys: tuple[tuple[str, str], ...]
+
+    @property
+    def name(self) -> str:
+        return native.name(self.schema)
+
+    @property
+    def path(self) -> str:
+        """Instance path, also of what does not exist."""
+        module = native.module_name(self.schema)
+        above = native.path(self.parent) if self.parent else ""
+        inherited = bool(self.parent) and native.module_name(native.schema_of(self.parent)) == module
+        step = self.name if inherited else f"{module}:{self.name}"
+        return f"{above}/{step}{predicate(self.keys)}"
+
+
+def predicate(keys: tuple[tuple[str, str], ...]) -> str:
+    """ "[name='x'][unit='y']"."""
+    return "".join(f"[{name}={quoted(value)}]" for name, value in keys)
+
+
+def quoted(value: str) -> str:
+    """An XPath literal; a value with both kinds of quotes has none, and its double quotes are dropped."""
+    if "'" not in value:
+        return f"'{value}'"
+    return '"' + value.replace('"', "") + '"'
+
+
+def resolve(models: Models, parent: native.Node, element: Element) -> Place:
+    """Find the schema node of `element` below `parent`, and its keys. Raises ConfigError."""
+    schema = _schema(models, parent, element)
+    keys = _keys(schema, parent, element) if native.kind(schema) is Kind.LIST else ()
+    return Place(element, parent, schema, keys)
+
+
+def _schema(models: Models, parent: native.Node, element: Element) -> native.Schema:
+    name = etree.QName(element)
+    where = native.path(parent) if parent else ""
+    module = models.modules.get(name.namespace or "")
+    if module is None:
+        message = f'no module has the namespace "{name.namespace or ""}" of <{name.localname}>: check its xmlns'
+        raise ConfigError(where, message, tag="unknown-namespace", bad_element=name.localname)
+    above = native.schema_of(parent) if parent else native.NULL
+    schema = native.find_schema(above, module.pointer, name.localname)
+    if not schema:
+        place = f"<{native.name(above)}>" if parent else "the top level"
+        message = f"<{name.localname}> does not exist in {place} of module {module.name}: check its spelling and place"
+        raise ConfigError(where, message, tag="unknown-element", bad_element=name.localname)
+    if not native.is_config(schema):
+        message = f"<{name.localname}> is state: it can be read, not configured"
+        raise ConfigError(where, message, tag="unknown-element", bad_element=name.localname)
+    return schema
+
+
+def _keys(schema: native.Schema, parent: native.Node, element: Element) -> tuple[tuple[str, str], ...]:
+    namespace = native.namespace(schema)
+    found = []
+    for name in native.keys(schema):
+        key = element.find(f"{{{namespace}}}{name}")
+        if key is None:
+            where = f"{native.path(parent) if parent else ''}/{native.name(schema)}"
+            message = f"the entry does not say its key <{name}>: name the entry by all its keys"
+            raise ConfigError(where, message, tag="missing-element", bad_element=name)
+        found.append((name, key.text or ""))
+    return tuple(found)
+
+
+def instance(models: Models, first: native.Node, place: Place) -> native.Node:
+    """The node that a place names, defaults included; NULL if there is none. first: of the siblings to look in."""
+    match native.kind(place.schema):
+        case Kind.LIST:
+            return entry(models, first, place.schema, place.keys)
+        case Kind.LEAF_LIST:
+            return native.find(first, place.schema, json_value(models, place.schema, place.element)) if first else first
+        case _:
+            return native.find(first, place.schema)
+
+
+def entry(models: Models, first: native.Node, schema: native.Schema, keys: tuple[tuple[str, str], ...]) -> native.Node:
+    """A list entry by its keys, in the schema's order; NULL if there is none."""
+    if any("'" in value and '"' in value for _, value in keys):
+        return _entry_by_search(first, schema, [value for _, value in keys])
+    node = native.find(first, schema, predicate(keys))
+    if not node:
+        native.clean_errors(models.context)
+    return node
+
+
+def _entry_by_search(first: native.Node, schema: native.Schema, wanted: list[str]) -> native.Node:
+    for node in native.siblings(first):
+        if native.schema_of(node) != schema:
+            continue
+        values = [native.value(child) for child in native.children(node) if native.is_key(native.schema_of(child))]
+        if values == wanted:
+            return node
+    return native.NULL
+
+
+def json_value(models: Models, schema: native.Schema, element: Element) -> str:
+    """An element's text with an identity's XML prefix turned into its module's name."""
+    text = element.text or ""
+    if not native.is_identity(schema):
+        return text
+    prefix, colon, local = text.strip().rpartition(":")
+    module = models.modules.get(element.nsmap.get(prefix if colon else None) or native.namespace(schema))
+    return f"{module.name}:{local}" if module else text
+
+
+def parse_key_attribute(text: str) -> tuple[tuple[str, str], ...]:
+    """The keys in a yang:key attribute, e.g. "[ex:name='x']" (RFC 7950 7.8.6). Raises ValueError."""
+    keys, at = [], 0
+    while at < len(text):
+        step = _KEY_STEP.match(text, at)
+        if not step:
+            raise ValueError(text)
+        keys.append((step[1], step[2] if step[2] is not None else step[3]))
+        at = step.end()
+    return tuple(keys)

@@ -1,0 +1,47 @@
+"""Input and output of RPCs that the YANG modules define, as RFC 7951 JSON values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from lxml import etree
+
+from applianced.datastore import native
+from applianced.datastore.faults import syntax_error
+from applianced.datastore.models import Models
+from applianced.datastore.native import Form
+from applianced.datastore.places import Element
+
+
+def defined(models: Models, operation: Element) -> str:
+    """ "module:name" of the RPC that an element calls, "" when there is no such RPC."""
+    name = etree.QName(operation)
+    module = models.modules.get(name.namespace or "")
+    return f"{module.name}:{name.localname}" if module and native.has_rpc(module.pointer, name.localname) else ""
+
+
+def arguments(models: Models, name: str, operation: Element) -> dict[str, Any]:
+    """The validated input of a call. Raises ConfigError."""
+    try:
+        tree = native.parse_rpc(models.context, etree.tostring(operation, with_tail=False))
+    except native.NativeError as error:
+        raise syntax_error(error.fault) from None
+    try:
+        given: dict[str, Any] = json.loads(native.render(tree, Form.JSON, defaults=True)).get(name, {})
+        return given
+    finally:
+        native.free(tree)
+
+
+def output(models: Models, name: str, result: Mapping[str, Any]) -> bytes:
+    """The output of a call as XML. Raises ConfigError when it does not fit the model."""
+    try:
+        tree = native.parse_rpc_output(models.context, json.dumps({name: result}).encode())
+    except native.NativeError as error:
+        raise syntax_error(error.fault) from None
+    try:
+        return b"".join(native.render(child, Form.XML) for child in native.children(tree))
+    finally:
+        native.free(tree)

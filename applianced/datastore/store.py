@@ -1,0 +1,78 @@
+"""The running and the candidate datastore (RFC 6241 8.3).
+
+The candidate is a copy that exists only while it differs: the first edit makes it, a commit makes it the running
+datastore, so that neither costs a copy of its own. The running tree is never edited once published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from applianced.datastore.edit import EditOptions, TestOption, edit
+from applianced.datastore.lock import Store
+from applianced.datastore.models import Models
+from applianced.datastore.places import Element
+from applianced.datastore.tree import Tree
+
+
+class Datastore:
+    """Both trees. Not thread-safe: who calls keeps edits, commits and reads of the candidate apart."""
+
+    def __init__(self, models: Models) -> None:
+        self.models = models
+        self._running = Tree(models)
+        self._candidate: Tree | None = None
+        self.generation = 0
+        """Grows whenever the candidate's content may have changed."""
+
+    @property
+    def modified(self) -> bool:
+        """The candidate holds changes that were neither committed nor discarded."""
+        return self._candidate is not None
+
+    def tree(self, store: Store) -> Tree:
+        """The content, to be read."""
+        return self._running if store is Store.RUNNING or self._candidate is None else self._candidate
+
+    def edit(self, elements: Sequence[Element], options: EditOptions) -> None:
+        """<edit-config> on the candidate. Raises edit.EditError."""
+        self.generation += 1
+        fresh = self._candidate is None
+        candidate = self._candidate or self._running.duplicate()
+        kept = options.test_option is not TestOption.TEST_ONLY
+        try:
+            edit(candidate, elements, options)
+        except BaseException:
+            kept = not fresh or options.error_option is options.error_option.CONTINUE
+            raise
+        finally:
+            if kept or not fresh:
+                self._candidate = candidate
+            else:
+                candidate.close()
+
+    def replace_candidate(self, tree: Tree) -> None:
+        """Make `tree` the candidate; it belongs to the datastore from now on."""
+        self.discard()
+        self._candidate = tree
+
+    def discard(self) -> None:
+        """Back to what is running."""
+        self.generation += 1
+        if self._candidate is not None:
+            self._candidate.close()
+            self._candidate = None
+
+    def publish(self) -> Tree | None:
+        """The candidate, validated and in force, becomes the running datastore. The former one, for the caller to
+        close when its last reader has gone; None when there was nothing to publish."""
+        if self._candidate is None:
+            return None
+        self.generation += 1
+        former, self._running, self._candidate = self._running, self._candidate, None
+        return former
+
+    def close(self) -> None:
+        """Free both trees."""
+        self.discard()
+        self._running.close()

@@ -1,0 +1,84 @@
+"""Counters by name, in memory that outlives a worker.
+
+An index of 64-bit cells over any writable buffer: shared memory in the appliance, a bytearray elsewhere. Counting is
+one addition, so every event can afford its counter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+ENGINE_EVENTS = {
+    "packets": "Packets of control sessions that a worker has read",
+    "sessions": "Control sessions taken up",
+    "sessions-resumed": "Control sessions taken up again after a restart of their worker",
+    "sessions-unknown": "Sessions without a checkpoint after a restart: passed untouched from there",
+    "sessions-refused": "Control sessions passed untouched because alg-sessions was reached",
+    "session-resets": "Control sessions reset because their stream could not go on",
+    "malformed-packet": "Packets whose headers do not hold together, dropped",
+    "stream-without-start": "Octets before a SYN was seen",
+    "beyond-gap": "Segments dropped because octets before them are missing; their sender repeats them",
+    "covered": "Held segments replaced by a newer copy that covers them",
+    "repeat": "Segments with octets that had left already",
+    "cut": "Segments that left in part",
+    "merged": "Segments merged into the one before",
+    "waited": "Length changes that waited for the acknowledgement of the one before",
+    "starved": "Sessions reset: a message does not fit into what its sender still sends",
+    "message-too-long": "Sessions reset: a message exceeds alg-message-size",
+    "message-does-not-fit": "Sessions reset: a rewritten message exceeds a packet",
+    "length-changes": "Changes of length announced to the kernel",
+    "length-change-refused": "Rewrites refused: other length on a session that is not translated",
+    "announce-failed": "Sessions reset: the kernel did not take a length change",
+    "gates-opened": "Gates opened",
+    "gates-closed": "Gates closed, used or not",
+    "gates-expired": "Gates closed because their time was over",
+    "gates-refused-kernel": "Gates the kernel refused",
+    "gates-refused-session": "Gates refused: alg-gates per-session reached",
+    "gates-refused-source": "Gates refused: alg-gates per-source reached",
+    "gates-refused-total": "Gates refused: alg-gates total reached",
+    "gates-refused-self": "Gates refused: they would lead to the appliance itself",
+    "bindings-refused": "Bindings refused: no port left",
+    "bindings-unknown": "Bindings refused: conntrack does not know the session",
+    "protocol-errors": "Sessions handed over after a fault of the peer that the ALG cannot go on from",
+}
+"""Counted for each ALG beside its own events."""
+
+
+class Counters:
+    """Cells named by (alg, event)."""
+
+    def __init__(self, events: Mapping[str, Iterable[str]], memory: memoryview) -> None:
+        """events: ALG name -> its own events. memory: writable, at least `octets(events)` long."""
+        self._index: dict[str, dict[str, int]] = {}
+        at = 0
+        for alg in sorted(events):
+            names = [*ENGINE_EVENTS, *(event for event in events[alg] if event not in ENGINE_EVENTS)]
+            self._index[alg] = {name: at + place for place, name in enumerate(names)}
+            at += len(names)
+        self._cells = memory[: at * 8].cast("Q")
+
+    @staticmethod
+    def octets(events: Mapping[str, Iterable[str]]) -> int:
+        """How much memory these counters take."""
+        return 8 * sum(len(set(ENGINE_EVENTS) | set(names)) for names in events.values())
+
+    def count(self, alg: str, event: str, amount: int = 1) -> None:
+        """Add to a counter; an event that nobody declared is a bug and raises KeyError."""
+        self._cells[self._index[alg][event]] += amount
+
+    def cells(self, alg: str) -> dict[str, int]:
+        """event -> cell, for a session that counts often."""
+        return self._index[alg]
+
+    def values(self) -> dict[str, dict[str, int]]:
+        """alg -> event -> value."""
+        return {
+            alg: {event: self._cells[cell] for event, cell in events.items()} for alg, events in self._index.items()
+        }
+
+    def clear(self, alg: str = "") -> None:
+        """Back to zero: one ALG's, or all."""
+        for name, events in self._index.items():
+            if alg in ("", name):
+                for cell in events.values():
+                    self._cells[cell] = 0

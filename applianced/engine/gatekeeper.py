@@ -1,0 +1,133 @@
+"""The books of one worker's gates and bindings, and the limits on them.
+
+The kernel holds the same gates as map elements with timeouts; these books are what the state is served from, and
+what decides when an element goes. Elements are closed explicitly before they expire: the kernel's own collector
+starves under a stream of transactions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+
+from applianced.engine.kernel import Kernel, Ports, Translation
+from applianced.model.gates import Gate
+from applianced.model.tuples import Endpoint
+
+RECENT = 256
+"""Closed gates that are still shown in the state."""
+
+Count = Callable[[str], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class GateLimits:
+    """`security flow alg-gates`, and what must never be reached through a gate."""
+
+    per_session: int = 8
+    per_source: int = 256
+    total: int = 16384
+    lifetime_s: float = 30.0
+    own_addresses: frozenset[bytes] = field(default_factory=frozenset)
+
+
+class GateKeeper:
+    """Opens, closes and expires the gates of one worker."""
+
+    def __init__(self, kernel: Kernel, ports: Ports, *, first_number: int) -> None:
+        self.kernel = kernel
+        self.ports = ports
+        self.limits = GateLimits()
+        self.gates: dict[int, Gate] = {}
+        self.recent: deque[Gate] = deque(maxlen=RECENT)
+        self._number = first_number
+        self._per_source: Counter[bytes] = Counter()
+        self._bound: dict[int, tuple[bytes, int, int]] = {}
+        """Gate number -> the outside port it holds."""
+        self._fresh: dict[tuple[bytes, int, int], None] = {}
+        """Outside ports that a session has bound and no gate uses yet."""
+
+    def bind(
+        self, own: Endpoint, translation: Translation, outside: bytes, protocol: int, count: Count
+    ) -> Endpoint | None:
+        """The endpoint to announce for `own`: itself, or a free port of `outside`, its public address."""
+        if outside == own.address:
+            return own
+        port = self.ports.take(outside, protocol)
+        if port is None:
+            count("bindings-refused")
+            return None
+        self._fresh[(outside, protocol, port)] = None
+        return Endpoint(outside, port)
+
+    def open(self, gate: Gate, closing: list[Gate], open_of_session: int, count: Count) -> bool:
+        """Enter a gate and put it into the kernel, together with the closing of others; False when refused."""
+        refusal = self._refusal(gate, open_of_session)
+        if refusal:
+            count(refusal)
+            self._release_fresh(gate)
+            return False
+        self._number += 1
+        gate.number = self._number
+        if not self.kernel.exchange((gate,), closing, gate.created_s):
+            count("gates-refused-kernel")
+            self._release_fresh(gate)
+            return False
+        closing.clear()
+        self.adopt(gate)
+        count("gates-opened")
+        return True
+
+    def adopt(self, gate: Gate) -> None:
+        """Take a gate into the books that is in the kernel already."""
+        self.gates[gate.number] = gate
+        self._number = max(self._number, gate.number)
+        self._per_source[gate.inside.address] += 1
+        if gate.outside != gate.inside:
+            key = (gate.outside.address, gate.protocol, gate.outside.port)
+            self._fresh.pop(key, None)
+            self._bound[gate.number] = key
+
+    def _refusal(self, gate: Gate, open_of_session: int) -> str:
+        limits = self.limits
+        if gate.inside.address in limits.own_addresses:
+            return "gates-refused-self"
+        if open_of_session >= limits.per_session:
+            return "gates-refused-session"
+        if self._per_source[gate.inside.address] >= limits.per_source:
+            return "gates-refused-source"
+        return "gates-refused-total" if len(self.gates) >= limits.total else ""
+
+    def _release_fresh(self, gate: Gate) -> None:
+        key = (gate.outside.address, gate.protocol, gate.outside.port)
+        if key in self._fresh:
+            del self._fresh[key]
+            self.ports.give(*key, over=True)
+
+    def strike(self, number: int, now: float, *, over: bool) -> Gate | None:
+        """Take a gate out of the books; its element still has to leave the kernel. None when it is not there."""
+        gate = self.gates.pop(number, None)
+        if gate is None:
+            return None
+        gate.closed_s = now
+        self.recent.append(gate)
+        self._per_source[gate.inside.address] -= 1
+        if not self._per_source[gate.inside.address]:
+            del self._per_source[gate.inside.address]
+        bound = self._bound.pop(number, None)
+        if bound is not None:
+            self.ports.give(*bound, over=over)
+        return gate
+
+    def close(self, numbers: Collection[int], now: float, count: Count) -> None:
+        """Close gates at once, in one transaction. Their data sessions, if any, go on."""
+        closed = [gate for number in numbers if (gate := self.strike(number, now, over=False)) is not None]
+        if closed:
+            self.kernel.exchange((), closed, now)
+            for _ in closed:
+                count("gates-closed")
+
+    def expired(self, now: float) -> Iterable[Gate]:
+        """Gates whose time is over."""
+        return [gate for gate in self.gates.values() if gate.expires_s <= now]

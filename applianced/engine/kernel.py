@@ -1,0 +1,70 @@
+"""What the engine needs of the kernel, as a shape: the dataplane fits it, replay and tests stand in for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from applianced.model.gates import Gate
+from applianced.model.tuples import Direction, FlowTuple
+
+
+class Translation(NamedTuple):
+    """Both tuples of a session as conntrack has them.
+
+    original: as its first packet arrived. reply: as answers arrive. offsets: sums of the length changes that the
+    kernel knows, by direction.
+    """
+
+    original: FlowTuple
+    reply: FlowTuple
+    offsets: tuple[int, int] = (0, 0)
+
+    @property
+    def translated(self) -> bool:
+        """NAT changes the session's own tuple: only then does the kernel shift sequence numbers."""
+        return self.original != self.reply.reversed
+
+    def outside(self, speaker: Direction) -> bytes:
+        """The address by which the other party knows the speaker."""
+        return self.reply.destination.address if speaker is Direction.ORIGINAL else self.original.destination.address
+
+    def inside(self, speaker: Direction) -> bytes:
+        """The speaker's own address."""
+        return self.original.source.address if speaker is Direction.ORIGINAL else self.reply.source.address
+
+
+class Kernel(Protocol):
+    """Everything that has an effect outside the worker."""
+
+    def translation(self, flow: FlowTuple, mark: int) -> Translation | None:
+        """The conntrack entry of a session, by its original direction in the forward path; None when it is gone."""
+        ...
+
+    def announce(self, session: Translation, direction: Direction, position: int, before: int, after: int) -> bool:
+        """Tell the kernel of a length change; False when it does not hold."""
+        ...
+
+    def exchange(self, opened: Sequence[Gate], closed: Sequence[Gate], now: float) -> bool:
+        """Open and close gates in one transaction; False when the kernel refused, and nothing changed."""
+        ...
+
+    def alive(self, flow: FlowTuple, mark: int) -> bool:
+        """Whether conntrack still holds the session, and not as one that has closed."""
+        ...
+
+    def forget(self, flow: FlowTuple, mark: int) -> None:
+        """Delete the session's conntrack entry: its next segment is answered with a reset."""
+        ...
+
+
+class Ports(Protocol):
+    """Who hands out the outside ports of bindings."""
+
+    def take(self, address: bytes, protocol: int) -> int | None:
+        """A free port of this outside address, or None when all are bound."""
+        ...
+
+    def give(self, address: bytes, protocol: int, port: int, *, over: bool) -> None:
+        """Give a port back. over: its data session is known to have ended; else it rests until that is so."""
+        ...

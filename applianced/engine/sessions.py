@@ -1,0 +1,388 @@
+"""A control session: two streams, one ALG, and what the ALG's actions become."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from applianced.alg.contract import (
+    Actions,
+    Bind,
+    CloseGate,
+    Descriptor,
+    Drop,
+    HandOver,
+    Note,
+    OpenGate,
+    Pass,
+    Reply,
+    Rewrite,
+    StreamAlg,
+)
+from applianced.compiler.marks import UNACKED, UNTOUCHED
+from applianced.engine.counters import Counters
+from applianced.engine.gatekeeper import GateKeeper
+from applianced.engine.kernel import Translation
+from applianced.engine.streams import Stream, StreamError
+from applianced.errors import ProtocolError
+from applianced.model.gates import Gate
+from applianced.model.sessions import ControlSession
+from applianced.model.tuples import ORIGINAL, REPLY, Direction, Endpoint
+
+ROOM_V4 = 1440
+ROOM_V6 = 1420
+"""Payload that fits into a packet of 1,500 octets without TCP options; the sender's own is clamped to 1,200."""
+
+Verdicts = list[tuple[int, bytes | None]]
+
+
+class Reporter:
+    """Who hears of a session's events; the default hears nothing."""
+
+    def noted(self, session: Session, event: str, detail: str) -> None:
+        """An ALG's Note."""
+
+    def rewritten(self, session: Session, direction: Direction, before: bytes, after: bytes) -> None:
+        """Octets that leave changed."""
+
+    def gate_opened(self, session: Session, gate: Gate) -> None:
+        """A gate is in the kernel."""
+
+    def gate_closed(self, session: Session, gate: Gate) -> None:
+        """A gate has left the books."""
+
+    def gate_refused(self, session: Session, reason: str) -> None:
+        """A gate or binding was refused; the counters say why."""
+
+
+SILENT = Reporter()
+
+
+class Session:
+    """One control session in its worker's books. It is the Judge of both of its streams."""
+
+    __slots__ = (
+        "alg",
+        "base_mark",
+        "cells",
+        "checked_s",
+        "closing",
+        "control",
+        "counters",
+        "created_s",
+        "descriptor",
+        "finished",
+        "gates",
+        "keeper",
+        "last_s",
+        "messages",
+        "over",
+        "reporter",
+        "rewrites",
+        "slot",
+        "streams",
+        "translation",
+        "untouched",
+    )
+
+    def __init__(
+        self,
+        control: ControlSession,
+        descriptor: Descriptor,
+        settings: Any,
+        *,
+        keeper: GateKeeper,
+        counters: Counters,
+        reporter: Reporter,
+        slot: int,
+        base_mark: int,
+        message_limit: int,
+        now: float,
+    ) -> None:
+        self.control = control
+        self.descriptor = descriptor
+        self.alg: StreamAlg = descriptor.factory(settings, control)
+        self.keeper = keeper
+        self.counters = counters
+        self.cells = counters.cells(descriptor.name)
+        self.reporter = reporter
+        self.slot = slot
+        self.base_mark = base_mark
+        room = ROOM_V4 if len(control.tuple.source.address) == 4 else ROOM_V6
+        self.streams = (
+            Stream(ORIGINAL, self, limit=message_limit, room=room),
+            Stream(REPLY, self, limit=message_limit, room=room),
+        )
+        self.gates: dict[int, Gate] = {}
+        self.closing: list[Gate] = []
+        self.translation: Translation | None = None
+        self.untouched = False
+        self.over = False
+        self.messages = 0
+        self.rewrites = 0
+        self.finished = 0
+        """Bit per direction whose speaker has closed."""
+        self.created_s = self.last_s = self.checked_s = now
+
+    @property
+    def mark(self) -> int:
+        """The ct mark that the next verdict sets."""
+        if self.streams[0].unacked >= 0 or self.streams[1].unacked >= 0:
+            return self.base_mark | UNACKED
+        return self.base_mark | UNTOUCHED if self.untouched else self.base_mark
+
+    def count(self, event: str) -> None:
+        """Count an event under this session's ALG."""
+        self.counters.count(self.descriptor.name, event)
+
+    def judge(self, direction: Direction, data: bytes, final: bool) -> Verdicts:
+        """Have the ALG judge octets and perform what it asks. See streams.Judge."""
+        if self.untouched:
+            return [(len(data), None)]
+        verdicts: Verdicts = []
+        try:
+            consumed = self._drive(self.alg.octets(direction, data), direction, data, verdicts)
+            if final:
+                consumed += self._finish(direction, data[consumed:], verdicts)
+        except ProtocolError as error:
+            # The ALG cannot go on: nothing more is opened, what it has not judged passes as it is.
+            self.count(error.event if error.event in self.cells else "protocol-errors")
+            self.reporter.noted(self, error.event, str(error))
+            self.hand_over()
+            consumed = sum(octets for octets, _ in verdicts)
+        self.close_struck()
+        if consumed < len(data):
+            verdicts += self._rest(len(data) - consumed)
+        return _joined(verdicts)
+
+    def _rest(self, octets: int) -> Verdicts:
+        """Octets that nobody judged: they wait, unless the session was handed over meanwhile."""
+        return [(octets, None)] if self.untouched else []
+
+    def _finish(self, direction: Direction, rest: bytes, verdicts: Verdicts) -> int:
+        """The speaker has closed: offer the ALG what it left."""
+        if self.untouched or not rest:
+            return 0
+        return self._drive(self.alg.end(direction, rest), direction, rest, verdicts)
+
+    def _drive(self, actions: Actions, direction: Direction, data: bytes, verdicts: Verdicts) -> int:
+        """Run a generator of actions to its end; how many octets it consumed."""
+        consumed = 0
+        reply: Reply = None
+        try:
+            while True:
+                action = actions.send(reply)
+                reply = None
+                kind = type(action)
+                if kind is Pass:
+                    verdicts.append((action.octets, None))  # type: ignore[union-attr]
+                    consumed += action.octets  # type: ignore[union-attr]
+                elif kind is Note:
+                    self._note(action)  # type: ignore[arg-type]
+                else:
+                    octets, reply = self._perform(action, direction, data[consumed:], verdicts)
+                    consumed += octets
+        except StopIteration:
+            return consumed
+
+    def _note(self, note: Note) -> None:
+        self.count(note.event)
+        self.reporter.noted(self, note.event, note.detail)
+
+    def _perform(self, action: Any, direction: Direction, rest: bytes, verdicts: Verdicts) -> tuple[int, Reply]:
+        """The rarer actions: octets consumed, and the reply."""
+        match action:
+            case Rewrite(octets, replacement):
+                verdicts.append((octets, self._replacement(direction, rest[:octets], replacement)))
+                return octets, None
+            case Drop(octets):
+                verdicts.append((octets, self._replacement(direction, rest[:octets], b"")))
+                return octets, None
+            case Bind(speaker, endpoint):
+                return 0, self._bind(speaker, endpoint)
+            case OpenGate():
+                return 0, self._open(action)
+            case CloseGate(number):
+                self._strike(number, over=True)
+            case HandOver():
+                self.hand_over(keep_gates=True)
+        return 0, None
+
+    def _replacement(self, direction: Direction, before: bytes, after: bytes) -> bytes | None:
+        """What may leave in place of `before`."""
+        if after == before:
+            return None
+        if len(after) != len(before):
+            translation = self._translation()
+            if translation is None or not translation.translated:
+                self.count("length-change-refused")
+                return None
+        self.rewrites += 1
+        self.reporter.rewritten(self, direction, before, after)
+        return after
+
+    def _translation(self) -> Translation | None:
+        if self.translation is None:
+            self.translation = self.keeper.kernel.translation(self.control.tuple, self.base_mark)
+        return self.translation
+
+    def _bind(self, speaker: Direction, endpoint: Endpoint) -> Endpoint | None:
+        translation = self._translation()
+        if translation is None:
+            self.count("bindings-unknown")
+            return None
+        outside = translation.outside(speaker)
+        if outside == translation.inside(speaker):
+            return endpoint
+        bound = self.keeper.bind(endpoint, translation, outside, self.control.tuple.protocol, self.count)
+        if bound is None:
+            self.reporter.gate_refused(self, f"no outside port left for {endpoint}")
+        return bound
+
+    def _open(self, asked: OpenGate) -> int | None:
+        now = self.last_s
+        peer = self.control.party(asked.speaker.opposite).address
+        lifetime = asked.lifetime_s if asked.any_port else self.keeper.limits.lifetime_s
+        gate = Gate(
+            number=0,
+            alg=self.descriptor.name,
+            session=self.slot,
+            protocol=asked.protocol,
+            peer=peer,
+            inside=Endpoint(asked.inside.address, 0) if asked.any_port else asked.inside,
+            outside=asked.outside if not asked.any_port else Endpoint(asked.inside.address, 0),
+            one_shot=asked.one_shot,
+            source=self._source(asked.speaker.opposite),
+            reason=asked.reason,
+            created_s=now,
+            expires_s=now + lifetime,
+        )
+        closing = self.closing
+        if not self.keeper.open(gate, closing, len(self.gates), self.count):
+            self.reporter.gate_refused(self, asked.reason)
+            return None
+        self.gates[gate.number] = gate
+        self.reporter.gate_opened(self, gate)
+        return gate.number
+
+    def _source(self, initiator: Direction) -> bytes:
+        """The address a data session must leave from when its initiator is known by another than its own.
+
+        An inside client's own sessions go through source NAT like its control session (address pooling paired); an
+        inside server's do not, since only destination or static NAT made it reachable.
+        """
+        if initiator is ORIGINAL:
+            return b""
+        translation = self._translation()
+        if translation is None or translation.outside(initiator) == translation.inside(initiator):
+            return b""
+        return translation.outside(initiator)
+
+    def _strike(self, number: int, *, over: bool) -> None:
+        """A gate that the ALG is done with: out of the books now, out of the kernel with the next transaction."""
+        if self.gates.pop(number, None) is None:
+            return
+        gate = self.keeper.strike(number, self.last_s, over=over)
+        if gate is not None:
+            self.closing.append(gate)
+            self.count("gates-closed")
+            self.reporter.gate_closed(self, gate)
+
+    def _close_now(self) -> None:
+        closing, self.closing = self.closing, []
+        self.keeper.kernel.exchange((), closing, self.last_s)
+
+    def expire(self, gate: Gate, now: float) -> None:
+        """The gate's time is over, used or not."""
+        self._strike(gate.number, over=False)
+        gate.closed_s = now
+        self.count("gates-expired")
+
+    def close_struck(self) -> None:
+        """Take struck gates out of the kernel now; the end of judge() does so by itself."""
+        if self.closing:
+            self._close_now()
+
+    def hand_over(self, *, keep_gates: bool = False) -> None:
+        """Read no further: everything passes from here."""
+        self.untouched = True
+        if not keep_gates:
+            self.close_gates()
+
+    def close_gates(self) -> None:
+        """Close what is open; data sessions under way go on."""
+        for number in tuple(self.gates):
+            self._strike(number, over=False)
+        self.close_struck()
+
+    def announce(self, direction: Direction, position: int, before: int, after: int) -> None:
+        """Tell the kernel of a length change. Raises StreamError when it does not take it."""
+        translation = self._translation()
+        taken = translation is not None and self.keeper.kernel.announce(translation, direction, position, before, after)
+        if not taken:
+            raise StreamError("announce-failed")
+        self.count("length-changes")
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """Plain values for the checkpoint; the streams' next octets are kept beside it."""
+        flow = self.control.tuple
+        first, second = self.streams
+        return (
+            self.descriptor.name,
+            flow.source.address,
+            flow.source.port,
+            flow.destination.address,
+            flow.destination.port,
+            self.base_mark,
+            self.untouched,
+            self.finished,
+            self.created_s,
+            first.snapshot()[1:] if first.buffer or first.changed or first.unacked >= 0 else None,
+            second.snapshot()[1:] if second.buffer or second.changed or second.unacked >= 0 else None,
+            self.alg.snapshot(),
+            tuple(_plain(gate) for gate in self.gates.values()),
+        )
+
+    def restore(self, snapshot: tuple[Any, ...], sequences: tuple[int, int]) -> None:
+        """Take up what `snapshot` gave, in a session made for the same tuple."""
+        self.untouched, self.finished, self.created_s = snapshot[6:9]
+        for stream, state, following in zip(self.streams, snapshot[9:11], sequences, strict=True):
+            if state is None:
+                stream.next = stream.judged = following
+            else:
+                stream.restore((following, *state))
+                if not stream.buffer:
+                    stream.judged = following
+        self.alg.restore(snapshot[11])
+        for plain in snapshot[12]:
+            gate = _gate(plain)
+            self.gates[gate.number] = gate
+
+
+def _plain(gate: Gate) -> tuple[Any, ...]:
+    """A gate as marshal's types."""
+    return tuple(
+        (value.address, value.port) if isinstance(value, Endpoint) else value
+        for value in (getattr(gate, name) for name in Gate.__slots__)
+    )
+
+
+def _gate(plain: tuple[Any, ...]) -> Gate:
+    """What `_plain` made, as a gate."""
+    values = dict(zip(Gate.__slots__, plain, strict=True))
+    values["inside"] = Endpoint(*values["inside"])
+    values["outside"] = Endpoint(*values["outside"])
+    return Gate(**values)
+
+
+def _joined(verdicts: Verdicts) -> Verdicts:
+    """Neighbouring octets that pass unchanged, as one."""
+    if len(verdicts) < 2:
+        return verdicts
+    joined = [verdicts[0]]
+    for octets, replacement in verdicts[1:]:
+        last, before = joined[-1]
+        if before is None and replacement is None:
+            joined[-1] = (last + octets, None)
+        else:
+            joined.append((octets, replacement))
+    return joined

@@ -1,0 +1,314 @@
+"""The engine of one queue: packets in, verdicts out, sessions in between.
+
+It owns the session table of its worker. The slot of a session is in the packet's mark, so finding it is an index.
+Rule: no I/O here; packets come as `Queued`, effects go through `Kernel`, time is an argument.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from applianced.alg.contract import Descriptor
+from applianced.compiler.marks import ALG_MASK, ALG_NAMES, SLOT_SHIFT, UNACKED, UNTOUCHED
+from applianced.engine.checkpoint import Checkpoint
+from applianced.engine.counters import Counters
+from applianced.engine.gatekeeper import GateKeeper, GateLimits
+from applianced.engine.kernel import Kernel
+from applianced.engine.sessions import SILENT, Reporter, Session
+from applianced.engine.streams import StreamError
+from applianced.errors import ProtocolError
+from applianced.model.gates import Gate
+from applianced.model.sessions import ControlSession
+from applianced.model.tuples import ORIGINAL, REPLY, TCP, Direction, Endpoint, FlowTuple
+from applianced.packet.segment import ACK, FIN, RST, SYN, Segment
+
+LINGER_S = 60.0
+"""A session that has ended is remembered this long, for repeats that are still under way."""
+IDLE_CHECK_S = 60.0
+"""A session silent for so long is looked up in conntrack: pure ACKs and untouched sessions are not seen here."""
+CHECKS_PER_TICK = 256
+
+_BASE = ~(UNACKED | UNTOUCHED | -1 << SLOT_SHIFT)
+
+
+class Queued(Protocol):
+    """A packet in the queue, as the outside hands it over."""
+
+    raw: bytes
+    mark: int
+
+    def release(self, packet: bytes | None, mark: int) -> None:
+        """Accept, with this content (None: as it is) and this mark."""
+        ...
+
+    def drop(self) -> None:
+        """Drop."""
+        ...
+
+
+class Travelling:
+    """A queued packet on its way through a session: the stream's Carrier."""
+
+    __slots__ = ("engine", "queued", "segment", "session")
+
+    def __init__(self, queued: Queued, segment: Segment, session: Session, engine: Engine) -> None:
+        self.queued = queued
+        self.segment = segment
+        self.session = session
+        self.engine = engine
+
+    def accept(self, packet: bytes | None) -> None:
+        self.engine.save(self.session)
+        self.queued.release(packet, self.session.mark)
+
+    def drop(self) -> None:
+        self.queued.drop()
+
+
+class Engine:
+    """Everything that one worker knows."""
+
+    def __init__(
+        self,
+        descriptors: Mapping[str, Descriptor],
+        *,
+        kernel: Kernel,
+        keeper: GateKeeper,
+        counters: Counters,
+        checkpoint: Checkpoint,
+        reporter: Reporter = SILENT,
+    ) -> None:
+        self.descriptors = descriptors
+        self.kernel = kernel
+        self.keeper = keeper
+        self.counters = counters
+        self.checkpoint = checkpoint
+        self.reporter = reporter
+        self.settings: dict[str, Any] = {}
+        self.message_limit = 65536
+        self.sessions: list[Session | None] = [None] * (checkpoint.slots + 1)
+        self._free = deque(range(1, checkpoint.slots + 1))
+        self._lingering: deque[tuple[float, Session]] = deque()
+        self._saved: dict[int, tuple[Any, ...]] = {}
+        self._check_from = 0
+
+    def configure(self, settings: Mapping[str, Any], limits: GateLimits, message_limit: int, now: float) -> None:
+        """New settings (ALG name -> settings object of the enabled ones). Sessions of an ALG that is no longer
+        enabled pass untouched from here; the others keep the settings they began with."""
+        self.settings = dict(settings)
+        self.keeper.limits = limits
+        self.message_limit = message_limit
+        for session in self.live():
+            if session.descriptor.name not in self.settings and not session.untouched:
+                session.last_s = now
+                session.hand_over()
+                self.save(session)
+
+    def live(self) -> list[Session]:
+        """The sessions that have not ended."""
+        return [session for session in self.sessions if session is not None and not session.over]
+
+    def handle(self, queued: Queued, now: float) -> None:
+        """One packet."""
+        try:
+            segment = Segment(queued.raw)
+        except ProtocolError:
+            self._count(queued.mark, "malformed-packet")
+            return queued.drop()
+        mark = queued.mark
+        session = self._find(mark >> SLOT_SHIFT)
+        direction = _direction(session, segment) if session is not None else None
+        if session is None or direction is None:
+            session = self._take_up(queued, segment, now)
+            if session is None:
+                return None
+            direction = ORIGINAL
+        self.counters.count(session.descriptor.name, "packets")
+        session.last_s = now
+        session.messages += 1
+        travelling = Travelling(queued, segment, session, self)
+        try:
+            self._step(session, direction, segment, travelling)
+        except StreamError as error:
+            self._reset(session, travelling, error.event)
+        return None
+
+    def session(self, slot: int) -> Session | None:
+        """A live session by its slot."""
+        session = self._find(slot)
+        return None if session is None or session.over else session
+
+    def abandon(self, session: Session, now: float) -> None:
+        """End a session from our side: no gate, no conntrack entry, no memory of it."""
+        session.last_s = now
+        for stream in session.streams:
+            for held in stream.held:
+                held.carrier.drop()
+            stream.held.clear()
+        self.kernel.forget(session.control.tuple, session.base_mark)
+        self._end(session)
+
+    def _find(self, slot: int) -> Session | None:
+        return self.sessions[slot] if 0 < slot < len(self.sessions) else None
+
+    def _step(self, session: Session, direction: Direction, segment: Segment, travelling: Travelling) -> None:
+        flags = segment.flags
+        streams = session.streams
+        if flags & ACK and streams[1 - direction].unacked >= 0:
+            streams[1 - direction].acked(segment.acknowledgement)
+        if flags & RST:
+            travelling.accept(None)
+            return self._end(session)
+        streams[direction].take(travelling)
+        if flags & FIN:
+            self._closing(session, direction)
+        return None
+
+    def _closing(self, session: Session, direction: Direction) -> None:
+        """A FIN in each direction ends the session; what repeats may still come is answered while it lingers."""
+        session.finished |= 1 << direction
+        if session.finished == 3:
+            self._end(session)
+
+    def _end(self, session: Session) -> None:
+        if session.over:
+            return
+        session.over = True
+        session.close_gates()
+        self.checkpoint.clear(session.slot)
+        self._saved.pop(session.slot, None)
+        self._lingering.append((session.last_s + LINGER_S, session))
+
+    def _reset(self, session: Session, travelling: Travelling, event: str) -> None:
+        """Neither end can go on: one gets a reset now, the other with its next segment, which conntrack no longer
+        knows."""
+        session.count(event)
+        session.count("session-resets")
+        self.reporter.noted(session, event, "session reset")
+        for stream in session.streams:
+            for held in stream.held:
+                if held.carrier is not travelling:
+                    held.carrier.drop()
+            stream.held.clear()
+        travelling.queued.release(travelling.segment.reset(), session.mark)
+        self.kernel.forget(session.control.tuple, session.base_mark)
+        self._end(session)
+
+    def _take_up(self, queued: Queued, segment: Segment, now: float) -> Session | None:
+        """A packet without a session: the first of one, or one that nobody can vouch for."""
+        mark = queued.mark
+        name = ALG_NAMES.get(mark & ALG_MASK, "")
+        if segment.flags & (SYN | ACK) != SYN or name not in self.settings:
+            self._count(mark, "sessions-unknown")
+            queued.release(None, mark | UNTOUCHED)
+            return None
+        if not self._free:
+            self._count(mark, "sessions-refused")
+            queued.release(None, mark | UNTOUCHED)
+            return None
+        slot = self._free.popleft()
+        session = self._make(name, slot, segment.flow, mark, now)
+        session.count("sessions")
+        return session
+
+    def _make(self, name: str, slot: int, flow: FlowTuple, mark: int, now: float) -> Session:
+        session = Session(
+            ControlSession(flow),
+            self.descriptors[name],
+            self.settings[name],
+            keeper=self.keeper,
+            counters=self.counters,
+            reporter=self.reporter,
+            slot=slot,
+            base_mark=mark & _BASE | slot << SLOT_SHIFT,
+            message_limit=self.message_limit,
+            now=now,
+        )
+        self.sessions[slot] = session
+        return session
+
+    def _count(self, mark: int, event: str) -> None:
+        name = ALG_NAMES.get(mark & ALG_MASK, "")
+        if name in self.descriptors:
+            self.counters.count(name, event)
+
+    # ----- checkpoint
+
+    def save(self, session: Session) -> None:
+        """Bring the session's checkpoint up to date; called before each verdict."""
+        if session.over:
+            return
+        snapshot = session.snapshot()
+        sequences = (session.streams[0].next, session.streams[1].next)
+        if self._saved.get(session.slot) == snapshot:
+            self.checkpoint.move(session.slot, sequences)
+        else:
+            self._saved[session.slot] = snapshot
+            self.checkpoint.save(session.slot, snapshot, sequences)
+
+    def resume(self, now: float) -> int:
+        """Take up the sessions of a worker that died; how many."""
+        for slot, (snapshot, sequences) in self.checkpoint.load().items():
+            name, source, source_port, destination, destination_port, mark, *_ = snapshot
+            if name not in self.settings:
+                self.checkpoint.clear(slot)
+                continue
+            flow = FlowTuple(TCP, Endpoint(source, source_port), Endpoint(destination, destination_port))
+            session = self._make(name, slot, flow, mark, now)
+            session.restore(snapshot, sequences)
+            for gate in session.gates.values():
+                self.keeper.adopt(gate)
+            self._free.remove(slot)
+            session.count("sessions-resumed")
+        return len(self.live())
+
+    # ----- time
+
+    def tick(self, now: float) -> None:
+        """Once a second or so: expire gates, forget ended sessions, look after silent ones."""
+        by_session: dict[int, list[Gate]] = {}
+        for gate in self.keeper.expired(now):
+            by_session.setdefault(gate.session, []).append(gate)
+        for slot, gates in by_session.items():
+            session = self._find(slot)
+            if session is not None:
+                for gate in gates:
+                    session.expire(gate, now)
+                session.close_struck()
+                self.save(session)
+        while self._lingering and self._lingering[0][0] <= now:
+            self._forget(self._lingering.popleft()[1])
+        self._check_silent(now)
+
+    def _forget(self, session: Session) -> None:
+        if self.sessions[session.slot] is session:
+            self.sessions[session.slot] = None
+            self._free.append(session.slot)
+
+    def _check_silent(self, now: float) -> None:
+        """Sessions whose end nobody saw: conntrack has let go of them."""
+        count = len(self.sessions)
+        for _ in range(min(CHECKS_PER_TICK, count)):
+            self._check_from = (self._check_from + 1) % count
+            session = self.sessions[self._check_from]
+            if session is None or session.over or now - session.checked_s < IDLE_CHECK_S:
+                continue
+            session.checked_s = now
+            if now - session.last_s >= IDLE_CHECK_S and not self.kernel.alive(session.control.tuple, session.base_mark):
+                self._end(session)
+
+
+def _direction(session: Session, segment: Segment) -> Direction | None:
+    """Which way the packet goes; None when it is not of this session (a stale slot)."""
+    flow = session.control.tuple
+    source, destination = flow.source, flow.destination
+    raw = segment.raw
+    packet = (raw[8:24], raw[24:40]) if segment.v6 else (raw[12:16], raw[16:20])
+    ports = (segment.source, segment.destination)
+    if ports == (source.port, destination.port) and packet == (source.address, destination.address):
+        return ORIGINAL
+    if ports == (destination.port, source.port) and packet == (destination.address, source.address):
+        return REPLY
+    return None

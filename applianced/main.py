@@ -1,0 +1,184 @@
+"""Composition root: the command line, and which parts are put together for each command."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from applianced import __version__
+from applianced.errors import ApplianceError, ConfigError
+
+EPILOG = """\
+examples:
+  applianced serve --netns gw --config docs/examples/netns-ftp.json --state-dir /var/lib/applianced \\
+                   --listen 127.0.0.1:8830 --admin-key ~/.ssh/id_ed25519.pub
+  applianced compile docs/examples/netns-ftp.json
+  applianced replay capture.pcap --config docs/examples/netns-ftp.json
+"""
+
+
+_LONG_RUNNING = frozenset({"serve", "dataplane"})
+"""Commands that must not carry the offline tools' libraries in their memory."""
+
+
+def _parser(*, tools: bool) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="applianced",
+        description="Application layer gateways, configured like a router over NETCONF and enforced on Linux.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"applianced {__version__}")
+    parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _serve_parser(commands)
+    _dataplane_parser(commands)
+    if tools:
+        _replay_parser(commands)
+        _compile_parser(commands)
+    return parser
+
+
+Commands = argparse._SubParsersAction
+
+
+def _serve_parser(commands: Commands[argparse.ArgumentParser]) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="run the appliance: NETCONF here, the dataplane in a network namespace",
+        description="Runs management where it is started and the dataplane inside the namespace, prints"
+        " 'ready netconf=ADDR:PORT' when the configuration is in force, and on SIGTERM removes what it made."
+        " Started as root, management drops to an unprivileged user and the dataplane to CAP_NET_ADMIN and"
+        " CAP_NET_RAW.",
+    )
+    serve.add_argument("--netns", default="", metavar="NAME", help="namespace of the dataplane (see ip-netns(8))")
+    serve.add_argument(
+        "--dataplane",
+        choices=("netns", "local", "none"),
+        default="netns",
+        help="netns: in --netns (default); local: in the namespace of this process; none: management alone",
+    )
+    serve.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="first configuration, RFC 7951 JSON or XML; counts only while --state-dir holds no commit",
+    )
+    serve.add_argument(
+        "--state-dir", type=Path, required=True, metavar="DIR", help="commits, host keys, run-time files"
+    )
+    serve.add_argument(
+        "--listen", default="127.0.0.1:830", metavar="ADDR:PORT", help="where NETCONF answers (default %(default)s)"
+    )
+    serve.add_argument(
+        "--admin-key", type=Path, metavar="PUBLICKEYFILE", help="give this SSH key to user admin in the first commit"
+    )
+    serve.add_argument(
+        "--user", default="", help="account of management when started as root (default: applianced, nobody)"
+    )
+    serve.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="ALG workers, 1 to 16")
+
+
+def _dataplane_parser(commands: Commands[argparse.ArgumentParser]) -> None:
+    dataplane = commands.add_parser("dataplane", help="run the dataplane agent alone ('serve' starts it by itself)")
+    dataplane.add_argument("--netns", default="", metavar="NAME", help="network namespace; without: the one at hand")
+    dataplane.add_argument("--directory", type=Path, required=True, help="the agent's files and socket")
+    dataplane.add_argument("--management-uid", type=int, required=True, help="the user id that may speak to it")
+    dataplane.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="ALG workers, 1 to 16")
+
+
+def _replay_parser(commands: Commands[argparse.ArgumentParser]) -> None:
+    from applianced.tools import replay
+
+    replay.add_arguments(commands.add_parser("replay", help="run a capture through classification and ALGs, offline"))
+
+
+def _compile_parser(commands: Commands[argparse.ArgumentParser]) -> None:
+    from applianced.tools import compile as compile_
+
+    compile_.add_arguments(commands.add_parser("compile", help="print the ruleset of a configuration"))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(tools=not _LONG_RUNNING.intersection(arguments)).parse_args(arguments)
+    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    try:
+        return int(_COMMANDS[options.command](options))
+    except (ApplianceError, OSError) as error:
+        print(f"applianced: {error}", file=sys.stderr)
+        return 1
+
+
+def _workers(options: argparse.Namespace) -> int:
+    if not 1 <= options.workers <= 16:
+        raise ConfigError("", f"--workers {options.workers}: must be 1 to 16")
+    return int(options.workers)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from applianced.supervisor import appliance
+
+    host, port = _address(options.listen)
+    return appliance.run(
+        appliance.Options(
+            namespace=options.netns,
+            dataplane=options.dataplane,
+            config=options.config,
+            state_dir=options.state_dir,
+            host=host,
+            port=port,
+            admin_key=options.admin_key,
+            user=options.user,
+            workers=_workers(options),
+        ),
+        _management,
+    )
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ConfigError("", f"--listen {text}: must be ADDR:PORT, for example 127.0.0.1:830 or [::1]:830")
+    return host.strip("[]"), int(port)
+
+
+def _management(options: object, participants: object, state: object) -> object:
+    """Management with NETCONF over SSH as its protocol; put together here because the two do not know each other."""
+    from applianced.netconf.ssh import listen
+    from applianced.supervisor.management import run_management
+
+    return run_management(options, participants, state, listen=listen)  # type: ignore[arg-type]
+
+
+def _dataplane(options: argparse.Namespace) -> int:
+    from applianced.supervisor.dataplane import DataplaneOptions, run_dataplane
+
+    return run_dataplane(
+        DataplaneOptions(
+            namespace=options.netns,
+            directory=options.directory,
+            management_uid=options.management_uid,
+            workers=_workers(options),
+        )
+    )
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from applianced.tools import replay
+
+    return replay.run(options)
+
+
+def _compile(options: argparse.Namespace) -> int:
+    from applianced.tools import compile as compile_
+
+    return compile_.run(options)
+
+
+_COMMANDS = {"serve": _serve, "dataplane": _dataplane, "replay": _replay, "compile": _compile}

@@ -1,0 +1,147 @@
+"""Framing of NETCONF messages on a stream (RFC 6242 section 4), sans I/O.
+
+Strict: whatever the grammar does not allow ends the session, as 4.2 demands. The first message is accepted in either
+framing, because some clients have switched before their hello leaves.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from applianced.errors import ProtocolError
+
+MESSAGE_MAX = 32 * 1024 * 1024
+"""Octets of one message; ten times a configuration of 100,000 entries is more than anybody sends at once."""
+_END = b"]]>]]>"
+_HEADER = re.compile(rb"\n#(?:([1-9][0-9]{0,9})|#)\n")
+_HEADER_MAX = 13
+_CHUNK_MAX = 4294967295
+
+
+class Framing(Enum):
+    """END_OF_MESSAGE: base:1.0. CHUNKED: base:1.1. UNDECIDED: before the first message."""
+
+    UNDECIDED = 0
+    END_OF_MESSAGE = 1
+    CHUNKED = 2
+
+
+class Deframer:
+    """Octets in, messages out."""
+
+    def __init__(self, framing: Framing = Framing.UNDECIDED, limit: int = MESSAGE_MAX) -> None:
+        self.framing = framing
+        self.limit = limit
+        self._buffer = bytearray()
+        self._searched = 0
+        self._chunk_left = 0
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    @property
+    def amid(self) -> bool:
+        """A message has begun and not ended."""
+        # Line ends that clients put between messages of base:1.0 begin nothing.
+        begun = len(self._buffer) > _HEADER_MAX or bool(self._buffer.strip())
+        return begun or bool(self._parts or self._chunk_left)
+
+    def feed(self, data: bytes) -> None:
+        """Take octets from the stream."""
+        self._buffer += data
+
+    def next(self) -> bytes | None:
+        """The next whole message, None when it is not all there yet.
+
+        Raises ProtocolError "bad-framing" or "message-too-big"; the stream is lost then.
+        """
+        if self.framing is Framing.UNDECIDED:
+            self._decide()
+        match self.framing:
+            case Framing.END_OF_MESSAGE:
+                return self._next_by_end()
+            case Framing.CHUNKED:
+                return self._next_by_chunks()
+            case Framing.UNDECIDED:
+                return None
+
+    def _decide(self) -> None:
+        if len(self._buffer) >= 2:
+            chunked = self._buffer.startswith(b"\n#")
+            self.framing = Framing.CHUNKED if chunked else Framing.END_OF_MESSAGE
+
+    def _next_by_end(self) -> bytes | None:
+        at = self._buffer.find(_END, max(0, self._searched - len(_END) + 1))
+        if at > self.limit or (at < 0 and len(self._buffer) > self.limit):
+            raise ProtocolError("message-too-big", f"a message may have {self.limit} octets: send it in parts")
+        if at < 0:
+            self._searched = len(self._buffer)
+            return None
+        message = bytes(self._buffer[:at])
+        del self._buffer[: at + len(_END)]
+        self._searched = 0
+        return message
+
+    def _next_by_chunks(self) -> bytes | None:
+        while True:
+            if self._chunk_left:
+                self._take_chunk()
+                if self._chunk_left:
+                    return None
+            header = self._take_header()
+            if header is None:
+                return None
+            if header == 0:
+                return self._finish()
+            self._chunk_left = header
+
+    def _take_chunk(self) -> None:
+        taken = bytes(self._buffer[: self._chunk_left])
+        del self._buffer[: len(taken)]
+        if taken:
+            self._parts.append(taken)
+        self._chunk_left -= len(taken)
+
+    def _take_header(self) -> int | None:
+        """Size of the next chunk, 0 for the end of the message, None when there is more to come."""
+        found = _HEADER.match(self._buffer)
+        if not found:
+            if len(self._buffer) >= _HEADER_MAX or not _may_become_header(self._buffer):
+                raise ProtocolError("bad-framing", "the octets after a chunk are no chunk header (RFC 6242 4.2)")
+            return None
+        # The match looks into the buffer: read it before the buffer changes.
+        digits, end = found[1], found.end()
+        del self._buffer[:end]
+        if digits is None:
+            if not self._parts:
+                raise ProtocolError("bad-framing", "a message needs at least one chunk (RFC 6242 4.2)")
+            return 0
+        return self._checked(int(digits))
+
+    def _checked(self, size: int) -> int:
+        if size > _CHUNK_MAX:
+            raise ProtocolError("bad-framing", "a chunk has at most 4294967295 octets (RFC 6242 4.2)")
+        self._size += size
+        if self._size > self.limit:
+            raise ProtocolError("message-too-big", f"a message may have {self.limit} octets: send it in parts")
+        return size
+
+    def _finish(self) -> bytes:
+        message = b"".join(self._parts)
+        self._parts.clear()
+        self._size = 0
+        return message
+
+
+_PARTIAL = re.compile(rb"\n(?:#(?:#|[1-9][0-9]{0,9})?)?")
+
+
+def _may_become_header(start: bytearray) -> bool:
+    return not start or _PARTIAL.fullmatch(start) is not None
+
+
+def frame(message: bytes, framing: Framing) -> bytes:
+    """A message as it goes on the stream."""
+    if framing is Framing.CHUNKED:
+        return b"\n#%d\n%b\n##\n" % (len(message), message)
+    return message + _END

@@ -1,0 +1,144 @@
+"""<rpc>, <rpc-reply> and <rpc-error> (RFC 6241 section 4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from lxml import etree
+
+from applianced.datastore.edit import NETCONF_NS
+from applianced.datastore.lock import LockDeniedError, LockError
+from applianced.errors import ConfigError
+from applianced.netconf.xmltext import Element, escape, escape_attribute
+
+OK = b"<ok/>"
+_STEP = re.compile(r"""/(?:([\w.-]+):)?([\w.-]+)((?:\[(?:[^\]'"]|'[^']*'|"[^"]*")*\])*)""")
+_KEY = re.compile(r"""\[([\w.-]+)=""")
+
+
+class RpcError(Exception):
+    """One fault, as the client is told. type: transport, rpc, protocol or application. info: error-info, as XML."""
+
+    def __init__(self, tag: str, message: str, *, type: str = "protocol", info: str = "") -> None:  # noqa: A002
+        super().__init__(message)
+        self.tag = tag
+        self.type = type
+        self.info = info
+
+
+class Rpc(NamedTuple):
+    """A request. start: the start tag of its reply."""
+
+    operation: Element
+    start: bytes
+
+
+def open_reply(rpc: Element) -> bytes:
+    """The reply's start tag: every attribute of <rpc> comes back unmodified (RFC 6241 4.1)."""
+    given = {str(name): str(value) for name, value in rpc.attrib.items()}
+    if not any(name.startswith("{") for name in given):
+        attributes = "".join(f' {name}="{escape_attribute(value)}"' for name, value in given.items())
+        return f'<rpc-reply xmlns="{NETCONF_NS}"{attributes}>'.encode()
+    prefixes: Any = {prefix: uri for prefix, uri in rpc.nsmap.items() if prefix} | {None: NETCONF_NS}
+    reply = etree.Element(f"{{{NETCONF_NS}}}rpc-reply", given, nsmap=prefixes)
+    return etree.tostring(reply)[:-2] + b">"
+
+
+def read_rpc(root: Element) -> Rpc:
+    """Check an <rpc>. Raises RpcError."""
+    name = etree.QName(root)
+    if name.namespace != NETCONF_NS:
+        info = bad("element", name.localname) + bad("namespace", name.namespace or "")
+        raise RpcError(
+            "unknown-namespace", f'<{name.localname}> must be in namespace "{NETCONF_NS}"', type="rpc", info=info
+        )
+    if name.localname != "rpc":
+        message = f"<{name.localname}> is not <rpc>: a client sends one <hello>, then <rpc>s"
+        raise RpcError("unknown-element", message, type="rpc", info=bad("element", name.localname))
+    if "message-id" not in root.attrib:
+        info = bad("attribute", "message-id") + bad("element", "rpc")
+        raise RpcError("missing-attribute", "<rpc> needs the attribute message-id", type="rpc", info=info)
+    if len(root) != 1:
+        tag, text = ("missing-element", "no") if len(root) == 0 else ("bad-element", "more than one")
+        message = f"<rpc> holds {text} operation: send exactly one"
+        raise RpcError(tag, message, type="rpc", info=bad("element", "operation" if len(root) == 0 else "rpc"))
+    return Rpc(root[0], open_reply(root))
+
+
+def reply(start: bytes, body: bytes) -> bytes:
+    """A whole <rpc-reply>."""
+    return b"".join((b'<?xml version="1.0" encoding="UTF-8"?>\n', start, body, b"</rpc-reply>"))
+
+
+def bad(what: str, name: str) -> str:
+    """<bad-element>, <bad-attribute> or <bad-namespace> for error-info."""
+    return f"<bad-{what}>{escape(name)}</bad-{what}>"
+
+
+def render_rpc_error(error: RpcError) -> bytes:
+    return _error(error.type, error.tag, str(error), info=error.info)
+
+
+def render_config_errors(errors: Iterable[ConfigError], namespaces: Mapping[str, str]) -> bytes:
+    """One <rpc-error> per fault. namespaces: by module name, for error-path."""
+    return b"".join(_config_error(error, namespaces) for error in errors)
+
+
+def _config_error(error: ConfigError, namespaces: Mapping[str, str]) -> bytes:
+    info = ""
+    if isinstance(error, LockDeniedError):
+        info = f"<session-id>{error.session}</session-id>"
+    elif error.bad_element and error.tag in _NAMING_ELEMENT:
+        info = bad("element", error.bad_element)
+    kind = "protocol" if isinstance(error, LockError) else "application"
+    path, prefixes = error_path(error.path, namespaces)
+    return _error(kind, error.tag, error.message, info=info, app_tag=error.app_tag, path=path, prefixes=prefixes)
+
+
+_NAMING_ELEMENT = frozenset(
+    {
+        *("bad-attribute", "missing-attribute", "unknown-attribute", "unknown-namespace"),
+        *("bad-element", "missing-element", "unknown-element"),
+        *("invalid-value", "data-missing", "data-exists"),
+    }
+)
+
+
+def _error(
+    kind: str,
+    tag: str,
+    message: str,
+    *,
+    info: str = "",
+    app_tag: str = "",
+    path: str = "",
+    prefixes: Sequence[str] = (),
+) -> bytes:
+    parts = ["<rpc-error>", f"<error-type>{kind}</error-type>", f"<error-tag>{tag}</error-tag>"]
+    parts.append("<error-severity>error</error-severity>")
+    if app_tag:
+        parts.append(f"<error-app-tag>{escape(app_tag)}</error-app-tag>")
+    if path:
+        parts.append(f"<error-path{''.join(prefixes)}>{escape(path)}</error-path>")
+    parts.append(f'<error-message xml:lang="en">{escape(message)}</error-message>')
+    if info:
+        parts.append(f"<error-info>{info}</error-info>")
+    return "".join([*parts, "</rpc-error>"]).encode()
+
+
+def error_path(path: str, namespaces: Mapping[str, str]) -> tuple[str, list[str]]:
+    """An instance path as XPath 1.0 needs it, every step with a prefix, and the declarations of the prefixes.
+
+    A step without a module is in the module of the step before (RFC 7951 4); module names serve as prefixes.
+    """
+    steps, used, module = [], [], ""
+    for found in _STEP.finditer(path):
+        module = found[1] or module
+        if module and module not in used:
+            used.append(module)
+        prefix = f"{module}:" if module else ""
+        steps.append(f"/{prefix}{found[2]}" + _KEY.sub(rf"[{prefix}\1=", found[3]))
+    declared = [f' xmlns:{name}="{escape_attribute(namespaces[name])}"' for name in used if name in namespaces]
+    return "".join(steps) or path, declared

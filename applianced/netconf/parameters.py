@@ -1,0 +1,90 @@
+"""Parameters of NETCONF's own operations, read strictly: what is unknown is refused by name."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TypeVar
+
+from lxml import etree
+
+from applianced.datastore.edit import NETCONF_NS
+from applianced.datastore.lock import Store
+from applianced.netconf.messages import RpcError, bad
+from applianced.netconf.xmltext import Element
+
+_Choice = TypeVar("_Choice", bound=Enum)
+
+
+class Parameters:
+    """The children of an operation element."""
+
+    def __init__(self, operation: Element, *allowed: str) -> None:
+        """Raises RpcError for children that are not `allowed` or come twice."""
+        self.operation = etree.QName(operation).localname
+        self._given: dict[str, Element] = {}
+        for child in operation:
+            name = etree.QName(child)
+            # Clients that let their users write <config> by hand often send it without a namespace.
+            if name.namespace not in (NETCONF_NS, None) or name.localname not in allowed:
+                message = f"<{name.localname}> is no parameter of <{self.operation}>: it takes {_listed(allowed)}"
+                raise RpcError("unknown-element", message, info=bad("element", name.localname))
+            if name.localname in self._given:
+                message = f"<{name.localname}> may be given once"
+                raise RpcError("bad-element", message, info=bad("element", name.localname))
+            self._given[name.localname] = child
+
+    def get(self, name: str) -> Element | None:
+        return self._given.get(name)
+
+    def require(self, name: str) -> Element:
+        """Raises RpcError when it is absent."""
+        element = self._given.get(name)
+        if element is None:
+            message = f"<{self.operation}> needs the parameter <{name}>"
+            raise RpcError("missing-element", message, info=bad("element", name))
+        return element
+
+    def text(self, name: str) -> str:
+        return (self.require(name).text or "").strip()
+
+    def choice(self, name: str, among: type[_Choice], default: _Choice) -> _Choice:
+        """One of an Enum's values. Raises RpcError for any other text."""
+        element = self._given.get(name)
+        if element is None:
+            return default
+        text = (element.text or "").strip()
+        try:
+            return among(text)
+        except ValueError:
+            message = f'"{text}" is no value of <{name}>: use {_listed([str(one.value) for one in among if one.value])}'
+            raise RpcError("invalid-value", message, info=bad("element", name)) from None
+
+    def datastore(self, name: str) -> Store:
+        """The datastore that <source> or <target> names. Raises RpcError."""
+        found = self.datastore_or_config(name)
+        if isinstance(found, Store):
+            return found
+        message = f"<{self.operation}> takes a datastore as <{name}>: running or candidate"
+        raise RpcError("unknown-element", message, info=bad("element", "config"))
+
+    def datastore_or_config(self, name: str) -> Store | Element:
+        """A datastore, or the <config> given instead. Raises RpcError."""
+        holder = self.require(name)
+        if len(holder) != 1 or etree.QName(holder[0]).namespace != NETCONF_NS:
+            message = f"<{name}> holds exactly one datastore: <running/> or <candidate/>"
+            raise RpcError("missing-element" if len(holder) == 0 else "bad-element", message, info=bad("element", name))
+        local = etree.QName(holder[0]).localname
+        if local == "config":
+            return holder[0]
+        if local in ("startup", "url"):
+            message = f"<{local}> is not offered: running is kept over restarts; use running or candidate"
+            raise RpcError("operation-not-supported", message)
+        try:
+            return Store(local)
+        except ValueError:
+            message = f"there is no datastore <{local}>: use running or candidate"
+            raise RpcError("unknown-element", message, info=bad("element", local)) from None
+
+
+def _listed(names: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(names) if names else "none"

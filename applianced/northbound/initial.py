@@ -1,0 +1,79 @@
+"""The first configuration of an appliance that has never had a commit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from lxml import etree
+
+from applianced.datastore.models import Models
+from applianced.datastore.native import Form
+from applianced.datastore.tree import Tree
+from applianced.errors import ConfigError
+
+ADMIN = "admin"
+
+
+def load_file(models: Models, file: Path) -> Tree:
+    """A configuration from a file of RFC 7951 JSON or XML, unvalidated. Raises ConfigError that names the file.
+
+    XML: top-level elements in a <config> or <data> of any namespace, or one top-level element by itself.
+    """
+    try:
+        text = file.read_bytes().strip()
+    except OSError as error:
+        raise ConfigError("", f"cannot read {file}: {error.strerror}", tag="operation-failed") from None
+    try:
+        return Tree.parse(models, *_form(text))
+    except ConfigError as error:
+        raise _in_file(file, error) from None
+
+
+def initial_tree(models: Models, file: Path | None, admin_key: Path | None) -> Tree:
+    """What the first commit puts in force: the file's configuration, and `admin` with that key. Raises ConfigError."""
+    tree = load_file(models, file) if file else Tree(models)
+    if admin_key:
+        tree.merge(Tree.parse(models, json.dumps(_admin(_key_line(admin_key))).encode(), Form.JSON))
+    return tree
+
+
+def _form(text: bytes) -> tuple[bytes, Form]:
+    if not text.startswith(b"<"):
+        return text or b"{}", Form.JSON
+    return _unwrapped(text), Form.XML
+
+
+def _unwrapped(text: bytes) -> bytes:
+    parser = etree.XMLParser(
+        resolve_entities=False, load_dtd=False, no_network=True, remove_comments=True, remove_pis=True
+    )
+    try:
+        root = etree.fromstring(text, parser)
+    except etree.XMLSyntaxError as error:
+        raise ConfigError("", f"not well-formed XML: {error}", tag="malformed-message") from None
+    parts = list(root) if etree.QName(root).localname in ("config", "data") else [root]
+    return b"".join(etree.tostring(part, with_tail=False) for part in parts)
+
+
+def _in_file(file: Path, error: ConfigError) -> ConfigError:
+    return ConfigError(
+        error.path, f"{file}: {error.message}", tag=error.tag, app_tag=error.app_tag, bad_element=error.bad_element
+    )
+
+
+def _key_line(file: Path) -> str:
+    try:
+        lines = [line.strip() for line in file.read_text().splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("", f"cannot read the public key {file}: {error}", tag="operation-failed") from None
+    keys = [line for line in lines if line and not line.startswith("#")]
+    if len(keys) != 1 or "PRIVATE KEY" in keys[0]:
+        message = f"{file} must hold one public key, a line like those of ssh-keygen's .pub files"
+        raise ConfigError("", message)
+    return keys[0]
+
+
+def _admin(key: str) -> dict[str, object]:
+    user = {"name": ADMIN, "authentication": {"ssh-public-key": [key]}}
+    return {"applianced-system:system": {"login": {"user": [user]}}}

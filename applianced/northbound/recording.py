@@ -1,0 +1,63 @@
+"""The commit log's part in a commit: durable before the commit counts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from applianced.compiler.plan import Change
+from applianced.datastore.persist import CommitLog, Staged
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who commits. source: from where, as "192.0.2.1:4711"."""
+
+    user: str
+    source: str
+
+
+class Recording:
+    """Last of the participants: its apply is the moment from which a restart finds the new configuration."""
+
+    name = "persistence"
+
+    def __init__(self, log: CommitLog, author: Author, comment: str, body: bytes) -> None:
+        self._log = log
+        self._author = author
+        self._comment = comment
+        self._body = body
+
+    async def prepare(self, change: Change) -> _Prepared:
+        """Write and sync under a temporary name. Raises StorageError."""
+        staged = await asyncio.to_thread(
+            self._log.stage,
+            time_s=time.time(),
+            user=self._author.user,
+            source=self._author.source,
+            comment=self._comment,
+            body=self._body,
+        )
+        return _Prepared(self._log, staged)
+
+
+class _Prepared:
+    def __init__(self, log: CommitLog, staged: Staged) -> None:
+        self._log = log
+        self._staged = staged
+
+    async def apply(self) -> None:
+        await asyncio.to_thread(self._staged.publish)
+
+    async def verify(self) -> None:
+        return
+
+    async def revert(self) -> None:
+        await asyncio.to_thread(self._staged.withdraw)
+
+    async def abort(self) -> None:
+        self._staged.discard()
+
+    async def finish(self) -> None:
+        await asyncio.to_thread(self._log.prune)

@@ -1,0 +1,37 @@
+"""What a management protocol serves, and what a server of one looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from applianced.northbound.configuration import Configuration
+from applianced.northbound.state import StateProvider
+from applianced.system.users import Users
+
+
+class Service(NamedTuple):
+    """What a protocol needs to serve. state_dir: where it may keep what must survive a restart (host keys)."""
+
+    configuration: Configuration
+    state: StateProvider
+    users: Users
+    state_dir: Path
+
+
+class Listening(Protocol):
+    """A protocol's server."""
+
+    @property
+    def port(self) -> int:
+        """The port in use, also when 0 was asked for."""
+        ...
+
+    async def close(self) -> None:
+        """Stop listening and end every session; operations in progress are carried to their end."""
+        ...
+
+
+Listen = Callable[[str, int, Service], Awaitable[Listening]]
+"""(host, port, what is served) -> the server, which answers from now on. Raises OSError."""

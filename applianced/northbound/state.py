@@ -1,0 +1,84 @@
+"""Operational state: what <get> shows beside the configuration (RFC 6241 7.7, RFC 7950 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from applianced.datastore import native
+from applianced.datastore.persist import Commit
+from applianced.datastore.tree import Tree
+from applianced.northbound.alarms import Alarm
+
+
+class StateProvider(Protocol):
+    """Whoever knows what the appliance is doing (the dataplane's agent)."""
+
+    async def state(self) -> Mapping[str, Any]:
+        """Operational data as RFC 7951 JSON values, {} when there is none. Raises ApplianceError."""
+        ...
+
+    async def act(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Carry out an RPC of ours. name: "module:rpc". arguments: its input, and the result its output, as RFC 7951
+        JSON values without the module's name. Raises ApplianceError."""
+        ...
+
+
+class NoDataplane:
+    """The state of an appliance that runs management alone."""
+
+    async def state(self) -> Mapping[str, Any]:
+        return {}
+
+    async def act(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {}
+
+
+class Operational:
+    """Running configuration and state seen as one set of top-level nodes.
+
+    Only those parts of the configuration that have state below them are copied. To be closed, after which `roots` are
+    gone; the running tree must live as long.
+    """
+
+    def __init__(self, running: Tree, state: Tree) -> None:
+        """`state` is used up."""
+        shown = {native.identity(native.schema_of(root)) for root in state.roots()}
+        roots = list(running.roots())
+        both = [root for root in roots if native.identity(native.schema_of(root)) in shown]
+        self._merged = Tree(running.models)
+        self._merged.adopt(both)
+        self._merged.merge(state)
+        self.roots = [root for root in roots if root not in both] + list(self._merged.roots())
+
+    def close(self) -> None:
+        self._merged.close()
+        self.roots = []
+
+
+def management_state(commits: list[Commit], alarms: list[Alarm]) -> Mapping[str, Any]:
+    """Commits, newest first, and alarms in the shape of applianced-state."""
+    entries = [_commit(index, commit) for index, commit in enumerate(commits)]
+    raised = [
+        {"id": alarm.id, "severity": alarm.severity.value, "text": alarm.text, "time": timestamp(alarm.time_s)}
+        for alarm in alarms
+    ]
+    below = {"applianced-state:commits": {"commit": entries}, "applianced-state:alarms": {"alarm": raised}}
+    return {"applianced-system:system": below}
+
+
+def timestamp(time_s: float) -> str:
+    """yang:date-and-time of a wall clock time."""
+    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _commit(index: int, commit: Commit) -> dict[str, Any]:
+    return {
+        "index": index,
+        "id": str(commit.number),
+        "time": timestamp(commit.time_s),
+        "user": commit.user,
+        "client": commit.source,
+        **({"comment": commit.comment} if commit.comment else {}),
+    }

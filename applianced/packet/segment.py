@@ -1,0 +1,144 @@
+"""A TCP segment inside its IP packet: what a stream needs of it, and how to send it on changed.
+
+The queue hands over whole packets with complete checksums. Extension headers of IPv6 are walked (RFC 8200 4.1),
+IPv4 options kept. Building a changed packet renews the IP length, the IPv4 header checksum and the TCP checksum.
+"""
+
+from __future__ import annotations
+
+import struct
+from struct import Struct
+
+from applianced.errors import ProtocolError
+from applianced.model.tuples import TCP, Endpoint, FlowTuple
+
+FIN = 0x01
+SYN = 0x02
+RST = 0x04
+PSH = 0x08
+ACK = 0x10
+
+_PORTS_SEQUENCES = Struct("!HHII")
+_WORD = Struct("!H")
+_LONG = Struct("!I")
+# hop-by-hop, routing, fragment, destination options, mobility, HIP, shim6
+_EXTENSIONS = frozenset({0, 43, 44, 60, 135, 139, 140})
+_MAX_EXTENSIONS = 8
+
+
+class Segment:
+    """One TCP segment as the queue shows it.
+
+    raw: the IP packet. transport: offset of the TCP header. start: offset of the payload.
+    source, destination: ports. sequence, acknowledgement, flags: of the TCP header. payload: its octets.
+    Raises ProtocolError("malformed-packet") when the headers do not hold together.
+    """
+
+    __slots__ = (
+        "acknowledgement",
+        "destination",
+        "flags",
+        "payload",
+        "raw",
+        "sequence",
+        "source",
+        "start",
+        "transport",
+        "v6",
+    )
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        length = len(raw)
+        try:
+            version = raw[0] >> 4
+            if version == 4:
+                self.v6 = False
+                at = (raw[0] & 15) << 2
+                if raw[9] != TCP or at < 20:
+                    raise ProtocolError("malformed-packet")
+            elif version == 6:
+                self.v6 = True
+                at = _transport_offset(raw)
+            else:
+                raise ProtocolError("malformed-packet")
+            self.transport = at
+            self.source, self.destination, self.sequence, self.acknowledgement = _PORTS_SEQUENCES.unpack_from(raw, at)
+            self.flags = raw[at + 13]
+            start = at + ((raw[at + 12] >> 4) << 2)
+        except (IndexError, struct.error) as error:
+            raise ProtocolError("malformed-packet") from error
+        if start < at + 20 or start > length:
+            raise ProtocolError("malformed-packet")
+        self.start = start
+        self.payload = raw[start:]
+
+    @property
+    def flow(self) -> FlowTuple:
+        """Protocol, source and destination of the packet."""
+        raw = self.raw
+        if self.v6:
+            return FlowTuple(TCP, Endpoint(raw[8:24], self.source), Endpoint(raw[24:40], self.destination))
+        return FlowTuple(TCP, Endpoint(raw[12:16], self.source), Endpoint(raw[16:20], self.destination))
+
+    def changed(self, payload: bytes, *, sequence: int | None = None, fin: bool = True) -> bytes:
+        """The packet with another payload, perhaps at another sequence number.
+
+        fin: False clears FIN, for a segment that no longer ends where its sender ended it.
+        """
+        at = self.transport
+        packet = bytearray(self.raw[: self.start])
+        packet += payload
+        if sequence is not None:
+            _LONG.pack_into(packet, at + 4, sequence)
+        if not fin:
+            packet[at + 13] &= ~FIN & 0xFF
+        _finish(packet, at, self.v6)
+        return bytes(packet)
+
+    def reset(self) -> bytes:
+        """The same packet turned into a bare RST in the direction it travels (RFC 9293 3.10.7.4)."""
+        at = self.transport
+        packet = bytearray(self.raw[: at + 20])
+        packet[at + 12] = 0x50
+        packet[at + 13] = RST | (self.flags & ACK)
+        _finish(packet, at, self.v6)
+        return bytes(packet)
+
+
+def _transport_offset(raw: bytes) -> int:
+    """Offset of the TCP header of an IPv6 packet."""
+    following, at = raw[6], 40
+    for _ in range(_MAX_EXTENSIONS):
+        if following == TCP:
+            return at
+        if following not in _EXTENSIONS:
+            break
+        following, at = raw[at], at + (8 if following == 44 else (raw[at + 1] + 1) << 3)
+    raise ProtocolError("malformed-packet")
+
+
+def ones_sum(octets: bytes | bytearray) -> int:
+    """The ones' complement sum of 16-bit words (RFC 1071), not inverted; octets of odd length are padded.
+
+    2^16 is 1 modulo 2^16 - 1, so the sum of all words is the number itself modulo 65535.
+    """
+    if len(octets) & 1:
+        octets = bytes(octets) + b"\0"
+    return int.from_bytes(octets, "big") % 0xFFFF
+
+
+def _finish(packet: bytearray, at: int, v6: bool) -> None:
+    """Renew lengths and checksums."""
+    octets = len(packet) - at
+    if v6:
+        _WORD.pack_into(packet, 4, len(packet) - 40)
+        addresses = packet[8:40]
+    else:
+        _WORD.pack_into(packet, 2, len(packet))
+        packet[10] = packet[11] = 0
+        _WORD.pack_into(packet, 10, 0xFFFF - ones_sum(packet[: (packet[0] & 15) << 2]))
+        addresses = packet[12:20]
+    packet[at + 16] = packet[at + 17] = 0
+    total = ones_sum(addresses) + TCP + octets + ones_sum(packet[at:])
+    _WORD.pack_into(packet, at + 16, 0xFFFF - total % 0xFFFF)

@@ -1,0 +1,125 @@
+"""`applianced serve`: the order in which an appliance comes up and goes down.
+
+As root: make the state directory, start the dataplane (or find the one an earlier management left), become an
+unprivileged user, run management. On SIGTERM: management ends its sessions, then the dataplane removes what it made.
+A management that is killed leaves the dataplane running; the next one takes it up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from applianced.dataplane.participant import AgentClient, DataplaneParticipant
+from applianced.errors import ConfigError
+from applianced.northbound.transaction import Participant
+from applianced.supervisor.dataplane import DataplaneOptions, start_dataplane
+from applianced.supervisor.management import ManagementOptions
+from applianced.supervisor.operational import DataplaneState, PlanMemory
+from applianced.supervisor.privileges import account, drop_privileges
+
+Management = Callable[[Any, Any, Any], Any]
+"""(ManagementOptions, participants, state provider) -> the coroutine that serves until told to stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The command line of `serve`, checked. dataplane: "netns", "local" or "none". user: "" for the default."""
+
+    namespace: str
+    dataplane: str
+    config: Path | None
+    state_dir: Path
+    host: str
+    port: int
+    admin_key: Path | None
+    user: str
+    workers: int
+
+
+def run(options: Options, management: Management) -> int:
+    """Run the appliance until SIGTERM; the exit status. Raises ApplianceError when it does not come up."""
+    if options.dataplane == "netns" and not options.namespace:
+        raise ConfigError("", "say which namespace with --netns NAME, or use --dataplane local or --dataplane none")
+    root = os.geteuid() == 0
+    if options.dataplane != "none" and not root:
+        raise ConfigError("", "a dataplane needs root to start; --dataplane none runs without")
+    user = account(options.user) if options.user else account("applianced", "nobody") if root else None
+    _own(options.state_dir, user)
+    readable = _before_dropping(options)
+    agent = None
+    if options.dataplane != "none":
+        directory = options.state_dir / "dataplane"
+        dataplane = DataplaneOptions(
+            namespace=options.namespace,
+            directory=directory.absolute(),
+            management_uid=user.pw_uid if user else os.geteuid(),
+            workers=options.workers,
+        )
+        start_dataplane(dataplane)
+        agent = AgentClient(dataplane.socket_path)
+    if user is not None:
+        drop_privileges(user)
+    asyncio.run(_run(readable, agent, management))
+    return 0
+
+
+def _own(state_dir: Path, user: pwd.struct_passwd | None) -> None:
+    """The state directory belongs to management; what the dataplane keeps in it belongs to the dataplane."""
+    state_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+    if user is None:
+        return
+    os.chown(state_dir, user.pw_uid, user.pw_gid)
+    for path in state_dir.rglob("*"):
+        if "dataplane" not in path.relative_to(state_dir).parts[:1]:
+            os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+
+
+def _before_dropping(options: Options) -> ManagementOptions:
+    """The options of management, with the files that only root may be able to read copied to where it can.
+
+    Raises ConfigError when one of them cannot be read.
+    """
+    inbox = options.state_dir.absolute() / "first"
+    copies: dict[str, Path | None] = {}
+    for name, path in (("config", options.config), ("admin-key", options.admin_key)):
+        copies[name] = None
+        if path is not None:
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                raise ConfigError("", f"cannot read {path}: {error.strerror}") from error
+            inbox.mkdir(exist_ok=True)
+            copy = inbox / f"{name}{path.suffix}"
+            copy.write_bytes(content)
+            copies[name] = copy
+    if os.geteuid() == 0 and inbox.exists():
+        owner = options.state_dir.stat()
+        for copied in (inbox, *inbox.iterdir()):
+            os.chown(copied, owner.st_uid, owner.st_gid)
+    return ManagementOptions(
+        state_dir=options.state_dir.absolute(),
+        config=copies["config"],
+        admin_key=copies["admin-key"],
+        host=options.host,
+        port=options.port,
+        queues=options.workers,
+    )
+
+
+async def _run(options: ManagementOptions, agent: AgentClient | None, management: Management) -> None:
+    memory = PlanMemory()
+    participants: list[Participant] = [memory]
+    if agent is not None:
+        participants.append(DataplaneParticipant(agent))
+    serving: Coroutine[Any, Any, None] = management(options, participants, DataplaneState(agent, memory))
+    try:
+        await serving
+    finally:
+        if agent is not None:
+            await agent.shutdown()

@@ -1,0 +1,312 @@
+"""The packet path without a kernel: packets of a capture through the same policy, streams and ALGs, told as events.
+
+What stands in for the kernel: `translate` says who is translated, ports are counted up from the reserved range, every
+gate opens. A capture shows what was sent before anything was changed, so acknowledgements are moved by the changes
+that the rehearsal has made, as a receiver behind the gateway would have sent them.
+
+Rule: nothing here performs I/O; time is that of the packets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from applianced.alg.registry import REGISTRY
+from applianced.compiler import settings as effective
+from applianced.compiler.classify import Classified, classify
+from applianced.compiler.marks import ALG_NUMBERS, CONTROL, SLOT_SHIFT
+from applianced.config.schema import Config
+from applianced.engine.checkpoint import Checkpoint
+from applianced.engine.counters import Counters
+from applianced.engine.gatekeeper import GateKeeper, GateLimits
+from applianced.engine.kernel import Translation
+from applianced.engine.sessions import Reporter, Session
+from applianced.engine.worker import Engine
+from applianced.errors import ProtocolError
+from applianced.model.gates import Gate
+from applianced.model.tuples import ORIGINAL, REPLY, TCP, Direction, FlowTuple, text
+from applianced.packet.segment import ACK, SYN, Segment
+from applianced.tools.capture import Packet
+
+SLOTS = 1024
+"""Control sessions at once."""
+
+FLOWS = 65536
+"""Sessions of any kind that are remembered; those beyond are left out."""
+
+Translate = Callable[[FlowTuple, str, str], Translation]
+
+
+class Event(NamedTuple):
+    """One thing that would have happened. session: number of the control session, 0 for none. kind: a short name.
+
+    text: in words. fields: the same as values.
+    """
+
+    time_s: float
+    session: int
+    kind: str
+    text: str
+    fields: dict[str, str | int | bool]
+
+
+class _Queued:
+    """A packet; its verdict is of no interest but for the mark."""
+
+    __slots__ = ("mark", "raw")
+
+    def __init__(self, raw: bytes, mark: int) -> None:
+        self.raw = raw
+        self.mark = mark
+
+    def release(self, packet: bytes | None, mark: int) -> None:
+        self.mark = mark
+
+    def drop(self) -> None:
+        pass
+
+
+class _Kernel:
+    """Grants everything. translations: by control session."""
+
+    def __init__(self) -> None:
+        self.translations: dict[FlowTuple, Translation] = {}
+
+    def translation(self, flow: FlowTuple, mark: int) -> Translation | None:
+        return self.translations.get(flow)
+
+    def announce(self, session: Translation, direction: Direction, position: int, before: int, after: int) -> bool:
+        return True
+
+    def exchange(self, opened: Sequence[Gate], closed: Sequence[Gate], now: float) -> bool:
+        return True
+
+    def alive(self, flow: FlowTuple, mark: int) -> bool:
+        return True
+
+    def forget(self, flow: FlowTuple, mark: int) -> None:
+        pass
+
+
+class _Ports:
+    """Counts up, and begins again at the end of the range."""
+
+    def __init__(self, low: int, high: int) -> None:
+        self._low, self._high = low, high
+        self._next = low
+
+    def take(self, address: bytes, protocol: int) -> int | None:
+        port, self._next = self._next, self._next + 1 if self._next < self._high else self._low
+        return port
+
+    def give(self, address: bytes, protocol: int, port: int, *, over: bool) -> None:
+        pass
+
+
+class _Teller(Reporter):
+    """Turns what the engine reports into events."""
+
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        self._rehearsal = rehearsal
+
+    def noted(self, session: Session, event: str, detail: str) -> None:
+        meaning = session.descriptor.events.get(event, "")
+        words = ": ".join(part for part in (event, detail) if part)
+        self._tell(session, "note", f"{words} ({meaning})" if meaning else words, event=event, detail=detail)
+
+    def rewritten(self, session: Session, direction: Direction, before: bytes, after: bytes) -> None:
+        old, new = printable(before), printable(after)
+        party = "client" if direction is ORIGINAL else "server"
+        refused = len(before) == len(after) and not after.startswith(before[:4])
+        self._tell(
+            session,
+            "refused" if refused else "rewritten",
+            f"{'refuse' if refused else 'rewrite'} {party}: {old} -> {new}",
+            speaker=party,
+            before=old,
+            after=new,
+            growth=len(after) - len(before),
+        )
+
+    def gate_opened(self, session: Session, gate: Gate) -> None:
+        peer = _host(gate.peer)
+        what = "every port of" if not gate.inside.port else "to"
+        told = f", announced as {gate.outside}" if gate.outside != gate.inside else ""
+        words = f"gate {gate.number} opens {what} {gate.inside} for {peer}{told}, because of: {gate.reason}"
+        self._tell(session, "gate-opened", words, gate=gate.number, **_fields(gate))
+
+    def gate_closed(self, session: Session, gate: Gate) -> None:
+        self._tell(session, "gate-closed", f"gate {gate.number} closes", gate=gate.number)
+
+    def gate_refused(self, session: Session, reason: str) -> None:
+        self._tell(session, "gate-refused", f"no gate: {reason}", reason=reason)
+
+    def _tell(self, session: Session, kind: str, text: str, **fields: str | int | bool) -> None:
+        self._rehearsal.tell(session.control.tuple, kind, text, **fields)
+
+
+class Rehearsal:
+    """Takes packets in order; `events` grows.
+
+    zones: (from, to) of the sessions; None asks each pair of zones that has a policy, in their order.
+    translate: says how NAT treats a control session.
+    """
+
+    def __init__(self, config: Config, *, translate: Translate, zones: tuple[str, str] | None = None) -> None:
+        self._config = config
+        self._translate = translate
+        pairs = dict.fromkeys((policy.from_zone, policy.to_zone) for policy in config.policies)
+        self._zones = (zones,) if zones else tuple(pairs)
+        self.events: list[Event] = []
+        self.skipped = 0
+        self._now = 0.0
+        self._marks: dict[FlowTuple, int] = {}
+        self._numbers: dict[FlowTuple, int] = {}
+        self._kernel = _Kernel()
+        self._keeper = GateKeeper(self._kernel, _Ports(*config.nat.alg_port_range), first_number=0)
+        self._engine = self._make_engine()
+
+    def _make_engine(self) -> Engine:
+        events = {name: descriptor.events for name, descriptor in REGISTRY.items()}
+        self.counters = Counters(events, memoryview(bytearray(Counters.octets(events))))
+        engine = Engine(
+            REGISTRY,
+            kernel=self._kernel,
+            keeper=self._keeper,
+            counters=self.counters,
+            checkpoint=Checkpoint(memoryview(bytearray(Checkpoint.octets(SLOTS))), SLOTS),
+            reporter=_Teller(self),
+        )
+        flow = self._config.flow
+        limits = GateLimits(
+            per_session=flow.alg_gates_per_session,
+            per_source=flow.alg_gates_per_source,
+            total=flow.alg_gates_total,
+            lifetime_s=float(flow.gate_timeout_s),
+        )
+        choices = {
+            plan.name: REGISTRY[plan.name].settings(**plan.settings)
+            for plan in effective.plans(self._config, REGISTRY)
+            if plan.state == "enabled"
+        }
+        engine.configure(choices, limits, flow.alg_message_size, 0.0)
+        return engine
+
+    def feed(self, packet: Packet) -> None:
+        """The next packet. What is not a whole TCP segment is left out and counted in `skipped`."""
+        try:
+            segment = Segment(packet.octets) if not _fragment(packet.octets) else None
+        except ProtocolError:
+            segment = None
+        if segment is None:
+            self.skipped += 1
+            return
+        if packet.time_s >= self._now + 1:
+            self._engine.tick(packet.time_s)
+        self._now = max(self._now, packet.time_s)
+        flow = segment.flow
+        if segment.flags & (SYN | ACK) == SYN:
+            self._begin(flow)
+        key = flow if flow in self._marks else flow.reversed
+        mark = self._marks.get(key, 0)
+        if not mark & CONTROL:
+            return
+        queued = _Queued(self._acknowledged(segment, mark, ORIGINAL if key == flow else REPLY), mark)
+        self._engine.handle(queued, self._now)
+        self._marks[key] = queued.mark
+
+    def _acknowledged(self, segment: Segment, mark: int, direction: Direction) -> bytes:
+        """The packet with its acknowledgement moved by the length changes of the other direction so far."""
+        session = self._engine.sessions[mark >> SLOT_SHIFT]
+        offset = session.streams[direction.opposite].offset if session else 0
+        if not offset or not segment.flags & ACK:
+            return segment.raw
+        packet = bytearray(segment.raw)
+        moved = (segment.acknowledgement + offset) & 0xFFFFFFFF
+        packet[segment.transport + 8 : segment.transport + 12] = moved.to_bytes(4)
+        return bytes(packet)
+
+    def _begin(self, flow: FlowTuple) -> None:
+        """The first packet of a session: a gate admits it, or the policy judges it."""
+        if flow in self._marks and self._marks[flow] & CONTROL and self._repeats(flow):
+            return
+        if len(self._marks) >= FLOWS:
+            return
+        self._marks[flow] = 0
+        if self._admitted(flow):
+            return
+        found, zones = self._classified(flow)
+        said = f"policy {found.policy}" if found.policy else "no policy"
+        if found.action != "permit":
+            self.tell(flow, "denied", f"{flow}: {said}, {found.action}", policy=found.policy, action=found.action)
+        elif not found.alg:
+            self.tell(flow, "passed", f"{flow}: {said}, no ALG reads it", policy=found.policy, alg="")
+        else:
+            self._numbers[flow] = len(self._numbers) + 1
+            translation = self._translate(flow, *zones)
+            self._kernel.translations[flow] = translation
+            self._marks[flow] = ALG_NUMBERS[found.alg] | CONTROL
+            outside = translation.outside(ORIGINAL), translation.outside(REPLY)
+            words = f"{flow}: {said}, application {found.application or 'any'}, read by the {found.alg} ALG"
+            for party, inside, public in zip(
+                ("client", "server"), (flow.source.address, flow.destination.address), outside, strict=True
+            ):
+                words += f"; {party} is {_host(public)} outside" if public != inside else ""
+            self.tell(flow, "session", words, policy=found.policy, application=found.application, alg=found.alg)
+
+    def _repeats(self, flow: FlowTuple) -> bool:
+        """Whether this SYN repeats that of a session which is only beginning."""
+        session = self._engine.sessions[self._marks[flow] >> SLOT_SHIFT]
+        return session is not None and not session.over and session.streams[REPLY].next < 0
+
+    def _admitted(self, flow: FlowTuple) -> bool:
+        """Whether a gate lets this session through; a one-shot gate does so once."""
+        for gate in self._keeper.gates.values():
+            leads_there = gate.inside in (flow.destination, flow.destination._replace(port=0))
+            spent = gate.one_shot and gate.used_s > 0
+            if leads_there and gate.peer in (b"", flow.source.address) and not spent:
+                gate.used_s = self._now
+                words = f"{flow}: data session, admitted by gate {gate.number} ({gate.reason})"
+                self.tell(flow, "data-session", words, gate=gate.number)
+                return True
+        return False
+
+    def _classified(self, flow: FlowTuple) -> tuple[Classified, tuple[str, str]]:
+        found, first = Classified("deny", "", 0), ("", "")
+        for zones in self._zones:
+            found = classify(self._config, flow, *zones)
+            if found.action == "permit":
+                return found, zones
+            first = zones
+        return found, first
+
+    def tell(self, flow: FlowTuple, kind: str, text: str, **fields: str | int | bool) -> None:
+        """Add an event about this session."""
+        self.events.append(Event(self._now, self._numbers.get(flow, 0), kind, text, fields))
+
+
+def printable(octets: bytes) -> str:
+    """A message as text in one line."""
+    return octets.rstrip(b"\r\n").decode("latin-1").encode("unicode_escape").decode("ascii")
+
+
+def _fragment(octets: bytes) -> bool:
+    """A part of a fragmented packet (IPv4), or not TCP at all: neither is read."""
+    if octets[0] >> 4 == 4:
+        return octets[9] != TCP or bool(int.from_bytes(octets[6:8]) & 0x3FFF)
+    return False
+
+
+def _host(address: bytes) -> str:
+    return text(address) if address else "anybody"
+
+
+def _fields(gate: Gate) -> dict[str, str | int | bool]:
+    return {
+        "peer": _host(gate.peer),
+        "inside": str(gate.inside),
+        "outside": str(gate.outside),
+        "one_shot": gate.one_shot,
+        "reason": gate.reason,
+    }

@@ -1,0 +1,50 @@
+"""Every fuzz target, for a moment: mutated dialogs of the cases, from a fixed seed."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+from tests.alg.test_cases import FOLDERS
+from tests.fuzz import capture, ftp
+from tests.support.dialog import Case
+
+ROUNDS = int(os.environ.get("APPLIANCED_FUZZ_ROUNDS", "150"))
+
+
+def mutate(octets: bytes, chance: random.Random) -> bytes:
+    """A few octets changed, dropped, doubled or spliced."""
+    data = bytearray(octets)
+    for _ in range(chance.randint(1, 8)):
+        at = chance.randrange(len(data) + 1)
+        match chance.randrange(4):
+            case 0:
+                data[at : at + 1] = bytes((chance.randrange(256),))
+            case 1:
+                del data[at : at + chance.randint(1, 20)]
+            case 2:
+                data[at:at] = data[at : at + chance.randint(1, 50)]
+            case 3:
+                data[at:at] = chance.choice((b"\r\n", b"\n", b"227 ", b"\xff\xf4", b",", b"PORT ", b"\0"))
+    return bytes(data)
+
+
+def test_ftp() -> None:
+    chance = random.Random(959)
+    seeds = []
+    for folder in FOLDERS:
+        if folder.parent.name == "ftp":
+            steps = [(direction, data[:128]) for direction, data in Case.load(folder).steps() if data]
+            seeds.append(b"".join(bytes(((len(d) - 1) << 1 | (direction == 0),)) + d for direction, d in steps))
+    for _ in range(ROUNDS):
+        ftp.run(mutate(chance.choice(seeds), chance))
+
+
+@pytest.mark.parametrize("seed", capture.SEEDS, ids=lambda path: path.name)
+def test_capture(seed) -> None:
+    chance = random.Random(1761)
+    octets = seed.read_bytes()[:4000]
+    for _ in range(ROUNDS // 10):
+        capture.run(mutate(octets, chance))

@@ -1,0 +1,46 @@
+"""Small configurations as values, for tests that need no YANG."""
+
+from __future__ import annotations
+
+from ipaddress import ip_interface
+
+from applianced.config.schema import (
+    Application,
+    Applications,
+    Config,
+    Link,
+    Nat,
+    NatMatch,
+    NatRule,
+    NatRuleSet,
+    Policy,
+    Term,
+    Zone,
+)
+
+FTP = Application(name="junos-ftp", terms=(Term(protocol=6, destination_ports=(21, 21), alg="ftp"),), predefined=True)
+HTTP = Application(name="junos-http", terms=(Term(protocol=6, destination_ports=(80, 80)),), predefined=True)
+
+FTP_OUT = Config(
+    applications=Applications(applications={"junos-ftp": FTP, "junos-http": HTTP}),
+    zones={
+        "trust": Zone(name="trust", interfaces=("lan0",)),
+        "untrust": Zone(name="untrust", interfaces=("wan0",)),
+    },
+    policies=(
+        Policy(
+            name="ftp-out", from_zone="trust", to_zone="untrust", applications=("junos-ftp", "junos-http"),
+            action="permit",
+        ),
+    ),
+    interfaces=(Link(name="wan0", addresses=(ip_interface("203.0.113.1/24"), ip_interface("2001:db8::99/64"))),),
+    nat=Nat(
+        source=(
+            NatRuleSet(
+                name="out", from_zones=("trust",), to_zones=("untrust",),
+                rules=(NatRule(name="hide", match=NatMatch(), action="interface"),),
+            ),
+        )
+    ),
+)  # fmt: skip
+"""trust may use FTP and HTTP in untrust, behind the address of wan0."""

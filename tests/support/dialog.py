@@ -1,0 +1,254 @@
+"""Plays dialogs through a stream ALG, with a binder and a gatekeeper that stand in for the engine.
+
+A dialog is lines of `> octets` (from the client) and `< octets` (from the server), one segment each, in order:
+
+    < 220 ready
+    > PORT 10,0,0,2,4,1
+    > RETR \
+    > file
+
+A line ends in CR LF unless it ends in a backslash; escapes are Python's (\n, \xff, \\). `# ...` is a comment.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from applianced.alg.contract import (
+    Action,
+    Actions,
+    Bind,
+    CloseGate,
+    Descriptor,
+    Drop,
+    HandOver,
+    Note,
+    OpenGate,
+    Pass,
+    Reply,
+    Rewrite,
+    StreamAlg,
+)
+from applianced.model.sessions import ControlSession
+from applianced.model.tuples import ORIGINAL, REPLY, TCP, Direction, Endpoint, FlowTuple, packed
+
+SIGNS = {ORIGINAL: ">", REPLY: "<"}
+Step = tuple[Direction, bytes]
+
+
+def parse(text: str) -> list[Step]:
+    """The segments of a dialog."""
+    steps = []
+    for line in text.splitlines():
+        if line.startswith(("> ", "< ")):
+            steps.append((ORIGINAL if line[0] == ">" else REPLY, _octets(line[2:])))
+    return steps
+
+
+def render(steps: Iterable[Step]) -> str:
+    """The dialog of these segments; parse() gives them back."""
+    return "".join(f"{SIGNS[direction]} {_text(data)}\n" for direction, data in steps)
+
+
+def _octets(text: str) -> bytes:
+    cut = re.search(r"(?<!\\)(?:\\\\)*\\$", text) is not None
+    octets = (text[:-1] if cut else text).encode("latin-1").decode("unicode_escape").encode("latin-1")
+    return octets if cut else octets + b"\r\n"
+
+
+def _text(data: bytes) -> str:
+    cut = not data.endswith(b"\r\n")
+    text = (data if cut else data[:-2]).decode("latin-1").encode("unicode_escape").decode()
+    return text + "\\" * cut
+
+
+@dataclass
+class Player:
+    """One session: the ALG, what it asked for, and what came out.
+
+    translation: packed own address -> packed outside address. binds, gates: how many are granted (None: all).
+    """
+
+    alg: StreamAlg
+    events: dict[str, str]
+    translation: dict[bytes, bytes] = field(default_factory=dict)
+    binds: int | None = None
+    gates: int | None = None
+    next_port: int = 50001
+    log: list[tuple[Direction, Action, Reply]] = field(default_factory=list)
+    out: list[Step] = field(default_factory=list)
+    waiting: dict[Direction, bytes] = field(default_factory=lambda: {ORIGINAL: b"", REPLY: b""})
+    open: dict[int, OpenGate] = field(default_factory=dict)
+    numbers: int = 0
+
+    @property
+    def handed_over(self) -> bool:
+        """The ALG has said that it will not read on."""
+        return any(isinstance(action, HandOver) for _, action, _ in self.log)
+
+    def feed(self, direction: Direction, data: bytes) -> None:
+        """A segment: offered with what was left of those before it."""
+        data = self.waiting[direction] + data
+        if self.handed_over:
+            return self._emit(direction, data)
+        consumed = self._drive(self.alg.octets(direction, data), direction, data)
+        self.waiting[direction] = data[consumed:]
+        if self.handed_over:
+            for each in (ORIGINAL, REPLY):
+                self._emit(each, self.waiting[each])
+                self.waiting[each] = b""
+        return None
+
+    def finish(self) -> None:
+        """Both speakers close, then the session ends: the engine closes its gates."""
+        for direction in (ORIGINAL, REPLY):
+            if not self.handed_over and self.waiting[direction]:
+                rest = self.waiting[direction]
+                consumed = self._drive(self.alg.end(direction, rest), direction, rest)
+                self._emit(direction, rest[consumed:])
+        self.open.clear()
+
+    def _drive(self, actions: Actions, direction: Direction, data: bytes) -> int:
+        consumed, reply = 0, None
+        try:
+            while True:
+                action = actions.send(reply)
+                reply = self._reply(action)
+                self.log.append((direction, action, reply))
+                if isinstance(action, Pass | Drop | Rewrite):
+                    assert 0 < action.octets <= len(data) - consumed, f"{action} of {len(data) - consumed} octets"
+                    self._emit(direction, _released(action, data[consumed : consumed + action.octets]))
+                    consumed += action.octets
+        except StopIteration:
+            return consumed
+
+    def _reply(self, action: Action) -> Reply:
+        match action:
+            case Bind(_, endpoint):
+                return self._bind(endpoint)
+            case OpenGate():
+                if self.gates == 0:
+                    return None
+                self.gates = None if self.gates is None else self.gates - 1
+                self.numbers += 1
+                self.open[self.numbers] = action
+                return self.numbers
+            case CloseGate(gate):
+                del self.open[gate]
+            case Note(event):
+                assert event in self.events, f"{event} is not among the ALG's events"
+        return None
+
+    def _bind(self, endpoint: Endpoint) -> Endpoint | None:
+        if self.binds == 0:
+            return None
+        self.binds = None if self.binds is None else self.binds - 1
+        outside = self.translation.get(endpoint.address)
+        if outside is None:
+            return endpoint
+        self.next_port += 1
+        return Endpoint(outside, self.next_port - 1)
+
+    def _emit(self, direction: Direction, data: bytes) -> None:
+        if not data:
+            return
+        if self.out and self.out[-1][0] is direction:
+            self.out[-1] = (direction, self.out[-1][1] + data)
+        else:
+            self.out.append((direction, data))
+
+    def sent(self, direction: Direction) -> bytes:
+        """All octets that left in a direction."""
+        return b"".join(data for each, data in self.out if each is direction)
+
+    def summary(self) -> list[str]:
+        """What was asked, in words; neighbouring Passes are one, whatever the segments were."""
+        lines: list[str] = []
+        passed: dict[Direction, int] = {ORIGINAL: 0, REPLY: 0}
+        for direction, action, reply in self.log:
+            if isinstance(action, Pass):
+                passed[direction] += action.octets
+                continue
+            if passed[direction]:
+                lines.append(f"{SIGNS[direction]} pass {passed[direction]}")
+                passed[direction] = 0
+            lines.append(f"{SIGNS[direction]} {describe(action, reply)}")
+        return lines + [f"{SIGNS[each]} pass {octets}" for each, octets in passed.items() if octets]
+
+
+def _released(action: Pass | Drop | Rewrite, octets: bytes) -> bytes:
+    match action:
+        case Pass():
+            return octets
+        case Rewrite(_, replacement):
+            return replacement
+        case Drop():
+            return b""
+
+
+def describe(action: Action, reply: Reply) -> str:
+    """One action and its reply, in words."""
+    match action:
+        case Bind(_, endpoint):
+            return f"bind {endpoint} = {reply or 'refused'}"
+        case OpenGate(_, inside, outside, reason):
+            extra = "" if action.one_shot else f" every port, many times, {action.lifetime_s:.0f} s"
+            return f"open {inside} as {outside}{extra} because {reason!r} = {reply or 'refused'}"
+        case CloseGate(gate):
+            return f"close {gate}"
+        case Rewrite(octets, replacement):
+            return f"rewrite {octets} to {len(replacement)}: {_text(replacement)}"
+        case Drop(octets):
+            return f"drop {octets}"
+        case Note(event, detail):
+            return f"note {event}" + (f" {detail!r}" if detail else "")
+        case HandOver():
+            return "hand over"
+    raise AssertionError(action)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A folder of tests/alg/<alg>/: case.toml and one input."""
+
+    folder: Path
+    about: dict[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path) -> Case:
+        return cls(folder, tomllib.loads((folder / "case.toml").read_text()))
+
+    def player(self, descriptor: Descriptor) -> Player:
+        """A session as case.toml describes it."""
+        settings = descriptor.settings(**self.about.get("settings", {}))
+        session = control_session(**self.about["session"])
+        translation = {packed(own): packed(outside) for own, outside in self.about.get("translation", {}).items()}
+        limits = self.about.get("limits", {})
+        return Player(
+            descriptor.factory(settings, session),
+            descriptor.events,
+            translation,
+            binds=limits.get("binds"),
+            gates=limits.get("gates"),
+        )
+
+    def steps(self) -> list[Step]:
+        return parse((self.folder / "01-input.dialog").read_text())
+
+    def play(self, descriptor: Descriptor) -> Player:
+        """From the first segment to the end of the session."""
+        player = self.player(descriptor)
+        for direction, data in self.steps():
+            player.feed(direction, data)
+        player.finish()
+        return player
+
+
+def control_session(client: str, server: str, client_port: int = 40000, server_port: int = 21) -> ControlSession:
+    """A session by its addresses in text."""
+    return ControlSession(FlowTuple(TCP, Endpoint(packed(client), client_port), Endpoint(packed(server), server_port)))

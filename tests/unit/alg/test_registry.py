@@ -1,0 +1,38 @@
+"""The lists that must agree: the registry, the numbers in ct mark, the YANG identities."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from applianced.alg.registry import DESCRIPTORS, NOT_BUILT, REGISTRY
+from applianced.compiler.marks import ALG_NUMBERS
+
+TYPES = Path(__file__).parents[3] / "yang" / "applianced-types.yang"
+
+
+def test_registry_and_marks_agree() -> None:
+    assert set(REGISTRY) | set(NOT_BUILT) == set(ALG_NUMBERS)
+    assert not set(REGISTRY) & set(NOT_BUILT)
+    assert len(DESCRIPTORS) == len(REGISTRY)
+
+
+@pytest.mark.skipif(not TYPES.exists(), reason="the YANG modules are not here yet")
+def test_identities_agree() -> None:
+    text = TYPES.read_text()
+    identities = set(re.findall(r"^\s*identity\s+([\w-]+)", text, re.MULTILINE))
+    assert set(ALG_NUMBERS) <= identities
+
+
+@pytest.mark.parametrize("descriptor", DESCRIPTORS, ids=lambda descriptor: descriptor.name)
+def test_descriptor_is_complete(descriptor) -> None:
+    assert descriptor.ports
+    assert all(descriptor.events.values())
+    assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", event) for event in descriptor.events)
+    settings = descriptor.settings()
+    assert dataclasses.is_dataclass(settings)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(settings, dataclasses.fields(settings)[0].name, None)

@@ -1,0 +1,127 @@
+"""Captures through the same code as traffic. What it tells is kept beside this file: replay/<capture>.txt."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from applianced.config.schema import AlgConfig, Nat, Policy
+from applianced.errors import ConfigError, ProtocolError
+from applianced.model.tuples import packed
+from applianced.tools import replay as tool
+from applianced.tools.replay import as_json, as_text, replay
+from tests.support.configs import FTP_OUT
+from tests.support.expected import compare
+
+CAPTURES = sorted((Path(__file__).parents[2] / "captures" / "ftp").glob("*.pcap"))
+EXPECTED = Path(__file__).parent / "replay"
+OUTSIDE = [packed("203.0.113.1"), packed("2001:db8::99")]
+LFTP = next(path for path in CAPTURES if path.name == "made-vsftpd-lftp-active.pcap")
+CONFIG = {
+    "applianced-security:security": {
+        "zones": {
+            "security-zone": [
+                {"name": "trust", "interfaces": [{"name": "lan0"}]},
+                {"name": "untrust", "interfaces": [{"name": "wan0"}]},
+            ]
+        },
+        "policies": {
+            "policy": [
+                {
+                    "from-zone-name": "trust",
+                    "to-zone-name": "untrust",
+                    "policy": [
+                        {
+                            "name": "ftp",
+                            "match": {
+                                "source-address": ["any"],
+                                "destination-address": ["any"],
+                                "application": ["junos-ftp"],
+                            },
+                            "then": {"permit": {}},
+                        }
+                    ],
+                }
+            ]
+        },
+    }
+}
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
+def test_captures(capture: Path) -> None:
+    compare(EXPECTED / f"{capture.stem}.txt", as_text(replay(FTP_OUT, capture, addresses=OUTSIDE)))
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
+def test_routed_captures_keep_every_length(capture: Path) -> None:
+    rehearsal = replay(replace(FTP_OUT, nat=Nat()), capture)
+    assert all(event.fields.get("growth", 0) == 0 for event in rehearsal.events)
+    assert rehearsal.counters.values()["ftp"]["length-change-refused"] == 0
+
+
+def test_nat_rules_say_the_address() -> None:
+    assert as_text(replay(FTP_OUT, LFTP)) == as_text(replay(FTP_OUT, LFTP, addresses=OUTSIDE))
+
+
+def test_json() -> None:
+    document = json.loads(as_json(replay(FTP_OUT, LFTP)))
+    kinds = [event["kind"] for event in document["events"]]
+    assert kinds.count("gate-opened") == kinds.count("data-session") == kinds.count("rewritten") == 2
+    assert document["counters"]["ftp"]["port"] == 2
+    assert document["skipped"] == 0
+
+
+def test_disabled_alg_reads_nothing() -> None:
+    config = replace(FTP_OUT, algs={"ftp": AlgConfig(name="ftp", state="disabled")})
+    kinds = {event.kind for event in replay(config, LFTP).events}
+    assert kinds == {"passed", "denied"}
+
+
+def test_zones_decide() -> None:
+    events = replay(FTP_OUT, LFTP, zones=("untrust", "trust")).events
+    assert {event.kind for event in events} == {"denied"}
+    denied = Policy(name="no", from_zone="trust", to_zone="untrust", action="reject")
+    assert replay(replace(FTP_OUT, policies=(denied,)), LFTP).events[0].fields["action"] == "reject"
+
+
+def test_gates_that_the_configuration_forbids() -> None:
+    config = replace(FTP_OUT, flow=replace(FTP_OUT.flow, alg_gates_per_session=0))
+    kinds = [event.kind for event in replay(config, LFTP).events]
+    assert "gate-refused" in kinds
+    assert "refused" in kinds
+    assert "gate-opened" not in kinds
+
+
+def parse(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    tool.add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From a configuration file, through the models, to what is printed."""
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(CONFIG))
+    assert tool.run(parse(str(LFTP), "--config", str(file), "--outside", "203.0.113.1")) == 0
+    assert "PORT 203,0,113,1," in capsys.readouterr().out
+    zones = ("--from-zone", "trust", "--to-zone", "untrust")
+    assert tool.run(parse(str(LFTP), "--config", str(file), "--json", *zones)) == 0
+    assert json.loads(capsys.readouterr().out)["counters"]["ftp"]["gates-opened"] == 2
+
+
+def test_command_faults(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    with pytest.raises(ConfigError, match="No such file"):
+        tool.run(parse(str(LFTP), "--config", str(file)))
+    file.write_text(json.dumps(CONFIG))
+    with pytest.raises(ConfigError, match="go together"):
+        tool.run(parse(str(LFTP), "--config", str(file), "--to-zone", "untrust"))
+    with pytest.raises(ConfigError, match="No such file"):
+        tool.run(parse(str(tmp_path / "none.pcap"), "--config", str(file)))
+    with pytest.raises(ProtocolError):
+        tool.run(parse(str(file), "--config", str(file)))
