@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from applianced.compiler.ruleset import Match
@@ -69,8 +69,3 @@ def merged(version: int, networks: Sequence[Network]) -> list[Network]:
 def text(network: Network) -> str:
     """'192.0.2.1' for a single address, else with the prefix length."""
     return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
-
-
-def versions(networks: Sequence[Network]) -> Iterator[int]:
-    """The families that occur, ascending."""
-    return iter(sorted({network.version for network in networks}))

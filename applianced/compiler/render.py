@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from applianced.compiler.ruleset import Chain, Choice, Do, Elements, Hook, Match, Rule, Ruleset, Statement, Timeout
+from applianced.compiler.ruleset import Chain, Choice, Elements, Hook, Match, Rule, Ruleset, Statement, Timeout
 
 _PER_LINE = 8
 _TIMEOUT_STATES = {"tcp": ("established",), "udp": ("unreplied", "replied")}
@@ -72,8 +72,8 @@ def _statement(statement: Statement) -> str:
             return f"{key}{operator} {values[0] if len(values) == 1 else _braced(values, 3)}"
         case Choice(key, elements):
             return f"{key} vmap {_braced([f'{value} : {verdict}' for value, verdict in elements], 3)}"
-        case Do(text):
-            return text
+        case _:
+            return statement.text
 
 
 def _braced(values: Sequence[str], depth: int) -> str:

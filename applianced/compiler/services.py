@@ -59,8 +59,8 @@ def segments(lines: Iterable[Line]) -> list[Segment]:
     """(protocol, low, high, outcome) without overlap, sorted, for lines with ports; the earlier line wins."""
     by_protocol: dict[int, list[tuple[int, int, Outcome]]] = {}
     for line in lines:
-        if line.protocol is not None:
-            by_protocol.setdefault(line.protocol, []).append((*line.ports, line.outcome))
+        assert line.protocol is not None
+        by_protocol.setdefault(line.protocol, []).append((*line.ports, line.outcome))
     return [
         (protocol, low, high, outcome)
         for protocol in sorted(by_protocol)

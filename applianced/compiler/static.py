@@ -5,6 +5,7 @@ Rules that say no more than the two prefixes share one map per family, as long a
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -65,14 +66,15 @@ def _mapping(rule: NatRule, outside: Network) -> Mapping:
     inside = rule.prefix
     if inside is None or (inside.version, inside.prefixlen) != (outside.version, outside.prefixlen):
         raise ConfigError(f"{NAT_PATH}/static", f"rule '{rule.name}' needs an inside prefix as long as {outside}")
-    if rule.mapped_port is None:
-        return Mapping(outside, inside, rule.match.sources, None, None)
     ports = rule.match.destination_ports
-    if len(ports) != 1 or ports[0][1] - ports[0][0] != rule.mapped_port[1] - rule.mapped_port[0]:
+    if not ports and rule.mapped_port is None:
+        return Mapping(outside, inside, rule.match.sources, None, None)
+    mapped = rule.mapped_port or ports[0]
+    if len(ports) != 1 or ports[0][1] - ports[0][0] != mapped[1] - mapped[0]:
         raise ConfigError(f"{NAT_PATH}/static", f"rule '{rule.name}' maps ports to a different number of ports")
     if (ports[0][1] - ports[0][0] + 1) * outside.num_addresses > MOST_PORTS:
         raise ConfigError(f"{NAT_PATH}/static", f"rule '{rule.name}' maps more than {MOST_PORTS} endpoints")
-    return Mapping(outside, inside, rule.match.sources, ports[0], rule.mapped_port)
+    return Mapping(outside, inside, rule.match.sources, ports[0], mapped)
 
 
 def _rules(found: Sequence[Mapping], address: str, port: str, action: str) -> Iterator[Rule]:
@@ -81,6 +83,8 @@ def _rules(found: Sequence[Mapping], address: str, port: str, action: str) -> It
         family = FAMILIES[version]
         for run in _disjoint(group) if plain else ([each] for each in group):
             peers = _peers(run[0], version, address)
+            if peers is None:
+                continue
             if run[0].outside_ports is None:
                 elements = ", ".join(f"{each.outside} : {each.inside}" for each in run)
                 yield (*peers, Do(f"{action} {family} prefix to {family} {address} map {{ {elements} }}"))
@@ -93,19 +97,23 @@ def _rules(found: Sequence[Mapping], address: str, port: str, action: str) -> It
 def _disjoint(group: Iterator[Mapping]) -> Iterator[list[Mapping]]:
     """Runs of mappings whose outside prefixes do not overlap: within one map the order has no meaning."""
     run: list[Mapping] = []
+    taken: list[tuple[int, int]] = []
     for each in group:
-        if any(each.outside.overlaps(other.outside) for other in run):
+        span = int(each.outside.network_address), int(each.outside.broadcast_address)
+        place = bisect(taken, span)
+        if any(low <= span[1] and span[0] <= high for low, high in taken[max(place - 1, 0) : place + 1]):
             yield run
-            run = []
+            run, taken, place = [], [], 0
+        taken.insert(place, span)
         run.append(each)
     yield run
 
 
-def _peers(mapping: Mapping, version: int, address: str) -> tuple[Match, ...]:
-    """The matches on the other party."""
+def _peers(mapping: Mapping, version: int, address: str) -> tuple[Match, ...] | None:
+    """The matches on the other party; None when nobody of this family can be it."""
     if address == "daddr":
-        return of_family(version, mapping.sources, ()) or ()
-    return of_family(version, (), mapping.sources) or ()
+        return of_family(version, mapping.sources, ())
+    return of_family(version, (), mapping.sources)
 
 
 def _endpoints(mapping: Mapping) -> Iterator[str]:

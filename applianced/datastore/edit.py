@@ -34,7 +34,7 @@ class Operation(Enum):
     NONE = "none"
 
 
-class TestOption(Enum):
+class ResultTest(Enum):
     """When the result is validated as a whole. SYNTAX is what an edit without a test-option gets: names, types and
     operations are tested then set; the whole is validated at <validate> and <commit>, so that a configuration can be
     built up in several edits."""
@@ -56,7 +56,7 @@ class ErrorOption(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditOptions:
     default_operation: Operation = Operation.MERGE
-    test_option: TestOption = TestOption.SYNTAX
+    test_option: ResultTest = ResultTest.SYNTAX
     error_option: ErrorOption = ErrorOption.STOP
 
 
@@ -74,7 +74,7 @@ def edit(tree: Tree, elements: Sequence[Element], options: EditOptions) -> None:
 
     Raises EditError; the tree is then as before, except with continue-on-error, where what could be done is done.
     """
-    if options.test_option is not TestOption.TEST_ONLY and _merge_whole(tree, elements, options):
+    if options.test_option is not ResultTest.TEST_ONLY and _merge_whole(tree, elements, options):
         return
     undo = UndoLog(tree)
     walk = _Walk(tree, undo, elements, keep_going=options.error_option is ErrorOption.CONTINUE)
@@ -93,7 +93,7 @@ def edit(tree: Tree, elements: Sequence[Element], options: EditOptions) -> None:
 
 def _merge_whole(tree: Tree, elements: Sequence[Element], options: EditOptions) -> bool:
     """Whether the edit was simple enough, and right, to be done in one go."""
-    if options.default_operation is not Operation.MERGE or options.test_option is TestOption.TEST_THEN_SET:
+    if options.default_operation is not Operation.MERGE or options.test_option is ResultTest.TEST_THEN_SET:
         return False
     choices = tree.models.choice_tags
     if any(node.attrib or node.tag in choices for element in elements for node in element.iter()):
@@ -106,10 +106,10 @@ def _merge_whole(tree: Tree, elements: Sequence[Element], options: EditOptions) 
 
 
 def _test(tree: Tree, undo: UndoLog, options: EditOptions) -> None:
-    if options.test_option in (TestOption.TEST_THEN_SET, TestOption.TEST_ONLY):
+    if options.test_option in (ResultTest.TEST_THEN_SET, ResultTest.TEST_ONLY):
         with tree.duplicate() as trial:
             trial.validate()
-    if options.test_option is TestOption.TEST_ONLY:
+    if options.test_option is ResultTest.TEST_ONLY:
         undo.back_to(0)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from applianced.datastore.edit import EditOptions, TestOption, edit
+from applianced.datastore.edit import EditOptions, ResultTest, edit
 from applianced.datastore.lock import Store
 from applianced.datastore.models import Models
 from applianced.datastore.places import Element
@@ -39,7 +39,7 @@ class Datastore:
         self.generation += 1
         fresh = self._candidate is None
         candidate = self._candidate or self._running.duplicate()
-        kept = options.test_option is not TestOption.TEST_ONLY
+        kept = options.test_option is not ResultTest.TEST_ONLY
         try:
             edit(candidate, elements, options)
         except BaseException:

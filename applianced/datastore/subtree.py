@@ -73,22 +73,16 @@ class _Selection:
                 return native.render(pick.node, Form.XML)
             wanted.extend(inner)
         namespace = native.namespace(schema)
-        body = self.level(pick.node, None, wanted, namespace)
-        if not body:
+        keys = _key_leaves(pick.node, schema)
+        named = {native.name(native.schema_of(key)) for key in keys}
+        others = [element for element in wanted if etree.QName(element).localname not in named]
+        body = self.level(pick.node, None, others, namespace)
+        if not body and len(others) == len(wanted):
             return b""
         name = native.name(schema)
         start = f"<{name}>" if namespace == above else f'<{name} xmlns="{namespace}">'
-        return b"".join((start.encode(), self.keys(pick.node, schema, wanted), body, f"</{name}>".encode()))
-
-    def keys(self, node: native.Node, schema: native.Schema, wanted: list[Element]) -> bytes:
-        """The keys of a list entry that is shown in part, unless its filters show them anyway."""
-        if native.kind(schema) is not Kind.LIST:
-            return b""
-        named = {etree.QName(element).localname for element in wanted}
-        missing = [child for child in native.children(node) if native.is_key(native.schema_of(child))]
-        return b"".join(
-            native.render(child, Form.XML) for child in missing if native.name(native.schema_of(child)) not in named
-        )
+        shown = (native.render(key, Form.XML) for key in keys)
+        return b"".join((start.encode(), *shown, body, f"</{name}>".encode()))
 
     def matching(
         self, parent: native.Node, nodes: Sequence[native.Node] | None, element: Element
@@ -143,6 +137,13 @@ class _Selection:
 def _is_content(element: Element) -> bool:
     """A content match node: text and nothing else."""
     return len(element) == 0 and bool(element.text and element.text.strip())
+
+
+def _key_leaves(node: native.Node, schema: native.Schema) -> list[native.Node]:
+    """The keys of a list entry, which come with every part of it, and first (RFC 7950 7.8.5)."""
+    if native.kind(schema) is not Kind.LIST:
+        return []
+    return [child for child in native.children(node) if native.is_key(native.schema_of(child))]
 
 
 def _all_keys(schema: native.Schema, element: Element) -> tuple[tuple[str, str], ...]:

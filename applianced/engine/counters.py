@@ -55,7 +55,7 @@ class Counters:
             names = [*ENGINE_EVENTS, *(event for event in events[alg] if event not in ENGINE_EVENTS)]
             self._index[alg] = {name: at + place for place, name in enumerate(names)}
             at += len(names)
-        self._cells = memory[: at * 8].cast("Q")
+        self.memory = memory[: at * 8].cast("Q")
 
     @staticmethod
     def octets(events: Mapping[str, Iterable[str]]) -> int:
@@ -64,7 +64,7 @@ class Counters:
 
     def count(self, alg: str, event: str, amount: int = 1) -> None:
         """Add to a counter; an event that nobody declared is a bug and raises KeyError."""
-        self._cells[self._index[alg][event]] += amount
+        self.memory[self._index[alg][event]] += amount
 
     def cells(self, alg: str) -> dict[str, int]:
         """event -> cell, for a session that counts often."""
@@ -73,7 +73,7 @@ class Counters:
     def values(self) -> dict[str, dict[str, int]]:
         """alg -> event -> value."""
         return {
-            alg: {event: self._cells[cell] for event, cell in events.items()} for alg, events in self._index.items()
+            alg: {event: self.memory[cell] for event, cell in events.items()} for alg, events in self._index.items()
         }
 
     def clear(self, alg: str = "") -> None:
@@ -81,4 +81,4 @@ class Counters:
         for name, events in self._index.items():
             if alg in ("", name):
                 for cell in events.values():
-                    self._cells[cell] = 0
+                    self.memory[cell] = 0

@@ -61,6 +61,7 @@ class Session:
     """One control session in its worker's books. It is the Judge of both of its streams."""
 
     __slots__ = (
+        "_plain",
         "alg",
         "base_mark",
         "cells",
@@ -78,10 +79,12 @@ class Session:
         "over",
         "reporter",
         "rewrites",
+        "saved",
         "slot",
         "streams",
         "translation",
         "untouched",
+        "version",
     )
 
     def __init__(
@@ -113,6 +116,12 @@ class Session:
             Stream(REPLY, self, limit=message_limit, room=room),
         )
         self.gates: dict[int, Gate] = {}
+        self._plain: dict[int, tuple[Any, ...]] = {}
+        """The gates as the checkpoint wants them, made once."""
+        self.version = 0
+        """Counts what the checkpoint must follow, beside the ALG and the streams."""
+        self.saved: tuple[Any, ...] = ()
+        """What the checkpoint was last written for."""
         self.closing: list[Gate] = []
         self.translation: Translation | None = None
         self.untouched = False
@@ -133,6 +142,10 @@ class Session:
     def count(self, event: str) -> None:
         """Count an event under this session's ALG."""
         self.counters.count(self.descriptor.name, event)
+
+    def count_packet(self) -> None:
+        """The one counter that every packet moves."""
+        self.counters.memory[self.cells["packets"]] += 1
 
     def judge(self, direction: Direction, data: bytes, final: bool) -> Verdicts:
         """Have the ALG judge octets and perform what it asks. See streams.Judge."""
@@ -260,9 +273,14 @@ class Session:
         if not self.keeper.open(gate, closing, len(self.gates), self.count):
             self.reporter.gate_refused(self, asked.reason)
             return None
-        self.gates[gate.number] = gate
+        self._take(gate)
         self.reporter.gate_opened(self, gate)
         return gate.number
+
+    def _take(self, gate: Gate) -> None:
+        self.gates[gate.number] = gate
+        self._plain[gate.number] = _plain(gate)
+        self.version += 1
 
     def _source(self, initiator: Direction) -> bytes:
         """The address a data session must leave from when its initiator is known by another than its own.
@@ -281,6 +299,8 @@ class Session:
         """A gate that the ALG is done with: out of the books now, out of the kernel with the next transaction."""
         if self.gates.pop(number, None) is None:
             return
+        del self._plain[number]
+        self.version += 1
         gate = self.keeper.strike(number, self.last_s, over=over)
         if gate is not None:
             self.closing.append(gate)
@@ -305,6 +325,7 @@ class Session:
     def hand_over(self, *, keep_gates: bool = False) -> None:
         """Read no further: everything passes from here."""
         self.untouched = True
+        self.version += 1
         if not keep_gates:
             self.close_gates()
 
@@ -321,6 +342,15 @@ class Session:
         if not taken:
             raise StreamError("announce-failed")
         self.count("length-changes")
+
+    def unsaved(self) -> bool:
+        """Whether more than the streams' next octets has changed since the last call."""
+        first, second = self.streams
+        state = (self.alg.snapshot(), self.version + first.version + second.version)
+        if state == self.saved and not first.buffer and not second.buffer:
+            return False
+        self.saved = state
+        return True
 
     def snapshot(self) -> tuple[Any, ...]:
         """Plain values for the checkpoint; the streams' next octets are kept beside it."""
@@ -339,7 +369,7 @@ class Session:
             first.snapshot()[1:] if first.buffer or first.changed or first.unacked >= 0 else None,
             second.snapshot()[1:] if second.buffer or second.changed or second.unacked >= 0 else None,
             self.alg.snapshot(),
-            tuple(_plain(gate) for gate in self.gates.values()),
+            tuple(self._plain.values()),
         )
 
     def restore(self, snapshot: tuple[Any, ...], sequences: tuple[int, int]) -> None:
@@ -354,21 +384,32 @@ class Session:
                     stream.judged = following
         self.alg.restore(snapshot[11])
         for plain in snapshot[12]:
-            gate = _gate(plain)
-            self.gates[gate.number] = gate
+            self._take(_gate(plain))
 
 
 def _plain(gate: Gate) -> tuple[Any, ...]:
-    """A gate as marshal's types."""
-    return tuple(
-        (value.address, value.port) if isinstance(value, Endpoint) else value
-        for value in (getattr(gate, name) for name in Gate.__slots__)
+    """A gate as marshal's types; `_gate` turns it back."""
+    return (
+        gate.number,
+        gate.alg,
+        gate.session,
+        gate.protocol,
+        gate.peer,
+        tuple(gate.inside),
+        tuple(gate.outside),
+        gate.one_shot,
+        gate.source,
+        gate.reason,
+        gate.created_s,
+        gate.expires_s,
     )
 
 
+_PLAIN_FIELDS = tuple(name for name in Gate.__slots__ if name not in ("used_s", "packets", "closed_s"))
+
+
 def _gate(plain: tuple[Any, ...]) -> Gate:
-    """What `_plain` made, as a gate."""
-    values = dict(zip(Gate.__slots__, plain, strict=True))
+    values = dict(zip(_PLAIN_FIELDS, plain, strict=True))
     values["inside"] = Endpoint(*values["inside"])
     values["outside"] = Endpoint(*values["outside"])
     return Gate(**values)

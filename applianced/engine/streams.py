@@ -125,6 +125,7 @@ class Stream:
         "repeats",
         "room",
         "unacked",
+        "version",
     )
 
     def __init__(self, direction: Direction, judge: Judge, *, limit: int, room: int) -> None:
@@ -149,6 +150,8 @@ class Stream:
         self.unacked = -1
         """End of the last length change in the receiver's numbering, or -1."""
         self.repeats = 0
+        self.version = 0
+        """Counts changes of what a repeat or an acknowledgement is answered from."""
 
     def take(self, carrier: Carrier) -> None:
         """A segment of this direction. Raises StreamError when the session must be reset."""
@@ -170,6 +173,7 @@ class Stream:
         """The receiver's acknowledgement, seen in a packet of the other direction."""
         if self.unacked >= 0 and distance(acknowledgement, self.unacked) >= 0:
             self.unacked = -1
+            self.version += 1
             if self.held:
                 self._flush(repeated=False)
 
@@ -320,6 +324,7 @@ class Stream:
             self.position, self.before = start, self.offset
             self.offset += growth
             self.unacked = advance(end, self.offset)
+        self.version += 1
         self._advance(end, cut=cut or partial)
         segment = first.carrier.segment
         if not changed and not cut and start == segment.sequence and len(octets) == len(segment.payload):

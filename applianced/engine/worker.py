@@ -91,7 +91,6 @@ class Engine:
         self.sessions: list[Session | None] = [None] * (checkpoint.slots + 1)
         self._free = deque(range(1, checkpoint.slots + 1))
         self._lingering: deque[tuple[float, Session]] = deque()
-        self._saved: dict[int, tuple[Any, ...]] = {}
         self._check_from = 0
 
     def configure(self, settings: Mapping[str, Any], limits: GateLimits, message_limit: int, now: float) -> None:
@@ -125,7 +124,7 @@ class Engine:
             if session is None:
                 return None
             direction = ORIGINAL
-        self.counters.count(session.descriptor.name, "packets")
+        session.count_packet()
         session.last_s = now
         session.messages += 1
         travelling = Travelling(queued, segment, session, self)
@@ -169,6 +168,7 @@ class Engine:
     def _closing(self, session: Session, direction: Direction) -> None:
         """A FIN in each direction ends the session; what repeats may still come is answered while it lingers."""
         session.finished |= 1 << direction
+        session.version += 1
         if session.finished == 3:
             self._end(session)
 
@@ -178,7 +178,6 @@ class Engine:
         session.over = True
         session.close_gates()
         self.checkpoint.clear(session.slot)
-        self._saved.pop(session.slot, None)
         self._lingering.append((session.last_s + LINGER_S, session))
 
     def _reset(self, session: Session, travelling: Travelling, event: str) -> None:
@@ -240,13 +239,12 @@ class Engine:
         """Bring the session's checkpoint up to date; called before each verdict."""
         if session.over:
             return
-        snapshot = session.snapshot()
-        sequences = (session.streams[0].next, session.streams[1].next)
-        if self._saved.get(session.slot) == snapshot:
-            self.checkpoint.move(session.slot, sequences)
+        first, second = session.streams
+        sequences = (first.next, second.next)
+        if session.unsaved():
+            self.checkpoint.save(session.slot, session.snapshot(), sequences)
         else:
-            self._saved[session.slot] = snapshot
-            self.checkpoint.save(session.slot, snapshot, sequences)
+            self.checkpoint.move(session.slot, sequences)
 
     def resume(self, now: float) -> int:
         """Take up the sessions of a worker that died; how many."""

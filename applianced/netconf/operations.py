@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from lxml import etree
 
 from applianced.datastore import native, rpc, subtree
-from applianced.datastore.edit import NETCONF_NS, EditOptions, ErrorOption, Operation, TestOption
+from applianced.datastore.edit import NETCONF_NS, EditOptions, ErrorOption, Operation, ResultTest
 from applianced.datastore.lock import Store
 from applianced.datastore.native import Form
 from applianced.datastore.tree import Tree
@@ -140,7 +140,7 @@ class Operations:
         default = given.choice("default-operation", _DefaultOperation, _DefaultOperation.MERGE)
         options = EditOptions(
             default_operation=Operation(default.value),
-            test_option=given.choice("test-option", TestOption, TestOption.SYNTAX),
+            test_option=given.choice("test-option", ResultTest, ResultTest.SYNTAX),
             error_option=given.choice("error-option", ErrorOption, ErrorOption.STOP),
         )
         await self._configuration.edit(caller.number, list(given.require("config")), options)

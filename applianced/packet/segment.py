@@ -18,7 +18,7 @@ RST = 0x04
 PSH = 0x08
 ACK = 0x10
 
-_PORTS_SEQUENCES = Struct("!HHII")
+_HEADER = Struct("!HHIIBB")
 _WORD = Struct("!H")
 _LONG = Struct("!I")
 # hop-by-hop, routing, fragment, destination options, mobility, HIP, shim6
@@ -63,9 +63,10 @@ class Segment:
             else:
                 raise ProtocolError("malformed-packet")
             self.transport = at
-            self.source, self.destination, self.sequence, self.acknowledgement = _PORTS_SEQUENCES.unpack_from(raw, at)
-            self.flags = raw[at + 13]
-            start = at + ((raw[at + 12] >> 4) << 2)
+            self.source, self.destination, self.sequence, self.acknowledgement, offset, self.flags = (
+                _HEADER.unpack_from(raw, at)
+            )
+            start = at + (offset >> 4 << 2)
         except (IndexError, struct.error) as error:
             raise ProtocolError("malformed-packet") from error
         if start < at + 20 or start > length:

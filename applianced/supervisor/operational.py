@@ -12,6 +12,7 @@ from applianced.compiler.plan import Change, Plan
 from applianced.dataplane.participant import AgentClient
 from applianced.engine.counters import ENGINE_EVENTS
 from applianced.errors import ConfigError, DataplaneError
+from applianced.model.tuples import PROTOCOL_NAMES
 
 _SLOT_BITS = 32 - SLOT_SHIFT
 SESSION = "applianced-security:security"
@@ -132,7 +133,7 @@ def _gate(gate: Mapping[str, Any]) -> dict[str, Any]:
         "alg": gate["alg"],
         "control-session": session_id(gate["worker"], gate["session"]),
         "reason": gate["reason"],
-        "protocol": gate["protocol"],
+        "protocol": PROTOCOL_NAMES.get(gate["protocol"], str(gate["protocol"])),
         "peer-address": gate["peer"],
         "inside-address": inside[0],
         "inside-port": inside[1],
@@ -173,7 +174,7 @@ def _control_session(session: Mapping[str, Any], names: Mapping[int, Any], plan:
         "rewrites": str(session["rewrites"]),
     }
     if "original" not in session:
-        return {**shown, "protocol": 6, "original": _ends(session)}
+        return {**shown, "protocol": "tcp", "original": _ends(session)}
     policy = names.get(session["policy"])
     if policy is not None:
         shown |= {"policy": policy.name, "from-zone": policy.from_zone, "to-zone": policy.to_zone}
@@ -183,7 +184,7 @@ def _control_session(session: Mapping[str, Any], names: Mapping[int, Any], plan:
         shown["application"] = application
     return {
         **shown,
-        "protocol": 6,
+        "protocol": "tcp",
         "original": _ends(session["original"]),
         "translated": _translated(session),
         "octets": str(session["octets"]),
@@ -196,7 +197,7 @@ def _data_sessions(books: Mapping[str, Any]) -> list[dict[str, Any]]:
         gate = next((gate for gate in books["gates"] if number - 1 in gate["data"]), None)
         shown = {
             "id": number,
-            "protocol": entry["protocol"] or 6,
+            "protocol": entry["protocol"] or "tcp",
             "original": _ends(entry["original"]),
             "translated": _translated(entry),
             "state": entry["state"],

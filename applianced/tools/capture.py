@@ -32,6 +32,9 @@ _PCAP_MAGICS = {
 _SECTION = b"\x0a\x0d\x0d\x0a"
 _BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 
+_HEADERS = {4: 20, 6: 40}
+"""IP version -> octets of its header, without options."""
+
 _IPV4, _IPV6, _PPPOE = 0x0800, 0x86DD, 0x8864
 _VLANS = frozenset({0x8100, 0x88A8, 0x9100})
 _VLAN_LIMIT = 4
@@ -148,15 +151,14 @@ def _ip(link: int, frame: bytes) -> bytes:
     """The IP packet in a frame, b"" if there is none."""
     unwrap = _LINKS.get(link)
     octets = unwrap(frame) if unwrap else b""
-    if len(octets) < 20:
+    version = octets[0] >> 4 if octets else 0
+    header = _HEADERS.get(version, 0)
+    if not header or len(octets) < header:
         return b""
-    version = octets[0] >> 4
-    length = int.from_bytes(octets[2:4]) if version == 4 else int.from_bytes(octets[4:6]) + 40
-    if version not in (4, 6):
-        return b""
-    # A length of 0 is that of a packet captured before the card cut it (segmentation offload).
-    offloaded = length in (0, 40)
-    return octets if offloaded else octets[:length] if length <= len(octets) else b""
+    length = int.from_bytes(octets[2:4]) if version == 4 else int.from_bytes(octets[4:6]) + header
+    if length in (0, len(octets)) or (version == 6 and length == header):
+        return octets  # 0 stands for a packet captured before the card cut it (segmentation offload)
+    return octets[:length] if header <= length < len(octets) else b""
 
 
 def _ethertype(kind: int, octets: bytes) -> bytes:

@@ -118,7 +118,7 @@ def start(directory: Path) -> None:
 
 def show_transfers(topology: Topology, server: FtpServer, directory: Path) -> None:
     """Fetch and store a file in every mode; print each announcement before and after the gateway."""
-    before, after = (Capture(topology, name, directory) for name in (LAN_INTERFACE, WAN_INTERFACE))
+    lan, wan = (Capture(topology, name, directory) for name in (LAN_INTERFACE, WAN_INTERFACE))
     offered = server.files / "example.bin"
     offered.write_bytes(hashlib.shake_256(b"example").digest(FILE_OCTETS))
     for exercise in EXERCISES:
@@ -128,8 +128,10 @@ def show_transfers(topology: Topology, server: FtpServer, directory: Path) -> No
         verdict("fetched", offered, fetched, took_s)
         took_s = curl(topology, server, exercise, "--upload-file", str(fetched), name="stored.bin")
         verdict("stored", fetched, server.files / "stored.bin", took_s)
-        for inner, outer in zip(before.new(2), after.new(2), strict=False):
-            print(f"  {LAN_INTERFACE}  {inner}\n  {WAN_INTERFACE}  {outer}")
+        for inner, outer in zip(lan.new(2), wan.new(2), strict=False):
+            lines = [f"{LAN_INTERFACE}  {inner}", f"{WAN_INTERFACE}  {outer}"]
+            before, after = reversed(lines) if inner[0].isdigit() else lines  # a reply comes from outside
+            print(f"  before the gateway {before}\n  after              {after}")
 
 
 def curl(topology: Topology, server: FtpServer, exercise: Exercise, *action: str, name: str) -> float:

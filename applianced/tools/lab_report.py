@@ -30,8 +30,8 @@ def print_gates(netconf: NetconfClient) -> None:
         peer = leaf(gate, "peer-address") or "anybody"
         inside = endpoint(leaf(gate, "inside-address"), leaf(gate, "inside-port"))
         outside = endpoint(leaf(gate, "outside-address"), leaf(gate, "outside-port"))
-        print(f"  {leaf(gate, 'number'):>4}  {leaf(gate, 'alg')}  {leaf(gate, 'reason')}")
-        print(f"        peer {peer} to {outside}, inside {inside}; {life(gate)}")
+        print(f"  {leaf(gate, 'number'):>9}  {leaf(gate, 'alg')}  {leaf(gate, 'reason')}")
+        print(f"             peer {peer} to {outside}, arrives at {inside}; {life(gate)}")
 
 
 def endpoint(address: str, port: str) -> str:

@@ -13,6 +13,7 @@ from ncclient import manager  # type: ignore[import-untyped]
 NETCONF = "urn:ietf:params:xml:ns:netconf:base:1.0"
 SECURITY = "urn:applianced:yang:security"
 ALG = "urn:applianced:yang:alg"
+ALG_FTP = "urn:applianced:yang:alg-ftp"
 STATE = "urn:applianced:yang:state"
 SYSTEM = "urn:applianced:yang:system"
 PREFIXES = {"nc": NETCONF, "sec": SECURITY, "alg": ALG, "state": STATE, "sys": SYSTEM}

@@ -32,6 +32,12 @@ def given(flow: FlowTuple, outside: bytes) -> Translation:
     return Translation(flow, FlowTuple(flow.protocol, flow.destination, Endpoint(outside, flow.source.port)))
 
 
+def unknown(config: Config, flow: FlowTuple, from_zone: str, to_zone: str) -> bool:
+    """Whether a source NAT rule translates the client to an address that the configuration does not name."""
+    rule = _source_rule(config, flow, from_zone, to_zone)
+    return rule is not None and rule.action != "off" and _source(config, flow, from_zone, to_zone) is None
+
+
 def _source(config: Config, flow: FlowTuple, from_zone: str, to_zone: str) -> bytes | None:
     """What source NAT, or static NAT the other way, makes of the client's address; None for nothing."""
     client = ip_address(flow.source.address)
@@ -39,12 +45,17 @@ def _source(config: Config, flow: FlowTuple, from_zone: str, to_zone: str) -> by
         if rule.prefix and client in rule.prefix and _covers(rule_set.from_zones, to_zone):
             outside = rule.match.destinations[0].network_address
             return _packed(ip_address(int(outside) + int(client) - int(rule.prefix.network_address)), client)
+    applied = _source_rule(config, flow, from_zone, to_zone)
+    candidates = _candidates(config, applied, to_zone) if applied else ()
+    found = [address for address in candidates if address.version == client.version]
+    return found[0].packed if found else None
+
+
+def _source_rule(config: Config, flow: FlowTuple, from_zone: str, to_zone: str) -> NatRule | None:
     for rule_set, rule in _rules(config.nat.source):
-        if not (_covers(rule_set.from_zones, from_zone) and _covers(rule_set.to_zones, to_zone)):
-            continue
-        if _matches(rule, flow):
-            found = [address for address in _candidates(config, rule, to_zone) if address.version == client.version]
-            return found[0].packed if found else None
+        covered = _covers(rule_set.from_zones, from_zone) and _covers(rule_set.to_zones, to_zone)
+        if covered and _matches(rule, flow):
+            return rule
     return None
 
 

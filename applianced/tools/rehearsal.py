@@ -28,6 +28,7 @@ from applianced.model.gates import Gate
 from applianced.model.tuples import ORIGINAL, REPLY, TCP, Direction, FlowTuple, text
 from applianced.packet.segment import ACK, SYN, Segment
 from applianced.tools.capture import Packet
+from applianced.tools.outside import unknown
 
 SLOTS = 1024
 """Control sessions at once."""
@@ -253,6 +254,8 @@ class Rehearsal:
                 ("client", "server"), (flow.source.address, flow.destination.address), outside, strict=True
             ):
                 words += f"; {party} is {_host(public)} outside" if public != inside else ""
+            if not translation.translated and unknown(self._config, flow, *zones):
+                words += "; source NAT applies, but the configuration does not name its address: not translated here"
             self.tell(flow, "session", words, policy=found.policy, application=found.application, alg=found.alg)
 
     def _repeats(self, flow: FlowTuple) -> bool:

@@ -291,6 +291,8 @@ def static_nat() -> Case:
         rule("198.51.103.0/31", "10.0.3.0/31", destination_ports=((2020, 2021),), mapped=(20, 21)),
         rule("2001:db8:6::1/128", "fd00:6::1/128", destination_ports=((2021, 2021),), mapped=(21, 21)),
         rule("198.51.104.1/32", "10.0.4.1/32", destination_ports=((9000, 9000),), mapped=(9, 9)),
+        rule("198.51.105.1/32", "10.0.5.1/32", destination_ports=((25, 25),)),
+        rule("198.51.106.1/32", "10.0.6.1/32", sources=networks("2001:db8::/32")),
     )
     rule_set = NatRuleSet(name="static", from_zones=("untrust",), rules=rules)
     gone = NatRuleSet(name="gone", from_zones=("gone",), rules=rules[:1])

@@ -56,8 +56,8 @@ def _rule(rule: Rule, packet: Packet) -> str:
                 if any(_in(value, _field(key, packet)) for value in values) is negated or not _has(key, packet):
                     return ""
             case Choice(key, elements):
-                field = _field(key, packet)
-                return next((verdict for value, verdict in elements if _in(value, field)), "")
+                field = _field(key, packet) if _has(key, packet) else ()
+                return next((verdict for value, verdict in elements if field and _in(value, field)), "")
             case Do(text):
                 if text.split()[0] in ("accept", "drop", "reject", "goto", "jump"):
                     return text

@@ -20,9 +20,8 @@ def call(*words: str) -> int:
     return run(parser.parse_args(words))
 
 
-@pytest.mark.parametrize("form", ["json", "xml"])
-def test_example(form: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert call(str(ROOT / f"docs/examples/netns-ftp.{form}")) == 0
+def test_example(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(str(ROOT / "docs/examples/netns-ftp.json")) == 0
     compare(Path(__file__).parent / "example.nft", capsys.readouterr().out)
 
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lxml import etree
+from ncclient.transport.errors import TransportError  # type: ignore[import-untyped]
 
 from applianced.tools import serving
 from applianced.tools.lab_report import leaf, state_of
@@ -90,7 +91,11 @@ class Appliance:
         """End the session and the appliance, as SIGTERM does."""
         with ExitStack() as undo:
             undo.callback(self._end)
-            self._session.close()
+            try:
+                self._session.close()
+            except TransportError:
+                if self.serving.alive:
+                    raise
 
     def _end(self) -> None:
         if self.serving.alive:

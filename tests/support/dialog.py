@@ -86,7 +86,6 @@ class Player:
     open: dict[int, OpenGate] = field(default_factory=dict)
     numbers: int = 0
 
-    @property
     def handed_over(self) -> bool:
         """The ALG has said that it will not read on."""
         return any(isinstance(action, HandOver) for _, action, _ in self.log)
@@ -94,11 +93,11 @@ class Player:
     def feed(self, direction: Direction, data: bytes) -> None:
         """A segment: offered with what was left of those before it."""
         data = self.waiting[direction] + data
-        if self.handed_over:
+        if self.handed_over():
             return self._emit(direction, data)
         consumed = self._drive(self.alg.octets(direction, data), direction, data)
         self.waiting[direction] = data[consumed:]
-        if self.handed_over:
+        if self.handed_over():
             for each in (ORIGINAL, REPLY):
                 self._emit(each, self.waiting[each])
                 self.waiting[each] = b""
@@ -107,7 +106,7 @@ class Player:
     def finish(self) -> None:
         """Both speakers close, then the session ends: the engine closes its gates."""
         for direction in (ORIGINAL, REPLY):
-            if not self.handed_over and self.waiting[direction]:
+            if not self.handed_over() and self.waiting[direction]:
                 rest = self.waiting[direction]
                 consumed = self._drive(self.alg.end(direction, rest), direction, rest)
                 self._emit(direction, rest[consumed:])

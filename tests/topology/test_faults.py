@@ -72,7 +72,7 @@ def test_restart_takes_up_the_last_commit(topology: Topology, appliance: Applian
 def test_nothing_is_left_at_the_end(topology: Topology, appliance: Appliance) -> None:
     assert topology.run(topology.gateway, ["nft", "list", "tables"]).stdout
     appliance.stop()
-    assert not appliance.dataplane_processes()
+    until(lambda: not appliance.dataplane_processes(), 2, what="the agent and its workers are gone")
     assert not topology.run(topology.gateway, ["nft", "list", "tables"]).stdout
 
 

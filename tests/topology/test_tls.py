@@ -8,11 +8,11 @@ import pytest
 
 from applianced.tools.ftp_server import FtpServer, make_certificate, vsftpd
 from applianced.tools.namespaces import IPV4, IPV6, CommandError, Plan, Topology
-from applianced.tools.netconf_client import ALG
+from applianced.tools.netconf_client import ALG, ALG_FTP
 from tests.support.appliance import Appliance
 from tests.support.programs import checksum, make_file
 
-FTPS_EXTENSION = f'<alg xmlns="{ALG}"><ftp><ftps-extension/></ftp></alg>'
+FTPS_EXTENSION = f'<alg xmlns="{ALG}"><ftp xmlns="{ALG_FTP}"><ftps-extension/></ftp></alg>'
 PLAN_PARAMETERS = [pytest.param(IPV4, id="ipv4"), pytest.param(IPV6, id="ipv6")]
 
 

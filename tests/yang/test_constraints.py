@@ -183,6 +183,22 @@ def test_configurations_refused(change: Callable[[Data], None], path: str, words
     assert words in error.message
 
 
+@pytest.mark.parametrize(
+    "secrets",
+    [
+        {"encrypted-password": "$6$saltstring$" + "a" * 86},
+        {"encrypted-password": "$6$rounds=10000$saltstring$" + "a" * 86},
+        {"encrypted-password": "$5$saltstring$" + "b" * 43},
+        {"encrypted-password": "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$" + "c" * 43},
+        {"ssh-public-key": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHk= admin@host", "ssh-rsa AAAAB3NzaC1yc2E="]},
+    ],
+)
+def test_secrets_accepted(secrets: Data) -> None:
+    data = example()
+    data[SYS]["login"]["user"][0]["authentication"] = secrets
+    assert validated(data)[SYS]["login"]["user"][0]["authentication"] == secrets
+
+
 def test_state_is_not_configuration() -> None:
     data = example()
     data[SEC]["applianced-alg:alg"] = {"applianced-state:gates": {"open": 1}}

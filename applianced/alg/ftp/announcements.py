@@ -25,8 +25,8 @@ LONG_FAMILIES = {4: 4, 6: 16}
 
 # RFC 1123 4.1.2.6: the text around the numbers of 227 differs between servers, with and without parentheses.
 _COMMAS = re.compile(rb"(?<![\d,])\d{1,3}(?:, ?\d{1,3}){5,20}(?!,? ?\d)")
-_PORT = re.compile(rb"[^ ]+ +(\d{1,3}(?:,\d{1,3})+) *\r?\n")
-_EPRT = re.compile(rb"[^ ]+ +([!-~])([12])\1([0-9A-Fa-f:.]{2,45})\1(\d{1,5})\1 *\r?\n")
+_PORT = re.compile(rb"[^ ]{4,64} {1,16}(\d{1,3}(?:,\d{1,3}){5,20}) {0,16}\r?\n")
+_EPRT = re.compile(rb"[^ ]{4,64} {1,16}([!-~])([12])\1([0-9A-Fa-f:.]{2,45})\1(\d{1,5})\1 {0,16}\r?\n")
 _EPSV = re.compile(rb"\(([!-~])\1\1(\d{1,5})\1\)")
 _CODE = 4
 """Octets of a reply's code and what follows it, where its text begins."""

@@ -29,7 +29,7 @@ from applianced.alg.contract import (
 from applianced.alg.ftp import announcements as find
 from applianced.alg.ftp.exchange import UNANSWERED_LIMIT, Exchange
 from applianced.alg.ftp.lines import EPSV_COMMAND, LF, NO_ARGUMENT, SPACE, find_verb, quote, refused_reply, release
-from applianced.alg.ftp.settings import COMMAND_LIMIT, FTPS_LIFETIME_S, LIMITS, REPLY_LIMIT, FtpSettings
+from applianced.alg.ftp.settings import COMMAND_LIMIT, FTPS_LIFETIME_S, LIMITS, REPLY_LIMIT, REWRITE_LIMIT, FtpSettings
 from applianced.alg.ftp.verbs import ACTIVE, ANSWERS, DATA_PORT, KINDS, LAST_LINES, PASSIVE, PLAIN, Kind
 from applianced.model.sessions import ControlSession
 from applianced.model.tuples import ORIGINAL, REPLY, Direction, Endpoint
@@ -203,7 +203,10 @@ class Dialogue:
         start, end = verb.span() if verb else (0, min(4, len(line)))
         yield Note("refused-command", quote(line[start:end]))
         yield from self._expect(Kind.OTHER)
-        yield Rewrite(len(line), line[:start] + b"X" * (end - start) + line[end:])
+        whole = len(line) if len(line) <= REWRITE_LIMIT else end
+        yield Rewrite(whole, line[:start] + b"X" * (end - start) + line[end:whole])
+        if whole < len(line):
+            yield Pass(len(line) - whole)
 
     def _long(self, line: bytes) -> Actions:
         """The beginning of a command line over the limit."""

@@ -17,6 +17,9 @@ COMMAND_LIMIT = 2048
 REPLY_LIMIT = 1024
 """Octets of a reply line that are read; the rest of a longer one passes."""
 
+REWRITE_LIMIT = 1024
+"""Octets of one rewrite: what leaves changed must fit into a packet, also behind a tunnel."""
+
 FTPS_LIFETIME_S = 86400.0
 """Of the any-port gate of an encrypted session; it ends with the control session anyway."""
 

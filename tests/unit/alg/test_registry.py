@@ -36,3 +36,11 @@ def test_descriptor_is_complete(descriptor) -> None:
     assert dataclasses.is_dataclass(settings)
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(settings, dataclasses.fields(settings)[0].name, None)
+
+
+@pytest.mark.parametrize("descriptor", DESCRIPTORS, ids=lambda descriptor: descriptor.name)
+def test_every_setting_is_a_leaf(descriptor) -> None:
+    """The configuration reaches an ALG by the names of its leaves alone."""
+    module = TYPES.with_name(f"applianced-alg-{descriptor.name}.yang")
+    leaves = set(re.findall(r"^\s*leaf\s+([\w-]+)", module.read_text(), re.MULTILINE)) if module.exists() else set()
+    assert {field.name.replace("_", "-") for field in dataclasses.fields(descriptor.settings)} <= leaves

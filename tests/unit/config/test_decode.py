@@ -343,6 +343,25 @@ def test_what_cannot_be_read_is_named(data: Data, path: str, tag: str) -> None:
     assert (refused.value.path, refused.value.tag) == (path, tag)
 
 
+def test_addresses_of_links_are_named() -> None:
+    address = {"ip": "192.0.2.1", "prefix-length": 40}
+    link = {"name": "lan0", "ietf-ip:ipv4": {"address": [address]}}
+    with pytest.raises(ConfigError) as refused:
+        decode({"ietf-interfaces:interfaces": {"interface": [link]}})
+    assert refused.value.path.endswith("/ietf-ip:ipv4/address[ip='192.0.2.1']")
+
+
+def test_a_name_for_any_in_nat_is_any() -> None:
+    match = {"source-address": ["10.0.0.0/8"], "source-address-name": ["any"]}
+    nat = _nat("source", {"match": match, "then": {"source-nat": {"off": [None]}}}).nat
+    assert nat.source[0].rules[0].match.sources == ()
+
+
+def test_a_leaf_list_is_a_list() -> None:
+    with pytest.raises(ConfigError, match="not a leaf-list"):
+        _security(_policy({"source-address": "any"}, {}))
+
+
 @pytest.mark.parametrize(
     ("leaf", "value"), [("protocol", "what"), ("protocol", "0"), ("source-port", "0-x"), ("destination-port", "70000")]
 )

@@ -80,6 +80,8 @@ def test_links(link: int, frame: bytes, octets: bytes, order: str) -> None:
         (1, MACS + b"\x88\x64\x11\0\0\x01\0\x1a\xc0\x21" + V4),
         (1, MACS + b"\x08\0" + V4[:-1]),
         (1, MACS + b"\x08\0" + b"\x55" + V4[1:]),
+        (101, b"\x45\0\0\x05" + bytes(30)),
+        (101, V6[:39]),
         (147, V4),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from applianced.config.schema import Config, Nat, NatMatch, NatRule, NatRuleSet, Pool
 from applianced.model.tuples import ORIGINAL, REPLY, TCP, Endpoint, FlowTuple, packed, text
-from applianced.tools.outside import given, translate
+from applianced.tools.outside import given, translate, unknown
 from tests.support.configs import FTP_OUT
 
 
@@ -34,7 +34,11 @@ def test_interface() -> None:
 
 
 def test_interface_without_an_address_in_the_configuration() -> None:
-    assert outside(replace(FTP_OUT, interfaces=()), flow("10.0.0.2", "198.51.100.1"))[0] == "10.0.0.2"
+    config, session = replace(FTP_OUT, interfaces=()), flow("10.0.0.2", "198.51.100.1")
+    assert outside(config, session)[0] == "10.0.0.2"
+    assert unknown(config, session, "trust", "untrust")
+    assert not unknown(config, session, "untrust", "trust")
+    assert not unknown(FTP_OUT, session, "trust", "untrust")
 
 
 @pytest.mark.parametrize(

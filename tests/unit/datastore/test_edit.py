@@ -1,0 +1,165 @@
+"""<edit-config> on a tree: every operation, default-operation, test-option and error-option."""
+
+from __future__ import annotations
+
+import pytest
+from lxml import etree
+
+from applianced.datastore.edit import EditError, EditOptions, ErrorOption, Operation, ResultTest, edit
+from tests.support.shop import content, edited, shop, tree_of
+
+A = "<item><name>a</name><kind>small</kind></item>"
+B = "<item><name>b</name><kind>large</kind></item>"
+SHELVES = "".join(f"<shelf><row>1</row><column>{name}</column></shelf>" for name in "abc")
+
+
+def shelves(order: str) -> str:
+    return "".join(f"<shelf><row>1</row><column>{name}</column></shelf>" for name in order)
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "after"),
+    [
+        pytest.param("", A, A, id="merge makes"),
+        pytest.param(A, "<item><name>a</name><price>3</price></item>", A.replace("</name>", "</name><price>3</price>"),
+                     id="merge adds a leaf"),
+        pytest.param("<size>3</size>", '<size nc:operation="merge">10</size>', "<size>10</size>", id="default value"),
+        pytest.param(A, f'<item nc:operation="create">{B[6:]}', A + B, id="create"),
+        pytest.param(A + B, '<item nc:operation="delete"><name>a</name></item>', B, id="delete"),
+        pytest.param(A + B, '<item nc:operation="remove"><name>a</name></item>', B, id="remove what is"),
+        pytest.param(A, '<item nc:operation="remove"><name>z</name></item>', A, id="remove what is not"),
+        pytest.param("<size>3</size>", '<size nc:operation="delete"/>', "", id="delete without a value"),
+        pytest.param(f"{A}<title>x</title>", f'<item nc:operation="replace">{A[6:].replace("small", "large")}',
+                     "<title>x</title>" + A.replace("small", "large"), id="replace"),
+        pytest.param("<tag>a</tag>", '<tag>b</tag><tag nc:operation="delete">a</tag>', "<tag>b</tag>", id="leaf-list"),
+        pytest.param("", "<paint>ex:red</paint>", '<paint xmlns:ex="urn:example:shop">ex:red</paint>', id="identity"),
+        pytest.param("<cash/>", "<issuer>v</issuer>", "<issuer>v</issuer>", id="another case deletes the first"),
+        pytest.param("<issuer>v</issuer>", "<limit>1</limit>", "<issuer>v</issuer><limit>1</limit>", id="same case"),
+        pytest.param(SHELVES, '<shelf yang:insert="first"><row>1</row><column>d</column></shelf>', shelves("dabc"),
+                     id="insert first"),
+        pytest.param(SHELVES, '<shelf yang:insert="last"><row>1</row><column>a</column></shelf>', shelves("bca"),
+                     id="move last"),
+        pytest.param(SHELVES, "<shelf yang:insert=\"after\" yang:key=\"[ex:row='1'][ex:column='a']\"><row>1</row>"
+                     "<column>c</column></shelf>", shelves("acb"), id="move after"),
+        pytest.param(SHELVES, "<shelf yang:insert=\"before\" yang:key=\"[ex:row='1'][ex:column='a']\"><row>1</row>"
+                     "<column>d</column></shelf>", shelves("dabc"), id="insert before"),
+        pytest.param(SHELVES, '<shelf nc:operation="replace"><row>1</row><column>a</column></shelf>', SHELVES,
+                     id="replace keeps the place"),
+        pytest.param("<queue>a</queue><queue>b</queue>", '<queue yang:insert="before" yang:value="a">b</queue>',
+                     "<queue>b</queue><queue>a</queue>", id="ordered leaf-list"),
+        pytest.param(A, '<item><name>a</name><kind nc:operation="replace">large</kind></item>',
+                     A.replace("small", "large"), id="operation below a list entry"),
+        pytest.param("", """<item><name>it's "x"</name><kind>small</kind></item><item nc:operation="delete">"""
+                     """<name>it's "x"</name></item>""", "", id="a key with both quotes"),
+    ],
+)  # fmt: skip
+def test_operations(before: str, change: str, after: str) -> None:
+    with tree_of(after) as wanted:
+        assert edited(before, change) == content(wanted)
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "tag", "path"),
+    [
+        (A, f'<item nc:operation="create">{A[6:]}', "data-exists", "/example:shop/item[name='a']"),
+        ("", '<item nc:operation="delete"><name>a</name></item>', "data-missing", "/example:shop/item[name='a']"),
+        ("", '<size nc:operation="delete"/>', "data-missing", "/example:shop/size"),
+        ("", "<bogus/>", "unknown-element", "/example:shop"),
+        ("", '<bogus xmlns="urn:none"/>', "unknown-namespace", "/example:shop"),
+        ("", "<size>200</size>", "invalid-value", "/example:shop/size"),
+        ("", "<item><name>q</name><kind>huge</kind></item>", "invalid-value", "/example:shop/item[name='q']/kind"),
+        (A, "<item><name>a</name><kind>huge</kind></item>", "invalid-value", "/example:shop/item[name='a']/kind"),
+        ("", "<visitors>1</visitors>", "unknown-element", "/example:shop"),
+        ("", "<item><kind>small</kind></item>", "missing-element", "/example:shop/item"),
+        ("", '<size nc:operation="frob">1</size>', "bad-attribute", "/example:shop/size"),
+        ("", '<size frob="1">1</size>', "unknown-attribute", "/example:shop/size"),
+        ("", '<size operation="delete">1</size>', "unknown-attribute", "/example:shop/size"),
+        (A, '<item><name nc:operation="delete">a</name></item>', "bad-attribute", "/example:shop/item[name='a']"),
+        ("", '<item yang:insert="first"><name>a</name></item>', "bad-attribute", "/example:shop/item[name='a']"),
+        ("", '<queue yang:insert="after">a</queue>', "missing-attribute", "/example:shop/queue"),
+        ("", '<queue yang:insert="after" yang:value="z">a</queue>', "bad-attribute", "/example:shop/queue"),
+    ],
+)
+def test_errors(before: str, change: str, tag: str, path: str) -> None:
+    with tree_of(before) as tree:
+        was = content(tree)
+        with pytest.raises(EditError) as caught:
+            edit(tree, shop(change), EditOptions())
+        assert (caught.value.tag, caught.value.path) == (tag, path)
+        assert content(tree) == was
+
+
+def test_missing_anchor_is_named_as_rfc_7950_says() -> None:
+    with pytest.raises(EditError) as caught:
+        edited("", '<queue yang:insert="after" yang:value="z">a</queue>')
+    assert caught.value.app_tag == "missing-instance"
+
+
+def test_default_operation_replace() -> None:
+    options = EditOptions(default_operation=Operation.REPLACE)
+    assert edited(A + "<title>x</title>", B, options) == B
+
+
+def test_default_operation_none() -> None:
+    options = EditOptions(default_operation=Operation.NONE)
+    assert edited(A + B, '<item nc:operation="delete"><name>a</name></item>', options) == B
+    with pytest.raises(EditError) as caught:
+        edited(A, "<item><name>z</name></item>", options)
+    assert caught.value.tag == "data-missing"
+
+
+def test_one_fault_takes_the_whole_edit_back() -> None:
+    change = (
+        f"<title>new</title>{B}<item nc:operation='delete'><name>a</name></item><cash/>"
+        "<shelf yang:insert='first'><row>1</row><column>c</column></shelf><size>900</size>"
+    )
+    for option in (ErrorOption.STOP, ErrorOption.ROLLBACK):
+        with tree_of(f"{A}<issuer>v</issuer>{SHELVES}") as tree:
+            was = content(tree)
+            with pytest.raises(EditError):
+                edit(tree, shop(change), EditOptions(error_option=option))
+            assert content(tree) == was
+
+
+def test_continue_on_error_does_the_rest_and_reports_each_fault() -> None:
+    with tree_of(A) as tree:
+        with pytest.raises(EditError) as caught:
+            edit(tree, shop(f"<size>900</size>{B}<bogus/>"), EditOptions(error_option=ErrorOption.CONTINUE))
+        assert [error.tag for error in caught.value.errors] == ["invalid-value", "unknown-element"]
+        assert content(tree) == A + B
+
+
+def test_test_only_changes_nothing() -> None:
+    assert edited(A, B, EditOptions(test_option=ResultTest.TEST_ONLY)) == A
+
+
+def test_test_then_set_validates_the_whole() -> None:
+    for option in (ResultTest.TEST_THEN_SET, ResultTest.TEST_ONLY):
+        with tree_of(A) as tree:
+            with pytest.raises(EditError) as caught:
+                edit(tree, shop("<open/>"), EditOptions(test_option=option))
+            assert caught.value.path == "/example:shop/open/hours"
+            assert content(tree) == A
+    assert edited("", "<open/>", EditOptions(test_option=ResultTest.SET)) == "<open/>"
+
+
+def test_a_default_does_not_count_as_existing() -> None:
+    with tree_of("<title>x</title>") as tree:
+        tree.validate()
+        edit(tree, shop('<size nc:operation="create">11</size>'), EditOptions())
+        assert content(tree) == "<title>x</title><size>11</size>"
+
+
+def test_the_fast_and_the_exact_way_agree() -> None:
+    """A prefix that nobody uses changes nothing; an attribute forces the walk."""
+    change = f"{A}{B}<title>t</title><size>3</size>{SHELVES}<queue>q</queue>"
+    walked = change.replace("<title>", '<title nc:operation="merge">')
+    for before in ("", A, "<title>old</title><size>10</size>", shelves("cx")):
+        assert edited(before, change) == edited(before, walked)
+
+
+def test_depth_comments_and_unused_namespaces_do_no_harm() -> None:
+    with tree_of("") as tree:
+        element = etree.fromstring('<shop xmlns="urn:example:shop" xmlns:u="urn:u"> <title>x</title> </shop>')
+        edit(tree, [element], EditOptions())
+        assert content(tree) == "<title>x</title>"

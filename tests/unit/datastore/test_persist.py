@@ -1,0 +1,115 @@
+"""Commits on disk: torn, altered, full, crowded."""
+
+from __future__ import annotations
+
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+
+from applianced.datastore.persist import HISTORY_MAX, Commit, CommitLog, CorruptCommitError, StorageError
+
+
+def record(log: CommitLog, body: bytes, user: str = "admin") -> Commit:
+    staged = log.stage(time_s=1.5, user=user, source="192.0.2.1:4711", comment="", body=body)
+    staged.publish()
+    return staged.commit
+
+
+def reopened(log: CommitLog, directory: Path) -> CommitLog:
+    log.close()
+    return CommitLog(directory)
+
+
+def test_a_commit_survives_with_who_when_and_whence(tmp_path: Path) -> None:
+    log = CommitLog(tmp_path)
+    assert log.empty
+    made = record(log, b'{"a":1}')
+    log = reopened(log, tmp_path)
+    assert log.history() == [made]
+    assert log.read(made.number) == (made, b'{"a":1}')
+    assert (made.user, made.source, made.time_s) == ("admin", "192.0.2.1:4711", 1.5)
+
+
+def test_what_was_staged_and_not_published_is_gone_after_a_crash(tmp_path: Path) -> None:
+    log = CommitLog(tmp_path)
+    record(log, b"1")
+    log.stage(time_s=2, user="u", source="s", comment="", body=b"2")
+    log = reopened(log, tmp_path)
+    assert len(log.numbers()) == 1
+    assert not list(log.directory.glob("*.tmp"))
+
+
+def test_withdraw_makes_the_one_before_the_newest(tmp_path: Path) -> None:
+    log = CommitLog(tmp_path)
+    first = record(log, b"1")
+    staged = log.stage(time_s=2, user="u", source="s", comment="", body=b"2")
+    staged.publish()
+    staged.withdraw()
+    assert log.history() == [first]
+    assert record(log, b"3").number > staged.commit.number
+
+
+@pytest.mark.parametrize("kept", [0, 1, 20, -1])
+def test_a_torn_file_is_found_out(tmp_path: Path, kept: int) -> None:
+    log = CommitLog(tmp_path)
+    number = record(log, b'{"some":"configuration"}').number
+    file = log.file(number)
+    file.write_bytes(file.read_bytes()[:kept])
+    log = reopened(log, tmp_path)
+    with pytest.raises(CorruptCommitError):
+        log.read(number)
+    assert not log.empty
+
+
+def test_an_altered_file_is_found_out(tmp_path: Path) -> None:
+    log = CommitLog(tmp_path)
+    number = record(log, b'{"port":21}').number
+    file = log.file(number)
+    file.write_bytes(file.read_bytes().replace(b"21", b"22"))
+    with pytest.raises(CorruptCommitError, match="checksum"):
+        log.read(number)
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"null\n", b"\xff\xfe", b'{"number":1}\n'])
+def test_any_bytes_in_the_place_of_a_commit_are_survived(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "commits").mkdir()
+    (tmp_path / "commits" / "commit-0000000001.json").write_bytes(text)
+    log = CommitLog(tmp_path)
+    with pytest.raises(CorruptCommitError):
+        log.read(1)
+    assert log.history() == []
+    assert record(log, b"ok").number == 2
+
+
+def test_history_is_pruned(tmp_path: Path) -> None:
+    log = CommitLog(tmp_path)
+    for number in range(HISTORY_MAX + 3):
+        record(log, b"%d" % number)
+    log.prune()
+    assert len(log.numbers()) == len(log.history()) == HISTORY_MAX
+    assert log.read(log.numbers()[0])[1] == b"%d" % (HISTORY_MAX + 2)
+
+
+def test_no_room_leaves_nothing_behind(tmp_path: Path) -> None:
+    log = CommitLog(tmp_path)
+    first = record(log, b"1")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(StorageError, match="free space"):
+            log.stage(time_s=2, user="u", source="s", comment="", body=b"x" * 100_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert sorted(path.name for path in log.directory.iterdir()) == [log.file(first.number).name]
+
+
+def test_a_directory_has_one_user(tmp_path: Path) -> None:
+    log = CommitLog(tmp_path)
+    with pytest.raises(StorageError, match="in use"):
+        CommitLog(tmp_path)
+    log.close()
+    CommitLog(tmp_path).close()

@@ -1,0 +1,73 @@
+"""Trees: validation with instance paths, ownership of memory."""
+
+from __future__ import annotations
+
+import resource
+
+import pytest
+
+from applianced.datastore.native import Form
+from applianced.datastore.tree import InvalidTreeError, Tree
+from applianced.errors import ConfigError
+from tests.support.shop import content, shop_models, tree_of
+
+ITEM = "<item><name>{}</name><kind>small</kind>{}</item>"
+
+
+@pytest.mark.parametrize(
+    ("inner", "paths", "tag", "app_tag"),
+    [
+        (
+            "<item><name>x</name></item><item><name>y</name></item>",
+            ["/example:shop/item[name='x']/kind", "/example:shop/item[name='y']/kind"],
+            "missing-element",
+            "",
+        ),
+        ("<open/>", ["/example:shop/open/hours"], "missing-element", ""),
+        (
+            ITEM.format("x", "<twin>z</twin>"),
+            ["/example:shop/item[name='x']/twin"],
+            "data-missing",
+            "instance-required",
+        ),
+        (ITEM.format("x", "<price>2000</price>"), ["/example:shop/item[name='x']"], "operation-failed", "too-dear"),
+        ("<tag>a</tag><tag>a</tag>", ["/example:shop/tag[.='a']"], "data-exists", ""),
+    ],
+)
+def test_validation_names_every_place(inner: str, paths: list[str], tag: str, app_tag: str) -> None:
+    with tree_of(inner) as tree, pytest.raises(InvalidTreeError) as caught:
+        tree.validate()
+    assert [error.path for error in caught.value.errors] == paths
+    assert {(error.tag, error.app_tag) for error in caught.value.errors} == {(tag, app_tag)}
+
+
+def test_parse_reports_the_instance() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Tree.parse(shop_models(), b'{"example:shop": {"item": [{"name": "x", "kind": "huge"}]}}', Form.JSON)
+    assert (caught.value.path, caught.value.tag) == ("/example:shop/item[name='x']/kind", "invalid-value")
+
+
+def test_defaults_appear_in_data_and_not_in_what_is_stored() -> None:
+    with tree_of("<title>t</title>") as tree:
+        tree.validate()
+        assert tree.data() == {"example:shop": {"title": "t", "size": 10}}
+        assert tree.render(Form.JSON) == b'{"example:shop":{"title":"t"}}'
+
+
+def test_merge_consumes_the_other_tree() -> None:
+    with tree_of("<title>t</title>") as tree:
+        tree.merge(tree_of("<size>3</size>"))
+        assert content(tree) == "<title>t</title><size>3</size>"
+
+
+def test_closed_trees_give_their_memory_back() -> None:
+    inner = "".join(ITEM.format(number, "") for number in range(1000))
+
+    def churn(times: int) -> int:
+        for _ in range(times):
+            with tree_of(inner) as tree, tree.duplicate() as copy:
+                copy.validate()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    settled = churn(5)
+    assert churn(30) - settled < 8 * 1024  # KiB; thirty leaked pairs would be over 30 MiB

@@ -1,0 +1,54 @@
+"""<rpc>, <rpc-reply>, <rpc-error>."""
+
+from __future__ import annotations
+
+import pytest
+from lxml import etree
+
+from applianced.datastore.lock import LockDeniedError
+from applianced.errors import ConfigError
+from applianced.netconf.messages import RpcError, error_path, open_reply, read_rpc, render_config_errors
+from tests.support.shop import NS
+
+NC = "urn:ietf:params:xml:ns:netconf:base:1.0"
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        (f'<rpc xmlns="{NC}"><get/></rpc>', "missing-attribute"),
+        (f'<rpc xmlns="{NC}" message-id="1"/>', "missing-element"),
+        (f'<rpc xmlns="{NC}" message-id="1"><get/><get/></rpc>', "bad-element"),
+        ('<rpc message-id="1"><get/></rpc>', "unknown-namespace"),
+        (f'<frob xmlns="{NC}" message-id="1"/>', "unknown-element"),
+    ],
+)
+def test_envelope_faults(text: str, tag: str) -> None:
+    with pytest.raises(RpcError) as caught:
+        read_rpc(etree.fromstring(text))
+    assert (caught.value.tag, caught.value.type) == (tag, "rpc")
+
+
+def test_every_attribute_comes_back() -> None:
+    text = f'<rpc xmlns="{NC}" xmlns:x="urn:x" message-id="&lt;&quot;" plain="p" x:user="u"><get/></rpc>'
+    reply = etree.fromstring(open_reply(etree.fromstring(text)) + b"</rpc-reply>")
+    assert reply.tag == f"{{{NC}}}rpc-reply"
+    assert dict(reply.attrib) == {"message-id": '<"', "plain": "p", "{urn:x}user": "u"}
+
+
+def test_error_path_has_a_prefix_at_every_step() -> None:
+    path, declared = error_path("/example:shop/item[name='a/b']/other:leaf", {"example": NS, "other": "urn:o"})
+    assert path == "/example:shop/example:item[example:name='a/b']/other:leaf"
+    assert declared == [f' xmlns:example="{NS}"', ' xmlns:other="urn:o"']
+
+
+def test_config_errors_become_one_rpc_error_each() -> None:
+    errors = [
+        ConfigError("/example:shop/size", "too <big>", tag="invalid-value", app_tag="t", bad_element="size"),
+        LockDeniedError("held", 7),
+    ]
+    root = etree.fromstring(f'<a xmlns="{NC}">'.encode() + render_config_errors(errors, {"example": NS}) + b"</a>")
+    texts = [{etree.QName(node).localname: node.text for node in error.iter()} for error in root]
+    assert texts[0]["error-message"] == "too <big>"
+    assert (texts[0]["error-path"], texts[0]["bad-element"]) == ("/example:shop/example:size", "size")
+    assert (texts[1]["error-type"], texts[1]["session-id"]) == ("protocol", "7")

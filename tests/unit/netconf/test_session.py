@@ -1,0 +1,61 @@
+"""Hello and the choice of framing."""
+
+from __future__ import annotations
+
+import pytest
+
+from applianced.errors import ProtocolError
+from applianced.netconf.framing import Framing, frame
+from applianced.netconf.session import BASE_1_0, BASE_1_1, HELLO_MAX, Session
+
+NC = "urn:ietf:params:xml:ns:netconf:base:1.0"
+
+
+def hello(*capabilities: str, extra: str = "") -> bytes:
+    listed = "".join(f"<capability>{uri}</capability>" for uri in capabilities)
+    return f'<hello xmlns="{NC}"><capabilities>{listed}</capabilities>{extra}</hello>'.encode()
+
+
+@pytest.mark.parametrize("first", [Framing.END_OF_MESSAGE, Framing.CHUNKED])
+@pytest.mark.parametrize(
+    ("offered", "then"),
+    [
+        ((BASE_1_0,), Framing.END_OF_MESSAGE),
+        ((BASE_1_1,), Framing.CHUNKED),
+        ((BASE_1_0, BASE_1_1), Framing.CHUNKED),
+    ],
+)
+def test_framing_follows_the_hello(first: Framing, offered: tuple[str, ...], then: Framing) -> None:
+    session = Session(1, [BASE_1_0, BASE_1_1])
+    stream = frame(hello(*offered), first) + frame(b"<one/>", then) + frame(b"<two/>", then)
+    assert [message for octet in stream for message in session.receive(bytes([octet]))] == [b"<one/>", b"<two/>"]
+    assert session.send(b"<r/>") == frame(b"<r/>", then)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        hello("urn:other"),
+        hello(BASE_1_1, extra="<session-id>1</session-id>"),
+        f'<rpc xmlns="{NC}" message-id="1"><get/></rpc>'.encode(),
+        b'<hello xmlns="urn:other"/>',
+        b"garbage",
+    ],
+)
+def test_a_bad_hello_ends_the_session(first: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        list(Session(1, []).receive(frame(first, Framing.END_OF_MESSAGE)))
+
+
+def test_a_hello_that_never_ends_is_cut_off() -> None:
+    session = Session(1, [])
+    assert list(session.receive(b"x" * HELLO_MAX)) == []
+    with pytest.raises(ProtocolError):
+        list(session.receive(b"x"))
+
+
+def test_own_hello_names_the_session() -> None:
+    text = Session(42, ["urn:a?b&c"]).hello()
+    assert b"<session-id>42</session-id>" in text
+    assert b"urn:a?b&amp;c" in text
+    assert text.endswith(b"]]>]]>")
