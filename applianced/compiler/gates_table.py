@@ -72,6 +72,7 @@ table inet {GATES_TABLE} {{
 {_queue_chains(queue_statement)}\
   chain {HELPER_CHAIN} {{
     type filter hook prerouting priority -150; policy accept;
+    ct state != new accept
   }}
   chain gates_dnat {{
     type nat hook prerouting priority -101; policy accept;

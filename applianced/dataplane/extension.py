@@ -12,7 +12,7 @@ from struct import pack
 
 from applianced.compiler.gates_table import HELPER_CHAIN, HELPER_OBJECT
 from applianced.compiler.marks import CONTROL_PORTS, GATES_TABLE, QUEUES
-from applianced.dataplane.netlink import APPEND, CREATE, Netlink, attribute, nested, number, text
+from applianced.dataplane.netlink import APPEND, CREATE, Netlink, attribute, nested, nft_message, number, text
 from applianced.errors import DataplaneError
 
 _NEWRULE, _NEWOBJ = 6, 18
@@ -21,19 +21,17 @@ _REG32_00, _REG32_01 = 8, 9
 _META_L4PROTO = 16
 _TRANSPORT_HEADER = 2
 
-Message = tuple[int, int, bytes]
-
 
 def _expression(name: str, *parts: bytes) -> bytes:
     return nested(1, attribute(1, text(name)), nested(2, *parts))
 
 
-def _rule(chain: str, *expressions: bytes) -> Message:
+def _rule(chain: str, *expressions: bytes) -> bytes:
     body = attribute(1, text(GATES_TABLE)) + attribute(2, text(chain)) + nested(4, *expressions)
-    return _NEWRULE, CREATE | APPEND, body
+    return nft_message(_NEWRULE, CREATE | APPEND, body)
 
 
-def _helper_object() -> Message:
+def _helper_object() -> bytes:
     data = nested(
         4,
         attribute(1, number(2, 2)),
@@ -43,10 +41,10 @@ def _helper_object() -> Message:
         attribute(5, b"\0"),
     )
     names = attribute(1, text(GATES_TABLE)) + attribute(2, text(HELPER_OBJECT))
-    return _NEWOBJ, CREATE, names + attribute(3, number(_CT_EXPECT)) + data
+    return nft_message(_NEWOBJ, CREATE, names + attribute(3, number(_CT_EXPECT)) + data)
 
 
-def _helper_rule() -> Message:
+def _helper_rule() -> bytes:
     """meta l4proto . th dport @control_ports, then the object."""
     return _rule(
         HELPER_CHAIN,
@@ -63,7 +61,7 @@ def _helper_rule() -> Message:
     )
 
 
-def _xt_queue_rules() -> list[Message]:
+def _xt_queue_rules() -> list[bytes]:
     """xt NFQUEUE revision 3: number, total, flags (1: bypass)."""
     rules = []
     for queue in range(QUEUES):

@@ -27,6 +27,7 @@ FAMILY_INET = 1
 _ERROR, _DONE = 2, 3
 _BEGIN, _END = 0x10, 0x11
 _HEADER = Struct("=IHHII")
+_FLAGS_SEQUENCE = Struct("=HI")
 _GENERIC = Struct("!BBH")
 _ATTRIBUTE = Struct("=HH")
 _INT = Struct("=i")
@@ -84,15 +85,9 @@ def attributes(buffer: bytes | memoryview) -> dict[int, bytes]:
     return found
 
 
-def _messages(datagram: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-    """(type, sequence, offset, whole datagram) of each message."""
-    at = 0
-    while at + 16 <= len(datagram):
-        length, kind, _, sequence, _ = _HEADER.unpack_from(datagram, at)
-        if length < 16:
-            return
-        yield kind, sequence, at, datagram[at : at + length]
-        at += (length + 3) & ~3
+def nft_message(kind: int, flags: int, body: bytes) -> bytes:
+    """One message of an nft transaction; it answers only when it fails."""
+    return message(NFTABLES, kind, REQUEST | flags, FAMILY_INET, body)
 
 
 _BEGIN_BATCH = message(0, _BEGIN, REQUEST, 0, b"", resource=NFTABLES)
@@ -108,6 +103,9 @@ class Netlink:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
         self._socket.bind((0, 0))
         self._sequence = 0
+        # One buffer for every answer: a fresh one of this size costs more than the kernel's work.
+        self._buffer = bytearray(_BUFFER)
+        self._view = memoryview(self._buffer)
 
     def close(self) -> None:
         self._socket.close()
@@ -118,11 +116,22 @@ class Netlink:
         self._socket.send(message(subsystem, kind, REQUEST | ACK | flags, family, body, sequence=sequence))
         return self._outcome(sequence)
 
+    def _receive(self) -> Iterator[tuple[int, int, memoryview]]:
+        """(type, sequence, octets with header) of each message of the next datagram; valid until the next call."""
+        length = self._socket.recv_into(self._buffer)
+        at = 0
+        while at + 16 <= length:
+            octets, kind, _, sequence, _ = _HEADER.unpack_from(self._buffer, at)
+            if octets < 16:
+                return
+            yield kind, sequence, self._view[at : at + octets]
+            at += (octets + 3) & ~3
+
     def _outcome(self, sequence: int) -> int:
         """The first error of anything up to `sequence`, once that one has been answered."""
         first = 0
         while True:
-            for kind, answered, _, octets in _messages(self._socket.recv(_BUFFER)):
+            for kind, answered, octets in self._receive():
                 if kind == _ERROR:
                     code = -_INT.unpack_from(octets, 16)[0]
                     first = first or code
@@ -134,7 +143,7 @@ class Netlink:
         self._sequence = sequence = self._sequence + 1 & 0x7FFFFFFF
         self._socket.send(message(subsystem, kind, REQUEST, family, body, sequence=sequence))
         while True:
-            for answer, answered, _, octets in _messages(self._socket.recv(_BUFFER)):
+            for answer, answered, octets in self._receive():
                 if answered != sequence:
                     continue
                 if answer == _ERROR:
@@ -149,7 +158,7 @@ class Netlink:
         self._sequence = sequence = self._sequence + 1 & 0x7FFFFFFF
         self._socket.send(message(subsystem, kind, REQUEST | DUMP, family, body, sequence=sequence))
         while True:
-            for answer, answered, _, octets in _messages(self._socket.recv(_BUFFER)):
+            for answer, answered, octets in self._receive():
                 if answered != sequence:
                     continue
                 if answer == _DONE:
@@ -158,18 +167,14 @@ class Netlink:
                     raise DataplaneError("netlink", os.strerror(-_INT.unpack_from(octets, 16)[0]))
                 yield attributes(octets[20:])
 
-    def transaction(self, messages: Sequence[tuple[int, int, bytes]]) -> int:
-        """One nft transaction of (type, flags, body), all of it or nothing; the errno, 0 when it is in force.
+    def transaction(self, messages: Sequence[bytes]) -> int:
+        """One nft transaction of messages made by `nft_message`, all of it or nothing; the errno, 0 when in force.
 
-        Only the last message asks for an acknowledgement: a failed one is reported in any case.
+        Only the last message asks for an acknowledgement: one that fails is reported in any case.
         """
-        base = self._sequence
-        last = len(messages) - 1
-        parts = [_BEGIN_BATCH]
-        for place, (kind, flags, body) in enumerate(messages):
-            wanted = REQUEST | flags | (ACK if place == last else 0)
-            parts.append(message(NFTABLES, kind, wanted, FAMILY_INET, body, sequence=base + place + 1))
-        parts.append(_END_BATCH)
-        self._sequence = base + len(messages) & 0x7FFFFFFF
-        self._socket.send(b"".join(parts))
-        return self._outcome(base + len(messages))
+        self._sequence = sequence = self._sequence + 1 & 0x7FFFFFFF
+        last = bytearray(messages[-1])
+        flags = _FLAGS_SEQUENCE.unpack_from(last, 6)[0]
+        _FLAGS_SEQUENCE.pack_into(last, 6, flags | ACK, sequence)
+        self._socket.send(b"".join((_BEGIN_BATCH, *messages[:-1], last, _END_BATCH)))
+        return self._outcome(sequence)

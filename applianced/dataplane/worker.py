@@ -6,6 +6,7 @@ checkpoints with whoever takes its place.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import select
@@ -119,6 +120,10 @@ class WorkerProcess:
 
     def run(self) -> None:
         """Until the agent says stop or is gone."""
+        # Nothing of the packet path makes cycles that outlive their session (Session.release): the collector would only
+        # walk the agent's heap again and again.
+        gc.freeze()
+        gc.disable()
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         while self._running:

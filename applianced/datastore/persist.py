@@ -128,7 +128,8 @@ class CommitLog:
             with _storage_errors(self.directory):
                 _write_synced(temporary, json.dumps(header).encode() + b"\n" + body)
         except StorageError:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
             raise
         return Staged(self, commit, temporary)
 

@@ -19,6 +19,7 @@ from applianced.alg.contract import (
     StreamAlg,
 )
 from applianced.compiler.marks import UNACKED, UNTOUCHED
+from applianced.engine.checkpoint import Saved
 from applianced.engine.counters import Counters
 from applianced.engine.gatekeeper import GateKeeper
 from applianced.engine.kernel import Translation
@@ -74,12 +75,15 @@ class Session:
         "finished",
         "gates",
         "keeper",
+        "keys",
         "last_s",
         "messages",
         "over",
+        "packets_cell",
         "reporter",
         "rewrites",
-        "saved",
+        "saved_alg",
+        "saved_version",
         "slot",
         "streams",
         "translation",
@@ -120,8 +124,15 @@ class Session:
         """The gates as the checkpoint wants them, made once."""
         self.version = 0
         """Counts what the checkpoint must follow, beside the ALG and the streams."""
-        self.saved: tuple[Any, ...] = ()
+        self.saved_version = -1
+        self.saved_alg: tuple[Any, ...] = ()
         """What the checkpoint was last written for."""
+        flow = control.tuple
+        ends = [end.address for end in (flow.source, flow.destination)]
+        ports = [end.port.to_bytes(2, "big") for end in (flow.source, flow.destination)]
+        self.keys = (b"".join(ends + ports), b"".join(ends[::-1] + ports[::-1]))
+        """Addresses and ports as packets of either direction carry them, without IP options."""
+        self.packets_cell = self.cells["packets"]
         self.closing: list[Gate] = []
         self.translation: Translation | None = None
         self.untouched = False
@@ -142,10 +153,6 @@ class Session:
     def count(self, event: str) -> None:
         """Count an event under this session's ALG."""
         self.counters.count(self.descriptor.name, event)
-
-    def count_packet(self) -> None:
-        """The one counter that every packet moves."""
-        self.counters.memory[self.cells["packets"]] += 1
 
     def judge(self, direction: Direction, data: bytes, final: bool) -> Verdicts:
         """Have the ALG judge octets and perform what it asks. See streams.Judge."""
@@ -335,6 +342,10 @@ class Session:
             self._strike(number, over=False)
         self.close_struck()
 
+    def release(self) -> None:
+        """Nobody will ask this session again: untie it from its streams, so that it needs no garbage collector."""
+        self.streams = ()  # type: ignore[assignment]
+
     def announce(self, direction: Direction, position: int, before: int, after: int) -> None:
         """Tell the kernel of a length change. Raises StreamError when it does not take it."""
         translation = self._translation()
@@ -342,15 +353,6 @@ class Session:
         if not taken:
             raise StreamError("announce-failed")
         self.count("length-changes")
-
-    def unsaved(self) -> bool:
-        """Whether more than the streams' next octets has changed since the last call."""
-        first, second = self.streams
-        state = (self.alg.snapshot(), self.version + first.version + second.version)
-        if state == self.saved and not first.buffer and not second.buffer:
-            return False
-        self.saved = state
-        return True
 
     def snapshot(self) -> tuple[Any, ...]:
         """Plain values for the checkpoint; the streams' next octets are kept beside it."""
@@ -368,22 +370,22 @@ class Session:
             self.created_s,
             first.snapshot()[1:] if first.buffer or first.changed or first.unacked >= 0 else None,
             second.snapshot()[1:] if second.buffer or second.changed or second.unacked >= 0 else None,
-            self.alg.snapshot(),
             tuple(self._plain.values()),
         )
 
-    def restore(self, snapshot: tuple[Any, ...], sequences: tuple[int, int]) -> None:
-        """Take up what `snapshot` gave, in a session made for the same tuple."""
+    def restore(self, saved: Saved) -> None:
+        """Take up what was saved, in a session made for the same tuple."""
+        snapshot = saved.session
         self.untouched, self.finished, self.created_s = snapshot[6:9]
-        for stream, state, following in zip(self.streams, snapshot[9:11], sequences, strict=True):
+        for stream, state, following in zip(self.streams, snapshot[9:11], saved.sequences, strict=True):
             if state is None:
                 stream.next = stream.judged = following
             else:
                 stream.restore((following, *state))
                 if not stream.buffer:
                     stream.judged = following
-        self.alg.restore(snapshot[11])
-        for plain in snapshot[12]:
+        self.alg.restore(saved.alg)
+        for plain in snapshot[11]:
             self._take(_gate(plain))
 
 

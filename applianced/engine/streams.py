@@ -184,18 +184,17 @@ class Stream:
         carrier.accept(segment.changed(b"") if segment.payload else None)
 
     def _in_order(self, carrier: Carrier, segment: Segment, payload: bytes) -> None:
-        """The common case: nothing waits, and the segment begins where the last one ended."""
+        """Nothing waits, and the segment begins where the last one ended."""
         fin = bool(segment.flags & FIN)
-        verdict = self.judge.judge(self.direction, payload, fin)
-        start = self.next
-        end = (start + len(payload)) & 0xFFFFFFFF
-        if len(verdict) == 1 and verdict[0][0] == len(payload) and verdict[0][1] is None:
-            self.next = self.judged = end
-            carrier.accept(None)
-            return
+        self.enter(carrier, payload, self.judge.judge(self.direction, payload, fin), fin=fin)
+
+    def enter(
+        self, carrier: Carrier, payload: bytes, verdicts: list[tuple[int, bytes | None]], *, fin: bool = False
+    ) -> None:
+        """Take the next segment of a stream in which nothing waits, with its verdicts."""
         self.buffer = payload
-        self.held.append(Held(carrier, start, end))
-        self._settle(verdict, fin)
+        self.held.append(Held(carrier, self.next, advance(self.next, len(payload))))
+        self._settle(verdicts, fin)
         self._flush(repeated=False)
 
     def _settle(self, verdict: list[tuple[int, bytes | None]], fin: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from struct import Struct
 from typing import Any, Protocol
 
 from applianced.alg.contract import Descriptor
@@ -22,7 +23,7 @@ from applianced.errors import ProtocolError
 from applianced.model.gates import Gate
 from applianced.model.sessions import ControlSession
 from applianced.model.tuples import ORIGINAL, REPLY, TCP, Direction, Endpoint, FlowTuple
-from applianced.packet.segment import ACK, FIN, RST, SYN, Segment
+from applianced.packet.segment import ACK, FIN, PSH, RST, SYN, Segment
 
 LINGER_S = 60.0
 """A session that has ended is remembered this long, for repeats that are still under way."""
@@ -30,6 +31,8 @@ IDLE_CHECK_S = 60.0
 """A session silent for so long is looked up in conntrack: pure ACKs and untouched sessions are not seen here."""
 CHECKS_PER_TICK = 256
 
+_SEQUENCE_FLAGS = Struct("!IxxxxBB")
+_NOT_ORDINARY = 0xFF & ~(PSH | ACK)
 _BASE = ~(UNACKED | UNTOUCHED | -1 << SLOT_SHIFT)
 
 
@@ -110,23 +113,67 @@ class Engine:
         return [session for session in self.sessions if session is not None and not session.over]
 
     def handle(self, queued: Queued, now: float) -> None:
-        """One packet."""
+        """One packet. The ordinary one, in order and with nothing waiting, takes a path of its own."""
+        session = self._find(queued.mark >> SLOT_SHIFT)
+        if session is None or not self._ordinary(session, queued, now):
+            self._any(session, queued, now)
+
+    def _ordinary(self, session: Session, queued: Queued, now: float) -> bool:
+        """A segment with octets that follow on; False when it is anything else, and nothing was done."""
+        raw = queued.raw
+        first = raw[0]
+        if first == 0x45:
+            key, at = raw[12:24], 20
+        elif first >> 4 == 6:
+            key, at = raw[8:44], 40
+        else:
+            return False
+        if key == session.keys[0]:
+            direction, stream, other = ORIGINAL, *session.streams
+        elif key == session.keys[1]:
+            direction, (other, stream) = REPLY, session.streams
+        else:
+            return False
+        # A key that matches has TCP right behind the addresses: every session's first packet was read with care.
+        sequence, offset, flags = _SEQUENCE_FLAGS.unpack_from(raw, at + 4)
+        start = at + (offset >> 4 << 2)
+        if sequence != stream.next or flags & _NOT_ORDINARY or stream.buffer or stream.held or other.unacked >= 0:
+            return False
+        if start >= len(raw) or raw[6 if at == 40 else 9] != TCP:
+            return False
+        session.last_s = now
+        session.messages += 1
+        self.counters.memory[session.packets_cell] += 1
+        payload = raw[start:]
+        verdicts = session.judge(direction, payload, False)
+        if len(verdicts) == 1 and verdicts[0] == (len(payload), None):
+            stream.next = stream.judged = (sequence + len(payload)) & 0xFFFFFFFF
+            self.save(session)
+            queued.release(None, session.mark)
+            return True
+        travelling = Travelling(queued, Segment(raw), session, self)
+        try:
+            stream.enter(travelling, payload, verdicts)
+        except StreamError as error:
+            self._reset(session, travelling, error.event)
+        return True
+
+    def _any(self, session: Session | None, queued: Queued, now: float) -> None:
+        """A packet of any kind."""
         try:
             segment = Segment(queued.raw)
         except ProtocolError:
             self._count(queued.mark, "malformed-packet")
             return queued.drop()
-        mark = queued.mark
-        session = self._find(mark >> SLOT_SHIFT)
         direction = _direction(session, segment) if session is not None else None
         if session is None or direction is None:
             session = self._take_up(queued, segment, now)
             if session is None:
                 return None
             direction = ORIGINAL
-        session.count_packet()
         session.last_s = now
         session.messages += 1
+        self.counters.memory[session.packets_cell] += 1
         travelling = Travelling(queued, segment, session, self)
         try:
             self._step(session, direction, segment, travelling)
@@ -226,6 +273,7 @@ class Engine:
             now=now,
         )
         self.sessions[slot] = session
+        self.checkpoint.open(slot)
         return session
 
     def _count(self, mark: int, event: str) -> None:
@@ -239,23 +287,30 @@ class Engine:
         """Bring the session's checkpoint up to date; called before each verdict."""
         if session.over:
             return
+        slot, checkpoint = session.slot, self.checkpoint
+        alg = session.alg.snapshot()
+        if alg != session.saved_alg:
+            session.saved_alg = alg
+            checkpoint.save_alg(slot, alg)
         first, second = session.streams
-        sequences = (first.next, second.next)
-        if session.unsaved():
-            self.checkpoint.save(session.slot, session.snapshot(), sequences)
-        else:
-            self.checkpoint.move(session.slot, sequences)
+        version = session.version + first.version + second.version
+        if version != session.saved_version or first.buffer or second.buffer:
+            session.saved_version = version
+            checkpoint.save_session(slot, session.snapshot())
+            checkpoint.commit(slot)
+        checkpoint.move(slot, first.next, second.next)
 
     def resume(self, now: float) -> int:
         """Take up the sessions of a worker that died; how many."""
-        for slot, (snapshot, sequences) in self.checkpoint.load().items():
-            name, source, source_port, destination, destination_port, mark, *_ = snapshot
+        for slot, saved in self.checkpoint.load().items():
+            name, source, source_port, destination, destination_port, mark, *_ = saved.session
             if name not in self.settings:
                 self.checkpoint.clear(slot)
                 continue
             flow = FlowTuple(TCP, Endpoint(source, source_port), Endpoint(destination, destination_port))
             session = self._make(name, slot, flow, mark, now)
-            session.restore(snapshot, sequences)
+            session.restore(saved)
+            self.save(session)
             for gate in session.gates.values():
                 self.keeper.adopt(gate)
             self._free.remove(slot)
@@ -283,6 +338,7 @@ class Engine:
     def _forget(self, session: Session) -> None:
         if self.sessions[session.slot] is session:
             self.sessions[session.slot] = None
+            session.release()
             self._free.append(session.slot)
 
     def _check_silent(self, now: float) -> None:

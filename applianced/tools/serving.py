@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,16 +49,23 @@ def make_admin_key(directory: Path) -> Path:
 
 
 def serve(
-    *, namespace: str, configuration: Path, directory: Path, key: Path, host: str = "127.0.0.1", port: int = 0
+    *,
+    namespace: str,
+    configuration: Path,
+    directory: Path,
+    key: Path,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    command: Sequence[str] = (),
 ) -> Serving:
     """Start the appliance on `namespace` and return when it says that it is ready.
 
     directory: holds its state and its log; state of an earlier run in it is taken up again.
-    port: 0 chooses a free one. Raises ServingError.
+    port: 0 chooses a free one. command: what to run instead of the console script. Raises ServingError.
     """
     log = directory / "serve.log"
     chosen = port or free_port(host)
-    argv = [str(Path(sys.executable).with_name("applianced")), "serve", "--netns", namespace]
+    argv = [*(command or [str(Path(sys.executable).with_name("applianced"))]), "serve", "--netns", namespace]
     argv += ["--config", str(configuration), "--state-dir", str(directory / "state")]
     argv += ["--listen", f"{host}:{chosen}", "--admin-key", str(key.with_name(f"{key.name}.pub"))]
     with log.open("ab") as output:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -23,8 +23,11 @@ FLOW_FILTER = SECURITY_ELEMENT.format(f'<flow><{{}} xmlns="{STATE}"/></flow>')
 class Appliance:
     """The appliance under test. Its configuration begins as the example's."""
 
-    def __init__(self, topology: Topology, directory: Path, configuration: Path = EXAMPLE) -> None:
+    def __init__(
+        self, topology: Topology, directory: Path, configuration: Path = EXAMPLE, command: Sequence[str] = ()
+    ) -> None:
         self.topology = topology
+        self.command = command
         self.directory = directory
         self.configuration = configuration
         self.key = serving.make_admin_key(directory)
@@ -38,6 +41,7 @@ class Appliance:
             configuration=self.configuration,
             directory=self.directory,
             key=self.key,
+            command=self.command,
         )
 
     def _connect(self) -> NetconfClient:

@@ -18,6 +18,9 @@ from applianced.datastore.native import Form
 from applianced.datastore.tree import Tree
 from applianced.northbound.configuration import Built
 
+PASSWORD = "correct horse"
+PASSWORD_HASH = "$6$applianced$8YSzPHu4/8oN/XUy7SGPnbTNO8toxPgJF7EKDpQ5PtK5x13QkIKLxOE6gzOAIy8af3xT/WXFy1kL8qDG9Sibj."
+"""Of PASSWORD."""
 YANG = Path(__file__).parents[1] / "netconf" / "yang"
 NS = "urn:example:shop"
 DECLARED = (
@@ -58,5 +61,5 @@ def edited(before: str, change: str, options: EditOptions | None = None) -> str:
 def build_shop(data: Mapping[str, Any], in_force: Plan | None) -> Built:
     """A Builder for configurations of the module `example`: the shop's title becomes the host's name."""
     title = data.get("example:shop", {}).get("title", "")
-    users = {"admin": User(name="admin")}
+    users = {"admin": User(name="admin", password=PASSWORD_HASH)}
     return Built(Config(system=System(host_name=title, users=users)), Plan(ruleset=title, chains={}, queues=1))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 
 from applianced.datastore.edit import EditError, EditOptions, ErrorOption, Operation, ResultTest, edit
-from tests.support.shop import content, edited, shop, tree_of
+from applianced.errors import ConfigError
+from tests.support.shop import DECLARED, content, edited, shop, tree_of
 
 A = "<item><name>a</name><kind>small</kind></item>"
 B = "<item><name>b</name><kind>large</kind></item>"
@@ -47,6 +52,12 @@ def shelves(order: str) -> str:
                      id="replace keeps the place"),
         pytest.param("<queue>a</queue><queue>b</queue>", '<queue yang:insert="before" yang:value="a">b</queue>',
                      "<queue>b</queue><queue>a</queue>", id="ordered leaf-list"),
+        pytest.param("", '<item><name>a</name><kind nc:operation="create">small</kind></item>', A,
+                     id="operation below an entry that is not there"),
+        pytest.param("", '<open><hours nc:operation="merge">9</hours></open>', "<open><hours>9</hours></open>",
+                     id="operation below a container that is not there"),
+        pytest.param("<queue>a</queue>", '<queue nc:operation="merge">a</queue><queue>b</queue>',
+                     "<queue>a</queue><queue>b</queue>", id="leaf-list entry that is there"),
         pytest.param(A, '<item><name>a</name><kind nc:operation="replace">large</kind></item>',
                      A.replace("small", "large"), id="operation below a list entry"),
         pytest.param("", """<item><name>it's "x"</name><kind>small</kind></item><item nc:operation="delete">"""
@@ -64,6 +75,19 @@ def test_operations(before: str, change: str, after: str) -> None:
         (A, f'<item nc:operation="create">{A[6:]}', "data-exists", "/example:shop/item[name='a']"),
         ("", '<item nc:operation="delete"><name>a</name></item>', "data-missing", "/example:shop/item[name='a']"),
         ("", '<size nc:operation="delete"/>', "data-missing", "/example:shop/size"),
+        (
+            SHELVES,
+            "<shelf yang:insert='after' yang:key='frob'><row>1</row><column>a</column></shelf>",
+            "bad-attribute",
+            "/example:shop/shelf[row='1'][column='a']",
+        ),
+        ("", '<open nc:operation="create"><hours/><bogus/></open>', "unknown-element", "/example:shop/open"),
+        (
+            A,
+            '<item nc:operation="create"><name>b</name><bogus/></item>',
+            "unknown-element",
+            "/example:shop/item[name='b']",
+        ),
         ("", "<bogus/>", "unknown-element", "/example:shop"),
         ("", '<bogus xmlns="urn:none"/>', "unknown-namespace", "/example:shop"),
         ("", "<size>200</size>", "invalid-value", "/example:shop/size"),
@@ -93,6 +117,27 @@ def test_missing_anchor_is_named_as_rfc_7950_says() -> None:
     with pytest.raises(EditError) as caught:
         edited("", '<queue yang:insert="after" yang:value="z">a</queue>')
     assert caught.value.app_tag == "missing-instance"
+
+
+def test_the_whole_container_can_go_and_come_back() -> None:
+    with tree_of(A) as tree:
+        gone = etree.fromstring(f'<shop {DECLARED} nc:operation="delete"/>')
+        edit(tree, [gone], EditOptions())
+        assert not tree.first
+        with pytest.raises(EditError) as caught:
+            edit(tree, [etree.fromstring(f'<shop {DECLARED} nc:operation="delete"/>')], EditOptions())
+        assert (caught.value.tag, caught.value.path) == ("data-missing", "/example:shop")
+        made = etree.fromstring(f'<shop {DECLARED} nc:operation="create">{B}</shop>')
+        edit(tree, [made], EditOptions())
+        assert content(tree) == B
+
+
+def test_a_fault_after_the_container_went_brings_it_back() -> None:
+    with tree_of(A + SHELVES) as tree:
+        gone = etree.fromstring(f'<shop {DECLARED} nc:operation="delete"/>')
+        with pytest.raises(EditError):
+            edit(tree, [gone, *shop("<size>900</size>")], EditOptions())
+        assert content(tree) == A + SHELVES
 
 
 def test_default_operation_replace() -> None:
@@ -163,3 +208,32 @@ def test_depth_comments_and_unused_namespaces_do_no_harm() -> None:
         element = etree.fromstring('<shop xmlns="urn:example:shop" xmlns:u="urn:u"> <title>x</title> </shop>')
         edit(tree, [element], EditOptions())
         assert content(tree) == "<title>x</title>"
+
+
+_OPERATION = st.sampled_from(["", "merge", "replace", "create", "delete", "remove"]).map(
+    lambda name: f' nc:operation="{name}"' if name else ""
+)
+_INSERT = st.sampled_from(["", ' yang:insert="first"', ' yang:insert="last"', ' yang:insert="before" yang:value="b"'])
+_CHANGE = st.one_of(
+    st.builds("<queue{}{}>{}</queue>".format, _OPERATION, _INSERT, st.sampled_from("abcd")),
+    st.builds(
+        "<item{}><name>{}</name><kind{}>small</kind></item>".format, _OPERATION, st.sampled_from("ab"), _OPERATION
+    ),
+    st.builds("<{0}{1}/>".format, st.sampled_from(["cash", "issuer", "limit", "open", "title"]), _OPERATION),
+    st.builds("<issuer{}>v</issuer>".format, _OPERATION),
+    st.builds("<size{}>{}</size>".format, _OPERATION, st.integers(1, 20)),
+)
+
+
+@given(st.lists(_CHANGE, max_size=6), st.lists(_CHANGE, max_size=6), st.booleans())
+def test_an_edit_that_fails_leaves_no_trace(before: list[str], change: list[str], validated: bool) -> None:
+    with tree_of("") as tree:
+        with suppress(EditError):
+            edit(tree, shop("".join(before)), EditOptions(error_option=ErrorOption.CONTINUE))
+        if validated:
+            with suppress(ConfigError):
+                tree.validate()
+        was = content(tree)
+        with pytest.raises(EditError):
+            edit(tree, shop("".join(change) + "<bogus/>"), EditOptions())
+        assert content(tree) == was

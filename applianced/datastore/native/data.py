@@ -1,11 +1,4 @@
-"""libyang's C interface, as far as this project uses it: nodes in, nodes out, errors as values.
-
-The Python binding lacks what an edit needs (unlink, insert before and after, look-up by key); those entry points are
-taken from the library that the binding has already loaded. A node is an opaque cffi pointer; every pointer falsy when
-NULL. Who owns a tree is `tree.Tree`'s business.
-
-Rule: the only file that touches `_libyang` or a pointer's fields.
-"""
+"""libyang's data trees: nodes in, nodes out, errors as values."""
 
 from __future__ import annotations
 
@@ -344,147 +337,6 @@ def is_default(node: Node) -> bool:
     return bool(node.flags & lib.LYD_DEFAULT)
 
 
-# --- schema -----------------------------------------------------------------------------------------------------
-
-
-class Kind(IntEnum):
-    """Kinds of schema nodes that hold data."""
-
-    CONTAINER = lib.LYS_CONTAINER
-    LIST = lib.LYS_LIST
-    LEAF = lib.LYS_LEAF
-    LEAF_LIST = lib.LYS_LEAFLIST
-    ANY = lib.LYS_ANYDATA
-    OTHER = 0
-
-
-_KINDS = {int(kind): kind for kind in Kind}
-
-
-def kind(schema: Schema) -> Kind:
-    return _KINDS.get(schema.nodetype, Kind.OTHER)
-
-
-def name(schema: Schema) -> str:
-    return _text(schema.name)
-
-
-def module_name(schema: Schema) -> str:
-    return _text(schema.module.name)
-
-
-def namespace(schema: Schema) -> str:
-    return _text(schema.module.ns)
-
-
-def is_config(schema: Schema) -> bool:
-    return bool(schema.flags & lib.LYS_CONFIG_W)
-
-
-def is_user_ordered(schema: Schema) -> bool:
-    return schema.nodetype in (lib.LYS_LIST, lib.LYS_LEAFLIST) and bool(schema.flags & lib.LYS_ORDBY_USER)
-
-
-def is_presence(schema: Schema) -> bool:
-    return bool(schema.nodetype == lib.LYS_CONTAINER and schema.flags & lib.LYS_PRESENCE)
-
-
-def is_identity(schema: Schema) -> bool:
-    """A leaf or leaf-list whose values are identities, which are written with a prefix."""
-    leaf = ffi.cast("struct lysc_node_leaf *", schema)
-    return bool(leaf.type.basetype == lib.LY_TYPE_IDENT)
-
-
-def is_key(schema: Schema) -> bool:
-    return bool(schema.nodetype == lib.LYS_LEAF and schema.flags & lib.LYS_KEY)
-
-
-def keys(schema: Schema) -> list[str]:
-    """Names of a list's keys, in order."""
-    return [name(child) for child in siblings(lib.lysc_node_child(schema)) if is_key(child)]
-
-
-def cases(schema: Schema) -> list[tuple[Any, Any]]:
-    """(choice, case) pairs that a data node stands in, innermost first, as comparable numbers."""
-    pairs = []
-    above = schema.parent
-    while above and above.nodetype in (lib.LYS_CASE, lib.LYS_CHOICE):
-        if above.nodetype == lib.LYS_CASE:
-            pairs.append((_number(above.parent), _number(above)))
-        above = above.parent
-    return pairs
-
-
-def _number(pointer: Any) -> int:
-    return int(ffi.cast("uintptr_t", pointer))
-
-
-def find_schema(parent_schema: Schema, module: Module, local_name: str) -> Schema:
-    """Child data node by module and name; under NULL a top-level one. NULL if there is none."""
-    raw = local_name.encode()
-    return lib.lys_find_child(parent_schema, module, ffi.from_buffer(raw + b"\0"), len(raw), _DATA, 0)
-
-
-_DATA = lib.LYS_CONTAINER | lib.LYS_LIST | lib.LYS_LEAF | lib.LYS_LEAFLIST | lib.LYS_ANYDATA | lib.LYS_ANYXML
-
-
-def has_rpc(module: Module, local_name: str) -> bool:
-    """Whether a module defines this RPC."""
-    raw = local_name.encode()
-    return bool(lib.lys_find_child(ffi.NULL, module, ffi.from_buffer(raw + b"\0"), len(raw), lib.LYS_RPC, 0))
-
-
-def choice_members(module: Module) -> Iterator[Schema]:
-    """Every data node of a module's tree that stands directly in a case."""
-    pending = list(_top_level(module))
-    while pending:
-        node = pending.pop()
-        if node.parent and node.parent.nodetype == lib.LYS_CASE:
-            yield node
-        pending.extend(siblings(lib.lysc_node_child(node)))
-
-
-def _top_level(module: Module) -> Iterator[Schema]:
-    last = ffi.NULL
-    while module.compiled:
-        last = lib.lys_getnext(last, ffi.NULL, module.compiled, lib.LYS_GETNEXT_WITHCHOICE)
-        if not last:
-            return
-        yield last
-
-
-# --- modules ----------------------------------------------------------------------------------------------------
-
-
-def load_module(context: libyang.Context, module: str, revision: str | None, features: tuple[str, ...]) -> None:
-    """Load and implement a module from the search path with these features on. Raises NativeError."""
-    names = [ffi.new("char[]", feature.encode()) for feature in features]
-    wanted = ffi.new("char *[]", [*names, ffi.NULL])
-    chosen = ffi.new("char[]", revision.encode()) if revision else ffi.NULL
-    if not lib.ly_ctx_load_module(context.cdata, ffi.new("char[]", module.encode()), chosen, wanted):
-        _raise(context)
-
-
-class ModuleInfo(NamedTuple):
-    """A module of the context. implemented: not just imported."""
-
-    name: str
-    revision: str
-    namespace: str
-    implemented: bool
-    pointer: Module
-
-
-def modules(context: libyang.Context) -> list[ModuleInfo]:
-    """Every module of the context, libyang's own included."""
-    index, found = ffi.new("uint32_t *"), []
-    while module := lib.ly_ctx_get_module_iter(context.cdata, index):
-        found.append(
-            ModuleInfo(_text(module.name), _text(module.revision), _text(module.ns), bool(module.implemented), module)
-        )
-    return found
-
-
 def yang_library(context: libyang.Context) -> tuple[Node, str]:
     """RFC 8525 data of the context, owned by the caller, and its content-id."""
     out = ffi.new("struct lyd_node **")
@@ -495,3 +347,7 @@ def yang_library(context: libyang.Context) -> tuple[Node, str]:
 
 CONTENT_ID = b"1"
 """The modules never change while the process lives; a client that asks again after a restart loses nothing."""
+
+
+def _number(pointer: Any) -> int:
+    return int(ffi.cast("uintptr_t", pointer))

@@ -1,0 +1,275 @@
+"""Scripted sessions: octets in, octets out, everything behind them real."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from applianced.netconf import server as limits
+from tests.support.netconf_session import NC, Client, serving, tags
+from tests.support.shop import DECLARED
+
+EDIT = "<edit-config><target><candidate/></target>{}<config><shop " + DECLARED + ">{}</shop></config></edit-config>"
+GET_CANDIDATE = "<get-config><source><candidate/></source></get-config>"
+GET_RUNNING = "<get-config><source><running/></source></get-config>"
+LOCK = "<lock><target><candidate/></target></lock>"
+UNLOCK = "<unlock><target><candidate/></target></unlock>"
+OK = "<ok/>"
+
+
+def run(directory: Path, scenario: Callable[[Client, Client], Awaitable[None]], first: str = "") -> None:
+    """Two sessions with one server."""
+
+    async def play() -> None:
+        async with serving(directory, first) as server:
+            await scenario(await Client(server).connected(), await Client(server).connected())
+
+    asyncio.run(play())
+
+
+def test_edit_validate_commit_read(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        assert await one.rpc(EDIT.format("", "<title>new</title>")) == OK
+        assert await two.rpc(GET_CANDIDATE) == "<data><shop><title>new</title></shop></data>"
+        assert await two.rpc(GET_RUNNING) == "<data><shop><title>old</title></shop></data>"
+        assert await one.rpc("<validate><source><candidate/></source></validate>") == OK
+        assert await one.rpc("<commit/>") == OK
+        assert await two.rpc(GET_RUNNING) == "<data><shop><title>new</title></shop></data>"
+
+    run(tmp_path, scenario, "<title>old</title>")
+
+
+def test_get_joins_state_and_configuration(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        asked = '<get><filter type="subtree"><shop xmlns="urn:example:shop"/></filter></get>'
+        assert await one.rpc(asked) == "<data><shop><title>old</title><visitors>3</visitors></shop></data>"
+        assert "<visitors>" not in await one.rpc(GET_RUNNING)
+        assert "ietf-yang-library" in await one.rpc("<get/>")
+        assert "/yang/" not in await one.rpc("<get/>")
+
+    run(tmp_path, scenario, "<title>old</title>")
+
+
+@pytest.mark.parametrize(
+    ("operation", "tag"),
+    [
+        ("<frob/>", "operation-not-supported"),
+        ('<frob xmlns="urn:x"/>', "operation-not-supported"),
+        ("<get-config/>", "missing-element"),
+        ("<get-config><source/></get-config>", "missing-element"),
+        ("<get-config><source><nowhere/></source></get-config>", "unknown-element"),
+        ("<get-config><source><startup/></source></get-config>", "operation-not-supported"),
+        ("<get><frob/></get>", "unknown-element"),
+        ('<get><filter type="xpath" select="/"/></get>', "bad-attribute"),
+        (EDIT.format("<default-operation>frob</default-operation>", ""), "invalid-value"),
+        (EDIT.format("<test-option>frob</test-option>", ""), "invalid-value"),
+        (EDIT.format("<error-option>frob</error-option>", ""), "invalid-value"),
+        (EDIT.format("", "").replace("candidate", "running"), "operation-not-supported"),
+        ("<edit-config><target><candidate/></target></edit-config>", "missing-element"),
+        (EDIT.format("", "<size>900</size>"), "invalid-value"),
+        (EDIT.format("", "<bogus/>"), "unknown-element"),
+        (EDIT.format("", '<size nc:operation="create">1</size>'), "data-exists"),
+        (EDIT.format("", '<title nc:operation="delete"/>'), "data-missing"),
+        ("<delete-config><target><running/></target></delete-config>", "operation-not-supported"),
+        ("<copy-config><target><running/></target><source><candidate/></source></copy-config>",
+         "operation-not-supported"),
+        ("<commit><confirmed/></commit>", "operation-not-supported"),
+        (UNLOCK, "operation-failed"),
+        ("<kill-session><session-id>1</session-id></kill-session>", "invalid-value"),
+        ("<kill-session><session-id>99</session-id></kill-session>", "invalid-value"),
+        ("<kill-session><session-id>x</session-id></kill-session>", "invalid-value"),
+        ("<kill-session/>", "missing-element"),
+        ('<ring xmlns="urn:example:shop"/>', "missing-element"),
+        ('<ring xmlns="urn:example:shop"><times>x</times></ring>', "invalid-value"),
+        ('<ring xmlns="urn:example:shop"><times>10</times></ring>', "invalid-value"),
+    ],
+)  # fmt: skip
+def test_faults_have_their_tags_and_the_session_goes_on(tmp_path: Path, operation: str, tag: str) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        assert tags(await one.rpc(operation)) == [tag]
+        assert await one.rpc(GET_RUNNING) == "<data><shop><size>1</size></shop></data>"
+
+    run(tmp_path, scenario, "<size>1</size>")
+
+
+@pytest.mark.parametrize(
+    ("message", "tag"),
+    [
+        (f'<rpc xmlns="{NC}"><get/></rpc>', "missing-attribute"),
+        ("<rpc><get/></rpc>", "unknown-namespace"),
+        ("no xml", "operation-failed"),
+        ("<!DOCTYPE a><rpc/>", "operation-failed"),
+        (f'<rpc xmlns="{NC}" message-id="1"/>', "missing-element"),
+    ],
+)
+def test_broken_envelopes(tmp_path: Path, message: str, tag: str) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        one.octets(message.encode())
+        assert f"<error-tag>{tag}</error-tag>".encode() in await one.next()
+        assert await one.rpc("<discard-changes/>") == OK
+
+    run(tmp_path, scenario)
+
+
+def test_an_action_of_our_own(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        assert (
+            await one.rpc('<ring xmlns="urn:example:shop"><times>2</times></ring>') == "<heard>example:ring 2</heard>"
+        )
+
+    run(tmp_path, scenario)
+
+
+def test_error_names_place_element_and_remedy(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        reply = await one.rpc(EDIT.format("", "<item><name>a</name><kind>huge</kind></item>"))
+        assert 'xmlns:example="urn:example:shop"' in reply
+        assert "/example:shop/example:item[example:name='a']/example:kind</error-path>" in reply
+        assert "<bad-element>kind</bad-element>" in reply
+        assert '"huge"' in reply
+
+    run(tmp_path, scenario)
+
+
+def test_one_rpc_error_per_fault(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        change = "<size>900</size><bogus/><title>fine</title>"
+        option = "<error-option>continue-on-error</error-option>"
+        assert tags(await one.rpc(EDIT.format(option, change))) == ["invalid-value", "unknown-element"]
+        assert "<title>fine</title>" in await one.rpc(GET_CANDIDATE)
+        missing = "<item><name>a</name></item><item><name>b</name></item>"
+        await one.rpc(EDIT.format("", missing))
+        reply = await one.rpc("<commit/>")
+        assert tags(reply) == ["missing-element", "missing-element"]
+        assert "[example:name='b']/example:kind" in reply
+
+    run(tmp_path, scenario)
+
+
+def test_locks_between_sessions(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        assert await one.rpc(LOCK) == OK
+        for refused in (LOCK, EDIT.format("", "<size>2</size>"), "<commit/>", "<discard-changes/>", UNLOCK):
+            reply = await two.rpc(refused)
+            assert tags(reply) == ["lock-denied"]
+            assert "<session-id>1</session-id>" in reply
+        assert await one.rpc(UNLOCK) == OK
+        assert await two.rpc(LOCK) == OK
+
+    run(tmp_path, scenario)
+
+
+def test_a_candidate_with_changes_is_not_locked(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        await one.rpc(EDIT.format("", "<size>2</size>"))
+        reply = await two.rpc(LOCK)
+        assert tags(reply) == ["lock-denied"]
+        assert "<session-id>0</session-id>" in reply
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("end", ["drop", "close", "kill"])
+def test_however_a_session_ends_its_lock_and_edits_go(tmp_path: Path, end: str) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        await one.rpc(LOCK)
+        await one.rpc(EDIT.format("", "<size>2</size>"))
+        if end == "drop":
+            one.session.lost()
+        elif end == "close":
+            assert await one.rpc("<close-session/>") == OK
+        else:
+            assert await two.rpc("<kill-session><session-id>1</session-id></kill-session>") == OK
+        await one.closed()
+        assert await two.rpc(LOCK) == OK
+        assert await two.rpc(GET_CANDIDATE) == "<data/>"
+
+    run(tmp_path, scenario)
+
+
+def test_without_a_lock_an_edit_outlives_its_session(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        await one.rpc(EDIT.format("", "<size>2</size>"))
+        one.session.lost()
+        await one.closed()
+        assert await two.rpc(GET_CANDIDATE) == "<data><shop><size>2</size></shop></data>"
+
+    run(tmp_path, scenario)
+
+
+def test_copy_config(tmp_path: Path) -> None:
+    copy = "<copy-config><target><candidate/></target><source>{}</source></copy-config>"
+
+    async def scenario(one: Client, two: Client) -> None:
+        inline = '<config><shop xmlns="urn:example:shop"><size>2</size></shop></config>'
+        assert await one.rpc(copy.format(inline)) == OK
+        assert await one.rpc(GET_CANDIDATE) == "<data><shop><size>2</size></shop></data>"
+        assert await one.rpc(copy.format("<running/>")) == OK
+        assert await one.rpc(GET_CANDIDATE) == "<data><shop><title>old</title></shop></data>"
+        broken = '<config><shop xmlns="urn:example:shop"><size>x</size></shop></config>'
+        assert tags(await one.rpc(copy.format(broken))) == ["invalid-value"]
+
+    run(tmp_path, scenario, "<title>old</title>")
+
+
+def test_validate_a_configuration_that_is_sent_along(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        sent = '<validate><source><config><shop xmlns="urn:example:shop">{}</shop></config></source></validate>'
+        assert await one.rpc(sent.format("<size>2</size>")) == OK
+        assert tags(await one.rpc(sent.format("<open/>"))) == ["missing-element"]
+        assert await one.rpc(GET_CANDIDATE) == "<data/>"
+
+    run(tmp_path, scenario)
+
+
+def test_pipelined_requests_are_answered_in_order(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        for number in range(200):
+            one.octets(f'<rpc xmlns="{NC}" message-id="m{number}"><discard-changes/></rpc>'.encode())
+        assert not one.wire.reading
+        replies = [await one.next() for _ in range(200)]
+        assert all(f'message-id="m{number}"'.encode() in reply for number, reply in enumerate(replies))
+        assert one.wire.reading
+
+    run(tmp_path, scenario)
+
+
+def test_all_that_was_sent_before_the_end_is_answered(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        one.octets(f'<rpc xmlns="{NC}" message-id="1"><discard-changes/></rpc>'.encode())
+        one.session.finished()
+        assert b"<ok/>" in await one.next()
+        await one.closed()
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(("established", "constant"), [(False, "HELLO_DEADLINE_S"), (True, "MESSAGE_DEADLINE_S")])
+def test_half_a_message_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, established: bool, constant: str
+) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as server:
+            monkeypatch.setattr(limits, constant, 0.05)
+            client = Client(server)
+            if established:
+                await client.connected()
+                client.session.received(b"<rpc ")
+            await client.closed()
+
+    asyncio.run(scenario())
+
+
+def test_too_many_sessions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SESSIONS_MAX", 1)
+
+    async def scenario() -> None:
+        async with serving(tmp_path) as server:
+            Client(server)
+            with pytest.raises(AssertionError):
+                Client(server)
+
+    asyncio.run(scenario())

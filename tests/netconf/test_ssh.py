@@ -1,0 +1,201 @@
+"""NETCONF over real SSH on loopback: logins, refusals, sessions that vanish, strangers that stall."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from applianced.config.schema import User
+from applianced.datastore.persist import CommitLog
+from applianced.netconf import ssh
+from applianced.netconf.framing import Framing, frame
+from applianced.northbound.configuration import Configuration
+from applianced.northbound.service import Service
+from applianced.system.users import Users
+from tests.support.netconf_session import DEADLINE_S, NC, ShopState
+from tests.support.shop import PASSWORD, PASSWORD_HASH, build_shop, shop_models, tree_of
+
+BASE = "<capabilities><capability>urn:ietf:params:netconf:base:1.1</capability></capabilities>"
+HELLO = frame(f'<hello xmlns="{NC}">{BASE}</hello>'.encode(), Framing.END_OF_MESSAGE)
+LOCK = "<lock><target><candidate/></target></lock>"
+
+
+class Endpoint:
+    """A listening appliance, and how its users get in."""
+
+    def __init__(self, port: int, key: asyncssh.SSHKey) -> None:
+        self.port = port
+        self.key = key
+
+    @asynccontextmanager
+    async def login(self, **options: object) -> AsyncIterator[asyncssh.SSHClientConnection]:
+        chosen = {"username": "admin", "client_keys": [self.key], "known_hosts": None, "config": None} | options
+        async with asyncssh.connect("127.0.0.1", self.port, **chosen) as connection:
+            yield connection
+
+
+class Netconf:
+    """A base:1.1 session over SSH."""
+
+    def __init__(self, writer: asyncssh.SSHWriter[bytes], reader: asyncssh.SSHReader[bytes]) -> None:
+        self.writer = writer
+        self.reader = reader
+
+    @classmethod
+    async def over(cls, connection: asyncssh.SSHClientConnection) -> Netconf:
+        writer, reader, _ = await connection.open_session(subsystem="netconf", encoding=None)
+        await reader.readuntil(b"]]>]]>")
+        writer.write(HELLO)
+        return cls(writer, reader)
+
+    async def rpc(self, operation: str) -> bytes:
+        message = f'<rpc xmlns="{NC}" message-id="1">{operation}</rpc>'.encode()
+        self.writer.write(frame(message, Framing.CHUNKED))
+        async with asyncio.timeout(DEADLINE_S):
+            return await self.reader.readuntil(b"\n##\n")
+
+
+def run(directory: Path, scenario: Callable[[Endpoint], Awaitable[None]]) -> None:
+    """An appliance with the user `admin`, who has a key and a password."""
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    admin = User(name="admin", password=PASSWORD_HASH, keys=(key.export_public_key().decode().strip(),))
+
+    async def play() -> None:
+        configuration = Configuration(shop_models(), CommitLog(directory), build_shop, [])
+        await configuration.start(lambda: tree_of("<title>t</title>"), source="test")
+        users = Users(lambda: {"admin": admin, "nosecret": User(name="nosecret")})
+        listener = await ssh.listen("127.0.0.1", 0, Service(configuration, ShopState(), users, directory))
+        try:
+            await scenario(Endpoint(listener.port, key))
+        finally:
+            await listener.close()
+            configuration.close()
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("options", [{}, {"client_keys": None, "password": PASSWORD}])
+def test_login_by_key_or_password(tmp_path: Path, options: dict[str, object]) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login(**options) as connection:
+            session = await Netconf.over(connection)
+            assert b"<title>t</title>" in await session.rpc("<get-config><source><running/></source></get-config>")
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"client_keys": None, "password": "wrong"},
+        {"client_keys": [asyncssh.generate_private_key("ssh-ed25519")]},
+        {"username": "stranger"},
+        {"username": "stranger", "client_keys": None, "password": PASSWORD},
+        {"username": "nosecret", "client_keys": None, "password": ""},
+    ],
+    ids=["wrong password", "unknown key", "unknown user", "unknown user with password", "user without a secret"],
+)
+def test_login_refused(tmp_path: Path, options: dict[str, object]) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        with pytest.raises(asyncssh.PermissionDenied):
+            async with endpoint.login(**options):
+                pass
+
+    run(tmp_path, scenario)
+
+
+def test_there_is_no_shell(tmp_path: Path) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login() as connection:
+            for refused in (connection.run("id"), connection.open_session(subsystem="sftp")):
+                with pytest.raises(asyncssh.ChannelOpenError):
+                    await refused
+
+    run(tmp_path, scenario)
+
+
+def test_host_keys_stay_the_same(tmp_path: Path) -> None:
+    seen: list[bytes] = []
+
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login() as connection:
+            host_key = connection.get_server_host_key()
+            assert host_key
+            seen.append(host_key.public_data)
+
+    run(tmp_path, scenario)
+    run(tmp_path, scenario)
+    assert seen[0] == seen[1]
+    assert {file.stat().st_mode & 0o777 for file in (tmp_path / "host-keys").iterdir()} == {0o600}
+
+
+def test_a_dropped_connection_releases_its_lock(tmp_path: Path) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        async with AsyncExitStack() as stack:
+            one = await stack.enter_async_context(endpoint.login())
+            two = await Netconf.over(await stack.enter_async_context(endpoint.login()))
+            assert b"<ok/>" in await (await Netconf.over(one)).rpc(LOCK)
+            assert b"lock-denied" in await two.rpc(LOCK)
+            one.abort()
+            async with asyncio.timeout(DEADLINE_S):
+                while b"<ok/>" not in await two.rpc(LOCK):
+                    await asyncio.sleep(0.01)
+
+    run(tmp_path, scenario)
+
+
+def test_kill_session_closes_the_other_one(tmp_path: Path) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login() as connection:
+            one, two = await Netconf.over(connection), await Netconf.over(connection)
+            assert b"<ok/>" in await two.rpc("<kill-session><session-id>1</session-id></kill-session>")
+            async with asyncio.timeout(DEADLINE_S):
+                assert await one.reader.read() == b""
+            assert b"<ok/>" in await two.rpc("<discard-changes/>")
+
+    run(tmp_path, scenario)
+
+
+def test_close_session_answers_then_closes(tmp_path: Path) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login() as connection:
+            session = await Netconf.over(connection)
+            assert b"<ok/>" in await session.rpc("<close-session/>")
+            async with asyncio.timeout(DEADLINE_S):
+                assert await session.reader.read() == b""
+
+    run(tmp_path, scenario)
+
+
+def test_silent_strangers_lock_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssh, "UNAUTHENTICATED_MAX", 5)
+
+    async def scenario(endpoint: Endpoint) -> None:
+        strangers = [socket.create_connection(("127.0.0.1", endpoint.port)) for _ in range(20)]
+        try:
+            async with asyncio.timeout(DEADLINE_S), endpoint.login() as connection:
+                await Netconf.over(connection)
+        finally:
+            for stranger in strangers:
+                stranger.close()
+
+    run(tmp_path, scenario)
+
+
+def test_a_session_that_reads_nothing_holds_up_nobody(tmp_path: Path) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login() as lazy, endpoint.login() as other:
+            stuck = await Netconf.over(lazy)
+            stuck.reader.channel.pause_reading()
+            request = frame(f'<rpc xmlns="{NC}" message-id="1"><get/></rpc>'.encode(), Framing.CHUNKED)
+            stuck.writer.write(request * 2000)
+            session = await Netconf.over(other)
+            assert b"<ok/>" in await session.rpc("<discard-changes/>")
+
+    run(tmp_path, scenario)
