@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from applianced.compiler import counting, policies
 from applianced.compiler.applications import InForce
-from applianced.compiler.marks import DATA
+from applianced.compiler.marks import CONTROL, DATA
 from applianced.compiler.policies import DEFAULT_CHAIN, GLOBAL_CHAIN, Compiled, Numbered
 from applianced.compiler.ruleset import Chain, Choice, Do, Hook, Match, Rule, identifier, quoted
 from applianced.config.schema import Config, Zone
@@ -55,6 +55,8 @@ def _forward(config: Config, of_pair: dict[Pair, list[Numbered]], rest: str, cou
         yield (Do("ct state established,related"), Do(f"jump {counting.ROOT}"))
     yield (Do("ct state established,related"), Do("accept"))
     yield (Do(f"ct mark & {DATA:#x} == {DATA:#x}"), Do("counter"), Do("accept"))
+    # A repeated SYN of a control session: classified again it would lose its place in its worker's books.
+    yield (Do(f"ct mark & {CONTROL:#x} == {CONTROL:#x}"), Do("accept"))
     # A session that was deleted must end, not be picked up again in its middle.
     yield (
         Match("meta l4proto", ("tcp",)),

@@ -36,6 +36,7 @@ ENGINE_EVENTS = {
     "gates-refused-session": "Gates refused: alg-gates per-session reached",
     "gates-refused-source": "Gates refused: alg-gates per-source reached",
     "gates-refused-total": "Gates refused: alg-gates total reached",
+    "gates-refused-any-port": "Gates refused: they would open every port of a server that destination NAT publishes",
     "gates-refused-self": "Gates refused: they would lead to the appliance itself",
     "bindings-refused": "Bindings refused: no port left",
     "bindings-unknown": "Bindings refused: conntrack does not know the session",

@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
-from applianced.engine.kernel import Kernel, Ports, Translation
+from applianced.engine.kernel import Kernel, Ports
 from applianced.model.gates import Gate
 from applianced.model.tuples import Endpoint
 
@@ -45,34 +45,29 @@ class GateKeeper:
         self._per_source: Counter[bytes] = Counter()
         self._bound: dict[int, tuple[bytes, int, int]] = {}
         """Gate number -> the outside port it holds."""
-        self._fresh: dict[tuple[bytes, int, int], None] = {}
-        """Outside ports that a session has bound and no gate uses yet."""
 
-    def bind(
-        self, own: Endpoint, translation: Translation, outside: bytes, protocol: int, count: Count
-    ) -> Endpoint | None:
-        """The endpoint to announce for `own`: itself, or a free port of `outside`, its public address."""
-        if outside == own.address:
-            return own
+    def bind(self, outside: bytes, protocol: int, count: Count) -> Endpoint | None:
+        """A free port of an outside address, to announce in place of an inside endpoint; None when there is none."""
         port = self.ports.take(outside, protocol)
         if port is None:
             count("bindings-refused")
             return None
-        self._fresh[(outside, protocol, port)] = None
         return Endpoint(outside, port)
+
+    def unbind(self, bound: Endpoint, protocol: int) -> None:
+        """A binding for which no gate was opened after all."""
+        self.ports.give(bound.address, protocol, bound.port, over=True)
 
     def open(self, gate: Gate, closing: list[Gate], open_of_session: int, count: Count) -> bool:
         """Enter a gate and put it into the kernel, together with the closing of others; False when refused."""
         refusal = self._refusal(gate, open_of_session)
         if refusal:
             count(refusal)
-            self._release_fresh(gate)
             return False
         self._number += 1
         gate.number = self._number
         if not self.kernel.exchange((gate,), closing, gate.created_s):
             count("gates-refused-kernel")
-            self._release_fresh(gate)
             return False
         closing.clear()
         self.adopt(gate)
@@ -86,7 +81,6 @@ class GateKeeper:
         self._per_source[gate.inside.address] += 1
         if gate.outside != gate.inside:
             key = (gate.outside.address, gate.protocol, gate.outside.port)
-            self._fresh.pop(key, None)
             self._bound[gate.number] = key
 
     def _refusal(self, gate: Gate, open_of_session: int) -> str:
@@ -98,12 +92,6 @@ class GateKeeper:
         if self._per_source[gate.inside.address] >= limits.per_source:
             return "gates-refused-source"
         return "gates-refused-total" if len(self.gates) >= limits.total else ""
-
-    def _release_fresh(self, gate: Gate) -> None:
-        key = (gate.outside.address, gate.protocol, gate.outside.port)
-        if key in self._fresh:
-            del self._fresh[key]
-            self.ports.give(*key, over=True)
 
     def strike(self, number: int, now: float, *, over: bool) -> Gate | None:
         """Take a gate out of the books; its element still has to leave the kernel. None when it is not there."""

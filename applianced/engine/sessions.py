@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from applianced.alg.contract import (
@@ -88,6 +89,7 @@ class Session:
         "streams",
         "translation",
         "untouched",
+        "unused",
         "version",
     )
 
@@ -135,6 +137,8 @@ class Session:
         self.packets_cell = self.cells["packets"]
         self.closing: list[Gate] = []
         self.translation: Translation | None = None
+        self.unused: Endpoint | None = None
+        """A binding whose gate has not been opened yet."""
         self.untouched = False
         self.over = False
         self.messages = 0
@@ -169,7 +173,10 @@ class Session:
             self.reporter.noted(self, error.event, str(error))
             self.hand_over()
             consumed = sum(octets for octets, _ in verdicts)
-        self.close_struck()
+        if self.closing:
+            self._close_now()
+        if self.unused is not None:
+            self._give_unused()
         if consumed < len(data):
             verdicts += self._rest(len(data) - consumed)
         return _joined(verdicts)
@@ -188,44 +195,28 @@ class Session:
         """Run a generator of actions to its end; how many octets it consumed."""
         consumed = 0
         reply: Reply = None
+        send = actions.send
         try:
             while True:
-                action = actions.send(reply)
-                reply = None
+                action: Any = send(reply)
                 kind = type(action)
+                reply = None
                 if kind is Pass:
-                    verdicts.append((action.octets, None))  # type: ignore[union-attr]
-                    consumed += action.octets  # type: ignore[union-attr]
-                elif kind is Note:
-                    self._note(action)  # type: ignore[arg-type]
+                    verdicts.append((action.octets, None))
+                    consumed += action.octets
+                elif kind is Rewrite or kind is Drop:
+                    end = consumed + action.octets
+                    after = action.replacement if kind is Rewrite else b""
+                    verdicts.append((action.octets, self._replacement(direction, data[consumed:end], after)))
+                    consumed = end
                 else:
-                    octets, reply = self._perform(action, direction, data[consumed:], verdicts)
-                    consumed += octets
+                    reply = _PERFORM[kind](self, action)
         except StopIteration:
             return consumed
 
     def _note(self, note: Note) -> None:
         self.count(note.event)
         self.reporter.noted(self, note.event, note.detail)
-
-    def _perform(self, action: Any, direction: Direction, rest: bytes, verdicts: Verdicts) -> tuple[int, Reply]:
-        """The rarer actions: octets consumed, and the reply."""
-        match action:
-            case Rewrite(octets, replacement):
-                verdicts.append((octets, self._replacement(direction, rest[:octets], replacement)))
-                return octets, None
-            case Drop(octets):
-                verdicts.append((octets, self._replacement(direction, rest[:octets], b"")))
-                return octets, None
-            case Bind(speaker, endpoint):
-                return 0, self._bind(speaker, endpoint)
-            case OpenGate():
-                return 0, self._open(action)
-            case CloseGate(number):
-                self._strike(number, over=True)
-            case HandOver():
-                self.hand_over(keep_gates=True)
-        return 0, None
 
     def _replacement(self, direction: Direction, before: bytes, after: bytes) -> bytes | None:
         """What may leave in place of `before`."""
@@ -245,44 +236,66 @@ class Session:
             self.translation = self.keeper.kernel.translation(self.control.tuple, self.base_mark)
         return self.translation
 
-    def _bind(self, speaker: Direction, endpoint: Endpoint) -> Endpoint | None:
+    def _bind(self, asked: Bind) -> Endpoint | None:
         translation = self._translation()
         if translation is None:
             self.count("bindings-unknown")
             return None
-        outside = translation.outside(speaker)
-        if outside == translation.inside(speaker):
-            return endpoint
-        bound = self.keeper.bind(endpoint, translation, outside, self.control.tuple.protocol, self.count)
-        if bound is None:
-            self.reporter.gate_refused(self, f"no outside port left for {endpoint}")
-        return bound
+        outside = translation.outside(asked.speaker)
+        if outside == translation.inside(asked.speaker):
+            return asked.endpoint
+        self._give_unused()
+        self.unused = self.keeper.bind(outside, self.control.tuple.protocol, self.count)
+        if self.unused is None:
+            self.reporter.gate_refused(self, f"no outside port left for {asked.endpoint}")
+        return self.unused
+
+    def _give_unused(self) -> None:
+        """A binding that no gate used goes back."""
+        if self.unused is not None:
+            self.keeper.unbind(self.unused, self.control.tuple.protocol)
+            self.unused = None
 
     def _open(self, asked: OpenGate) -> int | None:
+        inside, outside, lifetime = asked.inside, asked.outside, self.keeper.limits.lifetime_s
+        if asked.any_port:
+            if self._published(asked.speaker):
+                # A server that was made reachable on one port must not be opened on every other.
+                self.count("gates-refused-any-port")
+                return None
+            inside = outside = Endpoint(inside.address, 0)
+            lifetime = asked.lifetime_s
+        peer = asked.speaker.opposite
         now = self.last_s
-        peer = self.control.party(asked.speaker.opposite).address
-        lifetime = asked.lifetime_s if asked.any_port else self.keeper.limits.lifetime_s
         gate = Gate(
             number=0,
             alg=self.descriptor.name,
             session=self.slot,
             protocol=asked.protocol,
-            peer=peer,
-            inside=Endpoint(asked.inside.address, 0) if asked.any_port else asked.inside,
-            outside=asked.outside if not asked.any_port else Endpoint(asked.inside.address, 0),
+            peer=self.control.party(peer).address,
+            inside=inside,
+            outside=outside,
             one_shot=asked.one_shot,
-            source=self._source(asked.speaker.opposite),
+            source=self._source(peer),
             reason=asked.reason,
             created_s=now,
             expires_s=now + lifetime,
         )
-        closing = self.closing
-        if not self.keeper.open(gate, closing, len(self.gates), self.count):
+        if not self.keeper.open(gate, self.closing, len(self.gates), self.count):
             self.reporter.gate_refused(self, asked.reason)
             return None
+        if outside == self.unused:
+            self.unused = None
         self._take(gate)
         self.reporter.gate_opened(self, gate)
         return gate.number
+
+    def _published(self, speaker: Direction) -> bool:
+        """Whether the speaker is a server that the other party reaches by a translated address."""
+        translation = self._translation()
+        if translation is None:
+            return True
+        return speaker is REPLY and translation.outside(speaker) != translation.inside(speaker)
 
     def _take(self, gate: Gate) -> None:
         self.gates[gate.number] = gate
@@ -387,6 +400,16 @@ class Session:
         self.alg.restore(saved.alg)
         for plain in snapshot[11]:
             self._take(_gate(plain))
+
+
+_PERFORM: dict[type, Callable[[Session, Any], Reply]] = {
+    Bind: Session._bind,
+    OpenGate: Session._open,
+    CloseGate: lambda session, action: session._strike(action.gate, over=True),
+    Note: Session._note,
+    HandOver: lambda session, _: session.hand_over(keep_gates=True),
+}
+"""What the actions that consume nothing do, and their replies."""
 
 
 def _plain(gate: Gate) -> tuple[Any, ...]:

@@ -192,10 +192,39 @@ class Stream:
         self, carrier: Carrier, payload: bytes, verdicts: list[tuple[int, bytes | None]], *, fin: bool = False
     ) -> None:
         """Take the next segment of a stream in which nothing waits, with its verdicts."""
+        if not fin and self._whole(carrier, payload, verdicts):
+            return
         self.buffer = payload
         self.held.append(Held(carrier, self.next, advance(self.next, len(payload))))
         self._settle(verdicts, fin)
         self._flush(repeated=False)
+
+    def _whole(self, carrier: Carrier, payload: bytes, verdicts: list[tuple[int, bytes | None]]) -> bool:
+        """Let a segment go that was judged to its end and still fits; False when it must wait or be cut."""
+        at, pieces = 0, []
+        for octets, replacement in verdicts:
+            pieces.append(payload[at : at + octets] if replacement is None else replacement)
+            at += octets
+        octets_out = b"".join(pieces)
+        growth = len(octets_out) - at
+        if at != len(payload) or (growth and self.unacked >= 0) or len(octets_out) > max(self.room, at):
+            return False
+        self._record(advance(self.next, at), octets_out, growth)
+        self.judged = self.next
+        carrier.accept(carrier.segment.changed(octets_out))
+        return True
+
+    def _record(self, end: int, octets: bytes, growth: int) -> None:
+        """[next, end) leaves changed: remember it for repeats, and announce a change of length."""
+        start = self.next
+        self.changed.append(Changed(start, end, octets))
+        self.version += 1
+        if growth:
+            self.judge.announce(self.direction, start, self.offset, self.offset + growth)
+            self.position, self.before = start, self.offset
+            self.offset += growth
+            self.unacked = advance(end, self.offset)
+        self.next = end
 
     def _settle(self, verdict: list[tuple[int, bytes | None]], fin: bool) -> None:
         """Enter judged octets into `pending`; at the end of the stream what nobody wanted leaves as it is."""
@@ -317,14 +346,9 @@ class Stream:
             return False
         cut = distance(end, first.end) < 0
         if changed:
-            self.changed.append(Changed(start, end, octets))
-        if growth:
-            self.judge.announce(self.direction, start, self.offset, self.offset + growth)
-            self.position, self.before = start, self.offset
-            self.offset += growth
-            self.unacked = advance(end, self.offset)
+            self._record(end, octets, growth)
         self.version += 1
-        self._advance(end, cut=cut or partial)
+        self._advance(start, end, cut=cut or partial)
         segment = first.carrier.segment
         if not changed and not cut and start == segment.sequence and len(octets) == len(segment.payload):
             same = octets == segment.payload
@@ -333,9 +357,9 @@ class Stream:
             first.carrier.accept(segment.changed(octets, sequence=start, fin=not cut))
         return True
 
-    def _advance(self, end: int, *, cut: bool) -> None:
-        """Everything before `end` has left (or leaves with the packet at hand)."""
-        self.buffer = self.buffer[distance(end, self.next) :]
+    def _advance(self, start: int, end: int, *, cut: bool) -> None:
+        """Everything from `start` to `end` has left (or leaves with the packet at hand)."""
+        self.buffer = self.buffer[distance(end, start) :]
         self.next = end
         self.repeats = 0
         while self.pending and distance(self.pending[0].end, end) <= 0:

@@ -16,11 +16,10 @@ from typing import Any
 from applianced.config.decode import decode
 from applianced.config.schema import Config
 from applianced.datastore.models import load_models
-from applianced.datastore.native import Form
-from applianced.datastore.tree import Tree
 from applianced.engine.kernel import Translation
 from applianced.errors import ConfigError
 from applianced.model.tuples import FlowTuple, packed
+from applianced.northbound.initial import load_file
 from applianced.tools import outside
 from applianced.tools.capture import packets
 from applianced.tools.rehearsal import Event, Rehearsal, Translate
@@ -58,12 +57,7 @@ def run(options: argparse.Namespace) -> int:
 
 def load_config(path: Path) -> Config:
     """A configuration file, XML or RFC 7951 JSON, validated against the models. Raises ConfigError."""
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise ConfigError("", f"{path}: {error.strerror}") from error
-    form = Form.XML if text.lstrip().startswith(b"<") else Form.JSON
-    with Tree.parse(load_models(), text, form) as tree:
+    with load_file(load_models(), path) as tree:
         tree.validate()
         return decode(tree.data())
 
