@@ -122,7 +122,9 @@ def _workers(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from applianced.netconf.ssh import listen
     from applianced.supervisor import appliance
+    from applianced.supervisor.management import run_management
 
     host, port = _address(options.listen)
     return appliance.run(
@@ -137,8 +139,15 @@ def _serve(options: argparse.Namespace) -> int:
             user=options.user,
             workers=_workers(options),
         ),
-        _management,
+        # Put together here: management knows no protocol, the protocols do not know management.
+        lambda management, participants, state, models: run_management(
+            management, participants, state, listen=listen, announce=_announce, models=models
+        ),
     )
+
+
+def _announce(line: str) -> None:
+    print(line, flush=True)
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -146,14 +155,6 @@ def _address(text: str) -> tuple[str, int]:
     if not colon or not port.isdigit() or int(port) > 65535:
         raise ConfigError("", f"--listen {text}: must be ADDR:PORT, for example 127.0.0.1:830 or [::1]:830")
     return host.strip("[]"), int(port)
-
-
-def _management(options: object, participants: object, state: object) -> object:
-    """Management with NETCONF over SSH as its protocol; put together here because the two do not know each other."""
-    from applianced.netconf.ssh import listen
-    from applianced.supervisor.management import run_management
-
-    return run_management(options, participants, state, listen=listen)  # type: ignore[arg-type]
 
 
 def _dataplane(options: argparse.Namespace) -> int:

@@ -55,10 +55,11 @@ def compile_plan(
         control_ports=ports,
         policies=tuple(sorted(map(_policy_name, entries), key=lambda name: name.number)),
         applications=tuple(dict.fromkeys(_applications(config))),
+        zones={interface: zone.name for zone in config.zones.values() for interface in zone.interfaces},
         algs=settings.plans(config, registry),
         alg_port_ranges=pools.alg_port_ranges(config.nat),
         flow=plain(asdict(config.flow)),
-        log=plain(asdict(config.log)),
+        log={**plain(asdict(config.log)), "host_name": config.system.host_name},
         trace=plain(asdict(config.trace)),
         interfaces=tuple(plain(asdict(link)) for link in config.interfaces),
     )
@@ -118,9 +119,9 @@ def _policy_name(entry: Numbered) -> PolicyName:
 
 
 def _applications(config: Config) -> Iterator[tuple[int, int, int, str]]:
-    """What names the application of a session in the state: the applications of permitting policies, in order."""
+    """What names the application of a session: those of policies that permit or log, in order."""
     for policy in (*config.policies, *config.global_policies):
-        if policy.action == "permit":
+        if policy.action == "permit" or policy.log_init:
             for application, term in named_terms(policy.applications, config.applications):
                 if term.protocol in PORT_PROTOCOLS and term.destination_ports:
                     yield term.protocol, *term.destination_ports, application

@@ -12,8 +12,18 @@ Maps and sets are declared with `type`: nft 1.0.6 cannot load a rule a second ti
 
 from __future__ import annotations
 
-from applianced.compiler.marks import CONTROL, CONTROL_PORTS, DATA, FAIL_OPEN, GATES_TABLE, QUEUE_MASK, QUEUE_SHIFT
-from applianced.compiler.marks import QUEUES, UNACKED, UNTOUCHED
+from applianced.compiler.marks import (
+    CONTROL,
+    CONTROL_PORTS,
+    DATA,
+    FAIL_OPEN,
+    GATES_TABLE,
+    QUEUE_MASK,
+    QUEUE_SHIFT,
+    QUEUES,
+    UNACKED,
+    UNTOUCHED,
+)
 
 MSS = 1200
 """The SYN of a control session is clamped to this, so that a segment that grows still fits."""

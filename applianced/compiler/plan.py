@@ -38,7 +38,8 @@ class Plan:
 
     chains: name -> number of rules of each chain of the policy table, for verification after apply.
     control_ports: (protocol, low, high) of everything an ALG may read; in `ruleset` too, here for the state.
-    policies: by number. applications: (protocol, low, high, application name), for the state.
+    policies: by number. applications: (protocol, low, high, application name), for the state and the logs.
+    zones: interface -> the zone that it is in.
     queues: how many workers share the control sessions.
     alg_port_ranges: text address -> (low, high) where a pool sets its own; "" holds the default.
     flow, log, trace, interfaces: the parts of the configuration that the agent and its workers need, as dicts.
@@ -50,6 +51,7 @@ class Plan:
     control_ports: tuple[tuple[int, int, int], ...] = ()
     policies: tuple[PolicyName, ...] = ()
     applications: tuple[tuple[int, int, int, str], ...] = ()
+    zones: dict[str, str] = field(default_factory=dict)
     algs: tuple[AlgPlan, ...] = ()
     alg_port_ranges: dict[str, tuple[int, int]] = field(default_factory=dict)
     flow: dict[str, Any] = field(default_factory=dict)

@@ -163,15 +163,18 @@ REJECT: tuple[Rule, ...] = (
 def _notes(number: int, policy: Policy) -> Iterator[Do]:
     """What is written down about the first packet of a session."""
     permit = policy.action == "permit"
+    logged = policy.log_init or (policy.log_close and permit)
     if permit:
+        if logged:
+            # First, or conntrack's event of the new session would not have its label.
+            yield Do("ct event set new,label,protoinfo,destroy")
         yield from (Do(f"ct label set {bit}") for bit in label_bits(number))
     yield Do(f'counter name "{hit_counter(number)}"')
     if policy.count:
         yield Do(f'counter name "{traffic_counter(number)}"')
-    if policy.log_init:
-        yield Do(f'log prefix "policy {number} init " group {LOG_GROUP}')
-    if policy.log_close and permit:
-        yield Do("ct event set destroy")
+    if logged and not (permit and policy.from_zone):
+        # What is denied has no session, and a session of a global policy does not know its zones.
+        yield Do(f'log prefix "policy {number} {policy.action} " group {LOG_GROUP}')
 
 
 def label_bits(number: int) -> tuple[int, ...]:

@@ -118,6 +118,7 @@ class Agent:
         self._prepared: dict[int, Message] = {}
         self._generation = 0
         self._running = True
+        self._wakers: tuple[socket.socket, ...] = ()
 
     # ----- life
 
@@ -126,8 +127,8 @@ class Agent:
         self._sysctls.take()
         nft.make_gates_table(self._netlink)
         self._selector.register(self._listener, selectors.EVENT_READ)
-        woken, wake = socket.socketpair()
-        for end in (woken, wake):
+        self._wakers = woken, wake = socket.socketpair()
+        for end in self._wakers:
             end.setblocking(False)
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, self._on_signal)
@@ -160,6 +161,7 @@ class Agent:
         if plan is not None:
             self._applied = plan
             self._generation = int(plan["generation"])
+            self._events.configure(plan["log"], plan["trace"])
             self._fork_missing()
 
     def _close(self) -> None:
@@ -192,6 +194,8 @@ class Agent:
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
+            # A copy of the agent's end kept here would hide the agent's death from the worker.
+            ours.close()
             self._become_worker(worker, theirs)
         theirs.close()
         ours.settimeout(CALL_S)
@@ -204,7 +208,8 @@ class Agent:
             self._tell(worker, {"op": "switch", "generation": self._applied["generation"]})
         except DataplaneError as error:
             log.error("worker %d does not take its settings: %s", worker.number, error)
-            self._kill(worker)
+            if worker.pid:
+                self._bury(worker)
 
     def _become_worker(self, worker: Worker, control: socket.socket) -> None:
         """In the child: keep only the control socket; never returns."""
@@ -214,7 +219,11 @@ class Agent:
         for other in self._workers:
             if other.control is not None:
                 other.control.close()
+        for end in self._wakers:
+            end.close()
         self._selector.close()
+        self._events.close()
+        self._netlink.close()
         memory = self._memory[worker.number]
         process = WorkerProcess(
             worker.number,
@@ -226,13 +235,10 @@ class Agent:
         )
         run_worker(process)
 
-    def _kill(self, worker: Worker) -> None:
+    def _bury(self, worker: Worker) -> None:
+        """It has ended, or is of no use: make sure that it is gone."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker.pid, signal.SIGKILL)
-
-    def _bury(self, worker: Worker) -> None:
-        """Its socket is closed: it has ended, or is about to."""
-        self._kill(worker)
         _, status = os.waitpid(worker.pid, 0)
         self._buried(worker, status)
 
@@ -259,27 +265,40 @@ class Agent:
         worker.pid, worker.control = 0, None
 
     def _tell(self, worker: Worker, request: Message) -> Message:
-        """Ask a worker; events that come between are taken. Raises DataplaneError."""
+        """Ask a worker; events that come between are taken. Raises DataplaneError.
+
+        A worker that does not answer is killed, so that the one after it works by settings that are known.
+        """
         control = worker.control
         if control is None:
             raise DataplaneError(f"worker {worker.number}", "is not running")
         try:
             control.sendall(encode(request))
-            while True:
-                octets = control.recv(1 << 18)
-                if not octets:
-                    raise DataplaneError(f"worker {worker.number}", "has ended")
-                for message in worker.decoder.feed(octets):
-                    if "ok" in message:
-                        if not message["ok"]:
-                            raise DataplaneError(str(message["what"]), str(message["detail"]))
-                        return message
+            answer = self._answer_of(worker, control)
+        except (OSError, ValueError, DataplaneError) as error:
+            self._bury(worker)
+            why = f"no answer within {CALL_S:.0f} s" if isinstance(error, TimeoutError) else str(error)
+            raise DataplaneError(f"worker {worker.number}", why) from error
+        if not answer["ok"]:
+            raise DataplaneError(str(answer["what"]), str(answer["detail"]))
+        return answer
+
+    def _answer_of(self, worker: Worker, control: socket.socket) -> Message:
+        """The next answer on a worker's socket. Raises OSError when it ends or is late."""
+        deadline = time.monotonic() + CALL_S
+        answer: Message | None = None
+        while answer is None:
+            octets = control.recv(1 << 18)
+            if not octets:
+                raise ConnectionError("has ended")
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            for message in worker.decoder.feed(octets):
+                if "ok" in message:
+                    answer = message
+                else:
                     self._take_events(message)
-        except TimeoutError as error:
-            self._kill(worker)
-            raise DataplaneError(f"worker {worker.number}", f"no answer within {CALL_S:.0f} s") from error
-        except OSError as error:
-            raise DataplaneError(f"worker {worker.number}", str(error)) from error
+        return answer
 
     def _running_workers(self) -> list[Worker]:
         return [worker for worker in self._workers if worker.control is not None]
@@ -306,26 +325,38 @@ class Agent:
     def _readable(self, source: socket.socket) -> None:
         worker = next((each for each in self._workers if each.control is source), None)
         try:
+            # What was readable may have been read meanwhile, by a call to this worker: waiting for more would be fatal.
+            source.settimeout(0)
             octets = source.recv(1 << 18)
+            source.settimeout(CALL_S)
+        except BlockingIOError:
+            return source.settimeout(CALL_S)
         except OSError:
             octets = b""
         if worker is not None:
-            for message in worker.decoder.feed(octets):
-                self._take_events(message)
-            if not octets:
-                self._bury(worker)
-            return
+            return self._worker_says(worker, octets)
         if source not in self._clients:
-            return
+            return None
         if not octets:
-            self._forget(source)
-            return
+            return self._forget(source)
         try:
             for request in self._clients[source].feed(octets):
                 source.sendall(encode(self._answer(request)))
         except (OSError, DataplaneError, ValueError) as error:
             log.warning("management connection: %s", error)
             self._forget(source)
+        return None
+
+    def _worker_says(self, worker: Worker, octets: bytes) -> None:
+        """Events, or nothing more at all. A worker that speaks nonsense is replaced: the network may have it."""
+        try:
+            for message in worker.decoder.feed(octets):
+                self._take_events(message)
+        except (DataplaneError, ValueError, AttributeError, KeyError, TypeError) as error:
+            log.error("worker %d: %r", worker.number, error)
+            octets = b""
+        if not octets:
+            self._bury(worker)
 
     def _forget(self, client: socket.socket) -> None:
         self._selector.unregister(client)
@@ -361,15 +392,14 @@ class Agent:
         prepared = {**plan, "generation": generation}
         nft.check(plan["ruleset"])
         self._interfaces.check(plan["interfaces"])
+        self._sysctls.stage_plan(prepared)
         done: list[Worker] = []
         try:
             for worker in self._running_workers():
                 self._tell(worker, {"op": "prepare", **self._for_worker(prepared)})
                 done.append(worker)
         except DataplaneError:
-            for worker in done:
-                with contextlib.suppress(DataplaneError):
-                    self._tell(worker, {"op": "abort", "generation": generation})
+            self._abort(done, generation)
             raise
         self._prepared[generation] = prepared
         return {"generation": generation}
@@ -388,14 +418,20 @@ class Agent:
 
     def _on_apply(self, request: Message) -> None:
         """Put a prepared plan in force: one nft transaction, then the workers' switch."""
-        plan = self._prepared.pop(int(request["generation"]))
+        generation = int(request["generation"])
+        plan = self._prepared[generation]
         before = self._applied
         nft.load(plan["ruleset"])
+        del self._prepared[generation]
         self._before = before
+        self._sysctls.keep_plan()
         try:
             self._take(plan)
-        except DataplaneError:
-            self._on_revert({})
+        except Exception as error:
+            try:
+                self._on_revert({})
+            except DataplaneError as second:
+                raise DataplaneError("apply", f"{error}; and putting the old state back: {second}") from error
             raise
 
     def _take(self, plan: Message) -> None:
@@ -404,7 +440,6 @@ class Agent:
         self._generation = max(self._generation, int(plan["generation"]))
         self._interfaces.apply(plan["interfaces"])
         self._sysctls.timeouts(plan["flow"])
-        self._sysctls.keep_plan(plan)
         self._events.configure(plan["log"], plan["trace"])
         for worker in self._running_workers():
             self._tell(worker, {"op": "switch", "generation": plan["generation"]})
@@ -421,6 +456,7 @@ class Agent:
     def _on_revert(self, _: Message) -> None:
         """The plan before the last apply again."""
         before, self._before = self._before, None
+        self._sysctls.keep_plan_before()
         if before is None:
             nft.load(f"table inet {POLICY_TABLE} {{ }}\ndelete table inet {POLICY_TABLE}\n")
             self._applied = None
@@ -428,25 +464,47 @@ class Agent:
         nft.load(before["ruleset"])
         plan = {**before, "generation": self._generation + 1}
         for worker in self._running_workers():
-            self._tell(worker, {"op": "prepare", **self._for_worker(plan)})
+            # One that fails is gone, and the one after it starts with this plan.
+            with contextlib.suppress(DataplaneError):
+                self._tell(worker, {"op": "prepare", **self._for_worker(plan)})
         self._take(plan)
 
     def _on_abort(self, request: Message) -> None:
         if self._prepared.pop(int(request["generation"]), None) is not None:
-            for worker in self._running_workers():
-                self._tell(worker, {"op": "abort", "generation": request["generation"]})
+            self._abort(self._running_workers(), int(request["generation"]))
+
+    def _abort(self, workers: Sequence[Worker], generation: int) -> None:
+        for worker in workers:
+            with contextlib.suppress(DataplaneError):
+                self._tell(worker, {"op": "abort", "generation": generation})
 
     def _on_finish(self, _: Message) -> None:
         self._before = None
 
     def _on_end_sessions(self, request: Message) -> Message:
-        """Delete the sessions that these policies (by number) or ALGs (by number in ct mark) admitted."""
+        """Delete the sessions that these policies (by number) or ALGs (by number in ct mark) admitted; of control
+        sessions among them the gates too, and the data sessions that came through those."""
         policies, algs = set(request.get("policies", ())), set(request.get("algs", ()))
-        ended = 0
-        for entry in list(self._conntrack.marked(0, 0)):
-            if entry.policy in policies or (entry.mark & CONTROL and entry.mark & ALG_MASK in algs):
-                ended += self._conntrack.delete(entry.translation.original) == 0
-        return {"ended": ended}
+        over = [
+            entry
+            for entry in self._conntrack.marked(0, 0)
+            if entry.policy in policies or (entry.mark & CONTROL and entry.mark & ALG_MASK in algs)
+        ]
+        controls = {_place(entry.mark) for entry in over if entry.mark & CONTROL}
+        if controls:
+            over += self._announced_by(controls)
+        for slot, number in controls:
+            self._end(number, slot)
+        return {"ended": sum(self._conntrack.delete(entry.translation.original) == 0 for entry in over)}
+
+    def _announced_by(self, controls: set[tuple[int, int]]) -> list[Entry]:
+        """The data sessions of these control sessions, as far as the books go back."""
+        gates = []
+        for worker in self._running_workers():
+            with contextlib.suppress(DataplaneError):
+                state = self._tell(worker, {"op": "state", "recent": True})
+                gates += [gate for gate in state["gates"] if (gate["session"], worker.number) in controls]
+        return [entry for entry in self._conntrack.data_sessions() if any(_came_through(gate, entry) for gate in gates)]
 
     def _on_clear_counters(self, request: Message) -> None:
         for counters in self._counters:
@@ -459,8 +517,16 @@ class Agent:
     def _on_end_session(self, request: Message) -> Message:
         """End one control session by the number under which it is shown."""
         number, slot = divmod(int(request["session"]), SLOTS_PER_WORKER)
+        for entry in self._announced_by({(slot, number)}):
+            self._conntrack.delete(entry.translation.original)
+        return {"found": self._end(number, slot)}
+
+    def _end(self, number: int, slot: int) -> bool:
+        """Have a worker end a control session, with its gates; whether it knew it."""
         worker = next((each for each in self._running_workers() if each.number == number), None)
-        return self._tell(worker, {"op": "end-session", "slot": slot}) if worker is not None else {"found": False}
+        if worker is None:
+            return False
+        return bool(self._tell(worker, {"op": "end-session", "slot": slot})["found"])
 
     def _on_shutdown(self, _: Message) -> None:
         self._running = False
@@ -472,7 +538,12 @@ class Agent:
         sessions: list[Message] = []
         gates: list[Message] = []
         for worker in self._running_workers():
-            state = self._tell(worker, {"op": "state", "recent": request.get("recent", False)})
+            try:
+                state = self._tell(worker, {"op": "state", "recent": request.get("recent", False)})
+            except DataplaneError as error:
+                # It is being replaced; what the others know is worth more than an error.
+                log.warning("state: %s", error)
+                continue
             for session in state["sessions"]:
                 entry = controls.get((session["id"], worker.number))
                 sessions.append({**session, **(_entry(entry) if entry else {}), "worker": worker.number})

@@ -62,7 +62,8 @@ def _family(flow: FlowTuple) -> int:
     return 2 if len(flow.source.address) == 4 else 10
 
 
-def _parse_tuple(octets: bytes) -> FlowTuple:
+def parse_tuple(octets: bytes) -> FlowTuple:
+    """A CTA_TUPLE_*; ports are 0 where the protocol has none. Raises KeyError or IndexError when it is incomplete."""
     parts = attributes(octets)
     ip, protocol = attributes(parts[1]), attributes(parts[2])
     source, destination = (ip[1], ip[2]) if 1 in ip else (ip[3], ip[4])
@@ -83,7 +84,7 @@ def _parse(found: dict[int, bytes]) -> Entry:
     labels = int.from_bytes(found.get(_LABELS, b"")[:4], "little") & ((1 << POLICY_LABEL_BITS) - 1)
     started = attributes(found[_TIMESTAMP]).get(1, b"") if _TIMESTAMP in found else b""
     return Entry(
-        translation=Translation(_parse_tuple(found[1]), _parse_tuple(found[2]), (offsets[0], offsets[1])),
+        translation=Translation(parse_tuple(found[1]), parse_tuple(found[2]), (offsets[0], offsets[1])),
         mark=int.from_bytes(found.get(_MARK, b""), "big"),
         policy=labels,
         state=TCP_STATES[state] if state < len(TCP_STATES) else "none",
@@ -106,16 +107,31 @@ class Conntrack:
 
         mark: its slot tells sessions apart whose source and destination are both translated (hairpin).
         """
-        for kind, tuple_ in zip(_TUPLE, (flow, flow.reversed), strict=True):
-            found = self._netlink.get(CONNTRACK, _GET, _family(flow), _tuple(kind, tuple_))
-            if found is not None:
-                return _parse(found)
+        found = self.lookup(flow)
+        if found is not None:
+            return found
         slot = -1 << SLOT_SHIFT & 0xFFFFFFFF
         for entry in self.marked(mark & slot, slot):
             original, reply = entry.translation.original, entry.translation.reply
             if original.source == flow.source and reply.source == flow.destination:
                 return entry
         return None
+
+    def lookup(self, flow: FlowTuple) -> Entry | None:
+        """The entry that has this as its original tuple, or turned round as its reply one; never a search."""
+        for kind, tuple_ in zip(_TUPLE, (flow, flow.reversed), strict=True):
+            found = self._netlink.get(CONNTRACK, _GET, _family(flow), _tuple(kind, tuple_))
+            if found is not None:
+                return _parse(found)
+        return None
+
+    def raw(self, original: FlowTuple) -> dict[int, bytes] | None:
+        """The attributes (CTA_*) of the entry with this original tuple."""
+        return self._netlink.get(CONNTRACK, _GET, _family(original), _tuple(_TUPLE[0], original))
+
+    def every(self) -> Iterator[dict[int, bytes]]:
+        """The attributes of every entry."""
+        return self._netlink.dump(CONNTRACK, _GET, 0, b"")
 
     def marked(self, mark: int, mask: int) -> Iterator[Entry]:
         """All entries whose mark matches; the kernel filters, but walks its whole table."""
@@ -138,6 +154,11 @@ class Conntrack:
     def delete(self, original: FlowTuple) -> int:
         """Delete an entry by its original tuple; the errno."""
         return self._netlink.request(CONNTRACK, _DELETE, _family(original), _tuple(_TUPLE[0], original))
+
+    def keep(self, original: FlowTuple, timeout_s: int) -> int:
+        """Have an entry last so long from now on without traffic, seconds; the errno."""
+        body = _tuple(_TUPLE[0], original) + attribute(_TIMEOUT, number(timeout_s))
+        return self._netlink.request(CONNTRACK, _NEW, _family(original), body)
 
     def set_mark(self, original: FlowTuple, mark: int) -> int:
         """Replace the mark of an entry; the errno."""

@@ -1,105 +1,153 @@
-"""Events of sessions and ALGs as syslog streams (RFC 5424 over UDP), and as the trace file.
+"""Events of sessions and ALGs as syslog streams over UDP (RFC 5426), and as the trace file.
 
-Messages are named as in Junos: RT_FLOW_SESSION_CREATE and so on for sessions, RT_ALG_* for ALGs, with structured data.
-Sending never waits: a syslog server that is away costs nothing but its messages.
+Messages are named as in Junos: RT_FLOW_SESSION_CREATE and so on for sessions, RT_ALG_* for ALGs. They leave from the
+dataplane's namespace. Sending never waits: a receiver that is away costs nothing but its messages.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import re
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from applianced.dataplane.tracefile import TraceFile
 
 FACILITY_USER = 1
 SEVERITIES = ("emergency", "alert", "critical", "error", "warning", "notice", "info", "debug")
-_EVENTS = {
-    "gate-opened": ("alg", "info", "RT_ALG_GATE_OPEN"),
-    "gate-closed": ("alg", "info", "RT_ALG_GATE_CLOSE"),
-    "gate-refused": ("alg", "warning", "RT_ALG_GATE_REFUSED"),
-    "noted": ("alg", "info", "RT_ALG_EVENT"),
-    "rewritten": ("alg", "info", "RT_ALG_REWRITE"),
-    "events-lost": ("alg", "warning", "RT_ALG_EVENTS_LOST"),
-    "worker-down": ("system", "error", "APPLIANCE_WORKER_DOWN"),
-    "session-init": ("session", "info", "RT_FLOW_SESSION_CREATE"),
-    "session-deny": ("session", "info", "RT_FLOW_SESSION_DENY"),
-    "session-close": ("session", "info", "RT_FLOW_SESSION_CLOSE"),
-}
-_ENTERPRISE = "applianced@32473"
+LEVELS = ("brief", "detail", "extensive")
+"""`security alg traceoptions level`: each writes what those before it do."""
+TRACE_DIRECTORY = "trace"
+VALUE_LIMIT = 256
+"""Characters of one value in a syslog message, which shall fit into 2,048 octets (RFC 5426 3.2)."""
+ENTERPRISE = "applianced@32473"
 """Structured data ID under the private enterprise number that RFC 5612 reserves for examples."""
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_SPECIAL = re.compile(r'(["\\\]])')
+_SENDERS = {"flow": "RT_FLOW", "alg": "RT_ALG", "system": "applianced"}
+
+
+class Kind(NamedTuple):
+    """A kind of event.
+
+    streamed: sent to syslog streams. level: the least trace level that writes it, "" when no trace does.
+    """
+
+    name: str
+    category: str
+    severity: str
+    streamed: bool = True
+    level: str = ""
+
+
+KINDS = {
+    "session-create": Kind("RT_FLOW_SESSION_CREATE", "flow", "info"),
+    "session-close": Kind("RT_FLOW_SESSION_CLOSE", "flow", "info"),
+    "session-deny": Kind("RT_FLOW_SESSION_DENY", "flow", "info"),
+    "sessions-lost": Kind("RT_FLOW_EVENTS_LOST", "flow", "warning"),
+    "gate-opened": Kind("RT_ALG_GATE_OPEN", "alg", "info", level="extensive"),
+    "gate-closed": Kind("RT_ALG_GATE_CLOSE", "alg", "info", level="extensive"),
+    "gate-refused": Kind("RT_ALG_GATE_REFUSED", "alg", "warning", level="brief"),
+    "violation": Kind("RT_ALG_VIOLATION", "alg", "warning", level="brief"),
+    "noted": Kind("RT_ALG_EVENT", "alg", "info", streamed=False, level="brief"),
+    "rewritten": Kind("RT_ALG_REWRITE", "alg", "info", streamed=False, level="detail"),
+    "events-lost": Kind("RT_ALG_EVENTS_LOST", "alg", "warning", level="brief"),
+    "worker-down": Kind("APPLIANCE_WORKER_DOWN", "system", "error"),
+}
+"""Every event that may be written. The category "system" goes to streams that take all of them."""
+
+
+def traces(kind: str, level: str) -> bool:
+    """Whether a trace of this level writes events of this kind."""
+    least = KINDS[kind].level
+    return bool(least) and LEVELS.index(least) <= LEVELS.index(level)
+
+
+def wants(log: Mapping[str, Any], category: str) -> bool:
+    """Whether any stream of a plan's `log` takes this category."""
+    return any(not stream["categories"] or category in stream["categories"] for stream in log.get("streams", ()))
 
 
 class EventLog:
     """Where events go, as configured by the plan in force."""
 
     def __init__(self, directory: Path) -> None:
-        """directory: where trace files lie."""
+        """directory: of the agent; trace files lie in TRACE_DIRECTORY below it."""
+        self._directory = directory / TRACE_DIRECTORY
         self._streams: list[Mapping[str, Any]] = []
         self._sockets: dict[int, socket.socket] = {}
         self._source: str | None = None
         self._host = socket.gethostname()
-        self._trace: logging.Handler | None = None
+        self._trace: TraceFile | None = None
+        self._level = LEVELS[0]
+        self._traced: frozenset[str] = frozenset()
         self._match: re.Pattern[str] | None = None
-        self._directory = directory
+        self.unsent = 0
+        """Messages that the kernel did not take."""
 
-    def configure(self, log: Mapping[str, Any], trace: Mapping[str, Any]) -> None:
-        """The `log` and `trace` of a plan."""
+    def configure(self, log: Mapping[str, Any], trace: Mapping[str, Any], traced: Collection[str] = ()) -> None:
+        """The `log` and `trace` of a plan. traced: the ALGs whose own traceoptions are set."""
         self.close()
         self._streams = list(log.get("streams", ()))
         self._source = log.get("source_address")
+        self._host = log.get("host_name") or socket.gethostname()
+        self._traced = frozenset(traced)
+        self._level = str(trace.get("level", LEVELS[0]))
         if trace.get("file"):
-            self._open_trace(trace)
-
-    def _open_trace(self, trace: Mapping[str, Any]) -> None:
-        path = self._directory / Path(str(trace["file"])).name
-        with contextlib.suppress(OSError):
-            handler = RotatingFileHandler(path, maxBytes=int(trace["size"]), backupCount=int(trace["files"]) - 1)
-            path.chmod(0o644 if trace.get("world_readable") else 0o640)
-            self._trace = handler
             self._match = re.compile(str(trace["match"])) if trace.get("match") else None
+            self._trace = TraceFile(
+                self._directory / Path(str(trace["file"])).name,
+                size=int(trace["size"]),
+                files=int(trace["files"]),
+                world_readable=bool(trace.get("world_readable")),
+            )
 
     def write(self, event: str, fields: Mapping[str, Any]) -> None:
-        """One event with its fields to every stream that wants its category, and to the trace."""
-        category, severity, name = _EVENTS.get(event, ("alg", "info", event.upper()))
-        data = " ".join(f'{key}="{_escaped(value)}"' for key, value in fields.items() if key != "time")
-        when = datetime.fromtimestamp(float(fields.get("time", time.time())), UTC)
-        if self._trace is not None and (self._match is None or self._match.search(f"{name} {data}")):
-            line = f"{when.isoformat(timespec='milliseconds')} {name} {data}"
-            self._trace.emit(logging.LogRecord("trace", logging.INFO, "", 0, line, None, None))
-        for stream in self._streams:
-            self._send(stream, category, severity, name, data, when)
+        """One event with its fields to every stream that wants its category, and to the trace.
 
-    def _send(
-        self, stream: Mapping[str, Any], category: str, severity: str, name: str, data: str, when: datetime
-    ) -> None:
-        if stream["categories"] and category not in stream["categories"]:
-            return
-        level = SEVERITIES.index(severity)
-        if stream["severity"] in SEVERITIES and level > SEVERITIES.index(stream["severity"]):
-            return
-        priority = FACILITY_USER * 8 + level
-        stamp = when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        if stream["format"] == "sd-syslog":
-            text = f"<{priority}>1 {stamp} {self._host} RT_FLOW - {name} [{_ENTERPRISE} {data}]"
-        else:
-            text = f"<{priority}>1 {stamp} {self._host} RT_FLOW - {name} - {data}"
-        with contextlib.suppress(OSError):
-            self._socket(str(stream["host"])).sendto(text.encode(), (str(stream["host"]), int(stream["port"])))
+        event: one of KINDS. fields: by name; "time" is seconds of the wall clock, now without it; "alg" decides
+        whether it is traced.
+        """
+        kind = KINDS[event]
+        when = float(fields.get("time") or time.time())
+        shown = {key: value for key, value in fields.items() if key != "time"}
+        if self._trace is not None and traces(event, self._level) and fields.get("alg", "") in {"", *self._traced}:
+            self._write_trace(self._trace, kind.name, when, shown)
+        if kind.streamed and self._streams:
+            data = " ".join(f'{key}="{_escaped(value)}"' for key, value in shown.items())
+            for stream in self._streams:
+                if _takes(stream, kind):
+                    self._send(stream, _text(stream, kind, self._host, when, data))
+
+    def _write_trace(self, file: TraceFile, name: str, when: float, fields: Mapping[str, Any]) -> None:
+        data = " ".join(f'{key}="{_printable(str(value))}"' for key, value in fields.items())
+        line = f"{_stamp(when)} {name} {data}"
+        if self._match is None or self._match.search(line):
+            file.write(line)
+
+    def _send(self, stream: Mapping[str, Any], text: str) -> None:
+        try:
+            host = str(stream["host"])
+            self._socket(host).sendto(text.encode(), (host, int(stream["port"])))
+        except OSError:
+            self.unsent += 1
 
     def _socket(self, host: str) -> socket.socket:
+        """The socket of the host's address family. Raises OSError while the source address is not ours."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         if family not in self._sockets:
-            made = socket.socket(family, socket.SOCK_DGRAM)
-            made.setblocking(False)
-            if self._source and (":" in self._source) == (family == socket.AF_INET6):
-                made.bind((self._source, 0))
-            self._sockets[family] = made
+            with contextlib.ExitStack() as undo:
+                made = undo.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+                made.setblocking(False)
+                if self._source and (":" in self._source) == (family == socket.AF_INET6):
+                    made.bind((self._source, 0))
+                undo.pop_all()
+                self._sockets[family] = made
         return self._sockets[family]
 
     def close(self) -> None:
@@ -112,6 +160,34 @@ class EventLog:
             self._trace = None
 
 
+def _takes(stream: Mapping[str, Any], kind: Kind) -> bool:
+    if stream["categories"] and kind.category not in stream["categories"]:
+        return False
+    least = stream["severity"]
+    return not least or SEVERITIES.index(kind.severity) <= SEVERITIES.index(least)
+
+
+def _text(stream: Mapping[str, Any], kind: Kind, host: str, when: float, data: str) -> str:
+    """A message in the stream's format: RFC 5424 6, or RFC 3164 4.1 with its local time."""
+    priority = FACILITY_USER * 8 + SEVERITIES.index(kind.severity)
+    sender = _SENDERS[kind.category]
+    if stream["format"] == "sd-syslog":
+        content = f"[{ENTERPRISE} {data}]" if data else "-"
+        return f"<{priority}>1 {_stamp(when)} {host} {sender} - {kind.name} {content}"
+    local = time.localtime(when)
+    stamp = f"{_MONTHS[local.tm_mon - 1]} {local.tm_mday:2} {time.strftime('%H:%M:%S', local)}"
+    return f"<{priority}>{stamp} {host} {sender}: {kind.name}: {data}"
+
+
+def _stamp(when: float) -> str:
+    return datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _printable(value: str) -> str:
+    """On one line, whatever a peer sent."""
+    return value if value.isprintable() else value.encode("unicode_escape").decode("ascii")
+
+
 def _escaped(value: object) -> str:
     """RFC 5424 6.3.3: backslash before quote, backslash and bracket."""
-    return re.sub(r'(["\\\]])', r"\\\1", str(value))
+    return _SPECIAL.sub(r"\\\1", _printable(str(value))[:VALUE_LIMIT])

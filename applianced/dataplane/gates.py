@@ -80,7 +80,7 @@ class Gates:
     def __init__(self, netlink: Netlink) -> None:
         self._netlink = netlink
         self._shapes: dict[str, _Shape] = {}
-        self._owners: dict[tuple[str, bytes], int] = {}
+        self._owners: dict[tuple[str, bytes], Gate] = {}
         """Element -> the last gate that wrote it: two sessions of a host may announce the same endpoint, and the end
         of one must not take the element of the other."""
 
@@ -90,7 +90,7 @@ class Gates:
         owners = self._owners
         for gate in closed:
             for name, key, data in elements(gate):
-                if owners.get((name, key)) == gate.number:
+                if owners.get((name, key)) is gate:
                     del owners[name, key]
                     messages += self._shape(name, key, data).remove(key, data)
         for gate in opened:
@@ -99,8 +99,8 @@ class Gates:
                 shape = self._shape(name, key, data)
                 if (name, key) in owners:
                     # Another gate's element: its data and time are replaced, delete first (add of other data fails).
-                    messages += shape.remove(key, data)
-                owners[name, key] = gate.number
+                    messages += shape.remove(key, _data_of(owners[name, key], name))
+                owners[name, key] = gate
                 messages.append(shape.add(key, data, time))
         return self._netlink.transaction(messages) if messages else 0
 
@@ -113,4 +113,9 @@ class Gates:
     def adopt(self, gate: Gate) -> None:
         """A gate that is in the kernel since before this process."""
         for name, key, _ in elements(gate):
-            self._owners[name, key] = gate.number
+            self._owners[name, key] = gate
+
+
+def _data_of(gate: Gate, name: str) -> bytes:
+    """What a gate has written into this map or set."""
+    return next(data for each, _, data in elements(gate) if each == name)

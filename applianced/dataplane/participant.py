@@ -40,6 +40,9 @@ class AgentClient:
                 ) from error
 
     async def _exchange(self, request: Message) -> Message:
+        if self._streams is not None and self._streams[0].at_eof():
+            # The agent was replaced meanwhile; the next one listens on the same socket.
+            self._drop()
         if self._streams is None:
             self._streams = await asyncio.open_unix_connection(str(self._path))
         reader, writer = self._streams

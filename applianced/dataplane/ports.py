@@ -34,14 +34,18 @@ class PortRanges:
         self._free.clear()
 
     def _share(self, address: bytes, protocol: int) -> deque[int]:
-        low, high = self._ranges.get(address, self._default)
-        octets = (high - low + 1) // self._workers
-        first = low + self._worker * octets
-        last = high if self._worker == self._workers - 1 else first + octets - 1
+        first, last = self._bounds(address)
         taken = self._held | self._resting
         ports = [port for port in range(first, last + 1) if (address, protocol, port) not in taken]
         secrets.SystemRandom().shuffle(ports)
         return deque(ports)
+
+    def _bounds(self, address: bytes) -> Range:
+        """The first and the last port of this worker's share."""
+        low, high = self._ranges.get(address, self._default)
+        share = (high - low + 1) // self._workers
+        first = low + self._worker * share
+        return first, high if self._worker == self._workers - 1 else first + share - 1
 
     def take(self, address: bytes, protocol: int) -> int | None:
         """A free port of this address, or None."""
@@ -61,6 +65,13 @@ class PortRanges:
         free = self._free.get((address, protocol))
         if free is not None and port in free:
             free.remove(port)
+
+    def rest(self, address: bytes, protocol: int, port: int) -> None:
+        """A port of this worker's share whose data session is open since before this process: not to be handed out."""
+        low, high = self._bounds(address)
+        if low <= port <= high and (address, protocol, port) not in self._held:
+            self.hold(address, protocol, port)
+            self.give(address, protocol, port, over=False)
 
     def give(self, address: bytes, protocol: int, port: int, *, over: bool) -> None:
         """Give a port back; see engine.kernel.Ports."""
@@ -84,7 +95,7 @@ class PortRanges:
 
     def _return(self, key: tuple[bytes, int, int]) -> None:
         address, protocol, port = key
-        low, high = self._ranges.get(address, self._default)
+        low, high = self._bounds(address)
         free = self._free.get((address, protocol))
         if free is not None and low <= port <= high:
             free.append(port)

@@ -37,6 +37,8 @@ class Sysctls:
         self._found: dict[str, str] = {}
         self._originals = directory / "sysctls.json"
         self._plan = directory / "applied-plan.json"
+        self._staged = directory / "applied-plan.staged"
+        self._plan_before = directory / "applied-plan.before"
 
     def take(self) -> None:
         """Remember what is set and set what is needed. Raises DataplaneError."""
@@ -56,15 +58,32 @@ class Sysctls:
             write(path, value)
 
     def timeouts(self, flow: dict[str, Any]) -> None:
-        """Session timeouts of the configuration, in seconds."""
+        """Session timeouts of the configuration, in seconds. Raises DataplaneError."""
+        known = len(self._found)
         for name, settings in TIMEOUTS.items():
             for setting in settings:
                 self._set(f"/proc/sys/net/netfilter/{setting}", str(flow[name]))
-        self._save(self._originals, self._found)
+        if len(self._found) > known:
+            self._save(self._originals, self._found)
 
-    def keep_plan(self, plan: dict[str, Any]) -> None:
-        """The plan in force, for an agent that takes this one's place."""
-        self._save(self._plan, plan)
+    def stage_plan(self, plan: dict[str, Any]) -> None:
+        """Write a plan that may come into force, while there is still a way back: the disk may be full.
+
+        Raises DataplaneError.
+        """
+        self._save(self._staged, plan)
+
+    def keep_plan(self) -> None:
+        """The staged plan is in force: an agent that takes this one's place is to find it."""
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(self._plan, self._plan_before)
+        os.replace(self._staged, self._plan)
+
+    def keep_plan_before(self) -> None:
+        """The plan before the last `keep_plan` is in force again."""
+        self._plan.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(self._plan_before, self._plan)
 
     def kept_plan(self) -> dict[str, Any] | None:
         """What `keep_plan` kept, when this namespace's dataplane was not shut down in order."""
@@ -77,13 +96,16 @@ class Sysctls:
     @staticmethod
     def _save(path: Path, value: Any) -> None:
         fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(value), encoding="utf-8")
-        os.replace(fresh, path)
+        try:
+            fresh.write_text(json.dumps(value), encoding="utf-8")
+            os.replace(fresh, path)
+        except OSError as error:
+            raise DataplaneError(str(path), str(error.strerror)) from error
 
     def release(self) -> None:
         """Put everything back."""
         for path, value in self._found.items():
             with contextlib.suppress(DataplaneError):
                 write(path, value)
-        for kept in (self._originals, self._plan):
+        for kept in (self._originals, self._plan, self._staged, self._plan_before):
             kept.unlink(missing_ok=True)

@@ -18,13 +18,14 @@ from typing import Any
 
 from applianced.alg.contract import Descriptor
 from applianced.dataplane.channel import Decoder, Message, encode
+from applianced.dataplane.confinement import confine, die_with_parent
 from applianced.dataplane.kernel import NetlinkKernel
 from applianced.dataplane.ports import PortRanges
 from applianced.dataplane.queue import PacketQueue, QueuedPacket
 from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.counters import Counters
 from applianced.engine.gatekeeper import GateKeeper, GateLimits
-from applianced.engine.sessions import Reporter, Session
+from applianced.engine.sessions import Session
 from applianced.engine.worker import Engine
 from applianced.errors import DataplaneError
 from applianced.model.gates import Gate
@@ -38,7 +39,7 @@ EVENTS_PER_TICK = 200
 log = logging.getLogger("applianced.worker")
 
 
-class EventReporter(Reporter):
+class EventReporter:
     """Collects events for the agent, bounded per tick."""
 
     def __init__(self) -> None:
@@ -214,7 +215,10 @@ class WorkerProcess:
             self._kernel.gates.adopt(gate)
             if gate.outside != gate.inside:
                 self._ports.hold(gate.outside.address, gate.protocol, gate.outside.port)
+        for entry in self._kernel.conntrack.data_sessions():
+            self._ports.rest(*_outside(entry.translation.original))
         self._queue = PacketQueue(self._number, self._packet)
+        confine()
 
     def _on_abort(self, request: Message) -> None:
         self._prepared.pop(int(request["generation"]), None)
@@ -297,6 +301,7 @@ def run_worker(process: WorkerProcess) -> None:
     """The body of a forked worker; never returns."""
     status = 1
     try:
+        die_with_parent()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from applianced.alg.contract import (
     Actions,
@@ -37,26 +37,45 @@ ROOM_V6 = 1420
 Verdicts = list[tuple[int, bytes | None]]
 
 
-class Reporter:
-    """Who hears of a session's events; the default hears nothing."""
+class Reporter(Protocol):
+    """Who hears of a session's events."""
 
     def noted(self, session: Session, event: str, detail: str) -> None:
         """An ALG's Note."""
+        ...
 
     def rewritten(self, session: Session, direction: Direction, before: bytes, after: bytes) -> None:
         """Octets that leave changed."""
+        ...
 
     def gate_opened(self, session: Session, gate: Gate) -> None:
         """A gate is in the kernel."""
+        ...
 
     def gate_closed(self, session: Session, gate: Gate) -> None:
         """A gate has left the books."""
+        ...
 
     def gate_refused(self, session: Session, reason: str) -> None:
         """A gate or binding was refused; the counters say why."""
+        ...
 
 
-SILENT = Reporter()
+class Silence:
+    """Nobody hears."""
+
+    def noted(self, session: Session, event: str, detail: str) -> None: ...
+
+    def rewritten(self, session: Session, direction: Direction, before: bytes, after: bytes) -> None: ...
+
+    def gate_opened(self, session: Session, gate: Gate) -> None: ...
+
+    def gate_closed(self, session: Session, gate: Gate) -> None: ...
+
+    def gate_refused(self, session: Session, reason: str) -> None: ...
+
+
+SILENT = Silence()
 
 
 class Session:
@@ -357,7 +376,8 @@ class Session:
 
     def release(self) -> None:
         """Nobody will ask this session again: untie it from its streams, so that it needs no garbage collector."""
-        self.streams = ()  # type: ignore[assignment]
+        for stream in self.streams:
+            stream.judge = _NOBODY
 
     def announce(self, direction: Direction, position: int, before: int, after: int) -> None:
         """Tell the kernel of a length change. Raises StreamError when it does not take it."""
@@ -402,6 +422,21 @@ class Session:
             self._take(_gate(plain))
 
 
+class _Nobody:
+    """The judge of a stream whose session is forgotten."""
+
+    def judge(self, direction: Direction, data: bytes, final: bool) -> Verdicts:
+        raise AssertionError("a forgotten session")
+
+    def announce(self, direction: Direction, position: int, before: int, after: int) -> None:
+        raise AssertionError("a forgotten session")
+
+    def count(self, event: str) -> None:
+        raise AssertionError("a forgotten session")
+
+
+_NOBODY = _Nobody()
+
 _PERFORM: dict[type, Callable[[Session, Any], Reply]] = {
     Bind: Session._bind,
     OpenGate: Session._open,
@@ -430,7 +465,10 @@ def _plain(gate: Gate) -> tuple[Any, ...]:
     )
 
 
-_PLAIN_FIELDS = tuple(name for name in Gate.__slots__ if name not in ("used_s", "packets", "closed_s"))
+_PLAIN_FIELDS = (
+    "number", "alg", "session", "protocol", "peer", "inside", "outside", "one_shot", "source", "reason", "created_s",
+    "expires_s",
+)  # fmt: skip
 
 
 def _gate(plain: tuple[Any, ...]) -> Gate:

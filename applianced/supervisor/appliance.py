@@ -8,6 +8,7 @@ A management that is killed leaves the dataplane running; the next one takes it 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pwd
 from collections.abc import Callable, Coroutine
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from applianced.dataplane.participant import AgentClient, DataplaneParticipant
+from applianced.datastore.models import Models, load_models
 from applianced.errors import ConfigError
 from applianced.northbound.transaction import Participant
 from applianced.supervisor.dataplane import DataplaneOptions, start_dataplane
@@ -23,8 +25,8 @@ from applianced.supervisor.management import ManagementOptions
 from applianced.supervisor.operational import DataplaneState, PlanMemory
 from applianced.supervisor.privileges import account, drop_privileges
 
-Management = Callable[[Any, Any, Any], Any]
-"""(ManagementOptions, participants, state provider) -> the coroutine that serves until told to stop."""
+Management = Callable[[Any, Any, Any, Models], Any]
+"""(ManagementOptions, participants, state provider, models) -> the coroutine that serves until told to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,20 +54,27 @@ def run(options: Options, management: Management) -> int:
     user = account(options.user) if options.user else account("applianced", "nobody") if root else None
     _own(options.state_dir, user)
     readable = _before_dropping(options)
+    # The unprivileged user may not be able to walk down to the state directory, nor to read this package: stand in the
+    # one and load everything of the other now.
+    os.chdir(options.state_dir)
+    models = load_models()
+    process = 0
     agent = None
     if options.dataplane != "none":
-        directory = options.state_dir / "dataplane"
         dataplane = DataplaneOptions(
             namespace=options.namespace,
-            directory=directory.absolute(),
+            directory=Path("dataplane"),
             management_uid=user.pw_uid if user else os.geteuid(),
             workers=options.workers,
         )
-        start_dataplane(dataplane)
+        process = start_dataplane(dataplane)
         agent = AgentClient(dataplane.socket_path)
     if user is not None:
         drop_privileges(user)
-    asyncio.run(_run(readable, agent, management))
+    asyncio.run(_run(readable, models, agent, management))
+    if process:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(process, 0)
     return 0
 
 
@@ -85,7 +94,7 @@ def _before_dropping(options: Options) -> ManagementOptions:
 
     Raises ConfigError when one of them cannot be read.
     """
-    inbox = options.state_dir.absolute() / "first"
+    inbox = options.state_dir / "first"
     copies: dict[str, Path | None] = {}
     for name, path in (("config", options.config), ("admin-key", options.admin_key)):
         copies[name] = None
@@ -97,13 +106,13 @@ def _before_dropping(options: Options) -> ManagementOptions:
             inbox.mkdir(exist_ok=True)
             copy = inbox / f"{name}{path.suffix}"
             copy.write_bytes(content)
-            copies[name] = copy
+            copies[name] = copy.relative_to(options.state_dir)
     if os.geteuid() == 0 and inbox.exists():
         owner = options.state_dir.stat()
         for copied in (inbox, *inbox.iterdir()):
             os.chown(copied, owner.st_uid, owner.st_gid)
     return ManagementOptions(
-        state_dir=options.state_dir.absolute(),
+        state_dir=Path(),
         config=copies["config"],
         admin_key=copies["admin-key"],
         host=options.host,
@@ -112,12 +121,12 @@ def _before_dropping(options: Options) -> ManagementOptions:
     )
 
 
-async def _run(options: ManagementOptions, agent: AgentClient | None, management: Management) -> None:
+async def _run(options: ManagementOptions, models: Models, agent: AgentClient | None, management: Management) -> None:
     memory = PlanMemory()
     participants: list[Participant] = [memory]
     if agent is not None:
         participants.append(DataplaneParticipant(agent))
-    serving: Coroutine[Any, Any, None] = management(options, participants, DataplaneState(agent, memory))
+    serving: Coroutine[Any, Any, None] = management(options, participants, DataplaneState(agent, memory), models)
     try:
         await serving
     finally:

@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from applianced.alg.registry import REGISTRY
@@ -56,6 +56,9 @@ def run_dataplane(options: DataplaneOptions) -> int:
         enter_namespace(options.namespace)
     user = account("applianced-dataplane", "applianced", "nobody")
     listener = _listen(options, user)
+    # Its user may not be able to walk down to the directory: stand in it.
+    os.chdir(options.directory)
+    options = replace(options, directory=Path())
     drop_privileges(user, CAP_NET_ADMIN, CAP_NET_RAW)
     return _watch(options, listener, shared_memory(REGISTRY, options.workers))
 
@@ -141,11 +144,14 @@ def connect(options: DataplaneOptions) -> bool:
     return True
 
 
-def start_dataplane(options: DataplaneOptions) -> None:
-    """Start the dataplane of a namespace, or find the one that an earlier management left running."""
+def start_dataplane(options: DataplaneOptions) -> int:
+    """Start the dataplane of a namespace; its process id, or 0 for one that an earlier management left running.
+
+    Raises DataplaneError.
+    """
     if connect(options):
         log.warning("took up the dataplane that is running in %s", options.namespace or "this namespace")
-        return
+        return 0
     pid = spawn(
         [
             sys.executable,
@@ -169,3 +175,4 @@ def start_dataplane(options: DataplaneOptions) -> None:
         if time.monotonic() > deadline:
             raise DataplaneError("dataplane", f"did not answer within {START_S:.0f} s")
         time.sleep(0.02)
+    return pid

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from applianced.config.schema import Config
-from applianced.datastore.models import load_models
+from applianced.datastore.models import Models, load_models
 from applianced.datastore.persist import CommitLog
 from applianced.errors import ConfigError
 from applianced.northbound.alarms import Severity
@@ -51,13 +51,14 @@ async def run_management(
     *,
     listen: Listen,
     announce: Callable[[str], None] = print,
+    models: Models | None = None,
 ) -> None:
     """Put the configuration in force, listen, announce "ready netconf=ADDR:PORT", and serve until SIGTERM or SIGINT.
 
     Raises ConfigError, CommitError, StorageError when the start fails: nothing listens then.
     """
     stop = _stop_on_signals()
-    models = await asyncio.to_thread(load_models, options.yang_dir)
+    models = models or load_models(options.yang_dir)
     configuration = Configuration(models, CommitLog(options.state_dir), builder(options.queues), participants)
     users = Users(lambda: configuration.config.system.users)
     try:
