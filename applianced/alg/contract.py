@@ -116,6 +116,11 @@ class StreamAlg(Protocol):
         """The speaker has closed; `data` is what was left. What is not consumed here is released as it is."""
         ...
 
+    def urge(self, direction: Direction, data: bytes) -> int:
+        """The speaker will send no more until something of `data`, which was left, is acknowledged: how many octets
+        from its front leave unchanged now. The rest of the message is offered without them. 0: none can."""
+        ...
+
     def snapshot(self) -> tuple[Any, ...]:
         """The state as numbers, octets, strings and tuples of them: what a restarted worker needs to go on."""
         ...
@@ -142,6 +147,7 @@ class Descriptor:
     factory: (settings, session) -> StreamAlg. settings: frozen dataclass; each field is a leaf of the container,
     with `_` for `-`, so a new leaf needs no decoder.
     events: name -> description of every counter; the state tree shows them all, also at zero.
+    violations: those of the events that break the protocol or are refused: the security log tells of them.
     """
 
     name: str
@@ -149,4 +155,5 @@ class Descriptor:
     factory: Callable[[Any, ControlSession], StreamAlg]
     settings: type[Any]
     events: dict[str, str]
+    violations: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=Limits)

@@ -225,7 +225,7 @@ class AlgConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """`security alg traceoptions`. size in octets; level brief, detail, extensive or verbose."""
+    """`security alg traceoptions`. size in octets; level: brief, detail or extensive."""
 
     file: str = ""
     size: int = 131072

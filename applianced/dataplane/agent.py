@@ -31,10 +31,12 @@ from applianced.alg.contract import Descriptor
 from applianced.compiler.marks import ALG_MASK, CONTROL, DATA, POLICY_TABLE, QUEUE_MASK, QUEUE_SHIFT, SLOT_SHIFT
 from applianced.compiler.marks import SLOTS as SLOTS_PER_WORKER
 from applianced.dataplane import interfaces, nft, sysctls
+from applianced.dataplane.alglog import AlgLog
 from applianced.dataplane.channel import Decoder, Message, encode
 from applianced.dataplane.conntrack import Conntrack, Entry
-from applianced.dataplane.eventlog import EventLog
+from applianced.dataplane.eventlog import EventLog, wants
 from applianced.dataplane.netlink import Netlink
+from applianced.dataplane.sessionlog import SessionLog
 from applianced.dataplane.worker import WorkerProcess, run_worker
 from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.counters import Counters
@@ -107,6 +109,8 @@ class Agent:
         self._interfaces = interfaces.Interfaces()
         self._events = EventLog(state_dir)
         self._selector = selectors.DefaultSelector()
+        self._algs = AlgLog(self._events, self._conntrack)
+        self._sessions = SessionLog(self._events, self._conntrack, self._selector)
         self._clients: dict[socket.socket, Decoder] = {}
         events = {name: tuple(descriptor.events) for name, descriptor in descriptors.items()}
         self._events_of = events
@@ -143,8 +147,11 @@ class Agent:
                 elif key.fileobj is woken:
                     with contextlib.suppress(BlockingIOError):
                         woken.recv(4096)
+                elif key.data is not None:
+                    key.data()
                 elif isinstance(key.fileobj, socket.socket):
                     self._readable(key.fileobj)
+            self._sessions.tick()
             self._reap()
         self._close()
 
@@ -161,7 +168,7 @@ class Agent:
         if plan is not None:
             self._applied = plan
             self._generation = int(plan["generation"])
-            self._events.configure(plan["log"], plan["trace"])
+            self._log_as(plan)
             self._fork_missing()
 
     def _close(self) -> None:
@@ -223,6 +230,7 @@ class Agent:
             end.close()
         self._selector.close()
         self._events.close()
+        self._sessions.abandon()
         self._netlink.close()
         memory = self._memory[worker.number]
         process = WorkerProcess(
@@ -304,10 +312,13 @@ class Agent:
         return [worker for worker in self._workers if worker.control is not None]
 
     def _take_events(self, message: Message) -> None:
-        for event in message.get("events", ()):
-            self._events.write(event.pop("event"), event)
-        if message.get("lost"):
-            self._events.write("events-lost", {"count": message["lost"]})
+        self._algs.take(message)
+
+    def _log_as(self, plan: Message) -> None:
+        """Logs and traces as a plan has them. Raises DataplaneError."""
+        self._events.configure(plan["log"], plan["trace"], _traced(plan))
+        self._algs.configure(plan)
+        self._sessions.configure(plan)
 
     # ----- management
 
@@ -409,11 +420,12 @@ class Agent:
         return {
             "generation": plan["generation"],
             "algs": {alg["name"]: alg["settings"] for alg in enabled},
-            "trace": [alg["name"] for alg in enabled if alg["trace"]],
+            "trace": _traced(plan),
+            "trace_level": plan["trace"]["level"],
             "flow": plan["flow"],
             "ranges": plan["alg_port_ranges"],
             "own_addresses": self._interfaces.own_addresses(),
-            "events": bool(plan["log"].get("streams")),
+            "events": wants(plan["log"], "alg"),
         }
 
     def _on_apply(self, request: Message) -> None:
@@ -440,7 +452,7 @@ class Agent:
         self._generation = max(self._generation, int(plan["generation"]))
         self._interfaces.apply(plan["interfaces"])
         self._sysctls.timeouts(plan["flow"])
-        self._events.configure(plan["log"], plan["trace"])
+        self._log_as(plan)
         for worker in self._running_workers():
             self._tell(worker, {"op": "switch", "generation": plan["generation"]})
         self._fork_missing()
@@ -580,6 +592,13 @@ class Agent:
                 for event, value in events.items():
                     sums[event] += value
         return total
+
+
+def _traced(plan: Message) -> list[str]:
+    """The ALGs that are traced; without a file nobody reads what they would say."""
+    if not plan["trace"]["file"]:
+        return []
+    return [alg["name"] for alg in plan["algs"] if alg["trace"] and alg["state"] == "enabled"]
 
 
 def _place(mark: int) -> tuple[int, int]:

@@ -38,9 +38,8 @@ _HEADER = Struct("=IHHII")
 _INT = Struct("=i")
 _ERROR = 2
 _CONFIG = 1
-_COMMAND, _MODE, _TIMEOUT, _THRESHOLD = 1, 2, 4, 5
+_COMMAND, _MODE, _THRESHOLD = 1, 2, 5
 _BIND, _COPY_PACKET = 1, 2
-_CENTISECONDS, _BATCH = 10, 32
 
 
 class Heard(NamedTuple):
@@ -100,12 +99,12 @@ class Listener:
 def log_listener(group: int, octets: int) -> Listener:
     """The listener of a log group, which has one. octets: how much of each packet is wanted. Raises DataplaneError.
 
-    Packets come in batches of 32, or after 0.1 s.
+    Packets come one by one: a batch would arrive after the conntrack events that they belong to.
     """
     listener = Listener()
     body = attribute(_COMMAND, bytes((_BIND,)))
     body += attribute(_MODE, number(octets) + bytes((_COPY_PACKET, 0)))
-    body += attribute(_TIMEOUT, number(_CENTISECONDS)) + attribute(_THRESHOLD, number(_BATCH))
+    body += attribute(_THRESHOLD, number(1))
     try:
         _configure(listener.socket, message(ULOG, _CONFIG, REQUEST | ACK, 0, body, sequence=1, resource=group))
     except OSError as error:

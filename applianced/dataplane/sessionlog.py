@@ -72,13 +72,18 @@ class SessionLog:
         """The plan in force. Raises DataplaneError when the kernel does not tell of sessions."""
         self._naming = Naming(plan)
         if not self._naming.logs:
-            self.close()
+            self._rest()
         elif self._events is None:
             self._packets = log_listener(LOG_GROUP, HEADERS)
             self._events = Listener(_EVENT_GROUPS)
             self._selector.register(self._packets.socket, selectors.EVENT_READ, self.take)
             self._selector.register(self._events.socket, selectors.EVENT_READ, self.take)
             self._catch_up()
+
+    def _rest(self) -> None:
+        """Hear no more, once the last session has ended whose end was to be logged."""
+        if not self._naming.logs and not self._awaited and self._events is not None:
+            self.close()
 
     def close(self) -> None:
         """Hear no more."""
@@ -97,14 +102,10 @@ class SessionLog:
         self._packets = self._events = None
 
     def take(self) -> None:
-        """Take what has arrived, a bounded part of it. Packets first: they tell zones that the sessions need."""
-        if self._packets is None or self._events is None:
+        """Take what has arrived, a bounded part of it."""
+        if self._events is None:
             return
-        datagrams, lost = self._packets.drain()
-        for datagram in datagrams:
-            for packet in packets(datagram):
-                self._packet(packet)
-        self._lost += lost
+        self._take_packets()
         datagrams, lost = self._events.drain()
         for datagram in datagrams:
             for heard in messages(datagram):
@@ -115,8 +116,18 @@ class SessionLog:
             self._catch_up()
         self.tick()
 
+    def _take_packets(self) -> None:
+        if self._packets is None:
+            return
+        datagrams, lost = self._packets.drain()
+        for datagram in datagrams:
+            for packet in packets(datagram):
+                self._packet(packet)
+        self._lost += lost
+
     def tick(self) -> None:
         """Say once a second how much was lost; the agent calls it when it wakes."""
+        self._rest()
         if self._lost and int(time.time()) != self._second:
             lost, self._lost = self._lost, 0
             self._log.write("sessions-lost", {"count": lost})
@@ -144,7 +155,7 @@ class SessionLog:
             policy.to_zone or self._naming.zone(packet.outgoing),
         )
         if words[2] == "permit":
-            self._zones[int(words[1]), packet.flow] = zones
+            self._zones[int(words[1]), _as_tracked(packet.flow)] = zones
             if len(self._zones) > WAITING:
                 self._zones.popitem(last=False)
             return
@@ -184,14 +195,19 @@ class SessionLog:
         number = _label(found)
         policy = self._naming.policy(number)
         if not policy.from_zone:
-            forwarded = FlowTuple(original.protocol, original.source, reply.source)
-            from_zone, to_zone = self._zones.pop((number, forwarded), (UNKNOWN, UNKNOWN))
+            from_zone, to_zone = self._zones_of(number, FlowTuple(original.protocol, original.source, reply.source))
             policy = policy._replace(from_zone=from_zone, to_zone=to_zone)
         alg = _alg(found)
         if policy.log_close:
             self._await(found[_ID], Awaited(policy, alg, time.time()))
         if policy.log_init:
             self._write("session-create", self._fields(found, original, reply, policy, alg))
+
+    def _zones_of(self, number: int, forwarded: FlowTuple) -> tuple[str, str]:
+        """The zones of a global policy's session, from its first packet, which was logged before it was made."""
+        if (number, forwarded) not in self._zones:
+            self._take_packets()
+        return self._zones.pop((number, forwarded), (UNKNOWN, UNKNOWN))
 
     def _await(self, key: bytes, awaited: Awaited) -> None:
         self._awaited[key] = awaited
@@ -239,6 +255,13 @@ class SessionLog:
             policy = self._naming.policy(number)
             if number and policy.log_close and _ID in found and found[_ID] not in self._awaited:
                 self._await(found[_ID], Awaited(policy, _alg(found), _started(found) or time.time()))
+
+
+def _as_tracked(flow: FlowTuple) -> FlowTuple:
+    """Without the type and code of ICMP, which are no part of its endpoints for conntrack."""
+    if flow.protocol not in _ICMP:
+        return flow
+    return FlowTuple(flow.protocol, flow.source._replace(port=0), flow.destination._replace(port=0))
 
 
 def _label(found: Mapping[int, bytes]) -> int:

@@ -19,9 +19,11 @@ from typing import Any
 from applianced.alg.contract import Descriptor
 from applianced.dataplane.channel import Decoder, Message, encode
 from applianced.dataplane.confinement import confine, die_with_parent
+from applianced.dataplane.coupling import Coupling
 from applianced.dataplane.kernel import NetlinkKernel
 from applianced.dataplane.ports import PortRanges
 from applianced.dataplane.queue import PacketQueue, QueuedPacket
+from applianced.dataplane.reporter import EventReporter
 from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.counters import Counters
 from applianced.engine.gatekeeper import GateKeeper, GateLimits
@@ -29,56 +31,12 @@ from applianced.engine.sessions import Session
 from applianced.engine.worker import Engine
 from applianced.errors import DataplaneError
 from applianced.model.gates import Gate
-from applianced.model.tuples import Direction, Endpoint, packed, text
+from applianced.model.tuples import Endpoint, packed, text
 
 TICK_S = 1.0
 SETTLE_S = 30.0
-EVENTS_PER_TICK = 200
-"""Events told to the agent per second; the rest is in the counters."""
 
 log = logging.getLogger("applianced.worker")
-
-
-class EventReporter:
-    """Collects events for the agent, bounded per tick."""
-
-    def __init__(self) -> None:
-        self.events: list[Message] = []
-        self.trace: frozenset[str] = frozenset()
-        self.wanted = False
-        self.lost = 0
-
-    def _add(self, session: Session, kind: str, **more: Any) -> None:
-        if not self.wanted and not self.trace:
-            return
-        if len(self.events) >= EVENTS_PER_TICK:
-            self.lost += 1
-            return
-        flow = session.control.tuple
-        self.events.append(
-            {"event": kind, "time": session.last_s, "alg": session.descriptor.name, "session": str(flow), **more}
-        )
-
-    def noted(self, session: Session, event: str, detail: str) -> None:
-        if session.descriptor.name in self.trace:
-            self._add(session, "noted", name=event, detail=detail)
-
-    def rewritten(self, session: Session, direction: Direction, before: bytes, after: bytes) -> None:
-        if session.descriptor.name in self.trace:
-            shown = {
-                "before": before.decode("ascii", "backslashreplace"),
-                "after": after.decode("ascii", "backslashreplace"),
-            }
-            self._add(session, "rewritten", **shown)
-
-    def gate_opened(self, session: Session, gate: Gate) -> None:
-        self._add(session, "gate-opened", gate=gate.number, reason=gate.reason)
-
-    def gate_closed(self, session: Session, gate: Gate) -> None:
-        self._add(session, "gate-closed", gate=gate.number, reason=gate.reason)
-
-    def gate_refused(self, session: Session, reason: str) -> None:
-        self._add(session, "gate-refused", reason=reason)
 
 
 class WorkerProcess:
@@ -102,8 +60,10 @@ class WorkerProcess:
         self._running = True
         self._next_tick = 0.0
         self._next_settle = 0.0
-        self._reporter = EventReporter()
         self._kernel = NetlinkKernel()
+        self._coupling = Coupling(self._kernel.conntrack)
+        self._reporter = EventReporter(self._coupling)
+        self._workers = workers
         self._ports = PortRanges(number, workers)
         keeper = GateKeeper(self._kernel, self._ports, first_number=number << 28 | (int(time.time()) & 0xFFFFF) << 8)
         self._keeper = keeper
@@ -151,6 +111,7 @@ class WorkerProcess:
         self._next_tick = time.monotonic() + TICK_S
         try:
             self._engine.tick(time.time())
+            self._coupling.tick(time.monotonic())
             if self._ports.resting and time.monotonic() >= self._next_settle:
                 self._next_settle = time.monotonic() + SETTLE_S
                 self._ports.settle(
@@ -158,10 +119,9 @@ class WorkerProcess:
                 )
         except Exception:
             log.exception("worker %d: tick", self._number)
-        if self._reporter.events:
-            events, self._reporter.events = self._reporter.events, []
-            lost, self._reporter.lost = self._reporter.lost, 0
-            self._control.sendall(encode({"events": events, "lost": lost}))
+        told = self._reporter.take()
+        if told is not None:
+            self._control.sendall(encode(told))
 
     def _answer(self) -> None:
         octets = self._control.recv(1 << 18)
@@ -194,19 +154,26 @@ class WorkerProcess:
         limits = GateLimits(
             per_session=flow["alg_gates_per_session"],
             per_source=flow["alg_gates_per_source"],
-            total=flow["alg_gates_total"],
+            total=self._share(flow["alg_gates_total"]),
             lifetime_s=flow["gate_timeout_s"],
             own_addresses=frozenset(packed(address) for address in prepared["own_addresses"]),
         )
         ranges = {packed(address): (low, high) for address, (low, high) in prepared["ranges"].items() if address}
         low, high = prepared["ranges"][""]
         self._ports.configure((low, high), ranges)
-        self._reporter.wanted = bool(prepared["events"])
-        self._reporter.trace = frozenset(prepared["trace"])
+        self._reporter.configure(
+            streamed=bool(prepared["events"]), traced=prepared["trace"], level=str(prepared["trace_level"])
+        )
+        self._coupling.enabled = bool(flow["alg_data_session_coupled"])
+        self._engine.session_limit = self._share(flow["alg_sessions_total"])
         self._engine.configure(self._settings(prepared), limits, flow["alg_message_size"], time.time())
         self._generation = generation
         if self._queue is None:
             self._start()
+
+    def _share(self, total: int) -> int:
+        """This worker's part of what all of them may have."""
+        return -(-total // self._workers)
 
     def _start(self) -> None:
         """The first settings are in force: take up what a worker before this one left, then take packets."""

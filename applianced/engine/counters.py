@@ -22,6 +22,7 @@ ENGINE_EVENTS = {
     "repeat": "Segments with octets that had left already",
     "cut": "Segments that left in part",
     "merged": "Segments merged into the one before",
+    "urged": "Beginnings of messages that left early, since their sender could send no more",
     "waited": "Length changes that waited for the acknowledgement of the one before",
     "starved": "Sessions reset: a message does not fit into what its sender still sends",
     "message-too-long": "Sessions reset: a message exceeds alg-message-size",

@@ -200,6 +200,10 @@ class Session:
             verdicts += self._rest(len(data) - consumed)
         return _joined(verdicts)
 
+    def urge(self, direction: Direction, data: bytes) -> int:
+        """What the ALG can spare of an incomplete message. See streams.Judge."""
+        return len(data) if self.untouched else self.alg.urge(direction, data)
+
     def _rest(self, octets: int) -> Verdicts:
         """Octets that nobody judged: they wait, unless the session was handed over meanwhile."""
         return [(octets, None)] if self.untouched else []
@@ -426,6 +430,9 @@ class _Nobody:
     """The judge of a stream whose session is forgotten."""
 
     def judge(self, direction: Direction, data: bytes, final: bool) -> Verdicts:
+        raise AssertionError("a forgotten session")
+
+    def urge(self, direction: Direction, data: bytes) -> int:
         raise AssertionError("a forgotten session")
 
     def announce(self, direction: Direction, position: int, before: int, after: int) -> None:

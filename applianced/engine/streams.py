@@ -8,7 +8,8 @@ both sides of the queue. So nothing here trusts the shape of a segment:
 * A segment leaves when every octet of it has been judged. One that ends inside a message is held; with the rest of
   the message it leaves, merged into one when the message was changed.
 * When the sender repeats the held segment (its window has shrunk to one segment: it will send nothing more), the part
-  that has been judged leaves alone. With no such part after three repeats the session is reset.
+  that has been judged leaves alone; without one, what the ALG can spare of the message. With neither after three
+  repeats the session is reset.
 * A change of length is announced to conntrack, and the next one waits until the receiver has acknowledged it: the
   kernel has one correction point per direction.
 * A repeat is answered by range: a changed range whole and identical, never announced again; a repeat that runs into a
@@ -87,6 +88,10 @@ class Judge(Protocol):
 
     def judge(self, direction: Direction, data: bytes, final: bool) -> list[tuple[int, bytes | None]]:
         """(octets, replacement or None) from the front of data; what is left is offered again."""
+        ...
+
+    def urge(self, direction: Direction, data: bytes) -> int:
+        """How many octets from the front of data, which was left, may leave although their message is incomplete."""
         ...
 
     def announce(self, direction: Direction, position: int, before: int, after: int) -> None:
@@ -292,18 +297,27 @@ class Stream:
             if not whole:
                 if not repeated:
                     return
-                if self.judged == self.next:
-                    self._starved()
+                if self.judged == self.next and not self._urged():
                     return
             if not self._release(first, partial=not whole):
                 return
             repeated = False
 
-    def _starved(self) -> None:
-        """The sender repeats a segment of which nothing can leave."""
+    def _urged(self) -> bool:
+        """The sender repeats a segment of which nothing can leave: perhaps the beginning of a message can.
+
+        Raises StreamError when that has been so too often.
+        """
+        octets = self.judge.urge(self.direction, self.buffer)
+        if octets:
+            self.judged = advance(self.judged, octets)
+            self.pending.append(Range(self.next, self.judged, None))
+            self.judge.count("urged")
+            return True
         self.repeats += 1
         if self.repeats >= REPEATS:
             raise StreamError("starved")
+        return False
 
     def _release(self, first: Held, *, partial: bool) -> bool:
         """Fill the first carrier from what is pending; False when a length change must wait."""

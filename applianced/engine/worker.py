@@ -91,6 +91,8 @@ class Engine:
         self.reporter = reporter
         self.settings: dict[str, Any] = {}
         self.message_limit = 65536
+        self.session_limit = checkpoint.slots
+        """Sessions under way at once; the slots are the other limit."""
         self.sessions: list[Session | None] = [None] * (checkpoint.slots + 1)
         self._free = deque(range(1, checkpoint.slots + 1))
         self._lingering: deque[tuple[float, Session]] = deque()
@@ -250,7 +252,8 @@ class Engine:
             self._count(mark, "sessions-unknown")
             queued.release(None, mark | UNTOUCHED)
             return None
-        if not self._free:
+        under_way = self.checkpoint.slots - len(self._free) - len(self._lingering)
+        if not self._free or under_way >= self.session_limit:
             self._count(mark, "sessions-refused")
             queued.release(None, mark | UNTOUCHED)
             return None

@@ -9,6 +9,7 @@ from typing import Any
 from applianced.alg.registry import REGISTRY
 from applianced.compiler.marks import SLOT_SHIFT
 from applianced.compiler.plan import Change, Plan
+from applianced.compiler.policies import hit_counter, traffic_counter
 from applianced.dataplane.participant import AgentClient
 from applianced.engine.counters import ENGINE_EVENTS
 from applianced.errors import ConfigError, DataplaneError
@@ -226,14 +227,14 @@ def _worker(worker: Mapping[str, Any], books: Mapping[str, Any]) -> dict[str, An
 def _hits(counters: Mapping[str, Sequence[int]], plan: Plan) -> list[dict[str, Any]]:
     shown = []
     for policy in plan.policies:
-        first = counters.get(f"hits_{policy.number}", (0, 0))
+        first = counters.get(hit_counter(policy.number), (0, 0))
         entry = {
             "from-zone-name": policy.from_zone or "global",
             "to-zone-name": policy.to_zone or "global",
             "name": policy.name,
             "sessions": str(first[0]),
         }
-        traffic = counters.get(f"traffic_{policy.number}")
+        traffic = counters.get(traffic_counter(policy.number))
         if traffic:
             entry |= {"packets": str(traffic[0]), "octets": str(traffic[1])}
         shown.append(entry)

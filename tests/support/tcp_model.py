@@ -94,6 +94,9 @@ class World:
     def judge(self, direction: Direction, data: bytes, final: bool) -> list[tuple[int, bytes | None]]:
         return self.rules(data, final)  # type: ignore[operator]
 
+    def urge(self, direction: Direction, data: bytes) -> int:
+        return 0
+
     def announce(self, direction: Direction, position: int, before: int, after: int) -> None:
         assert before == self.kernel.after, "a change announced out of turn"
         self.kernel = Kernel(position, before, after)

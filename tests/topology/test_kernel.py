@@ -120,7 +120,8 @@ def test_check_takes_nothing_and_names_the_fault(inside: Inside) -> None:
 
 
 def test_verify_compares_chain_by_chain(inside: Inside) -> None:
-    inside(nft.load, f"table inet {POLICY_TABLE} {{ chain one {{ accept\n }}\n chain two {{ jump one\n accept\n }}\n }}")
+    chains = "chain one { accept\n }\n chain two { jump one\n accept\n }\n"
+    inside(nft.load, f"table inet {POLICY_TABLE} {{ {chains} }}")
     inside(lambda: nft.verify_chains(Netlink(), {"one": 1, "two": 2}))
     with pytest.raises(DataplaneError, match="one has 2 rules in the kernel instead of 3"):
         inside(lambda: nft.verify_chains(Netlink(), {"one": 3}))

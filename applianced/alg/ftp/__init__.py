@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from applianced.alg.contract import Descriptor
 from applianced.alg.ftp.dialogue import Dialogue
-from applianced.alg.ftp.events import EVENTS
+from applianced.alg.ftp.events import EVENTS, VIOLATIONS
 from applianced.alg.ftp.settings import LIMITS, FtpSettings
 from applianced.model.tuples import TCP
 
@@ -31,5 +31,6 @@ DESCRIPTOR = Descriptor(
     factory=Dialogue,
     settings=FtpSettings,
     events=EVENTS,
+    violations=VIOLATIONS,
     limits=LIMITS,
 )

@@ -12,6 +12,7 @@ Rule: nothing here performs I/O, and no input raises.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any
 
 from applianced.alg.contract import (
@@ -28,6 +29,7 @@ from applianced.alg.contract import (
 )
 from applianced.alg.ftp import announcements as find
 from applianced.alg.ftp.exchange import UNANSWERED_LIMIT, Exchange
+from applianced.alg.ftp.heads import continued, free
 from applianced.alg.ftp.lines import EPSV_COMMAND, LF, NO_ARGUMENT, SPACE, find_verb, quote, refused_reply, release
 from applianced.alg.ftp.settings import COMMAND_LIMIT, FTPS_LIFETIME_S, LIMITS, REPLY_LIMIT, REWRITE_LIMIT, FtpSettings
 from applianced.alg.ftp.verbs import ACTIVE, ANSWERS, DATA_PORT, KINDS, LAST_LINES, PASSIVE, PLAIN, Kind
@@ -52,6 +54,7 @@ class Dialogue:
         "_distrusted",
         "_epsv_only",
         "_exchange",
+        "_heads",
         "_long_command",
         "_long_reply",
         "_multi",
@@ -66,6 +69,7 @@ class Dialogue:
         self._session = session
         self._exchange = Exchange()
         self._public = [b"", b""]  # address by which the other party knows each speaker, once a binding has told it
+        self._heads = [b"", b""]  # what has left of a line whose end was not seen yet
         self._multi = b""  # how the last line of the multi-line reply under way begins
         self._started = False  # the client has said something
         self._long_command = False  # inside a line that is over its limit
@@ -78,7 +82,23 @@ class Dialogue:
         """Judge the whole lines of `data`; an incomplete one is wanted again."""
         if self._blind:
             return self._untouched(data)
-        return self._commands(data) if direction is ORIGINAL else self._replies(data)
+        head = self._heads[direction]
+        if not head:
+            return self._commands(data) if direction is ORIGINAL else self._replies(data)
+        lines = head + data
+        actions = self._commands(lines) if direction is ORIGINAL else self._replies(lines)
+        return continued(direction, head, actions, partial(self._heads.__setitem__, direction, b""))
+
+    def urge(self, direction: Direction, data: bytes) -> int:
+        """Let go what is never rewritten of a line that is not complete."""
+        head = self._heads[direction]
+        if self._blind or (not self._started and data == b"\x16"):
+            return 0
+        octets = free(direction, head + data) - len(head)
+        if octets <= 0:
+            return 0
+        self._heads[direction] = head + data[:octets]
+        return octets
 
     def _untouched(self, data: bytes) -> Actions:
         yield Pass(len(data))
@@ -91,11 +111,12 @@ class Dialogue:
     def snapshot(self) -> tuple[Any, ...]:
         """Numbers, octets and flags, under 1 KiB."""
         flags = (self._started, self._long_command, self._long_reply, self._epsv_only, self._distrusted, self._blind)
-        return self._exchange.snapshot(), self._multi, tuple(self._public), flags
+        return self._exchange.snapshot(), self._multi, tuple(self._public), tuple(self._heads), flags
 
     def restore(self, snapshot: tuple[Any, ...]) -> None:
         """Take up what `snapshot` gave."""
-        exchange, self._multi, public, flags = snapshot
+        exchange, self._multi, public, heads, flags = snapshot
+        self._heads = list(heads)
         self._exchange.restore(exchange)
         self._public = list(public)
         self._started, self._long_command, self._long_reply = flags[:3]

@@ -5,7 +5,7 @@ Rule: a `Note` names nothing that is not here; a test holds it.
 
 from __future__ import annotations
 
-EVENTS: dict[str, str] = {
+_ORDINARY: dict[str, str] = {
     # What was announced, and a gate opened for it
     "port": "PORT commands that opened a gate",
     "eprt": "EPRT commands that opened a gate",
@@ -21,6 +21,9 @@ EVENTS: dict[str, str] = {
     "telnet": "Commands preceded by Telnet control sequences",
     "bare-lf": "Lines ended by LF alone",
     "truncated": "Streams that ended inside a line",
+}
+
+_VIOLATIONS: dict[str, str] = {
     # What was refused
     "refused-command": "Commands refused, for any cause",
     "refused-reply": "Replies refused, for any cause",
@@ -50,3 +53,7 @@ EVENTS: dict[str, str] = {
     "reply-mismatch": "Replies that answer no command, or not the oldest",
     "pipeline": "Commands forgotten because too many were unanswered",
 }
+
+EVENTS: dict[str, str] = {**_ORDINARY, **_VIOLATIONS}
+VIOLATIONS = frozenset(_VIOLATIONS)
+"""Those that break the protocol or are refused."""

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from applianced.engine.streams import StreamError
+from applianced.model.tuples import Direction
 from applianced.packet.segment import ACK, FIN, SYN
 from tests.support.tcp_model import Carrier, World, packet
 
@@ -66,6 +67,46 @@ def test_sequence_numbers_may_wrap(data: bytes, seed: int) -> None:
 def test_one_octet_at_a_time(data: bytes, seed: int) -> None:
     world = World(data, by_line, seed, most=1)
     assert world.run(rounds=8000) == expected(data)
+
+
+class Sparing(World):
+    """Its ALG can spare the first octet of a line that is not complete, if that is not one to be changed."""
+
+    head = b""
+
+    def judge(self, direction: Direction, data: bytes, final: bool) -> list[tuple[int, bytes | None]]:
+        verdicts = by_line(self.head + data, final)
+        if verdicts and self.head:
+            octets, replacement = verdicts[0]
+            verdicts[0] = (octets - 1, replacement and replacement[1:])
+            self.head = b""
+        return [verdict for verdict in verdicts if verdict[0]]
+
+    def urge(self, direction: Direction, data: bytes) -> int:
+        if self.head or data[:1] not in (b"P", b"E", b"N", b"R"):
+            return 0
+        self.head = data[:1]
+        return 1
+
+
+SPARING = st.lists(LINE.filter(lambda line: line[:1] not in (b"S", b"x")), min_size=1, max_size=12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(SPARING.map(lambda lines: b"\n".join(lines) + b"\n"), st.integers(0, 2**32), st.sampled_from([0.0, 0.2]))
+def test_what_the_alg_can_spare_leaves_early(data: bytes, seed: int, loss: float) -> None:
+    world = Sparing(data, by_line, seed, loss_before=loss, loss_after=loss, most=1)
+    assert world.run(rounds=8000) == expected(data)
+
+
+def test_a_spared_octet_feeds_a_sender_that_can_send_no_more() -> None:
+    world = Sparing(b"", by_line, 1)
+    world.stream.take(Carrier(packet(world.isn, b"", SYN), world))
+    for _ in range(2):
+        world.stream.take(Carrier(packet(1000, b"PO"), world))
+    assert world.received == b"P"
+    world.stream.take(Carrier(packet(1001, b"O1\n"), world))
+    assert world.received == expected(b"PO1\n")
 
 
 def opened(data: bytes = b"") -> World:

@@ -1,0 +1,109 @@
+"""What a worker tells the agent about its sessions: what a stream or the trace wants, and so much a second."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from applianced.dataplane.channel import Message
+from applianced.dataplane.coupling import Coupling
+from applianced.dataplane.eventlog import KINDS, LEVELS, traces
+from applianced.engine.sessions import Session
+from applianced.model.gates import Gate
+from applianced.model.tuples import Direction, Endpoint, text
+
+EVENTS_PER_TICK = 200
+"""Events told to the agent per second; the rest is counted as lost, and is in the counters."""
+
+
+class EventReporter:
+    """engine.sessions.Reporter: collects events until `take`, and lets `coupling` know of gates."""
+
+    def __init__(self, coupling: Coupling) -> None:
+        self._coupling = coupling
+        self._events: list[Message] = []
+        self._lost = 0
+        self._streamed = False
+        self._traced: frozenset[str] = frozenset()
+        self._kinds: frozenset[str] = frozenset()
+
+    def configure(self, *, streamed: bool, traced: Collection[str], level: str) -> None:
+        """streamed: a syslog stream takes ALG events. traced: ALGs that are traced. level: one of LEVELS."""
+        self._streamed = streamed
+        self._traced = frozenset(traced)
+        level = level if level in LEVELS else LEVELS[0]
+        self._kinds = frozenset(kind for kind in KINDS if traces(kind, level))
+
+    def take(self) -> Message | None:
+        """What was collected, with how many were left out; None when there is nothing to tell."""
+        if not self._events and not self._lost:
+            return None
+        events, self._events = self._events, []
+        lost, self._lost = self._lost, 0
+        return {"events": events, "lost": lost}
+
+    def noted(self, session: Session, event: str, detail: str) -> None:
+        descriptor = session.descriptor
+        # What is not the ALG's own is the engine's word that a session could not go on.
+        fault = event in descriptor.violations or event not in descriptor.events
+        meaning = descriptor.events.get(event, "")
+        self._add("violation" if fault else "noted", session, event=event, description=meaning, detail=detail)
+
+    def rewritten(self, session: Session, direction: Direction, before: bytes, after: bytes) -> None:
+        if self._wanted("rewritten", session):
+            shown = {name: each.decode("ascii", "backslashreplace") for name, each in
+                     (("before", before), ("after", after))}  # fmt: skip
+            self._add("rewritten", session, direction=direction.name.lower(), **shown)
+
+    def gate_opened(self, session: Session, gate: Gate) -> None:
+        self._coupling.opened(session, gate)
+        if self._wanted("gate-opened", session):
+            self._add("gate-opened", session, **_gate(gate))
+
+    def gate_closed(self, session: Session, gate: Gate) -> None:
+        if self._wanted("gate-closed", session):
+            self._add("gate-closed", session, **_gate(gate))
+
+    def gate_refused(self, session: Session, reason: str) -> None:
+        self._add("gate-refused", session, reason=reason)
+
+    def _wanted(self, kind: str, session: Session) -> bool:
+        if self._streamed and KINDS[kind].streamed:
+            return True
+        return kind in self._kinds and session.descriptor.name in self._traced
+
+    def _add(self, kind: str, session: Session, **more: Any) -> None:
+        if not self._wanted(kind, session):
+            return
+        if len(self._events) >= EVENTS_PER_TICK:
+            self._lost += 1
+            return
+        flow = session.control.tuple
+        self._events.append(
+            {
+                "event": kind,
+                "time": session.last_s,
+                "alg": session.descriptor.name,
+                "protocol": flow.protocol,
+                "source": _plain(flow.source),
+                "destination": _plain(flow.destination),
+                "more": more,
+            }
+        )
+
+
+def _plain(endpoint: Endpoint) -> list[Any]:
+    return [text(endpoint.address), endpoint.port]
+
+
+def _gate(gate: Gate) -> dict[str, Any]:
+    return {
+        "gate": gate.number,
+        "reason": gate.reason,
+        "gate-protocol-id": gate.protocol,
+        "peer-address": text(gate.peer) if gate.peer else "any",
+        "inside-address": text(gate.inside.address),
+        "inside-port": gate.inside.port,
+        "outside-address": text(gate.outside.address),
+        "outside-port": gate.outside.port,
+    }
