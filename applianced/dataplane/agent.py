@@ -25,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from struct import Struct
+from typing import Any
 
 from applianced import __version__
 from applianced.alg.contract import Descriptor
@@ -32,7 +33,7 @@ from applianced.compiler.marks import ALG_MASK, CONTROL, DATA, POLICY_TABLE, QUE
 from applianced.compiler.marks import SLOTS as SLOTS_PER_WORKER
 from applianced.dataplane import interfaces, nft, sysctls
 from applianced.dataplane.alglog import AlgLog
-from applianced.dataplane.channel import Decoder, Message, encode
+from applianced.dataplane.channel import Decoder, Message, encode, flow_of, plain_flow
 from applianced.dataplane.conntrack import Conntrack, Entry
 from applianced.dataplane.eventlog import EventLog, wants
 from applianced.dataplane.netlink import Netlink
@@ -494,13 +495,17 @@ class Agent:
         self._before = None
 
     def _on_end_sessions(self, request: Message) -> Message:
-        """Delete the sessions that these policies (by number) or ALGs (by number in ct mark) admitted; of control
-        sessions among them the gates too, and the data sessions that came through those."""
+        """Delete the sessions that these policies (by number) or ALGs (by number in ct mark) admitted, and those with
+        these original tuples; of control sessions among them the gates too, and the data sessions that came through
+        those."""
         policies, algs = set(request.get("policies", ())), set(request.get("algs", ()))
+        originals = {flow_of(plain) for plain in request.get("originals", ())}
         over = [
             entry
             for entry in self._conntrack.marked(0, 0)
-            if entry.policy in policies or (entry.mark & CONTROL and entry.mark & ALG_MASK in algs)
+            if entry.policy in policies
+            or (entry.mark & CONTROL and entry.mark & ALG_MASK in algs)
+            or entry.translation.original in originals
         ]
         controls = {_place(entry.mark) for entry in over if entry.mark & CONTROL}
         if controls:
@@ -508,6 +513,18 @@ class Agent:
         for slot, number in controls:
             self._end(number, slot)
         return {"ended": sum(self._conntrack.delete(entry.translation.original) == 0 for entry in over)}
+
+    def _on_policy_sessions(self, request: Message) -> Message:
+        """The sessions that these policies (by number) admitted: the number, the tuple as conntrack names it, and the
+        one in the forward path."""
+        policies = set(request["policies"])
+        found = [entry for entry in self._conntrack.marked(0, 0) if entry.policy in policies]
+        return {"sessions": [_of_policy(entry) for entry in found]}
+
+    def _on_relabel(self, request: Message) -> None:
+        """Sessions, by their original tuples, that another policy admits from now on."""
+        for plain in request["originals"]:
+            self._conntrack.relabel(flow_of(plain), int(request["policy"]))
 
     def _announced_by(self, controls: set[tuple[int, int]]) -> list[Entry]:
         """The data sessions of these control sessions, as far as the books go back."""
@@ -604,6 +621,12 @@ def _traced(plan: Message) -> list[str]:
 def _place(mark: int) -> tuple[int, int]:
     """Slot and worker of a control session."""
     return mark >> SLOT_SHIFT, (mark & QUEUE_MASK) >> QUEUE_SHIFT
+
+
+def _of_policy(entry: Entry) -> list[Any]:
+    original, reply = entry.translation.original, entry.translation.reply
+    forwarded = FlowTuple(original.protocol, original.source, reply.source)
+    return [entry.policy, plain_flow(original), plain_flow(forwarded)]
 
 
 def _endpoints(flow: FlowTuple) -> Message:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-from applianced.dataplane.channel import Message
+from applianced.dataplane.channel import Message, flow_of
 from applianced.dataplane.conntrack import Conntrack
 from applianced.dataplane.eventlog import EventLog
 from applianced.dataplane.naming import UNKNOWN, Logged, Naming
-from applianced.model.tuples import Endpoint, FlowTuple, packed
+from applianced.model.tuples import FlowTuple, text
 
 REMEMBERED = 4096
 """Control sessions whose policy is remembered; their last events come when conntrack has forgotten them."""
@@ -36,20 +36,15 @@ class AlgLog:
             self._log.write("events-lost", {"count": int(message["lost"])})
 
     def _fields(self, event: Message) -> dict[str, Any]:
-        (source, source_port), (destination, destination_port) = event["source"], event["destination"]
-        flow = FlowTuple(
-            int(event["protocol"]),
-            Endpoint(packed(source), int(source_port)),
-            Endpoint(packed(destination), int(destination_port)),
-        )
+        flow = flow_of(event["flow"])
         policy = self._policy(flow)
         return {
             "time": float(event["time"]),
             "alg": str(event["alg"]),
-            "source-address": source,
-            "source-port": source_port,
-            "destination-address": destination,
-            "destination-port": destination_port,
+            "source-address": text(flow.source.address),
+            "source-port": flow.source.port,
+            "destination-address": text(flow.destination.address),
+            "destination-port": flow.destination.port,
             "service-name": self._naming.application(flow.protocol, flow.destination.port) or "None",
             "protocol-id": flow.protocol,
             "policy-name": policy.name,

@@ -9,15 +9,33 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Sequence
 from struct import Struct
 from typing import Any
 
 from applianced.errors import DataplaneError
+from applianced.model.tuples import Endpoint, FlowTuple, packed, text
 
 LARGEST = 64 << 20
 _LENGTH = Struct("!I")
 
 Message = dict[str, Any]
+
+
+def plain_flow(flow: FlowTuple) -> list[Any]:
+    """A flow's tuple as a message carries it; `flow_of` turns it back."""
+    return [flow.protocol, text(flow.source.address), flow.source.port, text(flow.destination.address),
+            flow.destination.port]  # fmt: skip
+
+
+def flow_of(plain: Sequence[Any]) -> FlowTuple:
+    """Raises ValueError or TypeError for what `plain_flow` does not make."""
+    protocol, source, source_port, destination, destination_port = plain
+    return FlowTuple(
+        int(protocol),
+        Endpoint(packed(source), int(source_port)),
+        Endpoint(packed(destination), int(destination_port)),
+    )
 
 
 def encode(message: Message) -> bytes:

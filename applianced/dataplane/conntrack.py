@@ -18,6 +18,7 @@ from applianced.model.tuples import Direction, Endpoint, FlowTuple
 _NEW, _GET, _DELETE = 0, 1, 2
 _TUPLE = (1, 2)
 _PROTOINFO, _TIMEOUT, _MARK, _COUNTERS, _MARK_MASK, _LABELS, _TIMESTAMP = 4, 7, 8, (9, 10), 21, 22, 20
+_LABELS_MASK, _LABEL_OCTETS = 23, 16
 _SEQUENCE_OFFSETS = (15, 16)
 _SIGNED = Struct("!i")
 _TCP_ENDING = frozenset({4, 5, 6, 7, 8, 9})
@@ -158,6 +159,13 @@ class Conntrack:
     def keep(self, original: FlowTuple, timeout_s: int) -> int:
         """Have an entry last so long from now on without traffic, seconds; the errno."""
         body = _tuple(_TUPLE[0], original) + attribute(_TIMEOUT, number(timeout_s))
+        return self._netlink.request(CONNTRACK, _NEW, _family(original), body)
+
+    def relabel(self, original: FlowTuple, policy: int) -> int:
+        """Have an entry belong to another policy (its number); the errno."""
+        labels = policy.to_bytes(_LABEL_OCTETS, "little")
+        mask = ((1 << POLICY_LABEL_BITS) - 1).to_bytes(_LABEL_OCTETS, "little")
+        body = _tuple(_TUPLE[0], original) + attribute(_LABELS, labels) + attribute(_LABELS_MASK, mask)
         return self._netlink.request(CONNTRACK, _NEW, _family(original), body)
 
     def set_mark(self, original: FlowTuple, mark: int) -> int:

@@ -13,7 +13,8 @@ from typing import Any
 
 from applianced.compiler.marks import ALG_NUMBERS
 from applianced.compiler.plan import Change, Plan
-from applianced.dataplane.channel import Decoder, Message, encode
+from applianced.dataplane import rematch
+from applianced.dataplane.channel import Decoder, Message, encode, flow_of, plain_flow
 from applianced.errors import DataplaneError
 
 CALL_S = 120.0
@@ -114,6 +115,25 @@ class PreparedPlan:
         policies, algs = removed(self._change.old_plan, self._change.new_plan)
         if policies or algs:
             await self._agent.call("end-sessions", policies=policies, algs=algs)
+        await self._rematch()
+
+    async def _rematch(self) -> None:
+        """Judge the sessions of changed policies again, where the configuration asks for it."""
+        policies = rematch.changed(self._change)
+        if not policies:
+            return
+        answer = await self._agent.call("policy-sessions", policies=policies)
+        sessions = [
+            rematch.Running(int(number), original=flow_of(original), forwarded=flow_of(forwarded))
+            for number, original, forwarded in answer["sessions"]
+        ]
+        moved: dict[int | None, list[Any]] = {}
+        for verdict in await asyncio.to_thread(lambda: list(rematch.judge(self._change, sessions))):
+            moved.setdefault(verdict.policy, []).append(plain_flow(verdict.session.original))
+        if over := moved.pop(None, None):
+            await self._agent.call("end-sessions", originals=over)
+        for policy, originals in moved.items():
+            await self._agent.call("relabel", policy=policy, originals=originals)
 
 
 def removed(old: Plan | None, new: Plan) -> tuple[list[int], list[int]]:

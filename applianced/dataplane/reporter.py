@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from applianced.dataplane.channel import Message
+from applianced.dataplane.channel import Message, plain_flow
 from applianced.dataplane.coupling import Coupling
 from applianced.dataplane.eventlog import KINDS, LEVELS, traces
 from applianced.engine.sessions import Session
 from applianced.model.gates import Gate
-from applianced.model.tuples import Direction, Endpoint, text
+from applianced.model.tuples import Direction, text
 
 EVENTS_PER_TICK = 200
 """Events told to the agent per second; the rest is counted as lost, and is in the counters."""
@@ -78,22 +78,15 @@ class EventReporter:
         if len(self._events) >= EVENTS_PER_TICK:
             self._lost += 1
             return
-        flow = session.control.tuple
         self._events.append(
             {
                 "event": kind,
                 "time": session.last_s,
                 "alg": session.descriptor.name,
-                "protocol": flow.protocol,
-                "source": _plain(flow.source),
-                "destination": _plain(flow.destination),
+                "flow": plain_flow(session.control.tuple),
                 "more": more,
             }
         )
-
-
-def _plain(endpoint: Endpoint) -> list[Any]:
-    return [text(endpoint.address), endpoint.port]
 
 
 def _gate(gate: Gate) -> dict[str, Any]:

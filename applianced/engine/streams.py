@@ -8,7 +8,7 @@ both sides of the queue. So nothing here trusts the shape of a segment:
 * A segment leaves when every octet of it has been judged. One that ends inside a message is held; with the rest of
   the message it leaves, merged into one when the message was changed.
 * When the sender repeats the held segment (its window has shrunk to one segment: it will send nothing more), the part
-  that has been judged leaves alone; without one, what the ALG can spare of the message. With neither after three
+  that has been judged leaves alone; without one, what the ALG can spare of the message. With neither after five
   repeats the session is reset.
 * A change of length is announced to conntrack, and the next one waits until the receiver has acknowledged it: the
   kernel has one correction point per direction.
@@ -33,7 +33,7 @@ from applianced.packet.sequence import advance, distance
 
 REMEMBERED = 64
 """Changed ranges kept for repeats; a control session's sender has far fewer octets in flight."""
-REPEATS = 3
+REPEATS = 5
 """Repeats of a held segment that has no judged part before the session is reset."""
 CARRIERS = 64
 """Segments held at once; more wait at their sender."""
@@ -115,6 +115,7 @@ class Stream:
     """One direction. limit: octets of a message that may wait; room: payload that fits into a packet."""
 
     __slots__ = (
+        "arrivals",
         "before",
         "buffer",
         "changed",
@@ -154,6 +155,8 @@ class Stream:
         """What the kernel adds up to there; beyond, it adds `offset`."""
         self.unacked = -1
         """End of the last length change in the receiver's numbering, or -1."""
+        self.arrivals = 0
+        """How often a segment that begins at `next` has come."""
         self.repeats = 0
         self.version = 0
         """Counts changes of what a repeat or an acknowledgement is answered from."""
@@ -200,6 +203,7 @@ class Stream:
         if not fin and self._whole(carrier, payload, verdicts):
             return
         self.buffer = payload
+        self.arrivals = 1
         self.held.append(Held(carrier, self.next, advance(self.next, len(payload))))
         self._settle(verdicts, fin)
         self._flush(repeated=False)
@@ -255,7 +259,9 @@ class Stream:
         if distance(start, last) > 0 or len(self.held) >= CARRIERS:
             self.judge.count("beyond-gap")
             return carrier.drop()
-        again = bool(self.held) and start == self.held[0].start
+        if start == self.next:
+            self.arrivals += 1
+        again = start == self.next and self.arrivals > 1
         self._drop_covered(start, end)
         last = self.held[-1].end if self.held else self.next
         if start != last:
@@ -283,6 +289,7 @@ class Stream:
         fin = bool(segment.flags & FIN)
         fresh = distance(end, tip)
         if fresh > 0:
+            self.repeats = 0
             self.buffer += segment.payload[len(segment.payload) - fresh :]
         if fresh > 0 or (fin and fresh == 0):
             waiting = self.buffer[distance(self.judged, self.next) :]
@@ -317,6 +324,11 @@ class Stream:
         self.repeats += 1
         if self.repeats >= REPEATS:
             raise StreamError("starved")
+        # Its octets are known. Let go of the packets: a sender on this machine merges what it repeats into one segment
+        # only when no copy of it is still under way.
+        for held in self.held:
+            held.carrier.drop()
+        self.held.clear()
         return False
 
     def _release(self, first: Held, *, partial: bool) -> bool:
@@ -375,7 +387,7 @@ class Stream:
         """Everything from `start` to `end` has left (or leaves with the packet at hand)."""
         self.buffer = self.buffer[distance(end, start) :]
         self.next = end
-        self.repeats = 0
+        self.arrivals = self.repeats = 0
         while self.pending and distance(self.pending[0].end, end) <= 0:
             self.pending.popleft()
         if self.pending and distance(self.pending[0].start, end) < 0:

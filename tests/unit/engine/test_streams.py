@@ -133,9 +133,9 @@ def test_the_judged_part_leaves_when_the_held_segment_is_repeated() -> None:
     assert world.received == b"NOOP\n" + expected(b"PO1\n")
 
 
-def test_three_repeats_of_nothing_judged_end_the_session() -> None:
+def test_five_repeats_of_nothing_judged_end_the_session() -> None:
     world = opened()
-    for _ in range(3):
+    for _ in range(5):
         world.stream.take(Carrier(packet(1000, b"PORT 1,2"), world))
     with pytest.raises(StreamError, match="starved"):
         world.stream.take(Carrier(packet(1000, b"PORT 1,2"), world))
