@@ -72,7 +72,10 @@ def _serve_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         "--state-dir", type=Path, required=True, metavar="DIR", help="commits, host keys, run-time files"
     )
     serve.add_argument(
-        "--listen", default="127.0.0.1:830", metavar="ADDR:PORT", help="where NETCONF answers (default %(default)s)"
+        "--listen",
+        default="127.0.0.1",
+        metavar="ADDR[:PORT]",
+        help="where NETCONF answers (default %(default)s; port: 'system services netconf ssh port', 830)",
     )
     serve.add_argument(
         "--admin-key", type=Path, metavar="PUBLICKEYFILE", help="give this SSH key to user admin in the first commit"
@@ -150,11 +153,19 @@ def _announce(line: str) -> None:
     print(line, flush=True)
 
 
-def _address(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise ConfigError("", f"--listen {text}: must be ADDR:PORT, for example 127.0.0.1:830 or [::1]:830")
-    return host.strip("[]"), int(port)
+def _address(text: str) -> tuple[str, int | None]:
+    """Address and port of --listen; None leaves the port to the configuration. Raises ConfigError."""
+    host, bracket, rest = text.removeprefix("[").partition("]")
+    if text.startswith("[") != bool(bracket):
+        rest = "?"
+    elif not bracket:
+        host, colon, port = text.partition(":")
+        # More than one colon: an IPv6 address by itself.
+        host, rest = (text, "") if ":" in port else (host, colon + port)
+    number = rest[1:]
+    if not host or (rest and not (rest[0] == ":" and number.isdecimal() and int(number) < 65536)):
+        raise ConfigError("", f"--listen {text}: must be ADDR or ADDR:PORT, for example 127.0.0.1:830 or [::1]:830")
+    return host, int(number) if rest else None
 
 
 def _dataplane(options: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from applianced.dataplane.host import run
@@ -19,6 +19,8 @@ class Interfaces:
 
     def __init__(self) -> None:
         self._added: set[tuple[str, str]] = set()
+        self._as_found: dict[str, tuple[int, bool]] = {}
+        """Interface -> MTU and whether it was up, before a plan first set one of them."""
 
     @staticmethod
     def _found() -> dict[str, Link]:
@@ -46,12 +48,13 @@ class Interfaces:
 
     def apply(self, links: Sequence[Link]) -> None:
         """Add what is configured, remove what an earlier plan had added. Raises DataplaneError."""
-        if not links and not self._added:
+        if not links and not self._added and not self._as_found:
             return
+        before = self._found()
         wanted = {(link["name"], address) for link in links for address in link["addresses"]}
         found = {
             (name, f"{address['local']}/{address['prefixlen']}")
-            for name, link in self._found().items()
+            for name, link in before.items()
             for address in link.get("addr_info", ())
             if "local" in address
         }
@@ -60,18 +63,37 @@ class Interfaces:
             f"address add {address} dev {name}" + (" nodad" if ":" in address else "")
             for name, address in sorted(wanted - found)
         ]
-        for link in links:
-            if link["mtu"] is not None:
-                commands.append(f"link set dev {link['name']} mtu {link['mtu']}")
-            if link["enabled"] is not None:
-                commands.append(f"link set dev {link['name']} {'up' if link['enabled'] else 'down'}")
+        commands += self._settings(links, before)
         if commands:
             run(["ip", "-batch", "-"], stdin="\n".join(commands) + "\n")
         self._added = (self._added & wanted) | (wanted - found)
 
+    def _settings(self, links: Sequence[Link], before: Mapping[str, Link]) -> list[str]:
+        """What brings MTU and state of each interface to what the plan says, or back to what was found."""
+        wanted = {link["name"]: link for link in links}
+        commands = []
+        for name in sorted({*wanted, *self._as_found} & before.keys()):
+            now = int(before[name]["mtu"]), "UP" in before[name].get("flags", ())
+            link = wanted.get(name, {})
+            if link.get("mtu") is not None or link.get("enabled") is not None:
+                self._as_found.setdefault(name, now)
+            mtu, up = self._as_found.get(name, now)
+            mtu = link["mtu"] if link.get("mtu") is not None else mtu
+            up = link["enabled"] if link.get("enabled") is not None else up
+            if mtu != now[0]:
+                commands.append(f"link set dev {name} mtu {mtu}")
+            if up != now[1]:
+                commands.append(f"link set dev {name} {'up' if up else 'down'}")
+        return commands
+
     def release(self) -> None:
-        """Remove the addresses that were added here."""
+        """Remove the addresses that were added here, and put MTU and state back."""
         for name, address in sorted(self._added):
             with contextlib.suppress(DataplaneError):
                 run(["ip", "address", "delete", address, "dev", name])
         self._added.clear()
+        with contextlib.suppress(DataplaneError, KeyError):
+            commands = self._settings((), self._found())
+            if commands:
+                run(["ip", "-batch", "-"], stdin="\n".join(commands) + "\n")
+        self._as_found.clear()

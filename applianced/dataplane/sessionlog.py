@@ -68,9 +68,13 @@ class SessionLog:
         self._lines = 0
         self._lost = 0
 
+    def name(self, naming: Naming) -> None:
+        """Names of another plan; nothing is opened or closed for it."""
+        self._naming = naming
+
     def configure(self, plan: Message) -> None:
         """The plan in force. Raises DataplaneError when the kernel does not tell of sessions."""
-        self._naming = Naming(plan)
+        self.name(Naming(plan))
         if not self._naming.logs:
             self._rest()
         elif self._events is None:
@@ -108,9 +112,7 @@ class SessionLog:
         self._take_packets()
         datagrams, lost = self._events.drain()
         for datagram in datagrams:
-            for heard in messages(datagram):
-                if heard.subsystem == CONNTRACK:
-                    self._event(heard)
+            self.take_events(datagram)
         if lost:
             self._lost += 1
             self._catch_up()
@@ -121,9 +123,19 @@ class SessionLog:
             return
         datagrams, lost = self._packets.drain()
         for datagram in datagrams:
-            for packet in packets(datagram):
-                self._packet(packet)
+            self.take_logged(datagram)
         self._lost += lost
+
+    def take_logged(self, datagram: bytes) -> None:
+        """One datagram of the log group."""
+        for packet in packets(datagram):
+            self._packet(packet)
+
+    def take_events(self, datagram: bytes) -> None:
+        """One datagram of conntrack's events."""
+        for heard in messages(datagram):
+            if heard.subsystem == CONNTRACK:
+                self._event(heard)
 
     def tick(self) -> None:
         """Say once a second how much was lost; the agent calls it when it wakes."""

@@ -1,15 +1,18 @@
 """What outlives a worker: one slot of shared memory per control session.
 
-    header of a slot:  live u32 | halves u32 | next ORIGINAL u32 | next REPLY u32
+    header of a slot:  state u32 | record 0 | record 1 | nothing u32
+    record:            halves u32 | next ORIGINAL u32 | next REPLY u32
     body of a slot:    ALG half 0 | ALG half 1 | session half 0 | session half 1
     half:              length u32 | marshalled values
 
 A slot is written before the verdict it belongs to, so a worker that dies in between has at worst a checkpoint that is
-ahead of the wire: the sender repeats, and a repeat is answered by range. Values go into the half that is not in use and
-the header is switched afterwards, so a torn write leaves the older ones. What changes with every segment (two sequence
-numbers), with every message (the ALG's state) and rarely (gates, changed ranges) is written apart.
+ahead of the wire: the sender repeats, and a repeat is answered by range. It must not be torn either: an ALG that has
+read a line whose octets the stream would read once more, or the other way round, breaks the session. So everything
+goes where nobody reads yet (values into the half that is not in use, the record that is not in use), and one aligned
+store of the state, done by `publish`, puts all of it in force.
 
-All headers lie before all bodies, so that looking through them touches little memory.
+What changes with every segment (two sequence numbers), with every message (the ALG's state) and rarely (gates, changed
+ranges) is written apart. All headers lie before all bodies, so that looking through them touches little memory.
 """
 
 from __future__ import annotations
@@ -21,12 +24,12 @@ from typing import Any, NamedTuple
 ALG_OCTETS = 2048
 SESSION_OCTETS = 4096
 SLOT_OCTETS = 2 * (ALG_OCTETS + SESSION_OCTETS)
-_HEADER = Struct("=IIII")
+_HEADER_OCTETS = 32
+_HEADER_WORDS = _HEADER_OCTETS // 4
+_RECORD = Struct("=III")
 _LENGTH = Struct("=I")
-_NEXT = Struct("=II")
-_HALVES = Struct("=I")
-LIVE = 0x41505053
-"""A slot in use."""
+LIVE = 0x41505052
+"""State of a slot in use; the lowest bit says which record is in force."""
 LOST = 0x4C4F5354
 """A slot whose session did not fit: after a restart it passes untouched, and is counted."""
 NO_NEXT = 0xFFFFFFFF
@@ -47,67 +50,79 @@ class Checkpoint:
     def __init__(self, memory: memoryview, slots: int) -> None:
         self.memory = memory
         self.slots = slots
-        self._bodies = (slots + 1) * _HEADER.size
+        self._words = memory[: (slots + 1) * _HEADER_OCTETS].cast("I")
+        self._bodies = (slots + 1) * _HEADER_OCTETS
+        self._halves = bytearray(slots + 1)
+        """Which halves the next record names."""
+        self._written = bytearray(slots + 1)
+        """Halves written since the last `publish`."""
+        for slot in range(slots + 1):
+            self._halves[slot] = self._record(slot)[0] & (_ALG_HALF | _SESSION_HALF)
 
     @staticmethod
     def octets(slots: int) -> int:
         """How much memory so many slots take."""
-        return (slots + 1) * (SLOT_OCTETS + _HEADER.size)
-
-    def open(self, slot: int) -> None:
-        """A new session takes the slot."""
-        _HEADER.pack_into(self.memory, slot * _HEADER.size, 0, 0, NO_NEXT, NO_NEXT)
+        return (slots + 1) * (SLOT_OCTETS + _HEADER_OCTETS)
 
     def save_session(self, slot: int, values: tuple[Any, ...]) -> None:
-        """Write what changes rarely (marshal's types)."""
+        """Write what changes rarely (marshal's types); in force with the next `publish`."""
         self._write(slot, values, _SESSION_HALF, 2 * ALG_OCTETS, SESSION_OCTETS)
 
     def save_alg(self, slot: int, values: tuple[Any, ...]) -> None:
-        """Write the ALG's state (marshal's types)."""
+        """Write the ALG's state (marshal's types); in force with the next `publish`."""
         self._write(slot, values, _ALG_HALF, 0, ALG_OCTETS)
 
     def _write(self, slot: int, values: tuple[Any, ...], bit: int, offset: int, room: int) -> None:
-        at = slot * _HEADER.size
         octets = marshal.dumps(values)
-        live, halves, *_ = _HEADER.unpack_from(self.memory, at)
-        if len(octets) > room - _LENGTH.size or live == LOST:
-            _HALVES.pack_into(self.memory, at, LOST)
+        if len(octets) > room - _LENGTH.size:
+            self._words[slot * _HEADER_WORDS] = LOST
             return
-        halves ^= bit
-        start = self._bodies + slot * SLOT_OCTETS + offset + (room if halves & bit else 0)
+        if not self._written[slot] & bit:
+            self._written[slot] |= bit
+            self._halves[slot] ^= bit
+        start = self._bodies + slot * SLOT_OCTETS + offset + (room if self._halves[slot] & bit else 0)
         _LENGTH.pack_into(self.memory, start, len(octets))
         self.memory[start + _LENGTH.size : start + _LENGTH.size + len(octets)] = octets
-        _HALVES.pack_into(self.memory, at + 4, halves)
 
-    def move(self, slot: int, first: int, second: int) -> None:
-        """The next octet of each direction (-1: none); from the first call on the slot counts as in use."""
-        at = slot * _HEADER.size
-        _NEXT.pack_into(self.memory, at + 8, first & NO_NEXT, second & NO_NEXT)
-
-    def commit(self, slot: int) -> None:
-        """The slot is whole: it is to be found from here."""
-        at = slot * _HEADER.size
-        if _HALVES.unpack_from(self.memory, at)[0] != LOST:
-            _HALVES.pack_into(self.memory, at, LIVE)
+    def publish(self, slot: int, first: int, second: int) -> None:
+        """Put in force what was written, with the next octet of each direction (-1: none)."""
+        at = slot * _HEADER_WORDS
+        state = self._words[at]
+        if state == LOST:
+            return
+        state = LIVE | (~state & 1)
+        place = at * 4 + 4 + (state & 1) * _RECORD.size
+        _RECORD.pack_into(self.memory, place, self._halves[slot], first & NO_NEXT, second & NO_NEXT)
+        self._words[at] = state
+        self._written[slot] = 0
 
     def clear(self, slot: int) -> None:
         """The session is over."""
-        _HEADER.pack_into(self.memory, slot * _HEADER.size, 0, 0, 0, 0)
+        self._words[slot * _HEADER_WORDS] = 0
+        self._written[slot] = 0
 
     def load(self) -> dict[int, Saved]:
         """Every readable slot; those that are not are cleared."""
         found = {}
         for slot in range(1, self.slots + 1):
-            live, halves, first, second = _HEADER.unpack_from(self.memory, slot * _HEADER.size)
-            if live == LIVE:
+            state = self._words[slot * _HEADER_WORDS]
+            if state & ~1 == LIVE:
+                halves, first, second = self._record(slot)
                 session = self._read(slot, halves & _SESSION_HALF, 2 * ALG_OCTETS, SESSION_OCTETS)
                 alg = self._read(slot, halves & _ALG_HALF, 0, ALG_OCTETS)
                 if session is not None and alg is not None:
                     found[slot] = Saved(session, alg, (_signed(first), _signed(second)))
                     continue
-            if live:
+            if state:
                 self.clear(slot)
         return found
+
+    def _record(self, slot: int) -> tuple[int, int, int]:
+        """The record in force: halves, next octets."""
+        at = slot * _HEADER_OCTETS
+        state = self._words[slot * _HEADER_WORDS]
+        halves, first, second = _RECORD.unpack_from(self.memory, at + 4 + (state & 1) * _RECORD.size)
+        return halves, first, second
 
     def _read(self, slot: int, half: int, offset: int, room: int) -> tuple[Any, ...] | None:
         start = self._bodies + slot * SLOT_OCTETS + offset + (room if half else 0)

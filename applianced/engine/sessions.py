@@ -146,7 +146,7 @@ class Session:
         self.version = 0
         """Counts what the checkpoint must follow, beside the ALG and the streams."""
         self.saved_version = -1
-        self.saved_alg: tuple[Any, ...] = ()
+        self.saved_alg: tuple[Any, ...] | None = None
         """What the checkpoint was last written for."""
         flow = control.tuple
         ends = [end.address for end in (flow.source, flow.destination)]
@@ -424,6 +424,18 @@ class Session:
         self.alg.restore(saved.alg)
         for plain in snapshot[11]:
             self._take(_gate(plain))
+
+    def agree_on_offsets(self) -> None:
+        """Put the kernel's offsets back to what was saved: the worker before this one may have died after it had
+        announced a change and before the change was saved and could leave."""
+        translation = self._translation()
+        if translation is None:
+            return
+        for stream, known in zip(self.streams, translation.offsets, strict=True):
+            if known != stream.offset:
+                self.keeper.kernel.announce(
+                    translation, stream.direction, stream.position, stream.before, stream.offset
+                )
 
 
 class _Nobody:

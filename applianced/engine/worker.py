@@ -276,7 +276,6 @@ class Engine:
             now=now,
         )
         self.sessions[slot] = session
-        self.checkpoint.open(slot)
         return session
 
     def _count(self, mark: int, event: str) -> None:
@@ -300,8 +299,7 @@ class Engine:
         if version != session.saved_version or first.buffer or second.buffer:
             session.saved_version = version
             checkpoint.save_session(slot, session.snapshot())
-            checkpoint.commit(slot)
-        checkpoint.move(slot, first.next, second.next)
+        checkpoint.publish(slot, first.next, second.next)
 
     def resume(self, now: float) -> int:
         """Take up the sessions of a worker that died; how many."""
@@ -313,6 +311,7 @@ class Engine:
             flow = FlowTuple(TCP, Endpoint(source, source_port), Endpoint(destination, destination_port))
             session = self._make(name, slot, flow, mark, now)
             session.restore(saved)
+            session.agree_on_offsets()
             self.save(session)
             for gate in session.gates.values():
                 self.keeper.adopt(gate)

@@ -31,14 +31,17 @@ Management = Callable[[Any, Any, Any, Models], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The command line of `serve`, checked. dataplane: "netns", "local" or "none". user: "" for the default."""
+    """The command line of `serve`, checked. dataplane: "netns", "local" or "none". user: "" for the default.
+
+    port: None for the configuration's.
+    """
 
     namespace: str
     dataplane: str
     config: Path | None
     state_dir: Path
     host: str
-    port: int
+    port: int | None
     admin_key: Path | None
     user: str
     workers: int

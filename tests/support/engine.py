@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,7 +120,7 @@ class FakePorts:
         return self.following
 
     def give(self, address: bytes, protocol: int, port: int, *, over: bool) -> None:
-        self.held.remove(port)
+        self.held.discard(port)
         self.given.append((port, over))
 
 
@@ -174,6 +174,9 @@ class LineAlg:
     def end(self, direction: Direction, data: bytes) -> Actions:
         yield from ()
 
+    def urge(self, direction: Direction, data: bytes) -> int:
+        return 0
+
     def snapshot(self) -> tuple[Any, ...]:
         return self.asked, self.gates
 
@@ -196,6 +199,7 @@ class Bench:
     kernel: FakeKernel = field(default_factory=FakeKernel)
     ports: FakePorts = field(default_factory=FakePorts)
     slots: int = SLOTS
+    checkpoint: Callable[[memoryview, int], Checkpoint] = Checkpoint
     now: float = 1000.0
 
     def __post_init__(self) -> None:
@@ -213,7 +217,7 @@ class Bench:
             kernel=self.kernel,
             keeper=self.keeper,
             counters=self.counters,
-            checkpoint=Checkpoint(memoryview(self.memory), self.slots),
+            checkpoint=self.checkpoint(memoryview(self.memory), self.slots),
         )
         self.engine.configure({"ftp": Settings()}, limits or GateLimits(), 65536, self.now)
         return self.engine.resume(self.now)

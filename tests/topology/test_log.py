@@ -280,7 +280,8 @@ def test_the_trace_file_is_matched_and_bounded(topology: Topology, appliance: Ap
     with ftp_session(topology, server, IPV4) as session:
         for _ in range(80):
             transfer(session)
-    found = until(lambda: len(list(file.parent.glob("ftp.log*"))) == 3 and list(file.parent.glob("ftp.log*")), 10)
+    until(lambda: len(list(file.parent.glob("ftp.log*"))) == 3, 10, what="as many files as may be")
+    found = list(file.parent.glob("ftp.log*"))
     for each in found:
         assert each.stat().st_size <= 10 * 1024
         assert stat.S_IMODE(each.stat().st_mode) == 0o640

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 
 from applianced.tools.ftp_server import FtpServer
 from applianced.tools.namespaces import IPV4, Topology
@@ -56,3 +57,22 @@ def test_uncoupled_data_sessions_go_on(topology: Topology, appliance: Appliance,
         until(lambda: not [entry for entry in appliance.flow("control-sessions") if entry.findtext("{*}gates") != "0"])
         data.sendall(b"second")
         assert data_sessions(appliance)
+
+
+def test_a_coupled_control_session_outlives_its_timeout(
+    topology: Topology, appliance: Appliance, server: FtpServer
+) -> None:
+    """Silent for longer than the timeout, while its data session goes on."""
+    appliance.push("<flow><alg-data-session-coupled>true</alg-data-session-coupled></flow>")
+    appliance.push("<flow><tcp-session-timeout>4</tcp-session-timeout></flow>")
+    with ftp_session(topology, server, IPV4) as session:
+        began = time.monotonic()
+        with upload(session) as data:
+
+            def silent_for_long() -> bool:
+                data.sendall(b"more")
+                return time.monotonic() - began > 7
+
+            until(silent_for_long, 10, interval_s=0.5)
+        session.expect(226)
+        session.command("NOOP", 200)

@@ -43,7 +43,7 @@ def web(topology: Topology) -> Iterator[socket.socket]:
 def connected(topology: Topology, web: socket.socket) -> tuple[socket.socket, socket.socket]:
     client = connect_in(topology.client, IPV4.server, 80, timeout_s=5)
     served, _ = web.accept()
-    served.settimeout(5)
+    served.settimeout(1)
     return client, served
 
 

@@ -1,0 +1,133 @@
+"""What a gate is in the kernel, element by element, and the messages that carry it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from applianced.dataplane.gates import Gates, elements
+from applianced.dataplane.netlink import attributes
+from applianced.model.gates import Gate
+from applianced.model.tuples import TCP, Endpoint, packed
+
+CLIENT, PEER, PUBLIC = packed("10.0.0.1"), packed("192.0.2.1"), packed("203.0.113.1")
+CLIENT6, PEER6 = packed("fd00::1"), packed("2001:db8::1")
+TCP_KEY = bytes((TCP, 0, 0, 0))
+
+
+def port(number: int) -> bytes:
+    """A port as nft pads it in a concatenation."""
+    return number.to_bytes(2, "big") + b"\0\0"
+
+
+def gate(**other: Any) -> Gate:
+    values: dict[str, Any] = {
+        "number": 1,
+        "peer": PEER,
+        "inside": Endpoint(CLIENT, 2000),
+        "outside": Endpoint(CLIENT, 2000),
+        "one_shot": True,
+        "source": b"",
+        "expires_s": 30.0,
+        **other,
+    }
+    return Gate(alg="ftp", session=1, protocol=TCP, reason="", created_s=0.0, **values)
+
+
+def test_routed() -> None:
+    assert elements(gate()) == [("once4", TCP_KEY + PEER + CLIENT + port(2000), b"")]
+
+
+def test_translated() -> None:
+    assert elements(gate(outside=Endpoint(PUBLIC, 50000))) == [
+        ("once4", TCP_KEY + PEER + CLIENT + port(2000), b""),
+        ("dnat4", TCP_KEY + PEER + PUBLIC + port(50000), CLIENT + port(2000)),
+    ]
+
+
+def test_more_than_once() -> None:
+    assert elements(gate(one_shot=False))[0][0] == "several4"
+
+
+def test_every_port() -> None:
+    """The outside endpoint does not matter: nothing is announced."""
+    opened = gate(inside=Endpoint(PEER, 0), outside=Endpoint(PEER, 0), peer=CLIENT)
+    assert elements(opened) == [("pair4", TCP_KEY + CLIENT + PEER, b"")]
+
+
+def test_source_of_an_inside_client() -> None:
+    assert elements(gate(source=PUBLIC))[1] == ("source4", TCP_KEY + PEER + CLIENT + port(2000), PUBLIC)
+
+
+def test_ipv6() -> None:
+    opened = gate(peer=PEER6, inside=Endpoint(CLIENT6, 2000), outside=Endpoint(CLIENT6, 2000))
+    assert elements(opened) == [("once6", TCP_KEY + PEER6 + CLIENT6 + port(2000), b"")]
+
+
+class Recorded:
+    """A Netlink that only keeps what it was to send."""
+
+    def __init__(self) -> None:
+        self.transactions: list[list[str]] = []
+
+    def transaction(self, messages: Sequence[bytes]) -> int:
+        self.transactions.append([described(message) for message in messages])
+        return 0
+
+
+def described(message: bytes) -> str:
+    """'+once4' for an element that is added, '-once4' for one that is deleted; the length must be right."""
+    assert int.from_bytes(message[:4], "little") == len(message)
+    assert len(message) % 4 == 0
+    found = attributes(message[20:])
+    assert found[1] == b"gates\0"
+    (element,) = (attributes(found[3])[1],)
+    key = attributes(attributes(element)[1])[1]
+    assert key.startswith(TCP_KEY)
+    return ("-" if message[4] == 14 else "+") + found[2].rstrip(b"\0").decode()
+
+
+@pytest.fixture
+def netlink() -> Recorded:
+    return Recorded()
+
+
+@pytest.fixture
+def gates(netlink: Recorded) -> Gates:
+    return Gates(netlink)  # type: ignore[arg-type]
+
+
+def test_open_and_close_in_one_transaction(gates: Gates, netlink: Recorded) -> None:
+    first = gate(outside=Endpoint(PUBLIC, 50000))
+    second = gate(number=2, inside=Endpoint(CLIENT, 2001), outside=Endpoint(PUBLIC, 50001))
+    gates.exchange((first,), (), 0.0)
+    gates.exchange((second,), (first,), 0.0)
+    assert netlink.transactions == [
+        ["+once4", "+dnat4"],
+        ["+once4", "-once4", "+dnat4", "-dnat4", "+once4", "+dnat4"],
+    ]
+
+
+def test_nothing_to_do_is_no_transaction(gates: Gates, netlink: Recorded) -> None:
+    assert gates.exchange((), (), 0.0) == 0
+    assert gates.exchange((), (gate(),), 0.0) == 0, "not one of ours"
+    assert not netlink.transactions
+
+
+def test_the_end_of_one_gate_leaves_the_element_of_the_next(gates: Gates, netlink: Recorded) -> None:
+    first, second = gate(), gate(number=2)
+    gates.exchange((first,), (), 0.0)
+    gates.exchange((second,), (), 0.0)
+    gates.exchange((), (first,), 0.0)
+    assert netlink.transactions == [["+once4"], ["+once4", "-once4", "+once4"]]
+    gates.exchange((), (second,), 0.0)
+    assert netlink.transactions[2:] == [["+once4", "-once4"]]
+
+
+def test_adopted(gates: Gates, netlink: Recorded) -> None:
+    old = gate()
+    gates.adopt(old)
+    gates.exchange((), (old,), 0.0)
+    assert netlink.transactions == [["+once4", "-once4"]]
