@@ -34,6 +34,10 @@ class AgentClient:
         async with self._lock:
             try:
                 return await asyncio.wait_for(self._exchange({"op": operation, **arguments}), CALL_S)
+            except asyncio.CancelledError:
+                # The answer is still under way, and must not be taken for that to the next request.
+                self._drop()
+                raise
             except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
                 self._drop()
                 raise DataplaneError(

@@ -1,0 +1,79 @@
+"""A worker's process without its queue: settings, state, and what an exception costs."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from applianced.dataplane.worker import WorkerProcess
+from applianced.engine.checkpoint import Checkpoint
+from applianced.engine.counters import Counters
+from tests.support.engine import CLIENT, DESCRIPTOR, EVENTS, FRESH, SERVER, Packet, octets
+
+
+@pytest.fixture
+def worker() -> Iterator[WorkerProcess]:
+    ours, theirs = socket.socketpair()
+    events = {"ftp": EVENTS}
+    yield WorkerProcess(
+        0,
+        1,
+        {"ftp": DESCRIPTOR},
+        control=theirs,
+        counters=Counters(events, memoryview(bytearray(Counters.octets(events)))),
+        checkpoint=Checkpoint(memoryview(bytearray(Checkpoint.octets(4))), 4),
+    )
+    ours.close()
+    theirs.close()
+
+
+def test_an_exception_costs_a_packet_and_not_the_worker(
+    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def bug(*_: Any) -> None:
+        raise ZeroDivisionError("a bug of ours")
+
+    monkeypatch.setattr(worker._engine, "handle", bug)
+    packet = Packet(octets(CLIENT, SERVER), FRESH)
+    with caplog.at_level(logging.ERROR):
+        worker._packet(packet, 0.0)  # type: ignore[arg-type]
+    assert packet.dropped
+    assert "a bug of ours" in caplog.text, "the trace says where"
+    monkeypatch.undo()
+    following = Packet(octets(CLIENT, SERVER), FRESH)
+    worker._packet(following, 0.0)  # type: ignore[arg-type]
+    assert following.released
+
+
+def test_an_exception_in_the_tick_does_not_end_the_worker(
+    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def bug(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(worker._engine, "tick", bug)
+    worker._tick()
+    assert "tick" in caplog.text
+
+
+def test_state_of_nothing(worker: WorkerProcess) -> None:
+    assert worker._on_state({}) == {"generation": 0, "sessions": [], "gates": []}
+
+
+def test_what_is_not_there_is_not_found(worker: WorkerProcess) -> None:
+    assert worker._on_close_gate({"gate": 7}) == {"found": False}
+    assert worker._on_end_session({"slot": 3}) == {"found": False}
+    assert worker._on_end_session({"slot": 99999}) == {"found": False}
+
+
+def test_settings_that_do_not_fit_are_refused_at_prepare(worker: WorkerProcess) -> None:
+    with pytest.raises(TypeError):
+        worker._on_prepare({"generation": 1, "algs": {"ftp": {"no-such-leaf": True}}})
+    worker._on_prepare({"generation": 2, "algs": {"ftp": {"shout": True}}})
+    worker._on_abort({"generation": 2})
+    with pytest.raises(KeyError):
+        worker._on_switch({"generation": 2})
