@@ -31,7 +31,7 @@ IDLE_CHECK_S = 60.0
 """A session silent for so long is looked up in conntrack: pure ACKs and untouched sessions are not seen here."""
 CHECKS_PER_TICK = 256
 
-_SEQUENCE_FLAGS = Struct("!IxxxxBB")
+_SEQUENCES_FLAGS = Struct("!IIBB")
 _NOT_ORDINARY = 0xFF & ~(PSH | ACK)
 _BASE = ~(UNACKED | UNTOUCHED | -1 << SLOT_SHIFT)
 
@@ -137,15 +137,17 @@ class Engine:
         else:
             return False
         # A key that matches has TCP right behind the addresses: every session's first packet was read with care.
-        sequence, offset, flags = _SEQUENCE_FLAGS.unpack_from(raw, at + 4)
+        sequence, acknowledgement, offset, flags = _SEQUENCES_FLAGS.unpack_from(raw, at + 4)
         start = at + (offset >> 4 << 2)
-        if sequence != stream.next or flags & _NOT_ORDINARY or stream.buffer or stream.held or other.unacked >= 0:
+        if sequence != stream.next or flags & _NOT_ORDINARY or stream.buffer or stream.held or other.held:
             return False
         if start >= len(raw) or raw[6 if at == 40 else 9] != TCP:
             return False
         session.last_s = now
         session.messages += 1
         self.counters.memory[session.packets_cell] += 1
+        if other.unacked >= 0 and flags & ACK:
+            other.acked(acknowledgement)
         payload = raw[start:]
         verdicts = session.judge(direction, payload, False)
         if len(verdicts) == 1 and verdicts[0] == (len(payload), None):

@@ -92,7 +92,7 @@ class World:
     # ----- streams.Judge
 
     def judge(self, direction: Direction, data: bytes, final: bool) -> list[tuple[int, bytes | None]]:
-        return self.rules(data, final)  # type: ignore[operator]
+        return self.rules(data, final)  # type: ignore[operator,no-any-return]
 
     def urge(self, direction: Direction, data: bytes) -> int:
         return 0

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from ncclient.operations.rpc import RPCError  # type: ignore[import-untyped]
 
 from applianced.tools.ftp_server import FtpServer
 from applianced.tools.namespaces import IPV4, Topology
+from applianced.tools.serving import free_port, make_admin_key
 from tests.support.appliance import Appliance
 from tests.support.ftp_session import FtpSession, ftp_session
 from tests.support.until import until
@@ -114,3 +118,29 @@ def test_gate_timeout(topology: Topology, appliance: Appliance, server: FtpServe
     with ftp_session(topology, server, IPV4) as session:
         assert announce(session).startswith("200")
         until(lambda: appliance.counter("ftp", "gates-expired") == 1, 6, what="the gate expires unused")
+
+
+def test_a_message_over_the_limit_ends_its_session(topology: Topology, appliance: Appliance, server: FtpServer) -> None:
+    appliance.push("<flow><alg-message-size>1024</alg-message-size></flow>")
+    with ftp_session(topology, server, IPV4) as session:
+        session.send(b"CWD " + b"x" * 900)
+        session.send(b"x" * 200)
+        until(lambda: appliance.counter("ftp", "message-too-long") == 1, what="the message is refused")
+
+
+def test_the_port_of_netconf(tmp_path: Path) -> None:
+    """Without one on the command line it is the configured one."""
+    port = free_port("127.0.0.1")
+    ssh = {"services": {"netconf": {"ssh": {"port": port}}}}
+    (tmp_path / "first.json").write_text(json.dumps({"applianced-system:system": ssh}))
+    tmp_path.chmod(0o755)
+    key = make_admin_key(tmp_path)
+    arguments = ["--config", str(tmp_path / "first.json"), "--state-dir", str(tmp_path / "state")]
+    arguments += ["--listen", "127.0.0.1", "--admin-key", f"{key}.pub"]
+    command = [sys.executable, "-m", "applianced", "serve", "--dataplane", "none", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == f"ready netconf=127.0.0.1:{port}\n"
+        finally:
+            process.terminate()

@@ -32,7 +32,18 @@ from applianced.alg.ftp.exchange import UNANSWERED_LIMIT, Exchange
 from applianced.alg.ftp.heads import continued, free
 from applianced.alg.ftp.lines import EPSV_COMMAND, LF, NO_ARGUMENT, SPACE, find_verb, quote, refused_reply, release
 from applianced.alg.ftp.settings import COMMAND_LIMIT, FTPS_LIFETIME_S, LIMITS, REPLY_LIMIT, REWRITE_LIMIT, FtpSettings
-from applianced.alg.ftp.verbs import ACTIVE, ANSWERS, DATA_PORT, KINDS, LAST_LINES, PASSIVE, PLAIN, Kind
+from applianced.alg.ftp.verbs import (
+    ACTIVE,
+    ACTIVE_COMMANDS,
+    ANNOUNCED,
+    ANSWERS,
+    DATA_PORT,
+    KINDS,
+    LAST_LINES,
+    PASSIVE,
+    PLAIN,
+    Kind,
+)
 from applianced.model.sessions import ControlSession
 from applianced.model.tuples import ORIGINAL, REPLY, Direction, Endpoint
 
@@ -152,7 +163,11 @@ class Dialogue:
                 continue
             if at > done:
                 yield Pass(at - done)
-            yield from self._command(line) if end else self._long(line)
+            active = ACTIVE_COMMANDS.get(line[:5])
+            if active is not None and line[-2:] == b"\r\n" and not (self._distrusted or self._epsv_only):
+                yield from self._active(active, line)  # spelt as usual: nothing of _command and _data_port applies
+            else:
+                yield from self._command(line) if end else self._long(line)
             done = at = at + len(line)
         if at > done:
             yield Pass(at - done)
@@ -394,7 +409,7 @@ class Dialogue:
         if not isinstance(gate, int):
             yield Note("refused-gate", reason)
             return 0, None
-        yield Note(kind.name.lower(), reason)
+        yield Note(ANNOUNCED[kind], reason)
         return gate, line[: found.start] + encoded + line[found.end :] if encoded else line
 
     def _leads_away(self, speaker: Direction, announced: bytes) -> bool:

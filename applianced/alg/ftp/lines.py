@@ -47,5 +47,8 @@ def quote(line: bytes) -> str:
 
     Only lines that announce something are quoted, and verbs and codes of others: none carries a secret.
     """
+    text = line.strip()[:80].decode("latin-1")
+    if text.isascii() and text.isprintable():
+        return text
     telnet = _TELNET.match(line)
     return line[telnet.end() if telnet else 0 :].strip()[:80].translate(_PRINTABLE).decode("ascii")

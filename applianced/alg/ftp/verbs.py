@@ -36,6 +36,11 @@ ACTIVE = frozenset((Kind.PORT, Kind.EPRT, Kind.LPRT))
 PASSIVE = frozenset((Kind.PASV, Kind.EPSV, Kind.LPSV))
 DATA_PORT = ACTIVE | PASSIVE
 
+ACTIVE_COMMANDS: dict[bytes, Kind] = {b"PORT ": Kind.PORT, b"EPRT ": Kind.EPRT}
+"""How nearly every client begins the commands that open active mode."""
+ANNOUNCED: dict[Kind, str] = {kind: kind.name.lower() for kind in DATA_PORT}
+"""Kind -> the event of an announcement that was granted."""
+
 _PLAIN_VERBS = (
     b"USER", b"PASS", b"ACCT", b"CWD ", b"CDUP", b"SMNT", b"QUIT", b"REIN", b"TYPE", b"STRU", b"MODE", b"ALLO",
     b"REST", b"RNFR", b"RNTO", b"ABOR", b"DELE", b"RMD ", b"MKD ", b"PWD\r", b"SITE", b"SYST", b"STAT", b"HELP",
