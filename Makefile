@@ -33,8 +33,13 @@ run: $(STAMP) packages  ## build the lab, configure it over NETCONF, transfer fi
 stop:  ## remove every trace of the lab
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m applianced.tools.lab stop --directory $(LAB); fi
 
+.PHONY: coverage
+coverage: $(STAMP) packages  ## ALGs and compiler are covered fully by their own cases
+	@$(PYTEST) -q tests/alg tests/unit/alg tests/compiler tests/unit/compiler tests/fuzz \
+	  --cov=applianced.alg --cov=applianced.compiler --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
+
 .PHONY: test
-test: lint  ## everything; the last line is pytest's
+test: lint coverage  ## everything; the last line is pytest's
 	@$(PYTEST) tests
 
 .PHONY: lint

@@ -259,7 +259,7 @@ class Engine:
             self._count(mark, "sessions-refused")
             queued.release(None, mark | UNTOUCHED)
             return None
-        slot = self._free.popleft()
+        slot = self._free.pop()
         session = self._make(name, slot, segment.flow, mark, now)
         session.count("sessions")
         return session

@@ -65,7 +65,7 @@ def test_announcement_cut_at_every_octet(session: FtpSession, content: bytes, so
 def test_one_octet_in_a_segment(
     session: FtpSession, content: bytes, request: pytest.FixtureRequest, soak: bool
 ) -> None:
-    """Under loss the sender's window shrinks below a line; its retransmission timer then needs long to get it across."""
+    """Under loss the sender's window shrinks below a line, and its timer needs long to get it across."""
     if request.node.callspec.id.startswith("loss") and not soak:
         pytest.skip("takes up to a minute: in 'make soak'")
     listener, announcement = session.listen()
