@@ -94,7 +94,8 @@ class Engine:
         self.session_limit = checkpoint.slots
         """Sessions under way at once; the slots are the other limit."""
         self.sessions: list[Session | None] = [None] * (checkpoint.slots + 1)
-        self._free = deque(range(1, checkpoint.slots + 1))
+        self._free = list(range(checkpoint.slots, 0, -1))
+        """Slots at rest; the one that was in use last is taken first, its memory is at hand."""
         self._lingering: deque[tuple[float, Session]] = deque()
         self._check_from = 0
 
