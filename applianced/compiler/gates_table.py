@@ -18,6 +18,7 @@ from applianced.compiler.marks import (
     DATA,
     FAIL_OPEN,
     GATES_TABLE,
+    OWN_ACKNOWLEDGEMENT,
     QUEUE_MASK,
     QUEUE_SHIFT,
     QUEUES,
@@ -119,6 +120,10 @@ table inet {GATES_TABLE} {{
     meta mark set ct mark
     ct mark & {FAIL_OPEN:#x} == {FAIL_OPEN:#x} {_dispatch("open")}
     {_dispatch("closed")}
+  }}
+  chain own_acknowledgements {{
+    type filter hook output priority -300; policy accept;
+    meta mark {OWN_ACKNOWLEDGEMENT:#x} notrack
   }}
   chain mark_back {{
     type filter hook forward priority 51; policy accept;

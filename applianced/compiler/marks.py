@@ -48,3 +48,6 @@ CONTROL_PORTS = "control_ports"
 
 LOG_GROUP = 5
 """NFLOG group of the policy table's log statements."""
+
+OWN_ACKNOWLEDGEMENT = 0xAC000000
+"""Packet mark of acknowledgements that a worker makes itself; they are not tracked."""

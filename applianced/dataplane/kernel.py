@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 
+from applianced.compiler.marks import OWN_ACKNOWLEDGEMENT
 from applianced.dataplane.conntrack import Conntrack
 from applianced.dataplane.gates import Gates
 from applianced.dataplane.netlink import Netlink
 from applianced.engine.kernel import Translation
 from applianced.model.gates import Gate
-from applianced.model.tuples import Direction, FlowTuple
+from applianced.model.tuples import Direction, FlowTuple, text
+from applianced.packet import segment
 
 
 class NetlinkKernel:
@@ -19,6 +22,7 @@ class NetlinkKernel:
         netlink = Netlink()
         self.conntrack = Conntrack(netlink)
         self.gates = Gates(netlink)
+        self._raw = {version: _raw_socket(family) for version, family in ((4, socket.AF_INET), (6, socket.AF_INET6))}
 
     def translation(self, flow: FlowTuple, mark: int) -> Translation | None:
         entry = self.conntrack.find(flow, mark)
@@ -36,6 +40,15 @@ class NetlinkKernel:
     def exchange(self, opened: Sequence[Gate], closed: Sequence[Gate], now: float) -> bool:
         return self.gates.exchange(opened, closed, now) == 0
 
+    def acknowledge(self, flow: FlowTuple, sequence: int, acknowledgement: int) -> bool:
+        version = 4 if len(flow.destination.address) == 4 else 6
+        packet = segment.acknowledgement(flow, sequence, acknowledgement)
+        try:
+            self._raw[version].sendto(packet, (text(flow.destination.address), 0))
+        except OSError:
+            return False
+        return True
+
     def alive(self, flow: FlowTuple, mark: int) -> bool:
         entry = self.conntrack.find(flow, mark)
         return entry is not None and not entry.ending
@@ -44,3 +57,11 @@ class NetlinkKernel:
         entry = self.conntrack.find(flow, mark)
         if entry is not None:
             self.conntrack.delete(entry.translation.original)
+
+
+def _raw_socket(family: int) -> socket.socket:
+    """A socket that sends whole IP packets, marked as our own."""
+    made = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, OWN_ACKNOWLEDGEMENT)
+    made.setblocking(False)
+    return made

@@ -23,6 +23,8 @@ ENGINE_EVENTS = {
     "cut": "Segments that left in part",
     "merged": "Segments merged into the one before",
     "urged": "Beginnings of messages that left early, since their sender could send no more",
+    "promised": "Times that held octets were acknowledged to a sender that could send no more",
+    "syn-again": "SYNs in sessions that are open already: passed, they move nothing",
     "waited": "Length changes that waited for the acknowledgement of the one before",
     "starved": "Sessions reset: a message does not fit into what its sender still sends",
     "message-too-long": "Sessions reset: a message exceeds alg-message-size",

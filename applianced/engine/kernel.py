@@ -49,6 +49,11 @@ class Kernel(Protocol):
         """Open and close gates in one transaction; False when the kernel refused, and nothing changed."""
         ...
 
+    def acknowledge(self, flow: FlowTuple, sequence: int, acknowledgement: int) -> bool:
+        """Send a bare acknowledgement from the flow's source to its destination, past conntrack and NAT; whether it
+        was sent."""
+        ...
+
     def alive(self, flow: FlowTuple, mark: int) -> bool:
         """Whether conntrack still holds the session, and not as one that has closed."""
         ...

@@ -204,6 +204,17 @@ class Session:
         """What the ALG can spare of an incomplete message. See streams.Judge."""
         return len(data) if self.untouched else self.alg.urge(direction, data)
 
+    def acknowledge(self, direction: Direction, acknowledgement: int) -> bool:
+        """Acknowledge to the speaker, as the other party would. See streams.Judge."""
+        other = self.streams[direction.opposite]
+        translation = self._translation()
+        if translation is None or other.next < 0:
+            return False
+        # As the speaker sees it: before NAT, and behind the length changes of the other direction.
+        seen = translation.original if direction is ORIGINAL else translation.reply
+        sequence = (other.next + other.offset) & 0xFFFFFFFF
+        return self.keeper.kernel.acknowledge(seen.reversed, sequence, acknowledgement)
+
     def _rest(self, octets: int) -> Verdicts:
         """Octets that nobody judged: they wait, unless the session was handed over meanwhile."""
         return [(octets, None)] if self.untouched else []
@@ -445,6 +456,9 @@ class _Nobody:
         raise AssertionError("a forgotten session")
 
     def urge(self, direction: Direction, data: bytes) -> int:
+        raise AssertionError("a forgotten session")
+
+    def acknowledge(self, direction: Direction, acknowledgement: int) -> bool:
         raise AssertionError("a forgotten session")
 
     def announce(self, direction: Direction, position: int, before: int, after: int) -> None:

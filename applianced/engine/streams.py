@@ -8,8 +8,8 @@ both sides of the queue. So nothing here trusts the shape of a segment:
 * A segment leaves when every octet of it has been judged. One that ends inside a message is held; with the rest of
   the message it leaves, merged into one when the message was changed.
 * When the sender repeats the held segment (its window has shrunk to one segment: it will send nothing more), the part
-  that has been judged leaves alone; without one, what the ALG can spare of the message. With neither after five
-  repeats the session is reset.
+  that has been judged leaves alone; without one, what the ALG can spare of the message; without that, the octets are
+  acknowledged to their sender here and kept until their message is complete.
 * A change of length is announced to conntrack, and the next one waits until the receiver has acknowledged it: the
   kernel has one correction point per direction.
 * A repeat is answered by range: a changed range whole and identical, never announced again; a repeat that runs into a
@@ -33,6 +33,8 @@ from applianced.packet.sequence import advance, distance
 
 REMEMBERED = 64
 """Changed ranges kept for repeats; a control session's sender has far fewer octets in flight."""
+KEPT = 16
+"""Ranges kept although their receiver has acknowledged them: so many acknowledgements in a row may be lost behind."""
 REPEATS = 5
 """Repeats of a held segment that has no judged part before the session is reset."""
 CARRIERS = 64
@@ -62,17 +64,23 @@ class Range(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """A range that left changed, with what left in its place."""
+    """A range that a repeat must be answered with as a whole, and what left in its place.
+
+    confirmed: the acknowledgement, in the receiver's numbering, that covers it.
+    """
 
     start: int
     end: int
     octets: bytes
+    confirmed: int
 
 
 StreamSnapshot = tuple[
-    int, int, bytes, tuple[tuple[int, int, bytes | None], ...], tuple[tuple[int, int, bytes], ...], int, int, int, int
-]
-"""next, judged, buffer, pending, changed, offset, position, before, unacked: plain values, for the checkpoint."""
+    int, int, int, bytes,
+    tuple[tuple[int, int, bytes | None], ...], tuple[tuple[int, int, bytes, int], ...],
+    int, int, int, int,
+]  # fmt: skip
+"""next, judged, promised, buffer, pending, changed, offset, position, before, unacked: plain values, for the checkpoint."""
 
 
 class StreamError(Exception):
@@ -92,6 +100,10 @@ class Judge(Protocol):
 
     def urge(self, direction: Direction, data: bytes) -> int:
         """How many octets from the front of data, which was left, may leave although their message is incomplete."""
+        ...
+
+    def acknowledge(self, direction: Direction, acknowledgement: int) -> bool:
+        """Tell the speaker of this direction that its octets before this were received; False when that cannot be."""
         ...
 
     def announce(self, direction: Direction, position: int, before: int, after: int) -> None:
@@ -128,8 +140,10 @@ class Stream:
         "offset",
         "pending",
         "position",
+        "promised",
         "repeats",
         "room",
+        "seen",
         "unacked",
         "version",
     )
@@ -155,8 +169,12 @@ class Stream:
         """What the kernel adds up to there; beyond, it adds `offset`."""
         self.unacked = -1
         """End of the last length change in the receiver's numbering, or -1."""
+        self.seen = -1
+        """The last acknowledgement of the receiver that passed here."""
+        self.promised = -1
+        """Octets before this were acknowledged to their sender although they have not left; -1: none."""
         self.arrivals = 0
-        """How often a segment that begins at `next` has come."""
+        """How often a segment has come that begins where the sender's next octets are expected."""
         self.repeats = 0
         self.version = 0
         """Counts changes of what a repeat or an acknowledgement is answered from."""
@@ -168,7 +186,7 @@ class Stream:
         if segment.sequence == self.next and not self.held and not self.buffer and payload:
             return self._in_order(carrier, segment, payload)
         if segment.flags & SYN:
-            return self._open(carrier, segment)
+            return self._syn(carrier, segment)
         if not payload and not segment.flags & FIN:
             return carrier.accept(None)
         if self.next < 0:
@@ -184,6 +202,14 @@ class Stream:
             self.version += 1
             if self.held:
                 self._flush(repeated=False)
+
+    def _syn(self, carrier: Carrier, segment: Segment) -> None:
+        if self.next < 0:
+            return self._open(carrier, segment)
+        # A repeat, or a stray one, which its receiver answers with a challenge (RFC 9293 3.10.7.4): it moves nothing
+        # here, or it would make the octets that follow look like repeats.
+        self.judge.count("syn-again")
+        return carrier.accept(segment.changed(b"") if segment.payload else None)
 
     def _open(self, carrier: Carrier, segment: Segment) -> None:
         self.next = self.judged = advance(segment.sequence, 1)
@@ -226,7 +252,10 @@ class Stream:
     def _record(self, end: int, octets: bytes, growth: int) -> None:
         """[next, end) leaves changed: remember it for repeats, and announce a change of length."""
         start = self.next
-        self.changed.append(Changed(start, end, octets))
+        confirmed = advance(end, self.offset + growth)
+        self.changed.append(Changed(start, end, octets, confirmed))
+        while len(self.changed) > KEPT and self.seen >= 0 and distance(self.seen, self.changed[0].confirmed) >= 0:
+            self.changed.popleft()
         self.version += 1
         if growth:
             self.judge.announce(self.direction, start, self.offset, self.offset + growth)
@@ -255,22 +284,37 @@ class Stream:
         """A segment at or beyond `next` that is not the plain next one."""
         start = segment.sequence
         end = advance(start, len(segment.payload))
-        last = self.held[-1].end if self.held else self.next
-        if distance(start, last) > 0 or len(self.held) >= CARRIERS:
+        if distance(start, self._edge()) > 0 or len(self.held) >= CARRIERS:
             self.judge.count("beyond-gap")
             return carrier.drop()
-        if start == self.next:
+        front = self.next if self.promised < 0 else self.promised
+        if start == front:
             self.arrivals += 1
-        again = start == self.next and self.arrivals > 1
+        again = start == front and self.arrivals > 1
         self._drop_covered(start, end)
-        last = self.held[-1].end if self.held else self.next
-        if start != last:
+        edge = self._edge()
+        if not self._of_use(segment, start, end, edge):
             self.judge.count("covered")
             carrier.drop()
+            if self.promised >= 0 and not self.held:
+                self.judge.acknowledge(self.direction, self.promised)
             return self._flush(repeated=again)
         self.held.append(Held(carrier, start, end))
         self._extend(segment, start, end)
         return self._flush(repeated=again)
+
+    def _edge(self) -> int:
+        """Where the next octets of use begin: behind what is held, or was promised, or has left."""
+        if self.held:
+            return self.held[-1].end
+        return self.next if self.promised < 0 else self.promised
+
+    def _of_use(self, segment: Segment, start: int, end: int, edge: int) -> bool:
+        """Whether a segment carries something on from the edge; before it may lie what was promised."""
+        if start == edge:
+            return True
+        beyond = distance(end, edge)
+        return not self.held and (beyond > 0 or (beyond == 0 and bool(segment.flags & FIN)))
 
     def _drop_covered(self, start: int, end: int) -> None:
         """A newer, longer copy replaces the held packets that it covers."""
@@ -324,12 +368,25 @@ class Stream:
         self.repeats += 1
         if self.repeats >= REPEATS:
             raise StreamError("starved")
-        # Its octets are known. Let go of the packets: a sender on this machine merges what it repeats into one segment
-        # only when no copy of it is still under way.
+        self._promise()
+        return False
+
+    def _promise(self) -> None:
+        """Acknowledge what is held, so that its sender goes on.
+
+        The octets are kept here, and leave with the end of their message, which its sender still owes: as long as that
+        is not acknowledged by the receiver its repeats bring the whole range again.
+        """
+        tip = advance(self.next, len(self.buffer))
+        if not self.judge.acknowledge(self.direction, tip):
+            return
+        self.promised = tip
+        self.arrivals = self.repeats = 0
+        self.version += 1
+        self.judge.count("promised")
         for held in self.held:
             held.carrier.drop()
         self.held.clear()
-        return False
 
     def _release(self, first: Held, *, partial: bool) -> bool:
         """Fill the first carrier from what is pending; False when a length change must wait."""
@@ -371,8 +428,10 @@ class Stream:
             self.judge.count("waited")
             return False
         cut = distance(end, first.end) < 0
-        if changed:
+        if changed or self.promised >= 0:
             self._record(end, octets, growth)
+        if self.promised >= 0 and distance(end, self.promised) >= 0:
+            self.promised = -1
         self.version += 1
         self._advance(start, end, cut=cut or partial)
         segment = first.carrier.segment
@@ -443,9 +502,10 @@ class Stream:
         return (
             self.next,
             self.judged,
+            self.promised,
             self.buffer,
             tuple((piece.start, piece.end, piece.octets) for piece in self.pending),
-            tuple((changed.start, changed.end, changed.octets) for changed in self.changed),
+            tuple(tuple(changed) for changed in self.changed),  # type: ignore[misc]
             self.offset,
             self.position,
             self.before,
@@ -454,8 +514,17 @@ class Stream:
 
     def restore(self, snapshot: StreamSnapshot) -> None:
         """Take up what `snapshot` gave."""
-        self.next, self.judged, self.buffer, pending, changed, self.offset, self.position, self.before, self.unacked = (
-            snapshot
-        )
+        (
+            self.next,
+            self.judged,
+            self.promised,
+            self.buffer,
+            pending,
+            changed,
+            self.offset,
+            self.position,
+            self.before,
+            self.unacked,
+        ) = snapshot
         self.pending = deque(Range(*piece) for piece in pending)
         self.changed = deque((Changed(*piece) for piece in changed), maxlen=REMEMBERED)

@@ -107,6 +107,25 @@ class Segment:
         return bytes(packet)
 
 
+WINDOW = 2048
+"""Of acknowledgements that are made here: small enough for a path without window scaling (RFC 7323)."""
+
+
+def acknowledgement(flow: FlowTuple, sequence: int, acknowledged: int) -> bytes:
+    """The IP packet of a bare ACK from the flow's source to its destination."""
+    source, destination = flow.source, flow.destination
+    v6 = len(source.address) == 16
+    if v6:
+        packet = bytearray(b"\x60\0\0\0\0\x14\x06\x40") + source.address + destination.address
+    else:
+        packet = bytearray(b"\x45\0\0\x28\0\0\x40\0\x40\x06\0\0") + source.address + destination.address
+    at = len(packet)
+    packet += _HEADER.pack(source.port, destination.port, sequence, acknowledged, 0x50, ACK) + WINDOW.to_bytes(2, "big")
+    packet += bytes(4)
+    _finish(packet, at, v6)
+    return bytes(packet)
+
+
 def _transport_offset(raw: bytes) -> int:
     """Offset of the TCP header of an IPv6 packet."""
     following, at = raw[6], 40

@@ -77,6 +77,9 @@ class _Kernel:
     def translation(self, flow: FlowTuple, mark: int) -> Translation | None:
         return self.translations.get(flow)
 
+    def acknowledge(self, flow: FlowTuple, sequence: int, acknowledgement: int) -> bool:
+        return True
+
     def announce(self, session: Translation, direction: Direction, position: int, before: int, after: int) -> bool:
         return True
 

@@ -83,6 +83,9 @@ class FakeKernel:
         outside = Endpoint(self.public, flow.source.port)
         return Translation(flow, FlowTuple(TCP, flow.destination, outside)) if self.knows else None
 
+    def acknowledge(self, flow: FlowTuple, sequence: int, acknowledgement: int) -> bool:
+        return True
+
     def announce(self, session: Translation, direction: Direction, position: int, before: int, after: int) -> bool:
         self.announced.append((direction, position, before, after))
         return not self.refuse_offsets

@@ -65,7 +65,10 @@ class Carrier:
 
 @dataclass
 class World:
-    """Everything around one stream. judge: gets data, gives (octets, replacement or None)."""
+    """Everything around one stream. judge: gets data, gives (octets, replacement or None).
+
+    window: octets that the sender has under way at most. promises: the gateway can acknowledge by itself.
+    """
 
     data: bytes
     rules: object
@@ -76,6 +79,8 @@ class World:
     most: int = 40
     repack: int = 200
     start: int = 1000
+    window: int = 1 << 30
+    promises: bool = True
     events: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -96,6 +101,12 @@ class World:
 
     def urge(self, direction: Direction, data: bytes) -> int:
         return 0
+
+    def acknowledge(self, direction: Direction, acknowledgement: int) -> bool:
+        """The gateway speaks for the receiver, in the sender's numbering."""
+        if self.promises and self.random.random() >= self.loss_ack:
+            self.una = max(self.una, distance(acknowledgement, self.start))
+        return self.promises
 
     def announce(self, direction: Direction, position: int, before: int, after: int) -> None:
         assert before == self.kernel.after, "a change announced out of turn"
@@ -131,7 +142,7 @@ class World:
             self.fin_received = True
         self.acks.append(advance(self.start, len(self.received) + self.fin_received))
 
-    def acknowledge(self) -> None:
+    def deliver(self) -> None:
         """Deliver the acknowledgements under way: the gateway sees them first, the sender perhaps never."""
         acks, self.acks = self.acks, []
         for ack in acks:
@@ -151,21 +162,22 @@ class World:
             if self.una > total:
                 return self.received
             window = self.random.randint(1, 5)
-            while window and following < total:
-                size = min(self.random.randint(1, self.most), total - following)
+            while window and following < min(total, self.una + self.window):
+                size = min(self.random.randint(1, self.most), total - following, self.una + self.window - following)
                 flags = ACK | PSH | (FIN if following + size == total and self.random.random() < 0.5 else 0)
                 self.send(following, size, flags)
                 following += size
                 window -= 1
+            following = max(following, self.una)
             if following >= total:
                 self.send(total, 0, ACK | FIN)
-            self.acknowledge()
+            self.deliver()
             if self.una < following and self.random.random() < 0.5:
                 following = self.una
-                size = min(self.random.randint(64, self.repack), total - following)
+                size = min(self.random.randint(min(64, self.repack), self.repack), total - following, self.window)
                 if size > 0:
                     self.send(following, size)
                     following += size
-                self.acknowledge()
+                self.deliver()
                 following = max(following, self.una)
         raise AssertionError(f"stuck: {self.una} of {total} acknowledged, {len(self.received)} received")

@@ -109,10 +109,42 @@ def state_of(memory: memoryview, slot: int) -> int:
     return int.from_bytes(memory[slot * 32 : slot * 32 + 4], "little")
 
 
+@pytest.mark.parametrize(("room", "alg"), [(ALG_OCTETS, True), (SESSION_OCTETS, False)])
+def test_a_lost_slot_is_of_use_again_when_all_of_it_fits(
+    memory: memoryview, checkpoint: Checkpoint, room: int, alg: bool
+) -> None:
+    store(checkpoint, 1, "before")
+    grown, other = checkpoint.save_alg, checkpoint.save_session
+    if not alg:
+        grown, other = other, grown
+    grown(1, (bytes(room),))
+    checkpoint.publish(1, 3, 4)
+    other(1, ("other",))
+    checkpoint.publish(1, 5, 6)
+    assert state_of(memory, 1) == LOST, "the part that does not fit is not there"
+
+    grown(1, ("fits",))
+    assert state_of(memory, 1) == LOST
+    checkpoint.publish(1, 7, 8)
+
+    session, alg_state = (("other",), ("fits",)) if alg else (("fits",), ("other",))
+    assert found(memory) == {1: Saved(session, alg_state, (7, 8))}
+
+
+def test_a_lost_slot_holds_what_was_not_written_again(memory: memoryview, checkpoint: Checkpoint) -> None:
+    """The part that did not change while the other was lost is the one before it."""
+    store(checkpoint, 1, "before")
+    checkpoint.save_alg(1, (bytes(ALG_OCTETS),))
+    checkpoint.publish(1, 3, 4)
+    checkpoint.save_alg(1, ("fits",))
+    checkpoint.publish(1, 5, 6)
+    assert found(memory) == {1: Saved(("before", "before"), ("fits",), (5, 6))}
+
+
 def test_a_lost_slot_is_of_use_again_after_its_session(memory: memoryview, checkpoint: Checkpoint) -> None:
     checkpoint.save_alg(1, (bytes(ALG_OCTETS),))
-    store(checkpoint, 1, "still lost")
-    assert found(memory) == {}
+    checkpoint.publish(1, 1, 2)
+    assert state_of(memory, 1) == LOST
     checkpoint.clear(1)
     store(checkpoint, 1, "next")
     assert found(memory)[1].alg == ("next",)

@@ -6,12 +6,14 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from applianced.compiler.marks import UNACKED, UNTOUCHED
+from applianced.compiler.marks import SLOT_SHIFT, UNACKED, UNTOUCHED
 from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.kernel import Translation
+from applianced.engine.worker import Engine
 from applianced.model.tuples import ORIGINAL, TCP, Direction, FlowTuple
 from applianced.packet.segment import ACK, FIN, PSH, SYN, Segment
 from applianced.packet.sequence import advance, distance
@@ -21,8 +23,8 @@ from tests.support.tcp_model import Kernel as Offsets
 START = 1000
 
 
-class KilledError(Exception):
-    """The worker is gone in the middle of a packet."""
+class KilledError(BaseException):
+    """The worker is gone in the middle of a packet; nothing in it can catch that."""
 
 
 @dataclass
@@ -264,3 +266,35 @@ def test_a_disabled_alg_is_not_resumed() -> None:
     assert saved
     assert bench.engine.resume(bench.now) == 0
     assert not bench.engine.checkpoint.load()
+
+
+def test_a_session_that_cannot_be_restored_passes_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It costs itself alone: the others are resumed, and the worker starts."""
+    another = CLIENT._replace(port=CLIENT.port + 1)
+    bench = Bench()
+    for client in (CLIENT, another):
+        bench.send(client, SERVER, SYN, sequence=100)
+        bench.send(client, SERVER, sequence=101, ack=501, payload=b"P2000\n")
+    broken = bench.marks[FlowTuple(TCP, CLIENT, SERVER)] >> SLOT_SHIFT
+    alg = bench.engine.sessions[broken].alg.snapshot()  # type: ignore[union-attr]
+    bench.engine.checkpoint.save_alg(broken, (*alg, "what no ALG of ours writes"))
+    bench.engine.checkpoint.publish(broken, 107, 501)
+    failed: list[int] = []
+    resume = Engine.resume
+    monkeypatch.setattr(Engine, "resume", lambda engine, now: resume(engine, now, failed.append))
+
+    assert bench.start() == 1
+
+    assert failed == [broken]
+    assert bench.count("sessions-resumed") == 1
+    assert bench.engine.checkpoint.load().keys() == {3 - broken}, "cleared"
+    opened = bench.count("gates-opened")
+    packet = bench.send(CLIENT, SERVER, sequence=107, ack=501, payload=b"P2001\n")
+    assert packet.payload == b"P2001\n"
+    assert packet.mark & UNTOUCHED
+    assert bench.count("sessions-unknown") == 1
+    assert bench.count("gates-opened") == opened
+    bench.send(SERVER, another, ACK, sequence=501, ack=200)
+    assert bench.send(another, SERVER, sequence=107, ack=501, payload=b"P2001\n").payload == announcement(2, 2001)
+    fresh = bench.send(CLIENT._replace(port=7), SERVER, SYN, sequence=100)
+    assert fresh.mark >> SLOT_SHIFT == broken, "its slot is free"

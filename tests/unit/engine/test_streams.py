@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from applianced.engine.streams import StreamError
 from applianced.model.tuples import Direction
 from applianced.packet.segment import ACK, FIN, SYN
+from applianced.packet.sequence import advance
 from tests.support.tcp_model import Carrier, World, packet
 
 CHANGED = {b"P": b"PORT 192,0,2,10,200,17", b"S": b"s", b"E": b"EPRT x"}
@@ -133,8 +134,20 @@ def test_the_judged_part_leaves_when_the_held_segment_is_repeated() -> None:
     assert world.received == b"NOOP\n" + expected(b"PO1\n")
 
 
+@settings(max_examples=200, deadline=None)
+@given(SCRIPT, st.integers(0, 2**32), st.sampled_from([0.0, 0.1]), st.sampled_from([1, 2, 7]))
+def test_a_window_smaller_than_a_message(data: bytes, seed: int, loss: float, window: int) -> None:
+    """A sender that may not send a whole message before it hears something is answered here."""
+    world = World(
+        data, by_line, seed, loss_before=loss, loss_after=loss, loss_ack=loss, most=3, window=window, repack=window
+    )
+    assert world.run(rounds=20000) == expected(data)
+    assert "starved" not in world.events
+
+
 def test_five_repeats_of_nothing_judged_end_the_session() -> None:
     world = opened()
+    world.promises = False
     for _ in range(5):
         world.stream.take(Carrier(packet(1000, b"PORT 1,2"), world))
     with pytest.raises(StreamError, match="starved"):
@@ -159,6 +172,26 @@ def test_octets_before_a_syn_end_the_session() -> None:
     world = World(b"", by_line, 1)
     with pytest.raises(StreamError, match="stream-without-start"):
         world.stream.take(Carrier(packet(1000, b"NOOP\n"), world))
+
+
+def test_a_stray_syn_moves_nothing() -> None:
+    world = opened()
+    world.stream.take(Carrier(packet(1000, b"NOOP\n"), world))
+    world.stream.take(Carrier(packet(90_000, b"", SYN), world))
+    world.stream.take(Carrier(packet(1005, b"P1\n"), world))
+    assert world.received == expected(b"NOOP\nP1\n")
+    assert "syn-again" in world.events
+
+
+def test_ranges_that_were_acknowledged_are_shed() -> None:
+    world = opened()
+    at = 1000
+    for _ in range(100):
+        world.stream.take(Carrier(packet(at, b"P1\n"), world))
+        at += 3
+        world.stream.seen = advance(world.start, len(world.received))
+        world.stream.acked(world.stream.seen)
+    assert len(world.stream.changed) < 20
 
 
 def test_data_on_a_syn_waits_for_its_repeat() -> None:
