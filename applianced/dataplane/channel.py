@@ -68,6 +68,21 @@ class Decoder:
         return found
 
 
+def arrived(connection: socket.socket) -> bytes | None:
+    """What has arrived on a socket with a time limit, without waiting: b"" at its end or when it is broken, None when
+    nothing is there. What made it readable may have been read meanwhile, by somebody who waited for an answer."""
+    patience = connection.gettimeout()
+    try:
+        connection.settimeout(0)
+        return connection.recv(1 << 18)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
+    finally:
+        connection.settimeout(patience)
+
+
 def call(connection: socket.socket, request: Message) -> Message:
     """Send a request over a blocking socket and wait for the answer. Raises DataplaneError on a refusal."""
     connection.sendall(encode(request))

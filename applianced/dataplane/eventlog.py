@@ -57,6 +57,7 @@ KINDS = {
     "noted": Kind("RT_ALG_EVENT", "alg", "info", streamed=False, level="brief"),
     "rewritten": Kind("RT_ALG_REWRITE", "alg", "info", streamed=False, level="detail"),
     "events-lost": Kind("RT_ALG_EVENTS_LOST", "alg", "warning", level="brief"),
+    "tables-lost": Kind("APPLIANCE_TABLES_LOST", "system", "error"),
     "worker-down": Kind("APPLIANCE_WORKER_DOWN", "system", "error"),
 }
 """Every event that may be written. The category "system" goes to streams that take all of them."""

@@ -5,9 +5,13 @@ Commands are argument lists with a time limit; what they say on stderr is in the
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from applianced.errors import DataplaneError
 
@@ -36,6 +40,26 @@ def spawn(arguments: Sequence[str], *, keep: Sequence[int] = ()) -> int:
         list(arguments), pass_fds=tuple(keep), start_new_session=True, stdin=subprocess.DEVNULL, close_fds=True
     )
     return process.pid
+
+
+def keep(file: Path, value: Any) -> None:
+    """Put a value (JSON's types) into a file, whole or not at all. Raises DataplaneError."""
+    fresh = file.with_suffix(".new")
+    try:
+        fresh.write_text(json.dumps(value), encoding="utf-8")
+        os.replace(fresh, file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise DataplaneError(str(file), str(error.strerror)) from error
+
+
+def kept(file: Path) -> Any:
+    """What `keep` put there; None when there is nothing to be read."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def read(path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Sequence
 
 from applianced.compiler.marks import OWN_ACKNOWLEDGEMENT
@@ -62,6 +63,7 @@ class NetlinkKernel:
 def _raw_socket(family: int) -> socket.socket:
     """A socket that sends whole IP packets, marked as our own."""
     made = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, OWN_ACKNOWLEDGEMENT)
+    # As octets: the number does not fit the signed int that setsockopt takes.
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, OWN_ACKNOWLEDGEMENT.to_bytes(4, sys.byteorder))
     made.setblocking(False)
     return made

@@ -7,12 +7,11 @@ state. The appliance forwards; what was there before is restored at the end.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from pathlib import Path
 from typing import Any
 
-from applianced.dataplane.host import read, write
+from applianced.dataplane.host import keep, kept, read, write
 from applianced.errors import DataplaneError
 
 FIXED = {
@@ -42,11 +41,10 @@ class Sysctls:
 
     def take(self) -> None:
         """Remember what is set and set what is needed. Raises DataplaneError."""
-        if self._originals.exists():
-            self._found = json.loads(self._originals.read_text(encoding="utf-8"))
+        self._found = kept(self._originals) or {}
         for path, value in FIXED.items():
             self._set(path, value)
-        self._save(self._originals, self._found)
+        keep(self._originals, self._found)
 
     def _set(self, path: str, value: str) -> None:
         try:
@@ -64,14 +62,14 @@ class Sysctls:
             for setting in settings:
                 self._set(f"/proc/sys/net/netfilter/{setting}", str(flow[name]))
         if len(self._found) > known:
-            self._save(self._originals, self._found)
+            keep(self._originals, self._found)
 
     def stage_plan(self, plan: dict[str, Any]) -> None:
         """Write a plan that may come into force, while there is still a way back: the disk may be full.
 
         Raises DataplaneError.
         """
-        self._save(self._staged, plan)
+        keep(self._staged, plan)
 
     def keep_plan(self) -> None:
         """The staged plan is in force: an agent that takes this one's place is to find it."""
@@ -85,27 +83,28 @@ class Sysctls:
         with contextlib.suppress(FileNotFoundError):
             os.replace(self._plan_before, self._plan)
 
+    def forget_plan_before(self) -> None:
+        """There is no way back to the plan before the last `keep_plan`."""
+        with contextlib.suppress(OSError):
+            self._plan_before.unlink(missing_ok=True)
+
     def kept_plan(self) -> dict[str, Any] | None:
         """What `keep_plan` kept, when this namespace's dataplane was not shut down in order."""
-        try:
-            plan = json.loads(self._plan.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return plan if isinstance(plan, dict) else None
+        return _plan(self._plan)
 
-    @staticmethod
-    def _save(path: Path, value: Any) -> None:
-        fresh = path.with_suffix(".new")
-        try:
-            fresh.write_text(json.dumps(value), encoding="utf-8")
-            os.replace(fresh, path)
-        except OSError as error:
-            raise DataplaneError(str(path), str(error.strerror)) from error
+    def kept_plan_before(self) -> dict[str, Any] | None:
+        """The plan before it, when the commit was under way."""
+        return _plan(self._plan_before)
 
     def release(self) -> None:
         """Put everything back."""
         for path, value in self._found.items():
             with contextlib.suppress(DataplaneError):
                 write(path, value)
-        for kept in (self._originals, self._plan, self._staged, self._plan_before):
-            kept.unlink(missing_ok=True)
+        for file in (self._originals, self._plan, self._staged, self._plan_before):
+            file.unlink(missing_ok=True)
+
+
+def _plan(file: Path) -> dict[str, Any] | None:
+    plan = kept(file)
+    return plan if isinstance(plan, dict) else None

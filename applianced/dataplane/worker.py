@@ -34,7 +34,7 @@ from applianced.model.gates import Gate
 from applianced.model.tuples import Endpoint, packed, text
 
 TICK_S = 1.0
-SETTLE_S = 30.0
+SETTLE_S = 5.0
 
 log = logging.getLogger("applianced.worker")
 
@@ -177,7 +177,7 @@ class WorkerProcess:
 
     def _start(self) -> None:
         """The first settings are in force: take up what a worker before this one left, then take packets."""
-        self._engine.resume(time.time())
+        self._engine.resume(time.time(), failed=self._not_resumed)
         for gate in self._keeper.gates.values():
             self._kernel.gates.adopt(gate)
             if gate.outside != gate.inside:
@@ -186,6 +186,9 @@ class WorkerProcess:
             self._ports.rest(*_outside(entry.translation.original))
         self._queue = PacketQueue(self._number, self._packet)
         confine()
+
+    def _not_resumed(self, slot: int) -> None:
+        log.exception("worker %d: the session in slot %d cannot be taken up again", self._number, slot)
 
     def _on_abort(self, request: Message) -> None:
         self._prepared.pop(int(request["generation"]), None)

@@ -31,7 +31,7 @@ _LENGTH = Struct("=I")
 LIVE = 0x41505052
 """State of a slot in use; the lowest bit says which record is in force."""
 LOST = 0x4C4F5354
-"""A slot whose session did not fit: after a restart it passes untouched, and is counted."""
+"""A slot whose session does not fit at the moment: after a restart it passes untouched, and is counted."""
 NO_NEXT = 0xFFFFFFFF
 _ALG_HALF, _SESSION_HALF = 1, 2
 
@@ -56,6 +56,8 @@ class Checkpoint:
         """Which halves the next record names."""
         self._written = bytearray(slots + 1)
         """Halves written since the last `publish`."""
+        self._lost = bytearray(slots + 1)
+        """Parts whose last values did not fit."""
         for slot in range(slots + 1):
             self._halves[slot] = self._record(slot)[0] & (_ALG_HALF | _SESSION_HALF)
 
@@ -75,8 +77,10 @@ class Checkpoint:
     def _write(self, slot: int, values: tuple[Any, ...], bit: int, offset: int, room: int) -> None:
         octets = marshal.dumps(values)
         if len(octets) > room - _LENGTH.size:
+            self._lost[slot] |= bit
             self._words[slot * _HEADER_WORDS] = LOST
             return
+        self._lost[slot] &= ~bit
         if not self._written[slot] & bit:
             self._written[slot] |= bit
             self._halves[slot] ^= bit
@@ -86,11 +90,10 @@ class Checkpoint:
 
     def publish(self, slot: int, first: int, second: int) -> None:
         """Put in force what was written, with the next octet of each direction (-1: none)."""
-        at = slot * _HEADER_WORDS
-        state = self._words[at]
-        if state == LOST:
+        if self._lost[slot]:
             return
-        state = LIVE | (~state & 1)
+        at = slot * _HEADER_WORDS
+        state = LIVE | (~self._words[at] & 1)
         place = at * 4 + 4 + (state & 1) * _RECORD.size
         _RECORD.pack_into(self.memory, place, self._halves[slot], first & NO_NEXT, second & NO_NEXT)
         self._words[at] = state
@@ -99,7 +102,7 @@ class Checkpoint:
     def clear(self, slot: int) -> None:
         """The session is over."""
         self._words[slot * _HEADER_WORDS] = 0
-        self._written[slot] = 0
+        self._written[slot] = self._lost[slot] = 0
 
     def load(self) -> dict[int, Saved]:
         """Every readable slot; those that are not are cleared."""

@@ -169,7 +169,8 @@ class Session:
     @property
     def mark(self) -> int:
         """The ct mark that the next verdict sets."""
-        if self.streams[0].unacked >= 0 or self.streams[1].unacked >= 0:
+        first, second = self.streams
+        if first.unacked >= 0 or second.unacked >= 0 or first.probing or second.probing:
             return self.base_mark | UNACKED
         return self.base_mark | UNTOUCHED if self.untouched else self.base_mark
 

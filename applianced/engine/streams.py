@@ -140,6 +140,7 @@ class Stream:
         "offset",
         "pending",
         "position",
+        "probing",
         "promised",
         "repeats",
         "room",
@@ -173,6 +174,8 @@ class Stream:
         """The last acknowledgement of the receiver that passed here."""
         self.promised = -1
         """Octets before this were acknowledged to their sender although they have not left; -1: none."""
+        self.probing = False
+        """The receiver was asked where it is."""
         self.arrivals = 0
         """How often a segment has come that begins where the sender's next octets are expected."""
         self.repeats = 0
@@ -197,6 +200,11 @@ class Stream:
 
     def acked(self, acknowledgement: int) -> None:
         """The receiver's acknowledgement, seen in a packet of the other direction."""
+        self.seen = acknowledgement
+        if self.probing:
+            self.probing = False
+            if self.buffer and self.judged == self.next and self._arrived():
+                self._promise()
         if self.unacked >= 0 and distance(acknowledgement, self.unacked) >= 0:
             self.unacked = -1
             self.version += 1
@@ -372,21 +380,37 @@ class Stream:
         return False
 
     def _promise(self) -> None:
-        """Acknowledge what is held, so that its sender goes on.
+        """Acknowledge what is held, so that its sender goes on; ask first whether the receiver has all that left.
 
         The octets are kept here, and leave with the end of their message, which its sender still owes: as long as that
-        is not acknowledged by the receiver its repeats bring the whole range again.
+        is not acknowledged by the receiver its repeats bring the whole range again. What left before them would never
+        be repeated once they are acknowledged, so it must have arrived. Pure acknowledgements are seen only when asked
+        for: an empty segment before the window makes the receiver say where it is (RFC 9293 3.10.7.4).
         """
-        tip = advance(self.next, len(self.buffer))
-        if not self.judge.acknowledge(self.direction, tip):
+        if not self._arrived():
+            self.probing = True
+            self._drop_held(spare=1)
+            if self.held:
+                probe = self.held.pop().carrier
+                placed = self._placed(advance(self.next, -1))
+                probe.accept(probe.segment.changed(b"", sequence=placed, fin=False))
             return
-        self.promised = tip
-        self.arrivals = self.repeats = 0
-        self.version += 1
-        self.judge.count("promised")
-        for held in self.held:
+        tip = advance(self.next, len(self.buffer))
+        if self.judge.acknowledge(self.direction, tip):
+            self.promised = tip
+            self.arrivals = self.repeats = 0
+            self.version += 1
+            self.judge.count("promised")
+            self._drop_held()
+
+    def _arrived(self) -> bool:
+        """Whether the receiver is known to have everything that left."""
+        return self.seen >= 0 and distance(self.seen, advance(self.next, self.offset)) >= 0
+
+    def _drop_held(self, *, spare: int = 0) -> None:
+        for held in self.held[spare:]:
             held.carrier.drop()
-        self.held.clear()
+        del self.held[spare:]
 
     def _release(self, first: Held, *, partial: bool) -> bool:
         """Fill the first carrier from what is pending; False when a length change must wait."""

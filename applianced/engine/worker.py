@@ -7,13 +7,13 @@ Rule: no I/O here; packets come as `Queued`, effects go through `Kernel`, time i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from struct import Struct
 from typing import Any, Protocol
 
 from applianced.alg.contract import Descriptor
 from applianced.compiler.marks import ALG_MASK, ALG_NAMES, SLOT_SHIFT, UNACKED, UNTOUCHED
-from applianced.engine.checkpoint import Checkpoint
+from applianced.engine.checkpoint import Checkpoint, Saved
 from applianced.engine.counters import Counters
 from applianced.engine.gatekeeper import GateKeeper, GateLimits
 from applianced.engine.kernel import Kernel
@@ -147,8 +147,10 @@ class Engine:
         session.last_s = now
         session.messages += 1
         self.counters.memory[session.packets_cell] += 1
-        if other.unacked >= 0 and flags & ACK:
-            other.acked(acknowledgement)
+        if flags & ACK:
+            other.seen = acknowledgement
+            if other.unacked >= 0 or other.probing:
+                other.acked(acknowledgement)
         payload = raw[start:]
         verdicts = session.judge(direction, payload, False)
         if len(verdicts) == 1 and verdicts[0] == (len(payload), None):
@@ -207,8 +209,11 @@ class Engine:
     def _step(self, session: Session, direction: Direction, segment: Segment, travelling: Travelling) -> None:
         flags = segment.flags
         streams = session.streams
-        if flags & ACK and streams[1 - direction].unacked >= 0:
-            streams[1 - direction].acked(segment.acknowledgement)
+        other = streams[1 - direction]
+        if flags & ACK:
+            other.seen = segment.acknowledgement
+            if other.unacked >= 0 or other.probing:
+                other.acked(segment.acknowledgement)
         if flags & RST:
             travelling.accept(None)
             return self._end(session)
@@ -304,23 +309,39 @@ class Engine:
             checkpoint.save_session(slot, session.snapshot())
         checkpoint.publish(slot, first.next, second.next)
 
-    def resume(self, now: float) -> int:
-        """Take up the sessions of a worker that died; how many."""
+    def resume(self, now: float, failed: Callable[[int], None] = lambda _: None) -> int:
+        """Take up the sessions of a worker that died; how many.
+
+        One that cannot be restored is treated as one that nobody saved: it passes untouched from its next packet on,
+        which is counted. failed: hears its slot, while its exception is being handled.
+        """
         for slot, saved in self.checkpoint.load().items():
-            name, source, source_port, destination, destination_port, mark, *_ = saved.session
-            if name not in self.settings:
+            try:
+                session = self._restored(slot, saved, now)
+            except Exception:
+                failed(slot)
+                session = None
+            if session is None:
+                self.sessions[slot] = None
                 self.checkpoint.clear(slot)
                 continue
-            flow = FlowTuple(TCP, Endpoint(source, source_port), Endpoint(destination, destination_port))
-            session = self._make(name, slot, flow, mark, now)
-            session.restore(saved)
-            session.agree_on_offsets()
-            self.save(session)
             for gate in session.gates.values():
                 self.keeper.adopt(gate)
             self._free.remove(slot)
             session.count("sessions-resumed")
         return len(self.live())
+
+    def _restored(self, slot: int, saved: Saved, now: float) -> Session | None:
+        """The session of a slot; None when its ALG is no longer enabled."""
+        name, source, source_port, destination, destination_port, mark, *_ = saved.session
+        if name not in self.settings:
+            return None
+        flow = FlowTuple(TCP, Endpoint(source, source_port), Endpoint(destination, destination_port))
+        session = self._make(name, slot, flow, mark, now)
+        session.restore(saved)
+        session.agree_on_offsets()
+        self.save(session)
+        return session
 
     # ----- time
 

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import pwd
+import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from applianced.dataplane.participant import AgentClient, DataplaneParticipant
 from applianced.datastore.models import Models, load_models
 from applianced.errors import ConfigError
 from applianced.northbound.transaction import Participant
+from applianced.supervisor.address import bind, configured_port
 from applianced.supervisor.dataplane import DataplaneOptions, start_dataplane
 from applianced.supervisor.management import ManagementOptions
 from applianced.supervisor.operational import DataplaneState, PlanMemory
@@ -55,12 +57,16 @@ def run(options: Options, management: Management) -> int:
     if options.dataplane != "none" and not root:
         raise ConfigError("", "a dataplane needs root to start; --dataplane none runs without")
     user = account(options.user) if options.user else account("applianced", "nobody") if root else None
-    _own(options.state_dir, user)
-    readable = _before_dropping(options)
-    # The unprivileged user may not be able to walk down to the state directory, nor to read this package: stand in the
-    # one and load everything of the other now.
-    os.chdir(options.state_dir)
+    options.state_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
     models = load_models()
+    port = configured_port(models, options.state_dir, options.config) if options.port is None else options.port
+    # Before anything is made: an address that is in use must not cost a running dataplane.
+    bound = bind(options.host, port)
+    _own(options.state_dir, user)
+    readable = _before_dropping(options, bound)
+    # The unprivileged user may not be able to walk down to the state directory, nor to read this package: stand in the
+    # one; everything of the other is loaded by now.
+    os.chdir(options.state_dir)
     process = 0
     agent = None
     if options.dataplane != "none":
@@ -74,7 +80,7 @@ def run(options: Options, management: Management) -> int:
         agent = AgentClient(dataplane.socket_path)
     if user is not None:
         drop_privileges(user)
-    asyncio.run(_run(readable, models, agent, management))
+    asyncio.run(_run(readable, models, agent, management, made=bool(process)))
     if process:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(process, 0)
@@ -83,7 +89,6 @@ def run(options: Options, management: Management) -> int:
 
 def _own(state_dir: Path, user: pwd.struct_passwd | None) -> None:
     """The state directory belongs to management; what the dataplane keeps in it belongs to the dataplane."""
-    state_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
     if user is None:
         return
     os.chown(state_dir, user.pw_uid, user.pw_gid)
@@ -92,7 +97,7 @@ def _own(state_dir: Path, user: pwd.struct_passwd | None) -> None:
             os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
-def _before_dropping(options: Options) -> ManagementOptions:
+def _before_dropping(options: Options, bound: socket.socket) -> ManagementOptions:
     """The options of management, with the files that only root may be able to read copied to where it can.
 
     Raises ConfigError when one of them cannot be read.
@@ -120,11 +125,15 @@ def _before_dropping(options: Options) -> ManagementOptions:
         admin_key=copies["admin-key"],
         host=options.host,
         port=options.port,
+        bound=bound,
         queues=options.workers,
     )
 
 
-async def _run(options: ManagementOptions, models: Models, agent: AgentClient | None, management: Management) -> None:
+async def _run(
+    options: ManagementOptions, models: Models, agent: AgentClient | None, management: Management, *, made: bool
+) -> None:
+    """made: the dataplane was started by this process; one that was taken up outlives a start that fails."""
     memory = PlanMemory()
     participants: list[Participant] = [memory]
     if agent is not None:
@@ -132,6 +141,9 @@ async def _run(options: ManagementOptions, models: Models, agent: AgentClient | 
     serving: Coroutine[Any, Any, None] = management(options, participants, DataplaneState(agent, memory), models)
     try:
         await serving
-    finally:
-        if agent is not None:
+    except BaseException:
+        if agent is not None and made:
             await agent.shutdown()
+        raise
+    if agent is not None:
+        await agent.shutdown()

@@ -9,18 +9,21 @@ import asyncio
 import gc
 import logging
 import signal
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from applianced.config import logins
 from applianced.config.schema import Config
 from applianced.datastore.models import Models, load_models
 from applianced.datastore.persist import CommitLog
-from applianced.errors import ConfigError
+from applianced.errors import ApplianceError, ConfigError
 from applianced.northbound.alarms import Severity
 from applianced.northbound.building import builder
 from applianced.northbound.configuration import Configuration
-from applianced.northbound.initial import ADMIN, initial_tree
+from applianced.northbound.initial import ADMIN, add_admin_key, initial_tree
+from applianced.northbound.recording import Author
 from applianced.northbound.service import Listen, Service
 from applianced.northbound.state import StateProvider
 from applianced.northbound.transaction import Participant
@@ -32,14 +35,17 @@ _LOG = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManagementOptions:
     """host, port: where NETCONF listens; port None takes the configuration's, 0 any. config: the first configuration,
-    which counts while `state_dir` holds no commit. admin_key: public key that the first commit gives to `admin`.
-    queues: workers that the plan is made for. yang_dir: None for the modules that come with the package."""
+    which counts while `state_dir` holds no commit. admin_key: public key that the first commit gives to `admin`, or,
+    when nobody can log in, a commit at start.
+    bound: the socket for NETCONF, bound already. queues: workers that the plan is made for. yang_dir: None for the
+    modules that come with the package."""
 
     state_dir: Path
     config: Path | None = None
     admin_key: Path | None = None
     host: str = "127.0.0.1"
     port: int | None = 830
+    bound: socket.socket | None = None
     queues: int = 2
     yang_dir: Path | None = None
 
@@ -68,8 +74,7 @@ async def run_management(
             accept=_require_login,
         )
         if not users.anybody():
-            # Traffic must not stop because of it; the next boot of a distant appliance may be this one.
-            configuration.alarms.raise_alarm("no-login", Severity.MAJOR, f"nobody can log in: {_REMEDY}")
+            await _let_in(configuration, options.admin_key)
         await _serve(options, Service(configuration, state, users, options.state_dir), listen, announce, stop)
     finally:
         configuration.close()
@@ -79,7 +84,12 @@ async def _serve(
     options: ManagementOptions, service: Service, listen: Listen, announce: Callable[[str], None], stop: asyncio.Event
 ) -> None:
     port = service.configuration.config.system.netconf_port if options.port is None else options.port
-    listening = await listen(options.host, port, service)
+    bound = options.bound
+    if bound is not None and options.port is None and bound.getsockname()[1] != port:
+        # The commit that is in force is not the newest one: its port counts.
+        bound.close()
+        bound = None
+    listening = await listen(options.host, port, service, bound)
     # What was made so far lives as long as the process: no collection need ever look at it again.
     gc.collect()
     gc.freeze()
@@ -92,14 +102,30 @@ async def _serve(
         await listening.close()
 
 
+async def _let_in(configuration: Configuration, admin_key: Path | None) -> None:
+    """The stored configuration locks everybody out: --admin-key is the way back in."""
+    if admin_key:
+        author, comment = Author("applianced", "--admin-key"), f"nobody could log in: {ADMIN} has the key given at start"
+        try:
+            await configuration.amend(lambda tree: add_admin_key(tree, admin_key), author, comment)
+        except ApplianceError as error:
+            configuration.alarms.raise_alarm("admin-key", Severity.MAJOR, f"--admin-key could not be used: {error}")
+        else:
+            _LOG.warning("nobody could log in: the key in %s was given to user %s", admin_key, ADMIN)
+            return
+    # Traffic must not stop because of it; the next boot of a distant appliance may be this one.
+    text = f"nobody can log in: start with --admin-key PUBLICKEYFILE, which adds that key to user {ADMIN} in a commit"
+    configuration.alarms.raise_alarm("no-login", Severity.MAJOR, text)
+
+
 _REMEDY = (
-    "configure system login user NAME authentication in the file given with --config, or give --admin-key"
-    f" PUBLICKEYFILE, which adds that key to user {ADMIN} (both count while --state-dir holds no commit)"
+    "configure system login user NAME authentication in the file given with --config (it counts while --state-dir"
+    f" holds no commit), or give --admin-key PUBLICKEYFILE, which adds that key to user {ADMIN}"
 )
 
 
 def _require_login(config: Config) -> None:
-    if not any(user.password or user.keys for user in config.system.users.values()):
+    if not logins.anybody(config):
         message = f"nobody could log in, so nothing is started: {_REMEDY}"
         raise ConfigError("/applianced-system:system/login", message, tag="operation-failed")
 

@@ -11,7 +11,7 @@ from struct import pack
 
 from netfilterqueue import NetfilterQueue, Packet
 
-from applianced.dataplane.netlink import APPEND, CREATE, Netlink, attribute, nested, number, text
+from applianced.dataplane.netlink import APPEND, CREATE, Netlink, attribute, nested, nft_message, number, text
 
 TABLE, CHAIN = "bench", "to_idle_queue"
 QUEUE = 0
@@ -26,7 +26,7 @@ def add_queue_rule() -> None:
     expression = nested(1, attribute(1, text("target")), nested(2, target))
     body = attribute(1, text(TABLE)) + attribute(2, text(CHAIN)) + nested(4, expression)
     netlink = Netlink()
-    if code := netlink.transaction([(NEW_RULE, CREATE | APPEND, body)]):
+    if code := netlink.transaction([nft_message(NEW_RULE, CREATE | APPEND, body)]):
         sys.exit(f"queue rule: {os.strerror(code)}")
     netlink.close()
 

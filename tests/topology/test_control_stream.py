@@ -5,6 +5,7 @@ Under loss the sender's kernel merges small segments when it repeats them, so re
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,14 +63,22 @@ def test_announcement_cut_at_every_octet(session: FtpSession, content: bytes, so
         session.expect(226)
 
 
-def test_one_octet_in_a_segment(
-    session: FtpSession, content: bytes, request: pytest.FixtureRequest, soak: bool
-) -> None:
-    """Under loss the sender's window shrinks below a line, and its timer needs long to get it across."""
-    if request.node.callspec.id.startswith("loss") and not soak:
-        pytest.skip("takes up to a minute: in 'make soak'")
+def test_one_octet_in_a_segment(session: FtpSession, content: bytes) -> None:
     listener, announcement = session.listen()
     session.send(*(bytes([octet]) for octet in announcement + RETRIEVE))
+    session.expect(200)
+    assert session.receive(listener) == content
+    session.expect(150)
+    session.expect(226)
+
+
+def test_typed_by_hand(session: FtpSession, content: bytes) -> None:
+    """Octets with pauses: the sender's timer runs out again and again before a line is complete."""
+    listener, announcement = session.listen()
+    for octet in announcement:
+        session.send(bytes([octet]))
+        select.select([], [], [], 0.03)  # the pause is what is tested
+    session.send(RETRIEVE)
     session.expect(200)
     assert session.receive(listener) == content
     session.expect(150)

@@ -14,6 +14,7 @@ from applianced.tools.ftp_server import FtpServer
 from applianced.tools.namespaces import IPV4, Topology
 from applianced.tools.netconf_client import SECURITY
 from tests.support.appliance import Appliance, appliance_on
+from tests.support.faults import agent_of
 from tests.support.ftp_session import ftp_session
 from tests.support.netns import unique_topology
 from tests.support.until import until
@@ -30,6 +31,13 @@ def sysctls(topology: Topology) -> dict[str, str]:
 
 def tables(topology: Topology) -> str:
     return topology.run(topology.gateway, ["nft", "list", "tables"]).stdout
+
+
+def links(topology: Topology) -> list[str]:
+    """Interfaces and their addresses, as they are."""
+    return topology.run(topology.gateway, ["ip", "-brief", "address"]).stdout.splitlines() + [
+        line.split(" state ")[0] for line in topology.run(topology.gateway, ["ip", "-o", "link"]).stdout.splitlines()
+    ]
 
 
 def test_nothing_is_left_at_the_end(topology: Topology) -> None:
@@ -54,13 +62,39 @@ def test_nothing_is_left_after_a_crash_and_an_end(topology: Topology) -> None:
     before = sysctls(topology)
     with appliance_on(topology) as appliance:
         workers = appliance.workers()
-        agent = int(Path(f"/proc/{workers[0]}/stat").read_text().rpartition(")")[2].split()[1])
-        os.kill(agent, signal.SIGKILL)
+        os.kill(agent_of(appliance), signal.SIGKILL)
         until(lambda: set(appliance.workers()).isdisjoint(workers), 10, what="another agent's workers")
         assert sysctls(topology) != before
         appliance.stop()
         until(lambda: not appliance.dataplane_processes(), 2, what="everything has ended")
         assert sysctls(topology) == before
+
+
+INTERFACES = """
+<interfaces xmlns="urn:ietf:params:xml:ns:yang:ietf-interfaces" xmlns:t="urn:ietf:params:xml:ns:yang:iana-if-type">
+  <interface>
+    <name>wan0</name>
+    <type>t:ethernetCsmacd</type>
+    <mtu xmlns="urn:applianced:yang:system">1400</mtu>
+    <ipv4 xmlns="urn:ietf:params:xml:ns:yang:ietf-ip">
+      <address><ip>192.0.2.7</ip><prefix-length>24</prefix-length></address>
+    </ipv4>
+  </interface>
+</interfaces>
+"""
+
+
+def test_interfaces_are_as_found_after_a_crash_and_an_end(topology: Topology, appliance: Appliance) -> None:
+    """Addresses and links that the first agent has set are taken back by the second."""
+    before = links(topology)
+    appliance.netconf.push(INTERFACES)
+    assert links(topology) != before
+    workers = appliance.workers()
+    os.kill(agent_of(appliance), signal.SIGKILL)
+    until(lambda: set(appliance.workers()).isdisjoint(workers), 10, what="another agent's workers")
+    assert links(topology) != before
+    appliance.stop()
+    assert links(topology) == before
 
 
 def test_sessions_end_with_the_appliance(topology: Topology, appliance: Appliance, server: FtpServer) -> None:

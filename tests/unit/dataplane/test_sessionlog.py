@@ -68,7 +68,7 @@ class Bench:
 
     def said(self) -> list[tuple[str, dict[str, str]]]:
         """(message, its fields) of everything since the last call."""
-        found = []
+        found: list[tuple[str, dict[str, str]]] = []
         while True:
             try:
                 line = self.receiver.recv(4096).decode()
@@ -208,7 +208,7 @@ def test_the_first_packet_tells_the_zones_of_a_global_policy(bench: Bench) -> No
 def test_a_flood_is_bounded_and_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessionlog, "LINES_PER_S", 10)
     clock = [1000.0]
-    monkeypatch.setattr(sessionlog.time, "time", lambda: clock[0])
+    monkeypatch.setattr("applianced.dataplane.sessionlog.time.time", lambda: clock[0])
     for _ in range(25):
         bench.log.take_logged(logged("policy 5 deny "))
     assert len(bench.said()) == 10

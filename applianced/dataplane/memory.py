@@ -1,0 +1,41 @@
+"""Memory that outlives workers and agents: made by the watchdog before the first of them, shared by fork."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from applianced.alg.contract import Descriptor
+from applianced.engine.checkpoint import Checkpoint
+from applianced.engine.counters import Counters
+
+SLOTS = 16384
+"""Control sessions per worker; ct mark has room for 262,143."""
+
+Events = dict[str, tuple[str, ...]]
+"""ALG -> its own events, which decide where a counter lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the successors of one worker need."""
+
+    _events: Events
+    _counters: mmap.mmap
+    _checkpoint: mmap.mmap
+
+    def counters(self) -> Counters:
+        """The worker's counters, for whoever counts or reads."""
+        return Counters(self._events, memoryview(self._counters))
+
+    def checkpoint(self) -> Checkpoint:
+        """The worker's slots, for the one process that writes them."""
+        return Checkpoint(memoryview(self._checkpoint), SLOTS)
+
+
+def shared_memory(descriptors: Mapping[str, Descriptor], workers: int) -> list[Memory]:
+    """One set of counters and checkpoints per worker."""
+    events = {name: tuple(descriptor.events) for name, descriptor in descriptors.items()}
+    octets = max(Counters.octets(events), 8), Checkpoint.octets(SLOTS)
+    return [Memory(events, mmap.mmap(-1, octets[0]), mmap.mmap(-1, octets[1])) for _ in range(workers)]

@@ -1,0 +1,57 @@
+"""Which data session belongs to which gate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from applianced.dataplane.books import came_through, with_use
+from applianced.dataplane.conntrack import Entry
+from applianced.engine.kernel import Translation
+from applianced.model.tuples import TCP, Endpoint, FlowTuple, packed
+
+PEER, INSIDE, OUTSIDE = "192.0.2.1", "10.0.0.1", "203.0.113.1"
+GATE: dict[str, Any] = {"peer": PEER, "inside": [INSIDE, 2000], "outside": [OUTSIDE, 50001], "created": 1000.0}
+
+
+def entry(
+    peer: str = PEER, outside: tuple[str, int] = (OUTSIDE, 50001), inside: tuple[str, int] = (INSIDE, 2000), **more: Any
+) -> Entry:
+    """A data session from the peer to an outside endpoint, which stands for an inside one."""
+    source = Endpoint(packed(peer), 20)
+    translation = Translation(
+        FlowTuple(TCP, source, Endpoint(packed(outside[0]), outside[1])),
+        FlowTuple(TCP, Endpoint(packed(inside[0]), inside[1]), source),
+    )
+    fields = {"mark": 0, "policy": 1, "state": "established", "ending": False, "packets": 5, "octets": 500}
+    return Entry(**{"translation": translation, **fields, "timeout_s": 60, "started_s": 1001.0, **more})
+
+
+@pytest.mark.parametrize(
+    ("session", "expected"),
+    [
+        pytest.param(entry(), True, id="as announced"),
+        pytest.param(entry(inside=("10.0.0.9", 9)), True, id="by its outside endpoint alone"),
+        pytest.param(entry(outside=(INSIDE, 2000)), True, id="routed: by its inside endpoint"),
+        pytest.param(entry(outside=(OUTSIDE, 50002), inside=(INSIDE, 2001)), False, id="another port"),
+        pytest.param(entry(peer="192.0.2.2"), False, id="another peer"),
+        pytest.param(entry(started_s=998.0), False, id="begun before the gate"),
+        pytest.param(entry(started_s=0.0), True, id="nobody knows when it began"),
+    ],
+)
+def test_a_session_came_through_its_gate(session: Entry, expected: bool) -> None:
+    assert came_through(GATE, session) is expected
+
+
+def test_a_gate_of_any_port_admits_every_port_of_its_host() -> None:
+    gate = {**GATE, "inside": [INSIDE, 0], "outside": [INSIDE, 0]}
+    assert came_through(gate, entry(outside=(INSIDE, 4711), inside=(INSIDE, 4711)))
+    assert not came_through(gate, entry(outside=("10.0.0.2", 4711), inside=("10.0.0.2", 4711)))
+
+
+def test_use_of_a_gate() -> None:
+    """First use, packets of all, and the places of its sessions among all."""
+    data = [entry(started_s=1005.0), entry(peer="192.0.2.2"), entry(started_s=1003.0, packets=7)]
+    assert with_use(GATE, data) == {**GATE, "packets": 12, "used": 1003.0, "data": [0, 2]}
+    assert with_use(GATE, []) == {**GATE, "packets": 0, "used": 0.0, "data": []}
