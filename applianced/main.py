@@ -78,7 +78,11 @@ def _serve_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         help="where NETCONF answers (default %(default)s; port: 'system services netconf ssh port', 830)",
     )
     serve.add_argument(
-        "--admin-key", type=Path, metavar="PUBLICKEYFILE", help="give this SSH key to user admin in the first commit"
+        "--admin-key",
+        type=Path,
+        metavar="PUBLICKEYFILE",
+        help="give this SSH key (ed25519, ecdsa, rsa) to user admin: in the first commit, and in a commit at start when"
+        " the stored configuration lets nobody log in",
     )
     serve.add_argument(
         "--user", default="", help="account of management when started as root (default: applianced, nobody)"
@@ -103,7 +107,7 @@ def _replay_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 def _compile_parser(commands: Commands[argparse.ArgumentParser]) -> None:
     from applianced.tools import compile as compile_
 
-    compile_.add_arguments(commands.add_parser("compile", help="print the ruleset of a configuration"))
+    compile_.add_arguments(commands.add_parser("compile", help="print the nft tables of a configuration"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,6 +22,7 @@ from applianced.config.instances import (
     set_path,
     term_path,
 )
+from applianced.config.logins import unusable_keys
 from applianced.config.nat_checks import NAT_RULES
 from applianced.config.schema import Application, Config, Term
 from applianced.errors import ConfigError
@@ -190,5 +191,6 @@ RULES: Iterable[Callable[[Config], Iterator[ConfigError]]] = (
     shared_books,
     excluded_any,
     trace_match,
+    unusable_keys,
     *NAT_RULES,
 )

@@ -61,13 +61,8 @@ class Books:
         data = self._conntrack.data_sessions()
         sessions: list[Message] = []
         gates: list[Message] = []
-        for worker in self._workers.running():
-            try:
-                state = self._workers.tell(worker, {"op": "state", "recent": request.get("recent", False)})
-            except DataplaneError as error:
-                # It is being replaced; what the others know is worth more than an error.
-                log.warning("state: %s", error)
-                continue
+        # One that does not answer is being replaced; what the others know is worth more than an error.
+        for worker, state in self._workers.tell_all({"op": "state", "recent": bool(request.get("recent"))}):
             for session in state["sessions"]:
                 entry = controls.get(Place(session["id"], worker.number))
                 sessions.append({**session, **(_entry(entry) if entry else {}), "worker": worker.number})

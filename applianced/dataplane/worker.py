@@ -6,6 +6,7 @@ checkpoints with whoever takes its place.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -34,6 +35,8 @@ from applianced.model.gates import Gate
 from applianced.model.tuples import Endpoint, packed, text
 
 TICK_S = 1.0
+REOPENED = 64
+"""Gates per transaction when all are written again; a socket's buffer bounds it."""
 SETTLE_S = 5.0
 
 log = logging.getLogger("applianced.worker")
@@ -119,6 +122,9 @@ class WorkerProcess:
                 )
         except Exception:
             log.exception("worker %d: tick", self._number)
+        # It must not wait for an agent that is away: a buffer full of beats says enough.
+        with contextlib.suppress(BlockingIOError):
+            self._control.send(encode({"beat": self._generation}), socket.MSG_DONTWAIT)
         told = self._reporter.take()
         if told is not None:
             self._control.sendall(encode(told))
@@ -220,6 +226,19 @@ class WorkerProcess:
         if session is not None:
             self._engine.abandon(session, time.time())
         return {"found": session is not None}
+
+    def _on_reopen(self, _: Message) -> None:
+        """Write the open gates into a gates table that was made anew. Raises DataplaneError."""
+        used = {
+            (entry.translation.original.source.address, entry.translation.original.destination)
+            for entry in self._kernel.conntrack.data_sessions()
+        }
+        gates = [
+            gate for gate in self._keeper.gates.values() if not (gate.one_shot and (gate.peer, gate.outside) in used)
+        ]
+        for start in range(0, len(gates), REOPENED):
+            if not self._kernel.exchange(gates[start : start + REOPENED], (), time.time()):
+                raise DataplaneError("gates", "the kernel does not take them again")
 
     def _on_stop(self, _: Message) -> None:
         self._running = False

@@ -13,7 +13,7 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -24,6 +24,8 @@ from applianced.errors import DataplaneError
 BACKOFF_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 """Waits before a worker is forked again; a minute of life starts from the front."""
 HEALTHY_S = 60.0
+SILENT_S = 5.0
+"""A worker says something every second; one that has not for so long is killed and replaced."""
 CALL_S = 5.0
 """A worker that does not answer for so long is killed and replaced."""
 
@@ -35,7 +37,8 @@ log = logging.getLogger("applianced.agent")
 
 @dataclass(slots=True)
 class Worker:
-    """A worker as the agent sees it. due: when it is to be forked again (monotonic), 0 while it runs."""
+    """A worker as the agent sees it. due: when it is to be forked again (monotonic), 0 while it runs. heard: when it
+    last said something (monotonic)."""
 
     number: int
     pid: int = 0
@@ -44,6 +47,7 @@ class Worker:
     deaths: int = 0
     restarts: int = 0
     due: float = 0.0
+    heard: float = 0.0
     decoder: Decoder = field(default_factory=Decoder)
 
 
@@ -118,7 +122,8 @@ class Workers:
         theirs.close()
         ours.settimeout(CALL_S)
         worker.pid, worker.control, worker.decoder = pid, ours, Decoder()
-        worker.started, worker.due = time.monotonic(), 0.0
+        worker.started = worker.heard = time.monotonic()
+        worker.due = 0.0
         self._selector.register(ours, selectors.EVENT_READ, partial(self._readable, worker, ours))
         try:
             first = settings()
@@ -149,7 +154,19 @@ class Workers:
                 pid, status = os.waitpid(worker.pid, os.WNOHANG)
                 if pid:
                     self._buried(worker, status)
+                else:
+                    self._expect_life(worker)
         self.start()
+
+    def _expect_life(self, worker: Worker) -> None:
+        """Replace a worker that has said nothing for too long: it is stopped, or caught in a loop."""
+        if worker.control is None or time.monotonic() - worker.heard <= SILENT_S:
+            return
+        # Had the agent been busy itself, what the worker said meanwhile is waiting.
+        self._readable(worker, worker.control)
+        if worker.control is not None and time.monotonic() - worker.heard > SILENT_S:
+            log.error("worker %d (pid %d) has said nothing for %.0f s", worker.number, worker.pid, SILENT_S)
+            self._bury(worker)
 
     def _bury(self, worker: Worker) -> None:
         """It has ended, or is of no use: make sure that it is gone."""
@@ -193,36 +210,76 @@ class Workers:
 
         A worker that does not answer is killed, so that the one after it works by settings that are known.
         """
-        control = worker.control
-        if control is None:
+        self._ask(worker, request)
+        return self._taken(worker, time.monotonic() + CALL_S)
+
+    def tell_all(self, request: Message) -> list[tuple[Worker, Message]]:
+        """Ask every worker at once and wait CALL_S for all of them together; the answers of those that gave one."""
+        asked: list[Worker] = []
+        answers: list[tuple[Worker, Message]] = []
+        for worker in self.running():
+            with contextlib.suppress(DataplaneError):
+                self._ask(worker, request)
+                asked.append(worker)
+        deadline = time.monotonic() + CALL_S
+        for worker in asked:
+            try:
+                answers.append((worker, self._taken(worker, deadline)))
+            except DataplaneError as error:
+                log.warning("%s: %s", request["op"], error)
+        return answers
+
+    def _ask(self, worker: Worker, request: Message) -> None:
+        if worker.control is None:
             raise DataplaneError(f"worker {worker.number}", "is not running")
-        try:
-            control.sendall(encode(request))
-            answer = self._answer_of(worker, control)
-        except (OSError, *_NONSENSE) as error:
-            self._bury(worker)
-            why = f"no answer within {CALL_S:.0f} s" if isinstance(error, TimeoutError) else str(error)
-            raise DataplaneError(f"worker {worker.number}", why) from error
+        with self._replaced_on_failure(worker):
+            worker.control.sendall(encode(request))
+
+    def _taken(self, worker: Worker, deadline: float) -> Message:
+        """The answer of a worker that was asked, by a time (monotonic). Raises DataplaneError."""
+        if worker.control is None:
+            raise DataplaneError(f"worker {worker.number}", "is not running")
+        with self._replaced_on_failure(worker):
+            answer = self._answer_of(worker, worker.control, deadline)
         if not answer["ok"]:
             raise DataplaneError(str(answer.get("what")), str(answer.get("detail")))
         return answer
 
-    def _answer_of(self, worker: Worker, control: socket.socket) -> Message:
+    @contextlib.contextmanager
+    def _replaced_on_failure(self, worker: Worker) -> Iterator[None]:
+        """A worker that cannot be spoken with is killed. Raises DataplaneError."""
+        try:
+            yield
+        except (OSError, *_NONSENSE) as error:
+            self._bury(worker)
+            why = f"no answer within {CALL_S:.0f} s" if isinstance(error, TimeoutError) else str(error)
+            raise DataplaneError(f"worker {worker.number}", why) from error
+
+    def _answer_of(self, worker: Worker, control: socket.socket, deadline: float) -> Message:
         """The next answer on a worker's socket. Raises OSError when it ends or is late."""
-        deadline = time.monotonic() + CALL_S
         answer: Message | None = None
         while answer is None:
-            octets = control.recv(1 << 18)
+            # What lies there already is taken also when others have used the time up.
+            control.settimeout(max(0.01, deadline - time.monotonic()))
+            try:
+                octets = control.recv(1 << 18)
+            finally:
+                control.settimeout(CALL_S)
             if not octets:
                 raise ConnectionError("has ended")
-            if time.monotonic() > deadline:
-                raise TimeoutError
             for message in worker.decoder.feed(octets):
                 if "ok" in message:
                     answer = message
                 else:
-                    self._hear(message)
+                    self._said(worker, message)
+        worker.heard = time.monotonic()
         return answer
+
+    def _said(self, worker: Worker, message: Message) -> None:
+        """A message that nobody asked for: a beat, or what `hear` takes."""
+        worker.heard = time.monotonic()
+        if "beat" not in message:
+            self._hear(message)
 
     def _readable(self, worker: Worker, control: socket.socket) -> None:
         """Events, or nothing more at all. A worker that speaks nonsense is replaced: the network may have it."""
@@ -233,7 +290,7 @@ class Workers:
             return
         try:
             for message in worker.decoder.feed(octets):
-                self._hear(message)
+                self._said(worker, message)
         except _NONSENSE as error:
             log.error("worker %d: %r", worker.number, error)
             octets = b""

@@ -6,18 +6,20 @@ that fails there, is walked element by element: that path has exact operations a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple
 
 from lxml import etree
 
-from applianced.datastore import native, places
-from applianced.datastore.faults import syntax_error
+from applianced.datastore import native, places, twins
+from applianced.datastore.faults import NamedFaultError, syntax_error
 from applianced.datastore.native import Form, Kind
 from applianced.datastore.places import Element, Place
+from applianced.datastore.remedies import explained
 from applianced.datastore.tree import Tree
+from applianced.datastore.twins import Told
 from applianced.datastore.undo import UndoLog
 from applianced.errors import ConfigError
 
@@ -69,8 +71,18 @@ class EditError(ConfigError):
         self.errors = list(errors)
 
 
-def edit(tree: Tree, elements: Sequence[Element], options: EditOptions) -> None:
+def validated(tree: Tree) -> None:
+    """The least that test-then-set and test-only test: the model's constraints. Raises InvalidTreeError."""
+    with tree.duplicate() as trial:
+        trial.validate()
+
+
+def edit(
+    tree: Tree, elements: Sequence[Element], options: EditOptions, test: Callable[[Tree], None] = validated
+) -> None:
     """Apply the children of <config> to `tree`; the elements are used up.
+
+    test: what test-then-set and test-only do with the result; it leaves the tree alone, and raises ConfigError.
 
     Raises EditError; the tree is then as before, except with continue-on-error, where what could be done is done.
     """
@@ -80,11 +92,14 @@ def edit(tree: Tree, elements: Sequence[Element], options: EditOptions) -> None:
     walk = _Walk(tree, undo, elements, keep_going=options.error_option is ErrorOption.CONTINUE)
     try:
         walk.run(elements, options.default_operation)
-        _test(tree, undo, options)
+        if options.test_option in (ResultTest.TEST_THEN_SET, ResultTest.TEST_ONLY):
+            test(tree)
+        if options.test_option is ResultTest.TEST_ONLY:
+            undo.back_to(0)
     except BaseException as error:
         undo.back_to(0)
         if isinstance(error, ConfigError) and not isinstance(error, EditError):
-            raise EditError([error]) from None
+            raise EditError(getattr(error, "errors", [error])) from None
         raise
     undo.keep()
     if walk.errors:
@@ -99,18 +114,12 @@ def _merge_whole(tree: Tree, elements: Sequence[Element], options: EditOptions) 
     if any(node.attrib or node.tag in choices for element in elements for node in element.iter()):
         return False
     try:
-        tree.merge(Tree.parse(tree.models, b"".join(_bytes(element) for element in elements), Form.XML))
+        with Tree.parse(tree.models, b"".join(_bytes(element) for element in elements), Form.XML) as parsed:
+            twins.check_tree(parsed.first)
+            tree.merge(parsed)
     except ConfigError:
         return False
     return True
-
-
-def _test(tree: Tree, undo: UndoLog, options: EditOptions) -> None:
-    if options.test_option in (ResultTest.TEST_THEN_SET, ResultTest.TEST_ONLY):
-        with tree.duplicate() as trial:
-            trial.validate()
-    if options.test_option is ResultTest.TEST_ONLY:
-        undo.back_to(0)
 
 
 def _bytes(element: Element) -> bytes:
@@ -145,19 +154,22 @@ class _Walk:
         self.each(native.NULL, elements, operation)
 
     def each(self, parent: native.Node, elements: Iterable[Element], inherited: Operation) -> None:
+        told = Told()
         for element in elements:
             mark = len(self.undo)
             try:
-                self.one(parent, element, inherited)
+                self.one(parent, element, inherited, told)
             except ConfigError as error:
                 if not self.keep_going:
                     raise
                 self.undo.back_to(mark)
                 self.errors.append(error)
 
-    def one(self, parent: native.Node, element: Element, inherited: Operation) -> None:
+    def one(self, parent: native.Node, element: Element, inherited: Operation, told: Told) -> None:
         place = places.resolve(self.models, parent, element)
         orders = _orders(place, inherited)
+        told.note(place, removes=orders.operation in (Operation.DELETE, Operation.REMOVE))
+        _check_content(place)
         node = self.find(place)
         match orders.operation:
             case Operation.DELETE | Operation.REMOVE:
@@ -248,18 +260,19 @@ class _Walk:
             raise self.located(place, error.fault) from None
         node = self.find(place)
         self.undo.created(node)
+        twins.check_tree(native.first_child(node))
         return node
 
     def located(self, place: Place, fault: native.Fault) -> ConfigError:
         """libyang's path begins at the element that it parsed, and for a leaf may end above it."""
         if native.kind(place.schema) in (Kind.LEAF, Kind.LEAF_LIST) or not fault.path:
-            return syntax_error(fault._replace(path=place.path))
+            return syntax_error(explained(self.models, fault._replace(path=place.path)))
         if not place.parent:
-            return syntax_error(fault)
+            return syntax_error(explained(self.models, fault))
         above, module = native.path(place.parent), native.module_name(place.schema)
         inherited = native.module_name(native.schema_of(place.parent)) == module
         below = fault.path.replace(f"/{module}:", "/", 1) if inherited else fault.path
-        return syntax_error(fault._replace(path=above + below))
+        return syntax_error(explained(self.models, fault._replace(path=above + below)))
 
     def leave_other_cases(self, place: Place) -> None:
         """RFC 7950 7.9: a node of one case deletes those of the others."""
@@ -294,22 +307,42 @@ class _Walk:
         attribute = "key" if native.kind(place.schema) is Kind.LIST else "value"
         if orders.anchor is None:
             message = f'insert "{orders.insert}" needs the attribute yang:{attribute}: name the entry to insert beside'
-            raise ConfigError(place.path, message, tag="missing-attribute", bad_element=place.name)
+            raise _attribute_fault(place, message, attribute, tag="missing-attribute")
         try:
             wanted = dict(places.parse_key_attribute(orders.anchor)) if attribute == "key" else orders.anchor
         except ValueError:
             message = f"yang:key {orders.anchor} is not of the form [name='value']"
-            raise ConfigError(place.path, message, tag="bad-attribute", bad_element=place.name) from None
+            raise _attribute_fault(place, message, attribute) from None
         for entry in entries:
             if (_key_values(entry) if attribute == "key" else native.value(entry)) == wanted:
                 return entry
         message = f"there is no entry {orders.anchor} to insert beside: name one that exists"
-        raise ConfigError(place.path, message, tag="bad-attribute", app_tag="missing-instance", bad_element=place.name)
+        raise _attribute_fault(place, message, attribute, app_tag="missing-instance")
+
+
+def _attribute_fault(
+    place: Place, message: str, attribute: str, *, tag: str = "bad-attribute", app_tag: str = ""
+) -> ConfigError:
+    return NamedFaultError(place.path, message, tag=tag, app_tag=app_tag, bad_element=place.name, attribute=attribute)
 
 
 def _above(node: Element) -> Iterable[Element]:
     """The elements whose subtree holds this attribute; their own attributes are read before they are parsed."""
     return node.iterancestors()
+
+
+def _check_content(place: Place) -> None:
+    """Text stands in leaves alone, elements elsewhere. Raises ConfigError."""
+    element = place.element
+    match native.kind(place.schema):
+        case Kind.CONTAINER | Kind.LIST:
+            texts = (element.text, *(child.tail for child in element))
+            if any(text and not text.isspace() for text in texts):
+                message = f"<{place.name}> holds elements, and here it holds text: name the leaf that the text is for"
+                raise ConfigError(place.path, message, tag="bad-element", bad_element=place.name)
+        case Kind.LEAF | Kind.LEAF_LIST if len(element):
+            message = f"<{place.name}> holds a value and no elements: <{etree.QName(element[0]).localname}> is too much"
+            raise ConfigError(place.path, message, tag="bad-element", bad_element=place.name)
 
 
 def _is_key(place: Place, child: Element, named: set[str]) -> bool:
@@ -318,7 +351,9 @@ def _is_key(place: Place, child: Element, named: set[str]) -> bool:
         return False
     if child.get(f"{{{NETCONF_NS}}}operation") in ("delete", "remove"):
         message = f"the key <{name.localname}> cannot be deleted: delete the entry"
-        raise ConfigError(place.path, message, tag="bad-attribute", bad_element=name.localname)
+        raise NamedFaultError(
+            place.path, message, tag="bad-attribute", bad_element=name.localname, attribute="operation"
+        )
     return True
 
 
@@ -331,10 +366,10 @@ def _orders(place: Place, inherited: Operation) -> _Orders:
     if element.attrib:
         unknown = etree.QName(str(next(iter(element.attrib)))).localname
         message = f'unknown attribute "{unknown}": operation needs the NETCONF namespace, insert and key the YANG one'
-        raise ConfigError(place.path, message, tag="unknown-attribute", bad_element=place.name)
+        raise _attribute_fault(place, message, unknown, tag="unknown-attribute")
     if insert and (insert not in ("first", "last", "before", "after") or not native.is_user_ordered(place.schema)):
         message = f'insert "{insert}" is for lists that are ordered by the user: first, last, before or after'
-        raise ConfigError(place.path, message, tag="bad-attribute", bad_element=place.name)
+        raise _attribute_fault(place, message, "insert")
     return _Orders(
         _operation(place, operation) if operation is not None else inherited,
         insert,
@@ -353,7 +388,7 @@ def _take(element: Element, name: str) -> str | None:
 def _operation(place: Place, text: str) -> Operation:
     if text not in ("merge", "replace", "create", "delete", "remove"):
         message = f'operation "{text}" is none of merge, replace, create, delete, remove'
-        raise ConfigError(place.path, message, tag="bad-attribute", bad_element=place.name)
+        raise _attribute_fault(place, message, "operation")
     return Operation(text)
 
 

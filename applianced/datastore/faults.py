@@ -9,6 +9,28 @@ from applianced.datastore.native import Fault
 from applianced.errors import ConfigError
 
 
+class NamedFaultError(ConfigError):
+    """A fault that names an attribute or a namespace besides the element (RFC 6241 appendix A).
+
+    attribute, namespace: their names, "" when it is not about one.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        message: str,
+        *,
+        tag: str,
+        bad_element: str,
+        app_tag: str = "",
+        attribute: str = "",
+        namespace: str = "",
+    ) -> None:
+        super().__init__(path, message, tag=tag, app_tag=app_tag, bad_element=bad_element)
+        self.attribute = attribute
+        self.namespace = namespace
+
+
 class _Rule(NamedTuple):
     pattern: re.Pattern[str]
     tag: str
@@ -27,6 +49,8 @@ _RULES = (
     _rule(r'Too many "(?P<name>[^"]+)"', "operation-failed", "too-many-elements", "delete entries"),
     _rule(r"Unique data leaf", "operation-failed", "data-not-unique", "give one of the two another value"),
     _rule(r"Invalid leafref value", "data-missing", "instance-required", "create what it refers to, or change it"),
+    _rule(r'Text value ".*" inside an inner node "(?P<name>[^"]+)"', "bad-element", "", "name the leaf it is for"),
+    _rule(r"expected element tag start", "bad-element", "", "name the leaf that the text is for"),
     _rule(r"Invalid instance-identifier", "data-missing", "instance-required", "create what it refers to"),
     _rule(r"Must condition", "operation-failed", "must-violation"),
     _rule(r"When condition", "unknown-element", "", "it exists only under that condition"),
@@ -57,6 +81,8 @@ def missing_name(fault: Fault) -> str:
 
 
 def _error(fault: Fault, path: str, otherwise: str) -> ConfigError:
+    # An error-message of a module is wrapped as the module is.
+    fault = fault._replace(message=re.sub(r"\s*\n\s*", " ", fault.message))
     for rule in _RULES:
         found = rule.pattern.search(fault.message)
         if found:
@@ -64,7 +90,7 @@ def _error(fault: Fault, path: str, otherwise: str) -> ConfigError:
             app_tag = fault.app_tag or rule.app_tag
             element = found.groupdict().get("name") or ""
             return ConfigError(path or fault.path, message, tag=rule.tag, app_tag=app_tag, bad_element=element)
-    tag = "operation-failed" if fault.app_tag == "must-violation" else otherwise
+    tag = {"must-violation": "operation-failed", "instance-required": "data-missing"}.get(fault.app_tag, otherwise)
     where = path or fault.path
     return ConfigError(where, fault.message, tag=tag, app_tag=fault.app_tag, bad_element=_last_name(where))
 

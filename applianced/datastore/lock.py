@@ -19,10 +19,13 @@ class LockError(ConfigError):
 
 
 class LockDeniedError(LockError):
-    """session: the holder's session-id, 0 when no session holds it (RFC 6241 appendix A, lock-denied)."""
+    """session: the holder's session-id, 0 when no session holds it (RFC 6241 appendix A).
 
-    def __init__(self, message: str, session: int) -> None:
-        super().__init__("", message, tag="lock-denied")
+    tag: "lock-denied" for a lock that cannot be had, "in-use" for a change that another's lock keeps out.
+    """
+
+    def __init__(self, message: str, session: int, *, tag: str = "lock-denied") -> None:
+        super().__init__("", message, tag=tag)
         self.session = session
 
 
@@ -40,8 +43,7 @@ class Locks:
         """Raises LockDeniedError when anybody holds it, the asking session included."""
         holder = self.holder(store)
         if holder:
-            message = f"session {holder} holds the lock of {store.value}: wait for it, or kill that session"
-            raise LockDeniedError(message, holder)
+            raise LockDeniedError(_held(store, holder), holder)
         self._holders[store] = session
 
     def release(self, store: Store, session: int) -> None:
@@ -63,8 +65,11 @@ class Locks:
         return held
 
     def require(self, store: Store, session: int) -> None:
-        """Raises LockDeniedError when another session holds the lock."""
+        """Raises LockDeniedError "in-use" when another session holds the lock."""
         holder = self.holder(store)
         if holder not in (0, session):
-            message = f"session {holder} holds the lock of {store.value}: wait for it, or kill that session"
-            raise LockDeniedError(message, holder)
+            raise LockDeniedError(_held(store, holder), holder, tag="in-use")
+
+
+def _held(store: Store, holder: int) -> str:
+    return f"session {holder} holds the lock of {store.value}: wait for it, or kill that session"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from lxml import etree
 
 from applianced.datastore import native
+from applianced.datastore.faults import NamedFaultError
 from applianced.datastore.models import Models
 from applianced.datastore.native import Kind
 from applianced.errors import ConfigError
@@ -63,7 +64,13 @@ def _schema(models: Models, parent: native.Node, element: Element) -> native.Sch
     module = models.modules.get(name.namespace or "")
     if module is None:
         message = f'no module has the namespace "{name.namespace or ""}" of <{name.localname}>: check its xmlns'
-        raise ConfigError(where, message, tag="unknown-namespace", bad_element=name.localname)
+        raise NamedFaultError(
+            where,
+            message,
+            tag="unknown-namespace",
+            bad_element=name.localname,
+            namespace=name.namespace or "",
+        )
     above = native.schema_of(parent) if parent else native.NULL
     schema = native.find_schema(above, module.pointer, name.localname)
     if not schema:

@@ -13,6 +13,7 @@ from applianced.datastore.faults import syntax_error
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form
 from applianced.datastore.places import Element
+from applianced.datastore.remedies import explained
 
 
 def defined(models: Models, operation: Element) -> str:
@@ -27,7 +28,7 @@ def arguments(models: Models, name: str, operation: Element) -> dict[str, Any]:
     try:
         tree = native.parse_rpc(models.context, etree.tostring(operation, with_tail=False))
     except native.NativeError as error:
-        raise syntax_error(error.fault) from None
+        raise syntax_error(explained(models, error.fault)) from None
     try:
         given: dict[str, Any] = json.loads(native.render(tree, Form.JSON, defaults=True)).get(name, {})
         return given

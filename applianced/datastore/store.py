@@ -6,9 +6,9 @@ datastore, so that neither costs a copy of its own. The running tree is never ed
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from applianced.datastore.edit import EditOptions, ResultTest, edit
+from applianced.datastore.edit import EditOptions, ResultTest, edit, validated
 from applianced.datastore.lock import Store
 from applianced.datastore.models import Models
 from applianced.datastore.places import Element
@@ -34,14 +34,14 @@ class Datastore:
         """The content, to be read."""
         return self._running if store is Store.RUNNING or self._candidate is None else self._candidate
 
-    def edit(self, elements: Sequence[Element], options: EditOptions) -> None:
-        """<edit-config> on the candidate. Raises edit.EditError."""
+    def edit(self, elements: Sequence[Element], options: EditOptions, test: Callable[[Tree], None] = validated) -> None:
+        """<edit-config> on the candidate; test: as of edit.edit. Raises edit.EditError."""
         self.generation += 1
         fresh = self._candidate is None
         candidate = self._candidate or self._running.duplicate()
         kept = options.test_option is not ResultTest.TEST_ONLY
         try:
-            edit(candidate, elements, options)
+            edit(candidate, elements, options, test)
         except BaseException:
             kept = not fresh or options.error_option is options.error_option.CONTINUE
             raise

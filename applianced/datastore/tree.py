@@ -6,14 +6,15 @@ Exactly one Tree owns each libyang tree and frees it when closed; nothing else c
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
-from applianced.datastore import native
+from applianced.datastore import lacking, native
 from applianced.datastore.faults import missing_name, syntax_error, validation_error
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form
+from applianced.datastore.remedies import explained
 from applianced.errors import ConfigError
 
 ERRORS_MAX = 100
@@ -38,7 +39,7 @@ class Tree:
         try:
             return cls(models, native.parse(models.context, text, form, state=state))
         except native.NativeError as error:
-            raise syntax_error(error.fault) from None
+            raise syntax_error(explained(models, error.fault)) from None
 
     def adopt(self, roots: list[native.Node]) -> None:
         """Copy top-level nodes of another tree into this one."""
@@ -116,25 +117,14 @@ class Tree:
         """Faults of absent nodes have a schema path only: look up the instances that lack it."""
         absent = missing_name(fault)
         if fault.path or not absent or not fault.schema_path:
-            return [validation_error(fault)]
+            return [validation_error(explained(self.models, fault))]
         found = [validation_error(fault, path) for path in self._lacking(fault.schema_path, absent)]
         return found or [validation_error(fault, fault.schema_path)]
 
     def _lacking(self, schema_path: str, absent: str) -> Iterator[str]:
-        parent, _, last = schema_path.rpartition("/")
-        if last.rpartition(":")[2] != absent:
-            parent = schema_path
-        # Choices and cases are steps of a schema path only, and a choice that is absent has no node to test for:
-        # every entry of the parent that shows no child of the choice is meant.
-        parent = re.sub(r"/[^/]+\(choice\)|/[^/]+\(case\)", "", parent)
-        if not parent:
-            return
-        try:
-            nodes = self.find_all(f"{parent}[not({last})]")
-        except native.NativeError:
-            return
-        for node in nodes[:ERRORS_MAX]:
-            yield f"{native.path(node)}/{last.rpartition(':')[2]}"
+        parents = self.find_all(above) if (above := lacking.parents(self.models, schema_path, absent)) else []
+        for node in islice(lacking.instances(parents, absent), ERRORS_MAX):
+            yield f"{native.path(node)}/{absent}"
 
 
 class InvalidTreeError(ConfigError):

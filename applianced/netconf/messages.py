@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from lxml import etree
 
 from applianced.datastore.edit import NETCONF_NS
+from applianced.datastore.faults import NamedFaultError
 from applianced.datastore.lock import LockDeniedError, LockError
 from applianced.errors import ConfigError
 from applianced.netconf.xmltext import Element, escape, escape_attribute
@@ -16,6 +17,8 @@ from applianced.netconf.xmltext import Element, escape, escape_attribute
 OK = b"<ok/>"
 _STEP = re.compile(r"""/(?:([\w.-]+):)?([\w.-]+)((?:\[(?:[^\]'"]|'[^']*'|"[^"]*")*\])*)""")
 _KEY = re.compile(r"""\[([\w.-]+)=""")
+ATTRIBUTES_MAX = 64
+"""Attributes of <rpc>; reading all of them takes time that grows with the square of their number."""
 
 
 class RpcError(Exception):
@@ -37,11 +40,17 @@ class Rpc(NamedTuple):
 
 def open_reply(rpc: Element) -> bytes:
     """The reply's start tag: every attribute of <rpc> comes back unmodified (RFC 6241 4.1)."""
-    given = {str(name): str(value) for name, value in rpc.attrib.items()}
+    if len(rpc.attrib) > ATTRIBUTES_MAX:
+        # The request is refused (read_rpc); the client still has to find out which one it was.
+        message_id = rpc.get("message-id")
+        given = {} if message_id is None else {"message-id": str(message_id)}
+    else:
+        given = {str(name): str(value) for name, value in rpc.attrib.items()}
     if not any(name.startswith("{") for name in given):
         attributes = "".join(f' {name}="{escape_attribute(value)}"' for name, value in given.items())
         return f'<rpc-reply xmlns="{NETCONF_NS}"{attributes}>'.encode()
-    prefixes: Any = {prefix: uri for prefix, uri in rpc.nsmap.items() if prefix} | {None: NETCONF_NS}
+    used = {etree.QName(name).namespace for name in given}
+    prefixes: Any = {prefix: uri for prefix, uri in rpc.nsmap.items() if prefix and uri in used} | {None: NETCONF_NS}
     reply = etree.Element(f"{{{NETCONF_NS}}}rpc-reply", given, nsmap=prefixes)
     return etree.tostring(reply)[:-2] + b">"
 
@@ -57,6 +66,8 @@ def read_rpc(root: Element) -> Rpc:
     if name.localname != "rpc":
         message = f"<{name.localname}> is not <rpc>: a client sends one <hello>, then <rpc>s"
         raise RpcError("unknown-element", message, type="rpc", info=bad("element", name.localname))
+    if len(root.attrib) > ATTRIBUTES_MAX:
+        raise RpcError("too-big", f"<rpc> may have {ATTRIBUTES_MAX} attributes: send fewer", type="rpc")
     if "message-id" not in root.attrib:
         info = bad("attribute", "message-id") + bad("element", "rpc")
         raise RpcError("missing-attribute", "<rpc> needs the attribute message-id", type="rpc", info=info)
@@ -87,14 +98,22 @@ def render_config_errors(errors: Iterable[ConfigError], namespaces: Mapping[str,
 
 
 def _config_error(error: ConfigError, namespaces: Mapping[str, str]) -> bytes:
-    info = ""
-    if isinstance(error, LockDeniedError):
-        info = f"<session-id>{error.session}</session-id>"
-    elif error.bad_element and error.tag in _NAMING_ELEMENT:
-        info = bad("element", error.bad_element)
     kind = "protocol" if isinstance(error, LockError) else "application"
     path, prefixes = error_path(error.path, namespaces)
-    return _error(kind, error.tag, error.message, info=info, app_tag=error.app_tag, path=path, prefixes=prefixes)
+    return _error(
+        kind, error.tag, error.message, info=_info(error), app_tag=error.app_tag, path=path, prefixes=prefixes
+    )
+
+
+def _info(error: ConfigError) -> str:
+    """The error-info that RFC 6241 appendix A demands for a tag."""
+    if isinstance(error, LockDeniedError):
+        return f"<session-id>{error.session}</session-id>"
+    if not error.bad_element or error.tag not in _NAMING_ELEMENT:
+        return ""
+    attribute = bad("attribute", error.attribute) if isinstance(error, NamedFaultError) and error.attribute else ""
+    namespace = bad("namespace", error.namespace) if isinstance(error, NamedFaultError) and error.namespace else ""
+    return attribute + bad("element", error.bad_element) + namespace
 
 
 _NAMING_ELEMENT = frozenset(

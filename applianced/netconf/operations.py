@@ -22,7 +22,7 @@ from applianced.netconf.parameters import Parameters
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.recording import Author
-from applianced.northbound.state import Operational, StateProvider, management_state
+from applianced.northbound.state import NetconfCounters, Operational, StateProvider, management_state
 
 _LOG = logging.getLogger(__name__)
 
@@ -53,7 +53,10 @@ class _DefaultOperation(Enum):
 class Operations:
     """Every operation, for every session."""
 
-    def __init__(self, configuration: Configuration, state: StateProvider, sessions: Sessions) -> None:
+    def __init__(
+        self, configuration: Configuration, state: StateProvider, sessions: Sessions, counters: NetconfCounters
+    ) -> None:
+        self._counters = counters
         self._configuration = configuration
         self._state = state
         self._sessions = sessions
@@ -129,7 +132,8 @@ class Operations:
         except ApplianceError as error:
             _LOG.error("state of the dataplane is not to be had: %s", error)
         if "applianced-state" in self._configuration.models.names:
-            parts.append(management_state(self._configuration.history(), self._configuration.alarms.standing()))
+            standing = self._configuration.alarms.standing()
+            parts.append(management_state(self._configuration.history(), standing, self._counters))
         return parts
 
     # --- changing ----------------------------------------------------------------------------------------------
@@ -150,6 +154,9 @@ class Operations:
         given = Parameters(operation, "target", "source")
         self._only_candidate(given)
         source = given.datastore_or_config("source")
+        if source is Store.CANDIDATE:
+            message = "source and target are the same datastore: name another source"
+            raise RpcError("invalid-value", message, info=bad("element", "source"))
         await self._configuration.replace_candidate(
             caller.number, source if isinstance(source, Store) else await self._inline(source)
         )

@@ -21,7 +21,7 @@ from applianced.netconf.operations import Operations
 from applianced.netconf.session import BASE_1_0, BASE_1_1, Session
 from applianced.northbound.configuration import Configuration, said
 from applianced.northbound.recording import Author
-from applianced.northbound.state import StateProvider
+from applianced.northbound.state import NetconfCounters, StateProvider
 
 _LOG = logging.getLogger(__name__)
 _CAPABILITY = "urn:ietf:params:netconf:capability:"
@@ -70,6 +70,7 @@ class LiveSession:
         self._paused = False
         self._finished = False
         self._closing = False
+        self.closed_by_request = False
         self._deadline: asyncio.TimerHandle | None = None
         transport.write(session.hello())
         self._arm()
@@ -105,6 +106,10 @@ class LiveSession:
     # --- from operations ---------------------------------------------------------------------------------------
 
     def close_after_reply(self) -> None:
+        self.closed_by_request = True
+        self._end_after_reply()
+
+    def _end_after_reply(self) -> None:
         self._closing = True
         self._waiting.clear()
 
@@ -156,7 +161,8 @@ class LiveSession:
             too_big = RpcError("too-big", str(error), type="rpc")
             body = messages.render_rpc_error(too_big)
             self._transport.write(self._session.send(messages.reply(_BARE_START, body)))
-        self.close_after_reply()
+        self._server.counters.in_bad_rpcs += 1
+        self._end_after_reply()
 
     def _resume(self) -> None:
         if self._paused and len(self._waiting) <= WAITING_MAX // 2 and not self._closing:
@@ -191,7 +197,8 @@ class NetconfServer:
 
     def __init__(self, configuration: Configuration, state: StateProvider) -> None:
         self._configuration = configuration
-        self._operations = Operations(configuration, state, self)
+        self.counters = NetconfCounters()
+        self._operations = Operations(configuration, state, self, self.counters)
         self._capabilities = capabilities(self._operations.content_id)
         self._sessions: dict[int, LiveSession] = {}
         self._last = 0
@@ -204,6 +211,7 @@ class NetconfServer:
         self._last += 1
         session = LiveSession(self, Session(self._last, self._capabilities), transport, author)
         self._sessions[self._last] = session
+        self.counters.in_sessions += 1
         _LOG.info("session %d: %s from %s", self._last, author.user, author.source)
         return session
 
@@ -223,12 +231,14 @@ class NetconfServer:
             await session.ended()
 
     async def forget(self, session: LiveSession) -> None:
+        self.counters.dropped_sessions += not session.closed_by_request
         self._sessions.pop(session.number, None)
         await self._configuration.session_ended(session.number)
 
     async def reply(self, session: LiveSession, message: bytes, chunked: bool) -> bytes:
         """The reply to one message, whatever the message is. chunked: the session speaks base:1.1."""
-        start = _BARE_START
+        start, counters = _BARE_START, self.counters
+        bad = 1
         try:
             root = (
                 await asyncio.to_thread(xmltext.parse, message)
@@ -237,6 +247,7 @@ class NetconfServer:
             )
             start = messages.open_reply(root) if root.tag.endswith("}rpc") else start
             rpc = messages.read_rpc(root)
+            bad = 0
             return messages.reply(rpc.start, await self._operations.perform(session, rpc.operation))
         except ProtocolError as error:
             # Old clients do not know malformed-message (RFC 6241 appendix A).
@@ -254,6 +265,10 @@ class NetconfServer:
                     "operation-failed", "a fault of the server, see its log; nothing was committed", type="application"
                 )
             )
+        finally:
+            counters.in_bad_rpcs += bad
+            counters.in_rpcs += not bad
+        counters.out_rpc_errors += 1
         return messages.reply(start, body)
 
 

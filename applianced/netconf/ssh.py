@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections import OrderedDict
 from functools import lru_cache
 from typing import Any
@@ -48,15 +49,16 @@ class SshListener:
         await self._server.close()
 
 
-async def listen(host: str, port: int, service: Service) -> SshListener:
-    """Accept logins at an address ("" for all) and port (0 for any). Raises OSError."""
+async def listen(host: str, port: int, service: Service, bound: socket.socket | None = None) -> SshListener:
+    """Accept logins at an address ("" for all) and port (0 for any), or on a socket that is bound. Raises OSError."""
     keys = host_keys.load_or_create(service.state_dir, _generate)
     server = NetconfServer(service.configuration, service.state)
     waiting: _Waiting = OrderedDict()
     acceptor = await asyncssh.create_server(
         lambda: _Connection(service.users, server, waiting),
-        host,
-        port,
+        "" if bound else host,
+        0 if bound else port,
+        sock=bound,
         server_host_keys=[str(key) for key in keys],
         backlog=BACKLOG,
         reuse_address=True,
@@ -116,6 +118,7 @@ class _Connection(asyncssh.SSHServer):
     async def validate_password(self, username: str, password: str) -> bool:
         matched = await self._users.password_matches(username, password)
         if not matched:
+            self._server.counters.login_failures += 1
             _LOG.warning("login refused: user %r from %s: wrong password or no such user", username, self._source)
         return matched
 
@@ -126,6 +129,7 @@ class _Connection(asyncssh.SSHServer):
         offered = key.public_data
         matched = any(_public_data(line) == offered for line in self._users.keys(username))
         if not matched:
+            self._server.counters.login_failures += 1
             fingerprint = key.get_fingerprint()
             _LOG.warning("key refused: user %r from %s: %s is not configured", username, self._source, fingerprint)
         return matched

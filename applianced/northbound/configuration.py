@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from applianced.compiler.plan import Change, Plan
+from applianced.config.logins import require_login
 from applianced.config.schema import Config
 from applianced.datastore.edit import EditOptions
 from applianced.datastore.lock import LockDeniedError, Locks, Store
@@ -106,10 +107,28 @@ class Configuration:
     # --- change ------------------------------------------------------------------------------------------------
 
     async def edit(self, session: int, elements: Sequence[Element], options: EditOptions) -> None:
-        """<edit-config> on the candidate. Raises EditError, LockDeniedError."""
+        """<edit-config> on the candidate; test-then-set and test-only test what <validate> tests.
+
+        Raises EditError, LockDeniedError.
+        """
         async with self._turn:
             self._locks.require(Store.CANDIDATE, session)
-            await asyncio.to_thread(self._store.edit, elements, options)
+            await asyncio.to_thread(self._store.edit, elements, options, self._test)
+
+    async def amend(self, change: Callable[[Tree], None], author: Author, comment: str) -> None:
+        """Change the running configuration in a commit of the appliance's own; nobody may be editing.
+
+        Raises ConfigError, CommitError; then all is as before.
+        """
+        async with self._turn:
+            tree = self._store.tree(Store.RUNNING).duplicate()
+            self._store.replace_candidate(tree)
+            try:
+                await asyncio.to_thread(change, tree)
+                await self._commit(author, comment, record=True, accept=require_login)
+            except BaseException:
+                self._store.discard()
+                raise
 
     async def replace_candidate(self, session: int, source: Store | Tree) -> None:
         """<copy-config> to the candidate; a Tree is used up. Raises LockDeniedError."""
@@ -130,11 +149,11 @@ class Configuration:
         """<validate>: all that a commit tests before it touches anything; a Tree is used up. Raises ConfigError."""
         async with self._turn:
             if source is Store.CANDIDATE and self._store.modified:
-                await self._validate_candidate()
+                require_login((await self._validate_candidate()).built.config)
                 return
             # Validation adds defaults, and the running tree may be read at this moment.
             with source if isinstance(source, Tree) else self._store.tree(Store.RUNNING).duplicate() as trial:
-                await asyncio.to_thread(self._validate, trial)
+                require_login((await asyncio.to_thread(self._validate, trial)).built.config)
 
     async def commit(self, session: int, author: Author, comment: str = "") -> None:
         """<commit>: returns when the candidate is in force and on disk.
@@ -145,7 +164,7 @@ class Configuration:
             self._locks.require(Store.CANDIDATE, session)
             self._locks.require(Store.RUNNING, session)
             if self._store.modified:
-                await self._commit(author, comment, record=True)
+                await self._commit(author, comment, record=True, accept=require_login)
 
     async def _commit(
         self, author: Author, comment: str, *, record: bool, accept: Callable[[Config], None] = lambda _: None
@@ -177,6 +196,10 @@ class Configuration:
         tree.validate()
         body = tree.render(Form.JSON)
         return _Validated(self._build(json.loads(body), self.plan), body, self._store.generation)
+
+    def _test(self, tree: Tree) -> None:
+        with tree.duplicate() as trial:
+            require_login(self._validate(trial).built.config)
 
     def _publish(self) -> None:
         self._validated = None

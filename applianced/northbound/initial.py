@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lxml import etree
 
+from applianced.config import logins
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form
 from applianced.datastore.tree import Tree
@@ -34,8 +35,13 @@ def initial_tree(models: Models, file: Path | None, admin_key: Path | None) -> T
     """What the first commit puts in force: the file's configuration, and `admin` with that key. Raises ConfigError."""
     tree = load_file(models, file) if file else Tree(models)
     if admin_key:
-        tree.merge(Tree.parse(models, json.dumps(_admin(_key_line(admin_key))).encode(), Form.JSON))
+        add_admin_key(tree, admin_key)
     return tree
+
+
+def add_admin_key(tree: Tree, file: Path) -> None:
+    """Give the public key in `file` to the user `admin`, made when he is not there. Raises ConfigError."""
+    tree.merge(Tree.parse(tree.models, json.dumps(_admin(_key_line(file))).encode(), Form.JSON))
 
 
 def _form(text: bytes) -> tuple[bytes, Form]:
@@ -71,6 +77,8 @@ def _key_line(file: Path) -> str:
     if len(keys) != 1 or "PRIVATE KEY" in keys[0]:
         message = f"{file} must hold one public key, a line like those of ssh-keygen's .pub files"
         raise ConfigError("", message)
+    if fault := logins.key_fault(keys[0]):
+        raise ConfigError("", f"{file}: {fault}")
     return keys[0]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -33,5 +34,11 @@ class Listening(Protocol):
         ...
 
 
-Listen = Callable[[str, int, Service], Awaitable[Listening]]
-"""(host, port, what is served) -> the server, which answers from now on. Raises OSError."""
+class Listen(Protocol):
+    """Starts a protocol's server."""
+
+    def __call__(
+        self, host: str, port: int, service: Service, bound: socket.socket | None = None
+    ) -> Awaitable[Listening]:
+        """The server, which answers from now on. bound: a socket to use in place of host and port. Raises OSError."""
+        ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -35,6 +36,18 @@ class NoDataplane:
         return {}
 
 
+@dataclass(slots=True)
+class NetconfCounters:
+    """Since the start of management (RFC 6022 2.1.5); the fields are the leaves of `statistics`."""
+
+    in_sessions: int = 0
+    dropped_sessions: int = 0
+    in_rpcs: int = 0
+    in_bad_rpcs: int = 0
+    out_rpc_errors: int = 0
+    login_failures: int = 0
+
+
 class Operational:
     """Running configuration and state seen as one set of top-level nodes.
 
@@ -57,14 +70,19 @@ class Operational:
         self.roots = []
 
 
-def management_state(commits: list[Commit], alarms: list[Alarm]) -> Mapping[str, Any]:
-    """Commits, newest first, and alarms in the shape of applianced-state."""
+def management_state(commits: list[Commit], alarms: list[Alarm], netconf: NetconfCounters) -> Mapping[str, Any]:
+    """Commits, newest first, alarms and counters in the shape of applianced-state."""
     entries = [_commit(index, commit) for index, commit in enumerate(commits)]
     raised = [
         {"id": alarm.id, "severity": alarm.severity.value, "text": alarm.text, "time": timestamp(alarm.time_s)}
         for alarm in alarms
     ]
-    below = {"applianced-state:commits": {"commit": entries}, "applianced-state:alarms": {"alarm": raised}}
+    statistics = {name.replace("_", "-"): count % 2**32 for name, count in asdict(netconf).items()}
+    below = {
+        "applianced-state:commits": {"commit": entries},
+        "applianced-state:alarms": {"alarm": raised},
+        "services": {"netconf": {"applianced-state:statistics": statistics}},
+    }
     return {"applianced-system:system": below}
 
 

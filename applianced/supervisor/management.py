@@ -105,7 +105,10 @@ async def _serve(
 async def _let_in(configuration: Configuration, admin_key: Path | None) -> None:
     """The stored configuration locks everybody out: --admin-key is the way back in."""
     if admin_key:
-        author, comment = Author("applianced", "--admin-key"), f"nobody could log in: {ADMIN} has the key given at start"
+        author, comment = (
+            Author("applianced", "--admin-key"),
+            f"nobody could log in: {ADMIN} has the key given at start",
+        )
         try:
             await configuration.amend(lambda tree: add_admin_key(tree, admin_key), author, comment)
         except ApplianceError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
+from applianced.config import logins
 from applianced.config.schema import User
 from applianced.system import passwords
 
@@ -20,8 +21,8 @@ class Users:
         self._hashing = asyncio.Semaphore(_HASHING_MAX)
 
     def anybody(self) -> bool:
-        """At least one user has a password or a key."""
-        return any(user.password or user.keys for user in self._configured().values())
+        """At least one user has a password, or a key that the server can use."""
+        return any(logins.can_log_in(user) for user in self._configured().values())
 
     def keys(self, name: str) -> tuple[str, ...]:
         """Public keys (OpenSSH lines) of a user; () for one that does not exist."""

@@ -14,6 +14,7 @@ import pytest
 from ncclient import NCClientError, manager
 from ncclient.operations import RPCError
 
+from applianced.datastore.persist import CommitLog
 from tests.support.until import until
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "netns-ftp.json"
@@ -36,6 +37,7 @@ APPLICATION = (
     "<application><name>{0}</name><protocol>tcp</protocol><destination-port>{1}</destination-port></application>"
     "</applications></config>"
 )
+SYSTEM = ("subtree", '<system xmlns="urn:applianced:yang:system"/>')
 APPLICATIONS = ("subtree", '<applications xmlns="urn:applianced:yang:applications"/>')
 
 
@@ -96,6 +98,15 @@ def test_configure_stop_and_start_again(tmp_path: Path, keys: Path) -> None:
         assert "<client>127.0.0.1:" in history
 
 
+def test_the_server_counts(tmp_path: Path, keys: Path) -> None:
+    with serving(tmp_path, keys) as (_, session):
+        with pytest.raises(RPCError):
+            session.edit_config(target="running", config=APPLICATION.format("x", 1))
+        shown = str(session.get(filter=SYSTEM))
+    for counted in ("<in-sessions>1<", "<in-rpcs>1<", "<out-rpc-errors>1<", "<in-bad-rpcs>0<", "<login-failures>0<"):
+        assert counted in shown
+
+
 def test_what_was_answered_ok_survives_a_kill(tmp_path: Path, keys: Path) -> None:
     with serving(tmp_path, keys) as (process, session):
         session.edit_config(target="candidate", config=APPLICATION.format("one", 1))
@@ -125,6 +136,50 @@ def test_nobody_who_could_log_in_is_an_error(tmp_path: Path) -> None:
     assert "nobody could log in" in errors
     assert "--admin-key" in errors
     assert not list((tmp_path / "commits").iterdir())
+
+
+@pytest.mark.parametrize("text", ["ssh-rsa garbage", "ssh-dss AAAAB3NzaC1kc3M=", "ssh-ed25519 AAAA"])
+def test_a_key_that_is_none_starts_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "key.pub").write_text(text)
+    process = start(tmp_path / "state", EXAMPLE, tmp_path / "key.pub")
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert f"{tmp_path}/key.pub: " in errors
+    assert "Traceback" not in errors
+
+
+def test_a_commit_that_locks_everybody_out_is_refused(tmp_path: Path, keys: Path) -> None:
+    nobody = (
+        '<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0">'
+        '<system xmlns="urn:applianced:yang:system"><login nc:operation="delete"/></system></config>'
+    )
+    with serving(tmp_path, keys) as (_, session):
+        for option in ("test-only", "test-then-set"):
+            with pytest.raises(RPCError, match="leave at least one user"):
+                session.edit_config(target="candidate", config=nobody, test_option=option)
+        assert "admin" in str(session.get_config("candidate", filter=SYSTEM))
+        session.edit_config(target="candidate", config=nobody)
+        for attempt in (session.validate, session.commit):
+            with pytest.raises(RPCError, match="leave at least one user"):
+                attempt()
+        assert "admin" in str(session.get_config("running", filter=SYSTEM))
+
+
+def test_admin_key_is_the_way_back_in(tmp_path: Path, keys: Path) -> None:
+    log = CommitLog(tmp_path)
+    log.stage(time_s=1.0, user="x", source="y", comment="", body=b'{"applianced-system:system": {}}').publish()
+    log.close()
+    with serving(tmp_path, keys) as (_, session):
+        history = str(session.get(filter=SYSTEM))
+        assert "<client>--admin-key</client>" in history
+        assert "nobody can log in" not in history
+    process = start(tmp_path, "", "")
+    try:
+        assert process.stdout
+        assert process.stdout.readline().startswith("ready "), "the key was stored"
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.parametrize("text", ["{", '{"nowhere:x": 1}', "<a", "<x xmlns='urn:none'/>"])

@@ -76,6 +76,7 @@ def test_get_joins_state_and_configuration(tmp_path: Path) -> None:
         ("<delete-config><target><running/></target></delete-config>", "operation-not-supported"),
         ("<copy-config><target><running/></target><source><candidate/></source></copy-config>",
          "operation-not-supported"),
+        ("<copy-config><target><candidate/></target><source><candidate/></source></copy-config>", "invalid-value"),
         ("<commit><confirmed/></commit>", "operation-not-supported"),
         (UNLOCK, "operation-failed"),
         ("<kill-session><session-id>1</session-id></kill-session>", "invalid-value"),
@@ -134,6 +135,28 @@ def test_error_names_place_element_and_remedy(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+@pytest.mark.parametrize(
+    ("change", "tag", "info"),
+    [
+        ('<size frob="1">1</size>', "unknown-attribute",
+         "<bad-attribute>frob</bad-attribute><bad-element>size</bad-element>"),
+        ('<size nc:operation="frob">1</size>', "bad-attribute",
+         "<bad-attribute>operation</bad-attribute><bad-element>size</bad-element>"),
+        ('<queue yang:insert="after">a</queue>', "missing-attribute",
+         "<bad-attribute>value</bad-attribute><bad-element>queue</bad-element>"),
+        ('<bogus xmlns="urn:none"/>', "unknown-namespace",
+         "<bad-element>bogus</bad-element><bad-namespace>urn:none</bad-namespace>"),
+    ],
+)  # fmt: skip
+def test_error_info_is_what_rfc_6241_demands(tmp_path: Path, change: str, tag: str, info: str) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        reply = await one.rpc(EDIT.format("", change))
+        assert tags(reply) == [tag]
+        assert f"<error-info>{info}</error-info>" in reply
+
+    run(tmp_path, scenario)
+
+
 def test_one_rpc_error_per_fault(tmp_path: Path) -> None:
     async def scenario(one: Client, two: Client) -> None:
         change = "<size>900</size><bogus/><title>fine</title>"
@@ -154,7 +177,7 @@ def test_locks_between_sessions(tmp_path: Path) -> None:
         assert await one.rpc(LOCK) == OK
         for refused in (LOCK, EDIT.format("", "<size>2</size>"), "<commit/>", "<discard-changes/>", UNLOCK):
             reply = await two.rpc(refused)
-            assert tags(reply) == ["lock-denied"]
+            assert tags(reply) == ["lock-denied" if refused in (LOCK, UNLOCK) else "in-use"]
             assert "<session-id>1</session-id>" in reply
         assert await one.rpc(UNLOCK) == OK
         assert await two.rpc(LOCK) == OK

@@ -21,6 +21,14 @@ PASSWORD = "secret-of-tester"
 OWNER = "nobody"
 
 
+def unpacked(program: str) -> str:
+    """The path of a program below UNPACKED. Raises FileNotFoundError that says how it gets there."""
+    path = UNPACKED / program
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing: run make packages")
+    return str(path)
+
+
 def password_digest() -> str:
     """crypt(3) of PASSWORD by SHA-512, which every server here can check quickly."""
     return run(["openssl", "passwd", "-6", PASSWORD]).stdout.strip()
@@ -60,7 +68,7 @@ def proftpd(topology: Topology, directory: Path, *, namespace: str = "", port: i
         PassivePorts {PASSIVE_PORTS[0]} {PASSIVE_PORTS[1]}
         """
     )
-    topology.popen(where, [str(UNPACKED / "sbin" / "proftpd"), "--nodaemon", "--config", str(configuration)])
+    topology.popen(where, [unpacked("sbin/proftpd"), "--nodaemon", "--config", str(configuration)])
     wait_listening(topology, where, port)
     return FtpServer("proftpd", USER, PASSWORD, root / "pub", "pub/", port)
 
@@ -73,12 +81,12 @@ def pure_ftpd(topology: Topology, directory: Path, *, namespace: str = "", port:
     # Written by hand: pure-pw's own digest takes seconds of every login.
     line = f"{USER}:{password_digest()}:{account.pw_uid}:{account.pw_gid}::{root}/./" + ":" * 12
     users.write_text(f"{line}\n")
-    run([str(UNPACKED / "bin" / "pure-pw"), "mkdb", str(database), "-f", str(users)])
+    run([unpacked("bin/pure-pw"), "mkdb", str(database), "-f", str(users)])
     where = namespace or topology.server
     options = ["--bind", str(port), "--login", f"puredb:{database}", "--pidfile", str(directory / "pure-ftpd.pid")]
     options += ["--noanonymous", "--chrooteveryone", "--dontresolve", "--minuid", "1", "--umask", "022:022"]
     options += ["--passiveportrange", f"{PASSIVE_PORTS[0]}:{PASSIVE_PORTS[1]}"]
-    topology.popen(where, [str(UNPACKED / "sbin" / "pure-ftpd"), *options])
+    topology.popen(where, [unpacked("sbin/pure-ftpd"), *options])
     wait_listening(topology, where, port)
     return FtpServer("pure-ftpd", USER, PASSWORD, root / "pub", "pub/", port)
 

@@ -69,6 +69,8 @@ def _name(entry: Mapping[str, Any], path: str) -> str:
 def _term(entry: Mapping[str, Any], name: str, alg: str, path: str) -> Term:
     try:
         return _parsed(entry, name, alg)
+    except _PortsError as error:
+        fail(f"{path}[name={quoted(str(entry.get('name')))}]/{error.leaf}", str(error))
     except (TypeError, ValueError) as error:
         fail(f"{path}[name={quoted(str(entry.get('name')))}]", f"this cannot be read: {error}")
 
@@ -81,8 +83,8 @@ def _parsed(entry: Mapping[str, Any], name: str, alg: str) -> Term:
     return Term(
         name=name,
         protocol=None if protocol is None else _protocol(str(protocol)),
-        source_ports=_optional_ports(get("source-port")),
-        destination_ports=_optional_ports(get("destination-port")),
+        source_ports=_optional_ports(entry, "source-port"),
+        destination_ports=_optional_ports(entry, "destination-port"),
         icmp_type=get("icmp6-type" if six else "icmp-type"),
         icmp_code=get("icmp6-code" if six else "icmp-code"),
         alg=get(alg, "").rpartition(":")[2],
@@ -92,5 +94,17 @@ def _parsed(entry: Mapping[str, Any], name: str, alg: str) -> Term:
     )
 
 
-def _optional_ports(text: object) -> PortRange | None:
-    return None if text is None else _ports(str(text))
+class _PortsError(ValueError):
+    """leaf: the one that holds no range of ports."""
+
+    def __init__(self, leaf: str, message: str) -> None:
+        super().__init__(message)
+        self.leaf = leaf
+
+
+def _optional_ports(entry: Mapping[str, Any], leaf: str) -> PortRange | None:
+    text = entry.get(leaf)
+    try:
+        return None if text is None else _ports(str(text))
+    except ValueError as error:
+        raise _PortsError(leaf, str(error)) from None

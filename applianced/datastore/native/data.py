@@ -34,6 +34,7 @@ _find_sibling = _entry(
     "lyd_find_sibling_val",
     "LY_ERR(*)(struct lyd_node *, struct lysc_node *, char *, size_t, struct lyd_node **)",
 )
+_find_like = _entry("lyd_find_sibling_first", "LY_ERR(*)(struct lyd_node *, struct lyd_node *, struct lyd_node **)")
 _release = ctypes.CDLL(None).free
 _release.argtypes = [ctypes.c_void_p]
 _release.restype = None
@@ -261,6 +262,12 @@ def find(first: Node, schema: Schema, key: str = "") -> Node:
     raw = key.encode()
     code = _find_sibling(first, schema, ffi.from_buffer(raw + b"\0") if raw else ffi.NULL, len(raw), out)
     return NULL if code else out[0]
+
+
+def first_like(first: Node, node: Node) -> Node:
+    """The first among siblings that is the same instance as `node`: for a list entry, the one with its keys."""
+    out = ffi.new("struct lyd_node **")
+    return NULL if _find_like(first, node, out) else out[0]
 
 
 def find_all(context: libyang.Context, first: Node, xpath: str) -> list[Node]:

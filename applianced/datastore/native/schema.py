@@ -80,6 +80,45 @@ def cases(schema: Schema) -> list[tuple[Any, Any]]:
     return pairs
 
 
+def in_choice(schema: Schema) -> bool:
+    """Whether a data node stands in a case, so that `cases` names at least one."""
+    return bool(schema.parent and schema.parent.nodetype == lib.LYS_CASE)
+
+
+def is_data(schema: Schema) -> bool:
+    """Whether instances exist, as they do not of choices and cases."""
+    return schema.nodetype not in (lib.LYS_CHOICE, lib.LYS_CASE)
+
+
+def schema_children(schema: Schema) -> Iterator[Schema]:
+    """What stands directly below, choices and cases included."""
+    return siblings(lib.lysc_node_child(schema))
+
+
+def child_named(parent_schema: Schema, local_name: str) -> Schema:
+    """Child by name, choices included, whatever choices and cases stand between; NULL if there is none."""
+    pending = list(siblings(lib.lysc_node_child(parent_schema)))
+    while pending:
+        node = pending.pop(0)
+        if node.nodetype != lib.LYS_CASE and name(node) == local_name:
+            return node
+        if node.nodetype in (lib.LYS_CASE, lib.LYS_CHOICE):
+            pending.extend(siblings(lib.lysc_node_child(node)))
+    return ffi.NULL
+
+
+def fulfils(wanted: Schema, shown: list[Schema]) -> bool:
+    """Whether children of these schema nodes have what `wanted` demands: a node, a case, min-elements."""
+    if wanted.nodetype == lib.LYS_CHOICE:
+        return any(_number(wanted) in dict(cases(schema)) for schema in shown)
+    least = 1
+    if wanted.nodetype == lib.LYS_LIST:
+        least = ffi.cast("struct lysc_node_list *", wanted).min
+    elif wanted.nodetype == lib.LYS_LEAFLIST:
+        least = ffi.cast("struct lysc_node_leaflist *", wanted).min
+    return sum(1 for schema in shown if schema == wanted) >= least
+
+
 def find_schema(parent_schema: Schema, module: Module, local_name: str) -> Schema:
     """Child data node by module and name; under NULL a top-level one. NULL if there is none."""
     raw = local_name.encode()

@@ -274,7 +274,7 @@ def _pool(*addresses: Data, **rest: Any) -> Data:
         ),
         (
             {APPS: {"application": [{"name": "x", "protocol": "tcp", "destination-port": "9-1"}]}},
-            f"/{APPS}/application[name='x']",
+            f"/{APPS}/application[name='x']/destination-port",
             "invalid-value",
         ),
         (

@@ -224,3 +224,27 @@ def test_settings_that_cannot_be_made(tmp_path: Path) -> None:
         made.workers.settings = refuse
         made.workers.start()
         assert made.pids() == []
+
+
+def test_a_silent_worker_is_replaced_unasked(supervised: Supervised, monkeypatch: pytest.MonkeyPatch) -> None:
+    supervised.workers.start()
+    before = supervised.pids()
+    os.kill(before[0], signal.SIGSTOP)
+    monkeypatch.setattr(supervision, "SILENT_S", 0.1)
+
+    def replaced() -> bool:
+        supervised.workers.reap()
+        return before[0] not in supervised.pids() and len(supervised.pids()) == 2
+
+    until(replaced, what="it is replaced")
+    assert supervised.restarts()[0] == 1
+
+
+def test_all_are_asked_at_once(supervised: Supervised) -> None:
+    """One that hangs costs its own answer, not those of the others, which lie there by then."""
+    supervised.workers.start()
+    first, second = supervised.workers.running()
+    os.kill(first.pid, signal.SIGSTOP)
+    answers = supervised.workers.tell_all({"op": "any"})
+    assert [worker.number for worker, _ in answers] == [second.number]
+    assert supervised.restarts() == [1, 0]

@@ -41,6 +41,30 @@ def test_validation_names_every_place(inner: str, paths: list[str], tag: str, ap
     assert {(error.tag, error.app_tag) for error in caught.value.errors} == {(tag, app_tag)}
 
 
+DOOR = "<door><name>{}</name>{}<key-holder>x</key-holder><key-holder>y</key-holder></door>"
+INSIDE = "<way><inside/></way>"
+
+
+@pytest.mark.parametrize(
+    ("inner", "path", "tag", "app_tag"),
+    [
+        (DOOR.format("b", ""), "/door[name='b']/way/to", "data-missing", "missing-choice"),
+        (DOOR.format("b", "<way><side>l</side></way>"), "/door[name='b']/way/number", "missing-element", ""),
+        (DOOR.format("b", INSIDE).replace("<key-holder>y</key-holder>", ""), "/door[name='b']/key-holder",
+         "operation-failed", "too-few-elements"),
+        (DOOR.format("b", f"<lock>l</lock>{INSIDE}"), "/door[name='b']", "operation-failed", "data-not-unique"),
+    ],
+)  # fmt: skip
+def test_only_the_entry_at_fault_is_named(inner: str, path: str, tag: str, app_tag: str) -> None:
+    with (
+        tree_of(DOOR.format("a", f"<lock>l</lock>{INSIDE}") + inner) as tree,
+        pytest.raises(InvalidTreeError) as caught,
+    ):
+        tree.validate()
+    assert [error.path for error in caught.value.errors] == [f"/example:shop{path}"]
+    assert (caught.value.tag, caught.value.app_tag) == (tag, app_tag)
+
+
 def test_parse_reports_the_instance() -> None:
     with pytest.raises(ConfigError) as caught:
         Tree.parse(shop_models(), b'{"example:shop": {"item": [{"name": "x", "kind": "huge"}]}}', Form.JSON)

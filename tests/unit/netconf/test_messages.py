@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from lxml import etree
 
 from applianced.datastore.lock import LockDeniedError
 from applianced.errors import ConfigError
-from applianced.netconf.messages import RpcError, error_path, open_reply, read_rpc, render_config_errors
+from applianced.netconf.messages import (
+    ATTRIBUTES_MAX,
+    RpcError,
+    error_path,
+    open_reply,
+    read_rpc,
+    render_config_errors,
+)
 from tests.support.shop import NS
 
 NC = "urn:ietf:params:xml:ns:netconf:base:1.0"
@@ -34,6 +43,24 @@ def test_every_attribute_comes_back() -> None:
     reply = etree.fromstring(open_reply(etree.fromstring(text)) + b"</rpc-reply>")
     assert reply.tag == f"{{{NC}}}rpc-reply"
     assert dict(reply.attrib) == {"message-id": '<"', "plain": "p", "{urn:x}user": "u"}
+
+
+def test_attributes_without_number_are_refused_at_once() -> None:
+    many = " ".join(f'a{number}="1"' for number in range(20_000))
+    root = etree.fromstring(f'<rpc xmlns="{NC}" message-id="7" {many}><get/></rpc>')
+    began = time.process_time()
+    assert open_reply(root) == f'<rpc-reply xmlns="{NC}" message-id="7">'.encode()
+    with pytest.raises(RpcError) as caught:
+        read_rpc(root)
+    assert time.process_time() - began < 0.1  # reading them all takes seconds
+    assert caught.value.tag == "too-big"
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_the_limit_of_attributes(extra: int) -> None:
+    many = " ".join(f'a{number}="1"' for number in range(ATTRIBUTES_MAX - 1 + extra))
+    root = etree.fromstring(f'<rpc xmlns="{NC}" message-id="7" {many}><get/></rpc>')
+    assert open_reply(root).count(b'="1"') == (0 if extra else ATTRIBUTES_MAX - 1)
 
 
 def test_error_path_has_a_prefix_at_every_step() -> None:

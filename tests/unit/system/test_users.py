@@ -42,6 +42,8 @@ def test_the_configuration_of_the_moment_counts() -> None:
 
 
 def test_a_user_without_a_password_has_none_that_matches() -> None:
-    users = Users(lambda: {"a": User(name="a", keys=("k",))})
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+    users = Users(lambda: {"a": User(name="a", keys=(key,))})
     assert users.anybody()
+    assert not Users(lambda: {"a": User(name="a", keys=("ssh-rsa garbage",))}).anybody()
     assert not asyncio.run(users.password_matches("a", ""))

@@ -1,0 +1,68 @@
+"""What an edit may say once only: a node, a list entry, a choice (RFC 7950 7.8, 7.9)."""
+
+from __future__ import annotations
+
+from applianced.datastore import native
+from applianced.datastore.native import Kind
+from applianced.datastore.places import Place
+from applianced.errors import ConfigError
+
+
+def check_tree(first: native.Node) -> None:
+    """All that was parsed from one edit, `first` being the first of its siblings. Raises ConfigError "bad-element"."""
+    pending = [first] if first else []
+    while pending:
+        before = native.NULL
+        chosen: dict[object, tuple[object, str]] = {}
+        siblings = pending.pop()
+        for node in native.siblings(siblings):
+            schema = native.schema_of(node)
+            kind = native.kind(schema)
+            # libyang keeps the instances of one schema node together.
+            if before and native.schema_of(before) == schema and _is_twin(kind, siblings, node):
+                raise twice(native.path(node), native.name(schema))
+            if native.in_choice(schema):
+                _choose(chosen, native.path(node), schema)
+            if kind is Kind.CONTAINER or kind is Kind.LIST:
+                below = native.first_child(node)
+                if below:
+                    pending.append(below)
+            before = node
+
+
+def _is_twin(kind: Kind, siblings: native.Node, node: native.Node) -> bool:
+    if kind is Kind.LEAF_LIST:
+        return False  # Saying a value twice says nothing else than saying it once.
+    return kind is not Kind.LIST or native.first_like(siblings, node) != node
+
+
+class Told:
+    """What an edit has said so far about the children of one node."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[int, object]] = set()
+        self._chosen: dict[object, tuple[object, str]] = {}
+
+    def note(self, place: Place, *, removes: bool) -> None:
+        """removes: this element takes its node away. Raises ConfigError "bad-element"."""
+        if native.kind(place.schema) is not Kind.LEAF_LIST:
+            instance = (native.identity(place.schema), place.keys)
+            if instance in self._seen:
+                raise twice(place.path, place.name)
+            self._seen.add(instance)
+        if not removes and native.in_choice(place.schema):
+            _choose(self._chosen, place.path, place.schema)
+
+
+def _choose(chosen: dict[object, tuple[object, str]], path: str, schema: native.Schema) -> None:
+    name = native.name(schema)
+    for choice, case in native.cases(schema):
+        first, other = chosen.setdefault(choice, (case, name))
+        if first != case:
+            message = f"<{other}> and <{name}> exclude each other: send one of them"
+            raise ConfigError(path, message, tag="bad-element", bad_element=name)
+
+
+def twice(path: str, name: str) -> ConfigError:
+    message = f"the edit says <{name}> twice for this place: say all of it in one element"
+    return ConfigError(path, message, tag="bad-element", bad_element=name)

@@ -1,0 +1,65 @@
+"""What `applianced compile` prints, and that nft loads it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from applianced.main import main
+
+EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "netns-ftp.json"
+
+
+def printed(capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    assert main(["compile", str(EXAMPLE), *options]) == 0
+    return capsys.readouterr().out
+
+
+def test_both_tables_in_the_order_of_loading(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(capsys)
+    assert text.startswith("# Two tables: gates")
+    assert "sequence_offsets" in text.partition("table inet gates")[0], "a comment says what is not in it"
+    assert text.index("table inet gates {") < text.index("table inet rules {}")
+    assert "queue num" not in text
+
+
+def test_policy_table_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    both, alone = printed(capsys), printed(capsys, "--policy-only")
+    assert alone.startswith("table inet rules {}")
+    assert both.endswith(alone)
+
+
+def test_queue_rules_where_the_kernel_has_them(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(capsys, "--queue-statement")
+    assert "queue num 0" in text
+    assert "xt NFQUEUE" not in text
+
+
+def test_whole_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = json.loads(printed(capsys, "--json"))
+    assert plan["ruleset"] == printed(capsys, "--policy-only")
+
+
+def test_one_form_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["compile", str(EXAMPLE), "--json", "--policy-only"])
+    assert "not allowed with" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a network namespace: needs root")
+def test_loads_into_an_empty_namespace(capsys: pytest.CaptureFixture[str]) -> None:
+    script = "nft --file - && nft list tables"
+    loaded = subprocess.run(
+        ["unshare", "--net", "sh", "-c", script],
+        input=printed(capsys),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert not loaded.stderr
+    assert loaded.stdout.split("\n") == ["table inet gates", "table inet rules", ""]
