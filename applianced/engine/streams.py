@@ -80,7 +80,7 @@ StreamSnapshot = tuple[
     tuple[tuple[int, int, bytes | None], ...], tuple[tuple[int, int, bytes, int], ...],
     int, int, int, int,
 ]  # fmt: skip
-"""next, judged, promised, buffer, pending, changed, offset, position, before, unacked: plain values, for the checkpoint."""
+"""next, judged, promised, buffer, pending, changed, offset, position, before, unacked: for the checkpoint."""
 
 
 class StreamError(Exception):

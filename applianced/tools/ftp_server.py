@@ -57,7 +57,7 @@ def make_certificate(directory: Path) -> Certificate:
 
 
 def make_root(directory: Path, owner: str) -> Path:
-    """`directory/root/pub`, pub writable by `owner`; returns root, which the servers may enter as anybody."""
+    """`root` with `pub` in it, pub writable by `owner`; returns root, which the servers may enter as anybody."""
     root = directory / "root"
     published = root / "pub"
     published.mkdir(parents=True, exist_ok=True)
