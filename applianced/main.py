@@ -148,13 +148,9 @@ def _serve(options: argparse.Namespace) -> int:
         ),
         # Put together here: management knows no protocol, the protocols do not know management.
         lambda management, participants, state, models: run_management(
-            management, participants, state, listen=listen, announce=_announce, models=models
+            management, participants, state, listen=listen, models=models
         ),
     )
-
-
-def _announce(line: str) -> None:
-    print(line, flush=True)
 
 
 def _address(text: str) -> tuple[str, int | None]:

@@ -12,6 +12,7 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from applianced.config import logins
@@ -30,6 +31,10 @@ from applianced.northbound.transaction import Participant
 from applianced.system.users import Users
 
 _LOG = logging.getLogger(__name__)
+
+
+SAY = partial(print, flush=True)
+"""At once: whoever started the appliance waits for the line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +61,7 @@ async def run_management(
     state: StateProvider,
     *,
     listen: Listen,
-    announce: Callable[[str], None] = print,
+    announce: Callable[[str], None] = SAY,
     models: Models | None = None,
 ) -> None:
     """Put the configuration in force, listen, announce "ready netconf=ADDR:PORT", and serve until SIGTERM or SIGINT.
