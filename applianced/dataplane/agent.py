@@ -75,8 +75,10 @@ class Agent:
         namespace: str,
         state_dir: Path,
         lifeline: int,
+        lock: socket.socket,
     ) -> None:
-        """lifeline: a descriptor that is at its end as soon as the watchdog is gone."""
+        """lifeline: a descriptor that is at its end as soon as the watchdog is gone. lock: held for the namespace."""
+        self._lock = lock
         self._listener = listener
         self._lifeline = lifeline
         self._memory = list(memory)
@@ -192,6 +194,7 @@ class Agent:
         signal.set_wakeup_fd(-1)
         self._let_go()
         self._listener.close()
+        self._lock.close()
         os.close(self._lifeline)
         memory = self._memory[number]
         run_worker(

@@ -45,7 +45,8 @@ class Told:
 
     def note(self, place: Place, *, removes: bool) -> None:
         """removes: this element takes its node away. Raises ConfigError "bad-element"."""
-        if native.kind(place.schema) is not Kind.LEAF_LIST:
+        # A container that is said twice is no contradiction: the parts of an edit are often put together so.
+        if native.kind(place.schema) not in (Kind.LEAF_LIST, Kind.CONTAINER):
             instance = (native.identity(place.schema), place.keys)
             if instance in self._seen:
                 raise twice(place.path, place.name)

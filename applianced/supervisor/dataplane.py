@@ -70,7 +70,7 @@ def run_dataplane(options: DataplaneOptions) -> int:
     options = replace(options, directory=Path())
     drop_privileges(user, CAP_NET_ADMIN, CAP_NET_RAW)
     memory = shared_memory(REGISTRY, options.workers)
-    while (status := _Watchdog(options, listener, memory).run()) is None:
+    while (status := _Watchdog(options, listener, lock, memory).run()) is None:
         log.error("the watchdog is gone: its agent takes its place and starts another")
         lock.listen()
     return status
@@ -125,9 +125,12 @@ def _listen(options: DataplaneOptions, user: pwd.struct_passwd) -> socket.socket
 class _Watchdog:
     """Keeps an agent alive."""
 
-    def __init__(self, options: DataplaneOptions, listener: socket.socket, memory: Sequence[Memory]) -> None:
+    def __init__(
+        self, options: DataplaneOptions, listener: socket.socket, lock: socket.socket, memory: Sequence[Memory]
+    ) -> None:
         self._options = options
         self._listener = listener
+        self._lock = lock
         self._memory = memory
         self._lifeline, self._held = os.pipe()
         """The agent reads the one end; the other is open in this process alone, for as long as it lives."""
@@ -190,6 +193,7 @@ class _Watchdog:
                 namespace=self._options.namespace,
                 state_dir=self._options.directory,
                 lifeline=self._lifeline,
+                lock=self._lock,
             )
             ending = agent.run()
         except BaseException:
