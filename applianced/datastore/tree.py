@@ -6,6 +6,7 @@ Exactly one Tree owns each libyang tree and frees it when closed; nothing else c
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -111,7 +112,9 @@ class Tree:
         self.close()
 
     def __del__(self) -> None:
-        self.close()
+        # At the interpreter's end the context may be gone before its trees: nothing needs freeing then.
+        if not sys.is_finalizing():
+            self.close()
 
     def _located(self, fault: native.Fault) -> list[ConfigError]:
         """Faults of absent nodes have a schema path only: look up the instances that lack it."""

@@ -35,7 +35,11 @@ def initial_tree(models: Models, file: Path | None, admin_key: Path | None) -> T
     """What the first commit puts in force: the file's configuration, and `admin` with that key. Raises ConfigError."""
     tree = load_file(models, file) if file else Tree(models)
     if admin_key:
-        add_admin_key(tree, admin_key)
+        try:
+            add_admin_key(tree, admin_key)
+        except ConfigError:
+            tree.close()
+            raise
     return tree
 
 
