@@ -63,7 +63,9 @@ def test_epsv_all(topology: Topology, appliance: Appliance, server: FtpServer) -
         session.send(b"RETR pub/small\r\n")
         assert len(read_all(connect_in(topology.client, IPV4.server, port))) == 1000
         finish(session)
+        session.command("PASV", 500)
     assert appliance.counter("ftp", "epsv-all") == 1
+    assert appliance.counter("ftp", "refused-epsv-only") == 1
 
 
 PLAIN = """
