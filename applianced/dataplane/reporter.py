@@ -17,7 +17,7 @@ EVENTS_PER_TICK = 200
 
 
 class EventReporter:
-    """engine.sessions.Reporter: collects events until `take`, and lets `coupling` know of gates."""
+    """engine.reporter.Reporter: collects events until `take`, and lets `coupling` know of gates."""
 
     def __init__(self, coupling: Coupling) -> None:
         self._coupling = coupling

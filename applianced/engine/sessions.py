@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from applianced.alg.contract import (
     Actions,
@@ -23,8 +23,10 @@ from applianced.compiler.marks import UNACKED, UNTOUCHED
 from applianced.engine.checkpoint import Saved
 from applianced.engine.counters import Counters
 from applianced.engine.gatekeeper import GateKeeper
+from applianced.engine.judge import NOBODY, StreamError, Verdicts
 from applianced.engine.kernel import Translation
-from applianced.engine.streams import Stream, StreamError
+from applianced.engine.reporter import Reporter
+from applianced.engine.streams import Stream
 from applianced.errors import ProtocolError
 from applianced.model.gates import Gate
 from applianced.model.sessions import ControlSession
@@ -33,49 +35,6 @@ from applianced.model.tuples import ORIGINAL, REPLY, Direction, Endpoint
 ROOM_V4 = 1440
 ROOM_V6 = 1420
 """Payload that fits into a packet of 1,500 octets without TCP options; the sender's own is clamped to 1,200."""
-
-Verdicts = list[tuple[int, bytes | None]]
-
-
-class Reporter(Protocol):
-    """Who hears of a session's events."""
-
-    def noted(self, session: Session, event: str, detail: str) -> None:
-        """An ALG's Note."""
-        ...
-
-    def rewritten(self, session: Session, direction: Direction, before: bytes, after: bytes) -> None:
-        """Octets that leave changed."""
-        ...
-
-    def gate_opened(self, session: Session, gate: Gate) -> None:
-        """A gate is in the kernel."""
-        ...
-
-    def gate_closed(self, session: Session, gate: Gate) -> None:
-        """A gate has left the books."""
-        ...
-
-    def gate_refused(self, session: Session, reason: str) -> None:
-        """A gate or binding was refused; the counters say why."""
-        ...
-
-
-class Silence:
-    """Nobody hears."""
-
-    def noted(self, session: Session, event: str, detail: str) -> None: ...
-
-    def rewritten(self, session: Session, direction: Direction, before: bytes, after: bytes) -> None: ...
-
-    def gate_opened(self, session: Session, gate: Gate) -> None: ...
-
-    def gate_closed(self, session: Session, gate: Gate) -> None: ...
-
-    def gate_refused(self, session: Session, reason: str) -> None: ...
-
-
-SILENT = Silence()
 
 
 class Session:
@@ -334,7 +293,7 @@ class Session:
 
     def _take(self, gate: Gate) -> None:
         self.gates[gate.number] = gate
-        self._plain[gate.number] = _plain(gate)
+        self._plain[gate.number] = gate.plain
         self.version += 1
 
     def _source(self, initiator: Direction) -> bytes:
@@ -393,7 +352,7 @@ class Session:
     def release(self) -> None:
         """Nobody will ask this session again: untie it from its streams, so that it needs no garbage collector."""
         for stream in self.streams:
-            stream.judge = _NOBODY
+            stream.judge = NOBODY
 
     def announce(self, direction: Direction, position: int, before: int, after: int) -> None:
         """Tell the kernel of a length change. Raises StreamError when it does not take it."""
@@ -435,7 +394,7 @@ class Session:
                     stream.judged = following
         self.alg.restore(saved.alg)
         for plain in snapshot[11]:
-            self._take(_gate(plain))
+            self._take(Gate.of(plain))
 
     def agree_on_offsets(self) -> None:
         """Put the kernel's offsets back to what was saved: the worker before this one may have died after it had
@@ -450,27 +409,6 @@ class Session:
                 )
 
 
-class _Nobody:
-    """The judge of a stream whose session is forgotten."""
-
-    def judge(self, direction: Direction, data: bytes, final: bool) -> Verdicts:
-        raise AssertionError("a forgotten session")
-
-    def urge(self, direction: Direction, data: bytes) -> int:
-        raise AssertionError("a forgotten session")
-
-    def acknowledge(self, direction: Direction, acknowledgement: int) -> bool:
-        raise AssertionError("a forgotten session")
-
-    def announce(self, direction: Direction, position: int, before: int, after: int) -> None:
-        raise AssertionError("a forgotten session")
-
-    def count(self, event: str) -> None:
-        raise AssertionError("a forgotten session")
-
-
-_NOBODY = _Nobody()
-
 _PERFORM: dict[type, Callable[[Session, Any], Reply]] = {
     Bind: Session._bind,
     OpenGate: Session._open,
@@ -479,37 +417,6 @@ _PERFORM: dict[type, Callable[[Session, Any], Reply]] = {
     HandOver: lambda session, _: session.hand_over(keep_gates=True),
 }
 """What the actions that consume nothing do, and their replies."""
-
-
-def _plain(gate: Gate) -> tuple[Any, ...]:
-    """A gate as marshal's types; `_gate` turns it back."""
-    return (
-        gate.number,
-        gate.alg,
-        gate.session,
-        gate.protocol,
-        gate.peer,
-        tuple(gate.inside),
-        tuple(gate.outside),
-        gate.one_shot,
-        gate.source,
-        gate.reason,
-        gate.created_s,
-        gate.expires_s,
-    )
-
-
-_PLAIN_FIELDS = (
-    "number", "alg", "session", "protocol", "peer", "inside", "outside", "one_shot", "source", "reason", "created_s",
-    "expires_s",
-)  # fmt: skip
-
-
-def _gate(plain: tuple[Any, ...]) -> Gate:
-    values = dict(zip(_PLAIN_FIELDS, plain, strict=True))
-    values["inside"] = Endpoint(*values["inside"])
-    values["outside"] = Endpoint(*values["outside"])
-    return Gate(**values)
 
 
 def _joined(verdicts: Verdicts) -> Verdicts:

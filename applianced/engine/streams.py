@@ -25,8 +25,9 @@ Rule: no I/O here; packets are let go through the `Carrier` they came in, the re
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple, Protocol
 
+from applianced.engine.judge import Carrier, Judge, StreamError, Verdicts
+from applianced.engine.ranges import Changed, Held, Range, StreamSnapshot
 from applianced.model.tuples import Direction
 from applianced.packet.segment import FIN, SYN, Segment
 from applianced.packet.sequence import advance, distance
@@ -39,88 +40,6 @@ REPEATS = 5
 """Repeats of a held segment that has no judged part before the session is reset."""
 CARRIERS = 64
 """Segments held at once; more wait at their sender."""
-
-
-class Carrier(Protocol):
-    """A queued packet that awaits its verdict."""
-
-    segment: Segment
-
-    def accept(self, packet: bytes | None) -> None:
-        """Let it go, as it is (None) or with this content."""
-        ...
-
-    def drop(self) -> None:
-        """Take it off the wire."""
-        ...
-
-
-class Range(NamedTuple):
-    """Judged octets: [start, end) of the sender's numbering; octets None when they leave unchanged."""
-
-    start: int
-    end: int
-    octets: bytes | None
-
-
-class Changed(NamedTuple):
-    """A range that a repeat must be answered with as a whole, and what left in its place.
-
-    confirmed: the acknowledgement, in the receiver's numbering, that covers it.
-    """
-
-    start: int
-    end: int
-    octets: bytes
-    confirmed: int
-
-
-StreamSnapshot = tuple[
-    int, int, int, bytes,
-    tuple[tuple[int, int, bytes | None], ...], tuple[tuple[int, int, bytes, int], ...],
-    int, int, int, int,
-]  # fmt: skip
-"""next, judged, promised, buffer, pending, changed, offset, position, before, unacked: for the checkpoint."""
-
-
-class StreamError(Exception):
-    """The stream cannot go on; the session must be reset. event: the counter that says why."""
-
-    def __init__(self, event: str) -> None:
-        super().__init__(event)
-        self.event = event
-
-
-class Judge(Protocol):
-    """What a stream asks of its session."""
-
-    def judge(self, direction: Direction, data: bytes, final: bool) -> list[tuple[int, bytes | None]]:
-        """(octets, replacement or None) from the front of data; what is left is offered again."""
-        ...
-
-    def urge(self, direction: Direction, data: bytes) -> int:
-        """How many octets from the front of data, which was left, may leave although their message is incomplete."""
-        ...
-
-    def acknowledge(self, direction: Direction, acknowledgement: int) -> bool:
-        """Tell the speaker of this direction that its octets before this were received; False when that cannot be."""
-        ...
-
-    def announce(self, direction: Direction, position: int, before: int, after: int) -> None:
-        """Tell conntrack of a length change at this sequence number, from and to these sums."""
-        ...
-
-    def count(self, event: str) -> None:
-        """Count one of the engine's events."""
-        ...
-
-
-class Held(NamedTuple):
-    """A carrier and the range of it that is still of use."""
-
-    carrier: Carrier
-    start: int
-    end: int
 
 
 class Stream:
@@ -230,9 +149,7 @@ class Stream:
         fin = bool(segment.flags & FIN)
         self.enter(carrier, payload, self.judge.judge(self.direction, payload, fin), fin=fin)
 
-    def enter(
-        self, carrier: Carrier, payload: bytes, verdicts: list[tuple[int, bytes | None]], *, fin: bool = False
-    ) -> None:
+    def enter(self, carrier: Carrier, payload: bytes, verdicts: Verdicts, *, fin: bool = False) -> None:
         """Take the next segment of a stream in which nothing waits, with its verdicts."""
         if not fin and self._whole(carrier, payload, verdicts):
             return
@@ -242,7 +159,7 @@ class Stream:
         self._settle(verdicts, fin)
         self._flush(repeated=False)
 
-    def _whole(self, carrier: Carrier, payload: bytes, verdicts: list[tuple[int, bytes | None]]) -> bool:
+    def _whole(self, carrier: Carrier, payload: bytes, verdicts: Verdicts) -> bool:
         """Let a segment go that was judged to its end and still fits; False when it must wait or be cut."""
         at, pieces = 0, []
         for octets, replacement in verdicts:
@@ -272,7 +189,7 @@ class Stream:
             self.unacked = advance(end, self.offset)
         self.next = end
 
-    def _settle(self, verdict: list[tuple[int, bytes | None]], fin: bool) -> None:
+    def _settle(self, verdict: Verdicts, fin: bool) -> None:
         """Enter judged octets into `pending`; at the end of the stream what nobody wanted leaves as it is."""
         at = self.judged
         for octets, replacement in verdict:

@@ -16,9 +16,10 @@ from applianced.compiler.marks import ALG_MASK, ALG_NAMES, SLOT_SHIFT, UNACKED, 
 from applianced.engine.checkpoint import Checkpoint, Saved
 from applianced.engine.counters import Counters
 from applianced.engine.gatekeeper import GateKeeper, GateLimits
+from applianced.engine.judge import StreamError
 from applianced.engine.kernel import Kernel
-from applianced.engine.sessions import SILENT, Reporter, Session
-from applianced.engine.streams import StreamError
+from applianced.engine.reporter import SILENT, Reporter
+from applianced.engine.sessions import Session
 from applianced.errors import ProtocolError
 from applianced.model.gates import Gate
 from applianced.model.sessions import ControlSession

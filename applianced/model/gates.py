@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from applianced.model.tuples import Endpoint
 
@@ -35,3 +36,40 @@ class Gate:
     used_s: float = 0.0
     packets: int = 0
     closed_s: float = 0.0
+
+    @property
+    def plain(self) -> tuple[Any, ...]:
+        """What outlives a worker, as numbers, strings and octets; `of` turns it back."""
+        return (
+            self.number,
+            self.alg,
+            self.session,
+            self.protocol,
+            self.peer,
+            tuple(self.inside),
+            tuple(self.outside),
+            self.one_shot,
+            self.source,
+            self.reason,
+            self.created_s,
+            self.expires_s,
+        )
+
+    @classmethod
+    def of(cls, plain: tuple[Any, ...]) -> Gate:
+        """The gate that gave `plain`."""
+        number, alg, session, protocol, peer, inside, outside, one_shot, source, reason, created_s, expires_s = plain
+        return cls(
+            number=number,
+            alg=alg,
+            session=session,
+            protocol=protocol,
+            peer=peer,
+            inside=Endpoint(*inside),
+            outside=Endpoint(*outside),
+            one_shot=one_shot,
+            source=source,
+            reason=reason,
+            created_s=created_s,
+            expires_s=expires_s,
+        )

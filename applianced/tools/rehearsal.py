@@ -21,7 +21,8 @@ from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.counters import Counters
 from applianced.engine.gatekeeper import GateKeeper, GateLimits
 from applianced.engine.kernel import Translation
-from applianced.engine.sessions import Reporter, Session
+from applianced.engine.reporter import Reporter
+from applianced.engine.sessions import Session
 from applianced.engine.worker import Engine
 from applianced.errors import ProtocolError
 from applianced.model.gates import Gate

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from applianced.engine.streams import StreamError
+from applianced.engine.judge import StreamError
 from applianced.model.tuples import Direction
 from applianced.packet.segment import ACK, FIN, SYN
 from applianced.packet.sequence import advance
