@@ -9,7 +9,7 @@ An ALG is an object with one life: one control session. It takes the octets of o
 
 It consumes from the front: every octet is passed, rewritten or dropped exactly once. What the generator leaves
 when it ends is offered again, with more behind it. So lost or doubled octets are impossible by construction, and
-any split of the stream gives the same result.
+any split of the stream gives the same result. Before it is asked for actions it may take what needs none (`plain`).
 
 Order is part of the contract: a binding and a gate are in the kernel before the octets that announce them leave.
 
@@ -107,6 +107,11 @@ Actions = Generator[Action, Reply, None]
 
 class StreamAlg(Protocol):
     """An ALG over a stream (TCP)."""
+
+    def plain(self, direction: Direction, data: bytes) -> int:
+        """How many octets from the front of `data` pass unchanged with nothing else to do: they count as judged, and
+        `octets` is asked about the rest only. For what most packets carry; 0 is always a right answer."""
+        ...
 
     def octets(self, direction: Direction, data: bytes) -> Actions:
         """Judge `data`, the octets of one direction that were not consumed so far, oldest first."""

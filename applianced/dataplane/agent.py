@@ -197,6 +197,7 @@ class Agent:
         self._lock.close()
         os.close(self._lifeline)
         memory = self._memory[number]
+        memory.make_ready()
         run_worker(
             WorkerProcess(
                 number,

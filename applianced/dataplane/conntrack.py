@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct
 
 from applianced.compiler.marks import DATA, POLICY_LABEL_BITS, SLOT_SHIFT
@@ -21,6 +22,13 @@ _PROTOINFO, _TIMEOUT, _MARK, _COUNTERS, _MARK_MASK, _LABELS, _TIMESTAMP = 4, 7, 
 _LABELS_MASK, _LABEL_OCTETS = 23, 16
 _SEQUENCE_OFFSETS = (15, 16)
 _SIGNED = Struct("!i")
+_EMPTY = number(0)
+_CORRECTION = [
+    (whole[:8], whole[12:16], whole[20:24])
+    for kind in _SEQUENCE_OFFSETS
+    for whole in (nested(kind, attribute(1, _EMPTY), attribute(2, _EMPTY), attribute(3, _EMPTY)),)
+]
+"""By direction: what stands before the three numbers of CTA_SEQ_ADJ_*."""
 _TCP_ENDING = frozenset({4, 5, 6, 7, 8, 9})
 """FIN_WAIT, CLOSE_WAIT, LAST_ACK, TIME_WAIT, CLOSE, LISTEN of nf_conntrack_tcp.h."""
 TCP_STATES = (
@@ -44,6 +52,7 @@ class Entry:
     started_s: float
 
 
+@lru_cache(maxsize=4096)
 def _tuple(kind: int, flow: FlowTuple) -> bytes:
     v4 = len(flow.source.address) == 4
     source, destination = (1, 2) if v4 else (3, 4)
@@ -63,8 +72,20 @@ def _family(flow: FlowTuple) -> int:
     return 2 if len(flow.source.address) == 4 else 10
 
 
+_V4_HEAD = nested(1, attribute(1, bytes(4)), attribute(2, bytes(4)))[:8]
+_PORT_HEAD = attribute(2, bytes(2))[:4]
+_V4_OCTETS = 48
+"""What tells the tuple of an IPv4 session with ports, where each part has its place."""
+
+
+def _endpoint(octets: bytes, address: int, port: int) -> Endpoint:
+    return Endpoint(octets[address : address + 4], octets[port] << 8 | octets[port + 1])
+
+
 def parse_tuple(octets: bytes) -> FlowTuple:
     """A CTA_TUPLE_*; ports are 0 where the protocol has none. Raises KeyError or IndexError when it is incomplete."""
+    if len(octets) == _V4_OCTETS and octets[:8] == _V4_HEAD and octets[32:36] == _PORT_HEAD:
+        return FlowTuple(octets[28], _endpoint(octets, 8, 36), _endpoint(octets, 16, 44))
     parts = attributes(octets)
     ip, protocol = attributes(parts[1]), attributes(parts[2])
     source, destination = (ip[1], ip[2]) if 1 in ip else (ip[3], ip[4])
@@ -76,8 +97,12 @@ def _parse_offset(octets: bytes | None) -> int:
     return _SIGNED.unpack(attributes(octets)[3])[0] if octets else 0
 
 
+def _translation(found: dict[int, bytes]) -> Translation:
+    first, second = [_parse_offset(found.get(kind)) for kind in _SEQUENCE_OFFSETS]
+    return Translation(parse_tuple(found[1]), parse_tuple(found[2]), (first, second))
+
+
 def _parse(found: dict[int, bytes]) -> Entry:
-    offsets = tuple(_parse_offset(found.get(kind)) for kind in _SEQUENCE_OFFSETS)
     state = 0
     if _PROTOINFO in found and (tcp := attributes(found[_PROTOINFO]).get(1)):
         state = attributes(tcp).get(1, b"\0")[0]
@@ -85,7 +110,7 @@ def _parse(found: dict[int, bytes]) -> Entry:
     labels = int.from_bytes(found.get(_LABELS, b"")[:4], "little") & ((1 << POLICY_LABEL_BITS) - 1)
     started = attributes(found[_TIMESTAMP]).get(1, b"") if _TIMESTAMP in found else b""
     return Entry(
-        translation=Translation(parse_tuple(found[1]), parse_tuple(found[2]), (offsets[0], offsets[1])),
+        translation=_translation(found),
         mark=int.from_bytes(found.get(_MARK, b""), "big"),
         policy=labels,
         state=TCP_STATES[state] if state < len(TCP_STATES) else "none",
@@ -108,22 +133,35 @@ class Conntrack:
 
         mark: its slot tells sessions apart whose source and destination are both translated (hairpin).
         """
-        found = self.lookup(flow)
+        found = self._lookup(flow)
+        return _parse(found) if found is not None else self._hairpin(flow, mark)
+
+    def translation(self, flow: FlowTuple, mark: int) -> Translation | None:
+        """The same, of which only the tuples and offsets are wanted."""
+        found = self._lookup(flow)
         if found is not None:
-            return found
+            return _translation(found)
+        entry = self._hairpin(flow, mark)
+        return entry.translation if entry is not None else None
+
+    def lookup(self, flow: FlowTuple) -> Entry | None:
+        """The entry that has this as its original tuple, or turned round as its reply one; never a search."""
+        found = self._lookup(flow)
+        return _parse(found) if found is not None else None
+
+    def _lookup(self, flow: FlowTuple) -> dict[int, bytes] | None:
+        for kind, tuple_ in zip(_TUPLE, (flow, flow.reversed), strict=True):
+            found = self._netlink.get(CONNTRACK, _GET, _family(flow), _tuple(kind, tuple_))
+            if found is not None:
+                return found
+        return None
+
+    def _hairpin(self, flow: FlowTuple, mark: int) -> Entry | None:
         slot = -1 << SLOT_SHIFT & 0xFFFFFFFF
         for entry in self.marked(mark & slot, slot):
             original, reply = entry.translation.original, entry.translation.reply
             if original.source == flow.source and reply.source == flow.destination:
                 return entry
-        return None
-
-    def lookup(self, flow: FlowTuple) -> Entry | None:
-        """The entry that has this as its original tuple, or turned round as its reply one; never a search."""
-        for kind, tuple_ in zip(_TUPLE, (flow, flow.reversed), strict=True):
-            found = self._netlink.get(CONNTRACK, _GET, _family(flow), _tuple(kind, tuple_))
-            if found is not None:
-                return _parse(found)
         return None
 
     def raw(self, original: FlowTuple) -> dict[int, bytes] | None:
@@ -148,8 +186,9 @@ class Conntrack:
 
     def announce(self, session: Translation, direction: Direction, position: int, before: int, after: int) -> int:
         """Set the direction's correction point: from this sequence number on the offset is `after`. The errno."""
-        offsets = attribute(1, number(position)) + attribute(2, number(before)) + attribute(3, number(after))
-        body = _tuple(_TUPLE[0], session.original) + nested(_SEQUENCE_OFFSETS[direction], offsets)
+        point, before_head, after_head = _CORRECTION[direction]
+        change = b"".join((point, number(position), before_head, number(before), after_head, number(after)))
+        body = _tuple(_TUPLE[0], session.original) + change
         return self._netlink.request(CONNTRACK, _NEW, _family(session.original), body)
 
     def delete(self, original: FlowTuple) -> int:

@@ -21,6 +21,9 @@ _CLOSING_MS = number(60000, 8)
 Element = tuple[str, bytes, bytes]
 """(map or set, key, data); data b"" for a set."""
 
+Place = tuple[str, bytes]
+"""An element's map or set, and its key."""
+
 
 def elements(gate: Gate) -> list[Element]:
     """What a gate is in the kernel."""
@@ -80,7 +83,9 @@ class Gates:
     def __init__(self, netlink: Netlink) -> None:
         self._netlink = netlink
         self._shapes: dict[str, _Shape] = {}
-        self._owners: dict[tuple[str, bytes], Gate] = {}
+        self._elements: dict[int, list[Element]] = {}
+        """Number of an open gate -> what it is in the kernel."""
+        self._owners: dict[Place, Gate] = {}
         """Element -> the last gate that wrote it: two sessions of a host may announce the same endpoint, and the end
         of one must not take the element of the other."""
 
@@ -88,21 +93,39 @@ class Gates:
         """Open and close in one transaction; the errno, 0 when it is in force."""
         messages: list[bytes] = []
         owners = self._owners
+        before: list[tuple[Place, Gate | None]] = []
         for gate in closed:
-            for name, key, data in elements(gate):
-                if owners.get((name, key)) is gate:
-                    del owners[name, key]
+            for name, key, data in self._elements.pop(gate.number, None) or elements(gate):
+                place = (name, key)
+                if owners.get(place) is gate:
+                    before.append((place, owners.pop(place)))
                     messages += self._shape(name, key, data).remove(key, data)
         for gate in opened:
             time = max(1, int((gate.expires_s - now) * 1000)).to_bytes(8, "big")
-            for name, key, data in elements(gate):
-                shape = self._shape(name, key, data)
-                if (name, key) in owners:
+            self._elements[gate.number] = found = elements(gate)
+            for name, key, data in found:
+                place = (name, key)
+                shape, owner = self._shape(name, key, data), owners.get(place)
+                if owner is not None:
                     # Another gate's element: its data and time are replaced, delete first (add of other data fails).
-                    messages += shape.remove(key, _data_of(owners[name, key], name))
-                owners[name, key] = gate
+                    messages += shape.remove(key, _data_of(owner, name))
+                before.append((place, owner))
+                owners[place] = gate
                 messages.append(shape.add(key, data, time))
-        return self._netlink.transaction(messages) if messages else 0
+        code = self._netlink.transaction(messages) if messages else 0
+        if code:
+            self._undo(opened, before)
+        return code
+
+    def _undo(self, opened: Sequence[Gate], before: Sequence[tuple[Place, Gate | None]]) -> None:
+        """The kernel took nothing of it."""
+        for gate in opened:
+            self._elements.pop(gate.number, None)
+        for place, owner in reversed(before):
+            if owner is None:
+                del self._owners[place]
+            else:
+                self._owners[place] = owner
 
     def _shape(self, name: str, key: bytes, data: bytes) -> _Shape:
         shape = self._shapes.get(name)
@@ -112,7 +135,8 @@ class Gates:
 
     def adopt(self, gate: Gate) -> None:
         """A gate that is in the kernel since before this process."""
-        for name, key, _ in elements(gate):
+        self._elements[gate.number] = found = elements(gate)
+        for name, key, _ in found:
             self._owners[name, key] = gate
 
 

@@ -26,17 +26,18 @@ class NetlinkKernel:
         self._raw = {version: _raw_socket(family) for version, family in ((4, socket.AF_INET), (6, socket.AF_INET6))}
 
     def translation(self, flow: FlowTuple, mark: int) -> Translation | None:
-        entry = self.conntrack.find(flow, mark)
-        return entry.translation if entry is not None else None
+        return self.conntrack.translation(flow, mark)
 
-    def announce(self, session: Translation, direction: Direction, position: int, before: int, after: int) -> bool:
+    def announce(
+        self, session: Translation, direction: Direction, position: int, before: int, after: int, *, first: bool
+    ) -> bool:
         if self.conntrack.announce(session, direction, position, before, after):
             return False
-        if before:
+        if not first:
             return True
         # The kernel answers "done" also where it keeps nothing (no helper extension): read the first one back.
-        entry = self.conntrack.find(session.original, 0)
-        return entry is not None and entry.translation.offsets[direction] == after
+        found = self.conntrack.translation(session.original, 0)
+        return found is not None and found.offsets[direction] == after
 
     def exchange(self, opened: Sequence[Gate], closed: Sequence[Gate], now: float) -> bool:
         return self.gates.exchange(opened, closed, now) == 0

@@ -31,6 +31,7 @@ _FLAGS_SEQUENCE = Struct("=HI")
 _GENERIC = Struct("!BBH")
 _ATTRIBUTE = Struct("=HH")
 _INT = Struct("=i")
+_OUTCOME = Struct("=IHHIIi")
 _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
 _NESTED = 0x8000
 _TYPE_MASK = 0x3FFF
@@ -118,7 +119,9 @@ class Netlink:
 
     def _receive(self) -> Iterator[tuple[int, int, memoryview]]:
         """(type, sequence, octets with header) of each message of the next datagram; valid until the next call."""
-        length = self._socket.recv_into(self._buffer)
+        return self._messages(self._socket.recv_into(self._buffer))
+
+    def _messages(self, length: int) -> Iterator[tuple[int, int, memoryview]]:
         at = 0
         while at + 16 <= length:
             octets, kind, _, sequence, _ = _HEADER.unpack_from(self._buffer, at)
@@ -129,14 +132,18 @@ class Netlink:
 
     def _outcome(self, sequence: int) -> int:
         """The first error of anything up to `sequence`, once that one has been answered."""
+        length = self._socket.recv_into(self._buffer)
+        octets, kind, _, answered, _, code = _OUTCOME.unpack_from(self._buffer)
+        if octets == length and kind == _ERROR and answered == sequence:
+            return -int(code)  # nearly always: one answer, and it is this one's
         first = 0
         while True:
-            for kind, answered, octets in self._receive():
+            for kind, answered, message in self._messages(length):
                 if kind == _ERROR:
-                    code = -_INT.unpack_from(octets, 16)[0]
-                    first = first or code
+                    first = first or -_INT.unpack_from(message, 16)[0]
                     if answered == sequence:
                         return first
+            length = self._socket.recv_into(self._buffer)
 
     def get(self, subsystem: int, kind: int, family: int, body: bytes) -> dict[int, bytes] | None:
         """Ask for one object; its attributes, or None when it is not there. Raises DataplaneError on other faults."""

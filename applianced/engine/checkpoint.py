@@ -3,7 +3,7 @@
     header of a slot:  state u32 | record 0 | record 1 | nothing u32
     record:            halves u32 | next ORIGINAL u32 | next REPLY u32
     body of a slot:    ALG half 0 | ALG half 1 | session half 0 | session half 1
-    half:              length u32 | marshalled values
+    half:              marshalled values, which say themselves where they end
 
 A slot is written before the verdict it belongs to, so a worker that dies in between has at worst a checkpoint that is
 ahead of the wire: the sender repeats, and a repeat is answered by range. It must not be torn either: an ALG that has
@@ -23,16 +23,19 @@ from typing import Any, NamedTuple
 
 ALG_OCTETS = 2048
 SESSION_OCTETS = 4096
+FIRST_SLOTS = 1024
+"""Slots whose memory is made ready beforehand; a machine with more sessions at once has the time to find more."""
 SLOT_OCTETS = 2 * (ALG_OCTETS + SESSION_OCTETS)
 _HEADER_OCTETS = 32
 _HEADER_WORDS = _HEADER_OCTETS // 4
 _RECORD = Struct("=III")
-_LENGTH = Struct("=I")
 LIVE = 0x41505052
 """State of a slot in use; the lowest bit says which record is in force."""
 LOST = 0x4C4F5354
 """A slot whose session does not fit at the moment: after a restart it passes untouched, and is counted."""
 NO_NEXT = 0xFFFFFFFF
+_FORMAT = 2
+"""Of marshal: the later ones look for objects that come twice, which takes longer than writing them twice."""
 _ALG_HALF, _SESSION_HALF = 1, 2
 
 
@@ -66,6 +69,11 @@ class Checkpoint:
         """How much memory so many slots take."""
         return (slots + 1) * (SLOT_OCTETS + _HEADER_OCTETS)
 
+    @staticmethod
+    def used_first(slots: int) -> tuple[int, int]:
+        """(start, length) in octets of the bodies of the slots that are taken first, up to FIRST_SLOTS of `slots`."""
+        return (slots + 1) * _HEADER_OCTETS, min(slots, FIRST_SLOTS) * SLOT_OCTETS
+
     def save_session(self, slot: int, values: tuple[Any, ...]) -> None:
         """Write what changes rarely (marshal's types); in force with the next `publish`."""
         self._write(slot, values, _SESSION_HALF, 2 * ALG_OCTETS, SESSION_OCTETS)
@@ -75,8 +83,8 @@ class Checkpoint:
         self._write(slot, values, _ALG_HALF, 0, ALG_OCTETS)
 
     def _write(self, slot: int, values: tuple[Any, ...], bit: int, offset: int, room: int) -> None:
-        octets = marshal.dumps(values)
-        if len(octets) > room - _LENGTH.size:
+        octets = marshal.dumps(values, _FORMAT)
+        if len(octets) > room:
             self._lost[slot] |= bit
             self._words[slot * _HEADER_WORDS] = LOST
             return
@@ -85,8 +93,7 @@ class Checkpoint:
             self._written[slot] |= bit
             self._halves[slot] ^= bit
         start = self._bodies + slot * SLOT_OCTETS + offset + (room if self._halves[slot] & bit else 0)
-        _LENGTH.pack_into(self.memory, start, len(octets))
-        self.memory[start + _LENGTH.size : start + _LENGTH.size + len(octets)] = octets
+        self.memory[start : start + len(octets)] = octets
 
     def publish(self, slot: int, first: int, second: int) -> None:
         """Put in force what was written, with the next octet of each direction (-1: none)."""
@@ -129,12 +136,8 @@ class Checkpoint:
 
     def _read(self, slot: int, half: int, offset: int, room: int) -> tuple[Any, ...] | None:
         start = self._bodies + slot * SLOT_OCTETS + offset + (room if half else 0)
-        (length,) = _LENGTH.unpack_from(self.memory, start)
-        if length > room - _LENGTH.size:
-            return None
-        octets = bytes(self.memory[start + _LENGTH.size : start + _LENGTH.size + length])
         try:
-            values = marshal.loads(octets)  # noqa: S302 - our own memory
+            values = marshal.loads(self.memory[start : start + room])  # noqa: S302 - our own memory
         except (ValueError, EOFError, TypeError):
             return None
         return values if isinstance(values, tuple) else None

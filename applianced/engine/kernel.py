@@ -41,8 +41,10 @@ class Kernel(Protocol):
         """The conntrack entry of a session, by its original direction in the forward path; None when it is gone."""
         ...
 
-    def announce(self, session: Translation, direction: Direction, position: int, before: int, after: int) -> bool:
-        """Tell the kernel of a length change; False when it does not hold."""
+    def announce(
+        self, session: Translation, direction: Direction, position: int, before: int, after: int, *, first: bool
+    ) -> bool:
+        """Tell the kernel of a length change; False when it does not hold. first: none of this session has held yet."""
         ...
 
     def exchange(self, opened: Sequence[Gate], closed: Sequence[Gate], now: float) -> bool:

@@ -63,6 +63,7 @@ class Session:
         "rewrites",
         "saved_alg",
         "saved_version",
+        "shifted",
         "slot",
         "streams",
         "translation",
@@ -117,6 +118,8 @@ class Session:
         self.translation: Translation | None = None
         self.unused: Endpoint | None = None
         """A binding whose gate has not been opened yet."""
+        self.shifted = False
+        """The kernel has kept a length change."""
         self.untouched = False
         self.over = False
         self.messages = 0
@@ -141,9 +144,13 @@ class Session:
         """Have the ALG judge octets and perform what it asks. See streams.Judge."""
         if self.untouched:
             return [(len(data), None)]
-        verdicts: Verdicts = []
+        consumed = self.alg.plain(direction, data)
+        verdicts: Verdicts = [(consumed, None)] if consumed else []
+        if consumed == len(data):
+            return verdicts
         try:
-            consumed = self._drive(self.alg.octets(direction, data), direction, data, verdicts)
+            rest = data[consumed:] if consumed else data
+            consumed += self._drive(self.alg.octets(direction, rest), direction, rest, verdicts)
             if final:
                 consumed += self._finish(direction, data[consumed:], verdicts)
         except ProtocolError as error:
@@ -357,9 +364,12 @@ class Session:
     def announce(self, direction: Direction, position: int, before: int, after: int) -> None:
         """Tell the kernel of a length change. Raises StreamError when it does not take it."""
         translation = self._translation()
-        taken = translation is not None and self.keeper.kernel.announce(translation, direction, position, before, after)
+        taken = translation is not None and self.keeper.kernel.announce(
+            translation, direction, position, before, after, first=not self.shifted
+        )
         if not taken:
             raise StreamError("announce-failed")
+        self.shifted = True
         self.count("length-changes")
 
     def snapshot(self) -> tuple[Any, ...]:
@@ -405,7 +415,7 @@ class Session:
         for stream, known in zip(self.streams, translation.offsets, strict=True):
             if known != stream.offset:
                 self.keeper.kernel.announce(
-                    translation, stream.direction, stream.position, stream.before, stream.offset
+                    translation, stream.direction, stream.position, stream.before, stream.offset, first=False
                 )
 
 

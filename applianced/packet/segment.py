@@ -150,15 +150,15 @@ def ones_sum(octets: bytes | bytearray) -> int:
 
 def _finish(packet: bytearray, at: int, v6: bool) -> None:
     """Renew lengths and checksums."""
-    octets = len(packet) - at
     if v6:
+        addresses, end = 8, 40
         _WORD.pack_into(packet, 4, len(packet) - 40)
-        addresses = packet[8:40]
     else:
+        addresses, end = 12, 20
         _WORD.pack_into(packet, 2, len(packet))
         packet[10] = packet[11] = 0
         _WORD.pack_into(packet, 10, 0xFFFF - ones_sum(packet[: (packet[0] & 15) << 2]))
-        addresses = packet[12:20]
     packet[at + 16] = packet[at + 17] = 0
-    total = ones_sum(addresses) + TCP + octets + ones_sum(packet[at:])
+    summed = packet[addresses:] if at == end else packet[addresses:end] + packet[at:]
+    total = ones_sum(summed) + TCP + len(packet) - at
     _WORD.pack_into(packet, at + 16, 0xFFFF - total % 0xFFFF)

@@ -81,7 +81,9 @@ class _Kernel:
     def acknowledge(self, flow: FlowTuple, sequence: int, acknowledgement: int) -> bool:
         return True
 
-    def announce(self, session: Translation, direction: Direction, position: int, before: int, after: int) -> bool:
+    def announce(
+        self, session: Translation, direction: Direction, position: int, before: int, after: int, *, first: bool
+    ) -> bool:
         return True
 
     def exchange(self, opened: Sequence[Gate], closed: Sequence[Gate], now: float) -> bool:

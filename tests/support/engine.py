@@ -86,7 +86,9 @@ class FakeKernel:
     def acknowledge(self, flow: FlowTuple, sequence: int, acknowledgement: int) -> bool:
         return True
 
-    def announce(self, session: Translation, direction: Direction, position: int, before: int, after: int) -> bool:
+    def announce(
+        self, session: Translation, direction: Direction, position: int, before: int, after: int, *, first: bool
+    ) -> bool:
         self.announced.append((direction, position, before, after))
         return not self.refuse_offsets
 
@@ -134,11 +136,15 @@ class Settings:
 
 class LineAlg:
     """Reads lines. 'P<port>' announces that port and leaves as 'PORT <n> <endpoint>' with n counted from 1; 'C' closes
-    the oldest gate; 'TLS' hands over; 'BAD' breaks the protocol; 'BUG' is a bug; others pass."""
+    the oldest gate; 'TLS' hands over; 'BAD' breaks the protocol; 'BUG' is a bug; others pass, those that begin with
+    'plain' without being asked for an action."""
 
     def __init__(self, settings: Any, session: ControlSession) -> None:
         self.asked = 0
         self.gates: tuple[int, ...] = ()
+
+    def plain(self, direction: Direction, data: bytes) -> int:
+        return data.find(b"\n") + 1 if data.startswith(b"plain ") else 0
 
     def octets(self, direction: Direction, data: bytes) -> Actions:
         while (end := data.find(b"\n") + 1) > 0:

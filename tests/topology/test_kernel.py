@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -228,8 +229,8 @@ def test_length_change_is_announced_and_read_back(routed: tuple[Topology, Inside
         assert found.outside(ORIGINAL) == packed(IPV4.public)
         assert found.outside(REPLY) == packed(IPV4.server)
 
-        assert inside(kernel.announce, found, ORIGINAL, 1000, 0, 7)
-        assert inside(kernel.announce, found, ORIGINAL, 2000, 7, -5)
+        assert inside(partial(kernel.announce, first=True), found, ORIGINAL, 1000, 0, 7)
+        assert inside(partial(kernel.announce, first=False), found, ORIGINAL, 2000, 7, -5)
 
         again = inside(kernel.translation, flow.tuple, 0)
         assert again is not None
@@ -246,7 +247,7 @@ def test_without_the_extension_an_announcement_is_found_out(
         found = inside(kernel.translation, flow.tuple, 0)
         assert found is not None
         assert inside(kernel.conntrack.announce, found, ORIGINAL, 1000, 0, 7) == 0
-        assert not inside(kernel.announce, found, ORIGINAL, 1000, 0, 7)
+        assert not inside(partial(kernel.announce, first=True), found, ORIGINAL, 1000, 0, 7)
 
 
 def test_marks_and_ends_of_sessions(routed: tuple[Topology, Inside], kernel: NetlinkKernel) -> None:

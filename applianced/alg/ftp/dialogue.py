@@ -66,6 +66,7 @@ class Dialogue:
         "_epsv_only",
         "_exchange",
         "_heads",
+        "_kept",
         "_long_command",
         "_long_reply",
         "_multi",
@@ -88,9 +89,17 @@ class Dialogue:
         self._epsv_only = False
         self._distrusted = False  # it has carried something else than FTP
         self._blind = False  # handed over
+        self._kept: tuple[Any, ...] | None = None  # what `snapshot` says of all this, while it holds
+
+    def plain(self, direction: Direction, data: bytes) -> int:
+        """The ordinary lines at the front of `data`."""
+        if self._blind or self._heads[direction]:
+            return 0
+        return self._plain_commands(data, 0) if direction is ORIGINAL else self._plain_replies(data, 0)
 
     def octets(self, direction: Direction, data: bytes) -> Actions:
         """Judge the whole lines of `data`; an incomplete one is wanted again."""
+        self._kept = None
         if self._blind:
             return self._untouched(data)
         head = self._heads[direction]
@@ -109,6 +118,7 @@ class Dialogue:
         if octets <= 0:
             return 0
         self._heads[direction] = head + data[:octets]
+        self._kept = None
         return octets
 
     def _untouched(self, data: bytes) -> Actions:
@@ -121,12 +131,22 @@ class Dialogue:
 
     def snapshot(self) -> tuple[Any, ...]:
         """Numbers, octets and flags, under 1 KiB."""
-        flags = (self._started, self._long_command, self._long_reply, self._epsv_only, self._distrusted, self._blind)
-        return self._exchange.snapshot(), self._multi, tuple(self._public), tuple(self._heads), flags
+        if self._kept is None:
+            flags = (
+                self._started,
+                self._long_command,
+                self._long_reply,
+                self._epsv_only,
+                self._distrusted,
+                self._blind,
+            )
+            self._kept = (self._multi, tuple(self._public), tuple(self._heads), flags)
+        return self._exchange.snapshot(), self._kept
 
     def restore(self, snapshot: tuple[Any, ...]) -> None:
         """Take up what `snapshot` gave."""
-        exchange, self._multi, public, heads, flags = snapshot
+        exchange, self._kept = snapshot
+        self._multi, public, heads, flags = snapshot[1]
         self._heads = list(heads)
         self._exchange.restore(exchange)
         self._public = list(public)
@@ -144,25 +164,18 @@ class Dialogue:
                 yield from self._hand_over("tls-implicit")
                 return
         done = at = 0
-        unanswered = self._exchange.unanswered
         while at < len(data):
             if self._long_command:
                 at = data.find(b"\n", at) + 1 or len(data)
                 self._long_command = data[at - 1] != LF
                 continue
+            at = self._plain_commands(data, at)
             end = data.find(b"\n", at, at + COMMAND_LIMIT) + 1
             if not end and len(data) - at < COMMAND_LIMIT:
                 break
-            line = data[at : end or at + COMMAND_LIMIT]
-            kind = PLAIN.get(line[:4].upper())
-            if kind is not None and (line[4] <= SPACE or line[3] <= SPACE) and line[-2:] == b"\r\n":
-                unanswered.append(kind)
-                if len(unanswered) > UNANSWERED_LIMIT:
-                    yield from self._overfull()
-                at = end
-                continue
             if at > done:
                 yield Pass(at - done)
+            line = data[at : end or at + COMMAND_LIMIT]
             active = ACTIVE_COMMANDS.get(line[:5])
             if active is not None and line[-2:] == b"\r\n" and not (self._distrusted or self._epsv_only):
                 yield from self._active(active, line)  # spelt as usual: nothing of _command and _data_port applies
@@ -171,6 +184,22 @@ class Dialogue:
             done = at = at + len(line)
         if at > done:
             yield Pass(at - done)
+
+    def _plain_commands(self, data: bytes, at: int) -> int:
+        """Where the plain commands from `at` on end: a table look-up each."""
+        if not self._started or self._long_command:
+            return at
+        unanswered = self._exchange.unanswered
+        while len(unanswered) < UNANSWERED_LIMIT:
+            kind = PLAIN.get(data[at : at + 4].upper())
+            if kind is None:
+                break
+            end = data.find(b"\n", at, at + COMMAND_LIMIT) + 1
+            if not end or data[end - 2 : end] != b"\r\n" or (data[at + 4] > SPACE and data[at + 3] > SPACE):
+                break
+            unanswered.append(kind)
+            at = end
+        return at
 
     def _command(self, line: bytes) -> Actions:
         """One command line that is not plain."""
@@ -254,41 +283,41 @@ class Dialogue:
         if not self._exchange.expect(kind, gate):
             yield Note("pipeline")
 
-    def _overfull(self) -> Actions:
-        self._exchange.bounded()
-        yield Note("pipeline")
-
     # Replies
 
     def _replies(self, data: bytes) -> Actions:
         done = at = 0
-        unanswered = self._exchange.unanswered
         while at < len(data):
             if self._long_reply:
                 at = data.find(b"\n", at) + 1 or len(data)
                 self._long_reply = data[at - 1] != LF
                 continue
+            at = self._plain_replies(data, at)
             end = data.find(b"\n", at, at + REPLY_LIMIT) + 1
             if not end and len(data) - at < REPLY_LIMIT:
                 break
-            line = data[at : end or at + REPLY_LIMIT]
-            code = LAST_LINES.get(line[:4])
-            if code is not None and not self._multi and line[-2:] == b"\r\n":
-                if code < 200:
-                    at = end
-                    continue
-                if code not in ANSWERS and unanswered and not unanswered[0]:
-                    unanswered.popleft()
-                    at = end
-                    continue
             if at > done:
                 yield Pass(at - done)
+            line = data[at : end or at + REPLY_LIMIT]
             done = at = at + len(line)
             yield from self._reply_line(line, whole=bool(end))
             if self._blind:
                 return
         if at > done:
             yield Pass(at - done)
+
+    def _plain_replies(self, data: bytes, at: int) -> int:
+        """Where the plain replies from `at` on end: single lines that need no action."""
+        if self._multi or self._long_reply:
+            return at
+        while (code := LAST_LINES.get(data[at : at + 4])) is not None:
+            end = data.find(b"\n", at, at + REPLY_LIMIT) + 1
+            if not end or data[end - 2 : end] != b"\r\n":
+                break
+            if code >= 200 and not self._exchange.plainly_answered(code):
+                break
+            at = end
+        return at
 
     def _reply_line(self, line: bytes, *, whole: bool) -> Actions:
         """One line of a reply that is not plain, or the beginning of one that is over the limit (not `whole`)."""

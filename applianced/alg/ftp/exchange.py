@@ -23,6 +23,8 @@ UNANSWERED_LIMIT = 64
 _KIND_BITS = 4
 _KIND_MASK = (1 << _KIND_BITS) - 1
 _PARTICULAR = frozenset(ANSWERS.values())
+_SETTLED = frozenset(map(int, (*ACTIVE, Kind.TRANSFER)))
+"""Commands whose good end only moves a gate within these books."""
 
 
 class Answer(NamedTuple):
@@ -41,8 +43,8 @@ Snapshot = tuple[tuple[int, ...], int, tuple[int, ...]]
 class Exchange:
     """Unanswered commands, oldest first, and the gates of one control session.
 
-    unanswered: one number per command: its kind, and above it the gate that it opened. The fast path appends to it
-    and takes from it directly. It begins with one entry, which the greeting answers.
+    unanswered: one number per command: its kind, and above it the gate that it opened. The plain path appends to
+    it directly. It begins with one entry, which the greeting answers.
     current: the gate that the next transfer uses, as the server sees it; 0 for none.
     """
 
@@ -56,14 +58,26 @@ class Exchange:
     def expect(self, kind: Kind, gate: int = 0) -> bool:
         """A command was released. False: too many are unanswered, the oldest was given up."""
         self.unanswered.append(gate << _KIND_BITS | kind)
-        return self.bounded()
-
-    def bounded(self) -> bool:
-        """Give up the oldest command when there are too many; whether there were not."""
         if len(self.unanswered) <= UNANSWERED_LIMIT:
             return True
         self._give_up()
         return False
+
+    def plainly_answered(self, code: int) -> bool:
+        """Settle a final reply to the oldest command when that needs no action; False when it may, and nothing was
+        done."""
+        queue = self.unanswered
+        if not queue or code in ANSWERS:
+            return False
+        entry = queue[0]
+        if entry:
+            kind = entry & _KIND_MASK
+            if code >= 400 or kind not in _SETTLED:
+                return False
+            self.retire()
+            self.current = entry >> _KIND_BITS
+        queue.popleft()
+        return True
 
     def answered(self, code: int) -> Answer:
         """The command that a final reply answers, taken out of the queue.
@@ -114,7 +128,7 @@ class Exchange:
         return spent
 
     def snapshot(self) -> Snapshot:
-        return tuple(map(int, self.unanswered)), self.current, tuple(self.spent)
+        return tuple(self.unanswered), self.current, tuple(self.spent)
 
     def restore(self, snapshot: Snapshot) -> None:
         unanswered, self.current, spent = snapshot

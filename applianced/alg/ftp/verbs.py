@@ -47,11 +47,11 @@ _PLAIN_VERBS = (
     b"NOOP", b"FEAT", b"OPTS", b"SIZE", b"MDTM", b"MFMT", b"MLST", b"HOST", b"CLNT", b"LANG", b"PBSZ", b"PROT",
 )  # fmt: skip
 
-PLAIN: dict[bytes, Kind] = {
-    **dict.fromkeys(_PLAIN_VERBS, Kind.OTHER),
-    **{verb: kind for verb, kind in KINDS.items() if kind is Kind.TRANSFER},
+PLAIN: dict[bytes, int] = {
+    **dict.fromkeys(_PLAIN_VERBS, int(Kind.OTHER)),
+    **{verb: int(kind) for verb, kind in KINDS.items() if kind is Kind.TRANSFER},
 }
-"""First four octets, in upper case, of commands that pass without a second look."""
+"""First four octets, in upper case, of commands that pass without a second look; as numbers, as they are kept."""
 
 LAST_LINES: dict[bytes, int] = {b"%d " % code: code for code in range(100, 700)}
 """First four octets of a reply's only or last line (RFC 959 4.2) -> code."""

@@ -71,10 +71,11 @@ class Recorded:
 
     def __init__(self) -> None:
         self.transactions: list[list[str]] = []
+        self.code = 0
 
     def transaction(self, messages: Sequence[bytes]) -> int:
         self.transactions.append([described(message) for message in messages])
-        return 0
+        return self.code
 
 
 def described(message: bytes) -> str:
@@ -131,3 +132,16 @@ def test_adopted(gates: Gates, netlink: Recorded) -> None:
     gates.adopt(old)
     gates.exchange((), (old,), 0.0)
     assert netlink.transactions == [["+once4", "-once4"]]
+
+
+def test_what_the_kernel_refuses_has_not_happened(gates: Gates, netlink: Recorded) -> None:
+    """The one that was to be closed is closed later, and so is the one whose element was to be taken over."""
+    ours = Endpoint(CLIENT, 2001)
+    closing, kept = gate(inside=ours, outside=ours), gate(number=2)
+    gates.exchange((closing, kept), (), 0.0)
+    netlink.code = 12
+    assert gates.exchange((gate(number=3),), (closing,), 0.0) == 12
+    netlink.code = 0
+    for each in (closing, kept):
+        gates.exchange((), (each,), 0.0)
+    assert netlink.transactions[2:] == [["+once4", "-once4"]] * 2

@@ -70,7 +70,9 @@ class OffsetKernel(FakeKernel):
         found = super().translation(flow, mark)
         return found._replace(offsets=(self.offsets.after, 0)) if found is not None else None
 
-    def announce(self, session: Translation, direction: Direction, position: int, before: int, after: int) -> bool:
+    def announce(
+        self, session: Translation, direction: Direction, position: int, before: int, after: int, *, first: bool
+    ) -> bool:
         assert direction is ORIGINAL
         self.offsets = Offsets(position, before, after)
         return True
