@@ -56,6 +56,7 @@ class Session:
         "keeper",
         "keys",
         "last_s",
+        "looked_up",
         "messages",
         "over",
         "packets_cell",
@@ -116,6 +117,7 @@ class Session:
         self.packets_cell = self.cells["packets"]
         self.closing: list[Gate] = []
         self.translation: Translation | None = None
+        self.looked_up = False
         self.unused: Endpoint | None = None
         """A binding whose gate has not been opened yet."""
         self.shifted = False
@@ -232,9 +234,14 @@ class Session:
         self.reporter.rewritten(self, direction, before, after)
         return after
 
+    def look_up(self) -> None:
+        """Ask conntrack for the session's translation."""
+        self.looked_up = True
+        self.translation = self.keeper.kernel.translation(self.control.tuple, self.base_mark)
+
     def _translation(self) -> Translation | None:
         if self.translation is None:
-            self.translation = self.keeper.kernel.translation(self.control.tuple, self.base_mark)
+            self.look_up()
         return self.translation
 
     def _bind(self, asked: Bind) -> Endpoint | None:

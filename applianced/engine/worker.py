@@ -158,6 +158,8 @@ class Engine:
             stream.next = stream.judged = (sequence + len(payload)) & 0xFFFFFFFF
             self.save(session)
             queued.release(None, session.mark)
+            if direction is REPLY and not session.looked_up:
+                session.look_up()  # while the client reads the greeting: its first announcement need not wait for it
             return True
         travelling = Travelling(queued, Segment(raw), session, self)
         try:

@@ -1,12 +1,13 @@
 """The FTP ALG (RFC 959, 1639, 2228, 2428, 4217): data sessions are announced in PORT, EPRT, LPRT and 227, 228, 229.
 
 Where to look: `dialogue` reads one control session; `announcements` finds and writes the six messages that carry an
-endpoint; `exchange` matches replies to commands and keeps the gates; `events` names everything that is counted.
+endpoint; `admission` decides what becomes of one; `exchange` matches replies to commands and keeps the gates; `events`
+names everything that is counted.
 
 What it promises
     * A gate always leads to the speaker's own address. An announced address that is not the speaker's own (nor
       0.0.0.0 or ::) is refused; with `allow-mismatch-ip-address` the message passes, and yet no gate leads to it:
-      see `Dialogue._announce`.
+      see `Admission.announce`.
     * A refusal keeps the length of the message, so it is possible without NAT too: a command gets a verb that no
       server knows (the client reads the server's 500), a reply becomes a 425.
     * After AUTH TLS nothing can be read. The session is handed over and passes untouched. `ftps-extension` then

@@ -11,31 +11,28 @@ Rule: nothing here performs I/O, and no input raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from applianced.alg.contract import (
-    Action,
     Actions,
-    Bind,
     CloseGate,
     HandOver,
     Note,
     OpenGate,
     Pass,
-    Reply,
     Rewrite,
 )
 from applianced.alg.ftp import announcements as find
+from applianced.alg.ftp.admission import Admission
 from applianced.alg.ftp.exchange import UNANSWERED_LIMIT, Exchange
 from applianced.alg.ftp.heads import continued, free
 from applianced.alg.ftp.lines import EPSV_COMMAND, LF, NO_ARGUMENT, SPACE, find_verb, quote, refused_reply, release
-from applianced.alg.ftp.settings import COMMAND_LIMIT, FTPS_LIFETIME_S, LIMITS, REPLY_LIMIT, REWRITE_LIMIT, FtpSettings
+from applianced.alg.ftp.settings import COMMAND_LIMIT, FTPS_LIFETIME_S, REPLY_LIMIT, REWRITE_LIMIT, FtpSettings
 from applianced.alg.ftp.verbs import (
     ACTIVE,
     ACTIVE_COMMANDS,
-    ANNOUNCED,
     ANSWERS,
     DATA_PORT,
     KINDS,
@@ -61,6 +58,7 @@ class Dialogue:
     """The FTP ALG of one control session; see `StreamAlg`."""
 
     __slots__ = (
+        "_admission",
         "_blind",
         "_distrusted",
         "_epsv_only",
@@ -70,7 +68,6 @@ class Dialogue:
         "_long_command",
         "_long_reply",
         "_multi",
-        "_public",
         "_session",
         "_settings",
         "_started",
@@ -80,7 +77,7 @@ class Dialogue:
         self._settings = settings
         self._session = session
         self._exchange = Exchange()
-        self._public = [b"", b""]  # address by which the other party knows each speaker, once a binding has told it
+        self._admission = Admission(settings, session, self._exchange)
         self._heads = [b"", b""]  # what has left of a line whose end was not seen yet
         self._multi = b""  # how the last line of the multi-line reply under way begins
         self._started = False  # the client has said something
@@ -140,7 +137,7 @@ class Dialogue:
                 self._distrusted,
                 self._blind,
             )
-            self._kept = (self._multi, tuple(self._public), tuple(self._heads), flags)
+            self._kept = (self._multi, tuple(self._admission.public), tuple(self._heads), flags)
         return self._exchange.snapshot(), self._kept
 
     def restore(self, snapshot: tuple[Any, ...]) -> None:
@@ -149,7 +146,7 @@ class Dialogue:
         self._multi, public, heads, flags = snapshot[1]
         self._heads = list(heads)
         self._exchange.restore(exchange)
-        self._public = list(public)
+        self._admission.public = list(public)
         self._started, self._long_command, self._long_reply = flags[:3]
         self._epsv_only, self._distrusted, self._blind = flags[3:]
 
@@ -255,7 +252,7 @@ class Dialogue:
         else:
             if not self._exchange.unanswered:  # nothing can use the one before (RFC 959 4.1.2: only the last counts)
                 self._exchange.retire()
-            gate, released = yield from self._announce(ORIGINAL, kind, found, line)
+            gate, released = yield from self._admission.announce(ORIGINAL, kind, found, line)
         if released is None:
             yield from self._refuse_command(line)
             return
@@ -372,7 +369,7 @@ class Dialogue:
             yield Note(f"bad-{line[:3].decode()}", quote(line))
         elif line[-2:] == b"\r\n" or self._settings.line_break_extension:
             self._exchange.retire()
-            self._exchange.current, released = yield from self._announce(REPLY, kind, found, line)
+            self._exchange.current, released = yield from self._admission.announce(REPLY, kind, found, line)
         if released is None:
             yield Note("refused-reply", quote(line))
             released = refused_reply(line, alone=alone)
@@ -395,63 +392,3 @@ class Dialogue:
         self._blind = True
         yield Note(event)
         yield HandOver()
-
-    # Both
-
-    def _announce(
-        self, speaker: Direction, kind: Kind, found: find.Announcement, line: bytes
-    ) -> Generator[Action, Reply, tuple[int, bytes | None]]:
-        """Open a gate for what was announced. Returns its number, 0 for none, and the line to release, None to refuse.
-
-        The gate leads to the speaker's own address, whatever was announced. With `allow-mismatch-ip-address` another
-        address passes: when it turns out to be the speaker's public one it is treated as its own; a server's gets a
-        gate to the server (clients connect there when 227 names a private address); FXP's gets none, so whether the
-        two servers may meet is left to the policy.
-        """
-        reason = quote(line)
-        own = self._session.party(speaker).address
-        foreign = any(found.address) and found.address != own
-        fault = self._fault(found, foreign=foreign)
-        if fault:
-            yield Note(fault, reason)
-            return 0, None
-        if foreign:
-            yield Note("foreign-address", reason)
-            if self._leads_away(speaker, found.address):
-                return 0, line
-        inside = Endpoint(own, found.port)
-        outside = yield Bind(speaker, inside)
-        if not isinstance(outside, Endpoint):
-            yield Note("refused-binding", reason)
-            return 0, None
-        self._public[speaker] = outside.address
-        if foreign and self._leads_away(speaker, found.address):
-            return 0, line
-        elsewhere = foreign and outside.address != found.address
-        encoded = b"" if elsewhere or outside == inside else found.encode(outside)
-        if encoded is None:
-            yield Note("family", reason)
-            return 0, None
-        for spent in self._exchange.take_spent():
-            yield CloseGate(spent)
-        gate = yield OpenGate(speaker, inside, outside, reason)
-        if not isinstance(gate, int):
-            yield Note("refused-gate", reason)
-            return 0, None
-        yield Note(ANNOUNCED[kind], reason)
-        return gate, line[: found.start] + encoded + line[found.end :] if encoded else line
-
-    def _leads_away(self, speaker: Direction, announced: bytes) -> bool:
-        """Whether a foreign address is known to lead elsewhere than to the speaker, and no gate can help."""
-        public = self._public[speaker]
-        if public in (b"", announced):
-            return False
-        return speaker is ORIGINAL or public != self._session.party(speaker).address
-
-    def _fault(self, found: find.Announcement, *, foreign: bool) -> str:
-        """The event that an announcement is refused with, or ""."""
-        if found.port == 0:
-            return "port-zero"
-        if foreign and not self._settings.allow_mismatch_ip_address:
-            return "bounce"
-        return "privileged-port" if found.port < LIMITS.lowest_port else ""

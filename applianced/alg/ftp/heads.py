@@ -54,7 +54,7 @@ def continued(direction: Direction, head: bytes, actions: Actions, over: Callabl
                 rest = action.replacement[due:]
                 yield Rewrite(octets, rest if kept else rest_spoiled(direction, rest, octets))
             elif octets:
-                yield Pass(octets)
+                yield type(action)(octets)
             due = 0
             reply = None
         else:
