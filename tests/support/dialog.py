@@ -72,6 +72,7 @@ class Player:
     """One session: the ALG, what it asked for, and what came out.
 
     translation: packed own address -> packed outside address. binds, gates: how many are granted (None: all).
+    plain: offer the octets to the plain path first, as the engine does.
     """
 
     alg: StreamAlg
@@ -80,6 +81,7 @@ class Player:
     binds: int | None = None
     gates: int | None = None
     next_port: int = 50001
+    plain: bool = True
     log: list[tuple[Direction, Action, Reply]] = field(default_factory=list)
     out: list[Step] = field(default_factory=list)
     waiting: dict[Direction, bytes] = field(default_factory=lambda: {ORIGINAL: b"", REPLY: b""})
@@ -95,6 +97,7 @@ class Player:
         data = self.waiting[direction] + data
         if self.handed_over():
             return self._emit(direction, data)
+        data = data[self._plain(direction, data) :]
         consumed = self._drive(self.alg.octets(direction, data), direction, data)
         self.waiting[direction] = data[consumed:]
         if self.handed_over():
@@ -102,6 +105,15 @@ class Player:
                 self._emit(each, self.waiting[each])
                 self.waiting[each] = b""
         return None
+
+    def _plain(self, direction: Direction, data: bytes) -> int:
+        """What the ALG passes without being asked for actions."""
+        octets = self.alg.plain(direction, data) if self.plain else 0
+        assert 0 <= octets <= len(data)
+        if octets:
+            self.log.append((direction, Pass(octets), None))
+            self._emit(direction, data[:octets])
+        return octets
 
     def finish(self) -> None:
         """Both speakers close, then the session ends: the engine closes its gates."""

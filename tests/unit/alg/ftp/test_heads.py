@@ -44,6 +44,9 @@ class Driver:
 
     def feed(self, direction: Direction, data: bytes, *, urge: bool = False) -> None:
         data = self.left[direction] + data
+        plain = self.alg.plain(direction, data)
+        self.out += data[:plain]
+        data = data[plain:]
         actions = self.alg.octets(direction, data)
         reply: Endpoint | int | None = None
         at = 0
