@@ -1,0 +1,99 @@
+"""Operations on the candidate, up to <commit> (RFC 6241 7.2 to 7.4, 8.3, 8.6)."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum
+
+from lxml import etree
+
+from applianced.datastore.edit import EditOptions, ErrorOption, Operation, ResultTest
+from applianced.datastore.lock import Store
+from applianced.datastore.native import Form
+from applianced.datastore.tree import Tree
+from applianced.netconf.caller import Caller, Offered
+from applianced.netconf.messages import OK, RpcError, bad
+from applianced.netconf.parameters import Parameters
+from applianced.netconf.xmltext import Element
+from applianced.northbound.configuration import Configuration
+
+
+class _DefaultOperation(Enum):
+    MERGE = "merge"
+    REPLACE = "replace"
+    NONE = "none"
+
+
+class Changing:
+    """Edit, validate, commit, discard."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+
+    @property
+    def offered(self) -> Offered:
+        return {
+            "edit-config": self._edit_config,
+            "copy-config": self._copy_config,
+            "delete-config": self._delete_config,
+            "validate": self._validate,
+            "commit": self._commit,
+            "discard-changes": self._discard_changes,
+        }
+
+    async def _edit_config(self, caller: Caller, operation: Element) -> bytes:
+        given = Parameters(operation, "target", "default-operation", "test-option", "error-option", "config", "url")
+        self._only_candidate(given)
+        default = given.choice("default-operation", _DefaultOperation, _DefaultOperation.MERGE)
+        options = EditOptions(
+            default_operation=Operation(default.value),
+            test_option=given.choice("test-option", ResultTest, ResultTest.SYNTAX),
+            error_option=given.choice("error-option", ErrorOption, ErrorOption.STOP),
+        )
+        await self._configuration.edit(caller.number, list(given.require("config")), options)
+        return OK
+
+    async def _copy_config(self, caller: Caller, operation: Element) -> bytes:
+        given = Parameters(operation, "target", "source")
+        self._only_candidate(given)
+        source = given.datastore_or_config("source")
+        if source is Store.CANDIDATE:
+            message = "source and target are the same datastore: name another source"
+            raise RpcError("invalid-value", message, info=bad("element", "source"))
+        await self._configuration.replace_candidate(
+            caller.number, source if isinstance(source, Store) else await self._inline(source)
+        )
+        return OK
+
+    async def _delete_config(self, caller: Caller, operation: Element) -> bytes:
+        store = Parameters(operation, "target").datastore("target")
+        instead = "edit the candidate and commit" if store is Store.RUNNING else "use <discard-changes>"
+        message = f"{store.value} cannot be deleted: {instead}"
+        raise RpcError("operation-not-supported", message)
+
+    async def _inline(self, config: Element) -> Tree:
+        text = b"".join(etree.tostring(child, with_tail=False) for child in config)
+        return await asyncio.to_thread(Tree.parse, self._configuration.models, text, Form.XML)
+
+    def _only_candidate(self, given: Parameters) -> None:
+        if given.datastore("target") is not Store.CANDIDATE:
+            message = "running cannot be written directly: edit the candidate and commit"
+            raise RpcError("operation-not-supported", message)
+
+    async def _validate(self, caller: Caller, operation: Element) -> bytes:
+        source = Parameters(operation, "source").datastore_or_config("source")
+        await self._configuration.validate(source if isinstance(source, Store) else await self._inline(source))
+        return OK
+
+    async def _commit(self, caller: Caller, operation: Element) -> bytes:
+        if len(operation):
+            name = etree.QName(operation[0]).localname
+            message = f"<{name}> is not offered (no confirmed-commit capability): send <commit/> alone"
+            raise RpcError("operation-not-supported", message)
+        await self._configuration.commit(caller.number, caller.author)
+        return OK
+
+    async def _discard_changes(self, caller: Caller, operation: Element) -> bytes:
+        Parameters(operation)
+        await self._configuration.discard(caller.number)
+        return OK

@@ -1,0 +1,106 @@
+"""<get> and <get-config> (RFC 6241 7.1 and 7.7)."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from applianced.datastore import native, subtree
+from applianced.datastore.edit import NETCONF_NS
+from applianced.datastore.lock import Store
+from applianced.datastore.native import Form
+from applianced.datastore.tree import Tree
+from applianced.errors import ApplianceError, ConfigError
+from applianced.netconf.caller import Caller, Offered
+from applianced.netconf.messages import RpcError, bad
+from applianced.netconf.parameters import Parameters
+from applianced.netconf.xmltext import Element
+from applianced.northbound.configuration import Configuration
+from applianced.northbound.state import NetconfCounters, Operational, StateProvider, management_state
+
+_LOG = logging.getLogger(__name__)
+
+
+class Reading:
+    """Operations that change nothing."""
+
+    def __init__(self, configuration: Configuration, state: StateProvider, counters: NetconfCounters) -> None:
+        self._counters = counters
+        self._configuration = configuration
+        self._state = state
+        self._library, self.content_id = _yang_library(configuration)
+
+    @property
+    def offered(self) -> Offered:
+        return {"get": self._get, "get-config": self._get_config}
+
+    async def _get_config(self, caller: Caller, operation: Element) -> bytes:
+        given = Parameters(operation, "source", "filter")
+        store = given.datastore("source")
+        filters = _filters(given.get("filter"))
+        async with self._configuration.reading(store) as tree:
+            return _data(self._select(list(tree.roots()), filters))
+
+    async def _get(self, caller: Caller, operation: Element) -> bytes:
+        filters = _filters(Parameters(operation, "filter").get("filter"))
+        state = await self._state_tree()
+        async with self._configuration.reading(Store.RUNNING) as tree:
+            operational = Operational(tree, state)
+            try:
+                return _data(self._select([*operational.roots, *self._library.roots()], filters))
+            finally:
+                operational.close()
+
+    def _select(self, roots: Sequence[native.Node], filters: Sequence[Element] | None) -> bytes:
+        if filters is None:
+            return subtree.whole(roots)
+        return subtree.select(self._configuration.models, roots, filters)
+
+    async def _state_tree(self) -> Tree:
+        """What the state provider and management itself know. A part that does not fit the model is left out."""
+        models = self._configuration.models
+        tree = Tree(models)
+        for part in await self._state_parts():
+            try:
+                tree.merge(Tree.parse(models, json.dumps(part).encode(), Form.JSON, state=True))
+            except ConfigError as error:
+                _LOG.error("state left out, it does not fit the model: %s", error)
+        return tree
+
+    async def _state_parts(self) -> Iterable[Mapping[str, Any]]:
+        parts = []
+        try:
+            parts.append(await self._state.state())
+        except ApplianceError as error:
+            _LOG.error("state of the dataplane is not to be had: %s", error)
+        if "applianced-state" in self._configuration.models.names:
+            standing = self._configuration.alarms.standing()
+            parts.append(management_state(self._configuration.history(), standing, self._counters))
+        return parts
+
+
+def _data(inner: bytes) -> bytes:
+    return b"<data>" + inner + b"</data>" if inner else b"<data/>"
+
+
+def _filters(element: Element | None) -> list[Element] | None:
+    """The children of a subtree filter; None for no filter at all. Raises RpcError."""
+    if element is None:
+        return None
+    kind = element.get("type", element.get(f"{{{NETCONF_NS}}}type", "subtree"))
+    if kind != "subtree":
+        message = f'filter type "{kind}" is not offered: use "subtree"'
+        raise RpcError("bad-attribute", message, info=bad("attribute", "type") + bad("element", "filter"))
+    return list(element)
+
+
+def _yang_library(configuration: Configuration) -> tuple[Tree, str]:
+    """RFC 8525 data; without the places of the files, which are nobody's business outside."""
+    first, content_id = native.yang_library(configuration.models.context)
+    tree = Tree(configuration.models, first)
+    for xpath in ("/ietf-yang-library:yang-library//location", "/ietf-yang-library:modules-state//schema"):
+        for node in tree.find_all(xpath):
+            native.free_subtree(node)
+    return tree, content_id
