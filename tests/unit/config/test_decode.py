@@ -219,7 +219,7 @@ def test_algs_map_without_knowing_them() -> None:
         "sip": "enabled",
         "ike-esp-nat": "enabled",
     }
-    assert (found["ftp"].leaves, found["ftp"].trace) == ({"ftps_extension": True}, True)
+    assert (found["ftp"].leaves, found["ftp"].traced) == ({"ftps_extension": True}, True)
     assert found["new"].leaves == {"limit": 5, "screen_permit_routed": True, "hosts": ("a", "b")}
 
 
