@@ -71,21 +71,35 @@ class Staged:
             self._temporary.unlink(missing_ok=True)
 
 
+def claim(state_dir: Path) -> int:
+    """The lock of a state directory, a descriptor that holds it until it is closed; makes the directory.
+
+    Raises StorageError, also when another process has the lock: nothing was changed then.
+    """
+    with _storage_errors(state_dir):
+        state_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+        lock = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        message = f"{state_dir} is in use by another applianced: stop it, or give this one its own --state-dir"
+        raise StorageError(message) from None
+    return lock
+
+
 class CommitLog:
     """The last commits in a directory that this process alone uses."""
 
-    def __init__(self, state_dir: Path) -> None:
-        """Create what is missing. Raises StorageError, also when another process uses the directory."""
+    def __init__(self, state_dir: Path, lock: int | None = None) -> None:
+        """Create what is missing. lock: what `claim` returned, closed with this; None takes it here.
+
+        Raises StorageError, also when another process uses the directory.
+        """
         self.directory = state_dir / "commits"
+        self._lock = claim(state_dir) if lock is None else lock
         with _storage_errors(self.directory):
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
-            message = f"{state_dir} is in use by another applianced: stop it, or give this one its own --state-dir"
-            raise StorageError(message) from None
         for leftover in self.directory.glob("*.tmp"):
             with contextlib.suppress(OSError):
                 leftover.unlink()

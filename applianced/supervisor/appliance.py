@@ -19,6 +19,7 @@ from typing import Any
 
 from applianced.dataplane.participant import AgentClient, DataplaneParticipant
 from applianced.datastore.models import Models, load_models
+from applianced.datastore.persist import claim
 from applianced.errors import ConfigError
 from applianced.northbound.transaction import Participant
 from applianced.supervisor.address import bind, configured_port
@@ -57,13 +58,16 @@ def run(options: Options, management: Management) -> int:
     if options.dataplane != "none" and not root:
         raise ConfigError("", "a dataplane needs root to start; --dataplane none runs without")
     user = account(options.user) if options.user else account("applianced", "nobody") if root else None
-    options.state_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+    # Before anything else: a directory that another appliance uses stays as it is.
+    lock = claim(options.state_dir)
     models = load_models()
-    port = configured_port(models, options.state_dir, options.config) if options.port is None else options.port
+    port = options.port
+    if port is None:
+        port = configured_port(models, options.state_dir, lock, options.config)
     # Before anything is made: an address that is in use must not cost a running dataplane.
     bound = bind(options.host, port)
     _own(options.state_dir, user)
-    readable = _before_dropping(options, bound)
+    readable = _before_dropping(options, bound, lock)
     # The unprivileged user may not be able to walk down to the state directory, nor to read this package: stand in the
     # one; everything of the other is loaded by now.
     os.chdir(options.state_dir)
@@ -97,7 +101,7 @@ def _own(state_dir: Path, user: pwd.struct_passwd | None) -> None:
             os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
-def _before_dropping(options: Options, bound: socket.socket) -> ManagementOptions:
+def _before_dropping(options: Options, bound: socket.socket, lock: int) -> ManagementOptions:
     """The options of management, with the files that only root may be able to read copied to where it can.
 
     Raises ConfigError when one of them cannot be read.
@@ -126,6 +130,7 @@ def _before_dropping(options: Options, bound: socket.socket) -> ManagementOption
         host=options.host,
         port=options.port,
         bound=bound,
+        lock=lock,
         queues=options.workers,
     )
 

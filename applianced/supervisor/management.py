@@ -42,8 +42,8 @@ class ManagementOptions:
     """host, port: where NETCONF listens; port None takes the configuration's, 0 any. config: the first configuration,
     which counts while `state_dir` holds no commit. admin_key: public key that the first commit gives to `admin`, or,
     when nobody can log in, a commit at start.
-    bound: the socket for NETCONF, bound already. queues: workers that the plan is made for. yang_dir: None for the
-    modules that come with the package."""
+    bound: the socket for NETCONF, bound already. lock: of `state_dir` (persist.claim), taken already; None takes it.
+    queues: workers that the plan is made for. yang_dir: None for the modules that come with the package."""
 
     state_dir: Path
     config: Path | None = None
@@ -51,6 +51,7 @@ class ManagementOptions:
     host: str = "127.0.0.1"
     port: int | None = 830
     bound: socket.socket | None = None
+    lock: int | None = None
     queues: int = 2
     yang_dir: Path | None = None
 
@@ -70,7 +71,8 @@ async def run_management(
     """
     stop = _stop_on_signals()
     models = models or load_models(options.yang_dir)
-    configuration = Configuration(models, CommitLog(options.state_dir), builder(options.queues), participants)
+    log = CommitLog(options.state_dir, options.lock)
+    configuration = Configuration(models, log, builder(options.queues), participants)
     users = Users(lambda: configuration.config.system.users)
     try:
         await configuration.start(
