@@ -12,7 +12,7 @@ import contextlib
 import os
 import pwd
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,7 @@ def _before_dropping(options: Options, bound: socket.socket, lock: int) -> Manag
 
     Raises ConfigError when one of them cannot be read.
     """
-    inbox = options.state_dir / "first"
+    files: dict[str, bytes] = {}
     copies: dict[str, Path | None] = {}
     for name, path in (("config", options.config), ("admin-key", options.admin_key)):
         copies[name] = None
@@ -115,14 +115,9 @@ def _before_dropping(options: Options, bound: socket.socket, lock: int) -> Manag
                 content = path.read_bytes()
             except OSError as error:
                 raise ConfigError("", f"cannot read {path}: {error.strerror}") from error
-            inbox.mkdir(exist_ok=True)
-            copy = inbox / f"{name}{path.suffix}"
-            copy.write_bytes(content)
-            copies[name] = copy.relative_to(options.state_dir)
-    if os.geteuid() == 0 and inbox.exists():
-        owner = options.state_dir.stat()
-        for copied in (inbox, *inbox.iterdir()):
-            os.chown(copied, owner.st_uid, owner.st_gid)
+            files[f"{name}{path.suffix}"] = content
+            copies[name] = Path("first") / f"{name}{path.suffix}"
+    _copy_privately(options.state_dir, files)
     return ManagementOptions(
         state_dir=Path(),
         config=copies["config"],
@@ -133,6 +128,35 @@ def _before_dropping(options: Options, bound: socket.socket, lock: int) -> Manag
         lock=lock,
         queues=options.workers,
     )
+
+
+def _copy_privately(state_dir: Path, files: Mapping[str, bytes]) -> None:
+    """Put files into `first`, and leave it to the owner of the state directory alone: they may hold passwords' hashes.
+
+    What an earlier start left there goes. Nothing is followed: the directory is not root's.
+    """
+    inbox = state_dir / "first"
+    if files:
+        inbox.mkdir(mode=0o700, exist_ok=True)
+    elif not inbox.is_dir():
+        return
+    owner = state_dir.stat()
+    directory = os.open(inbox, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fchmod(directory, 0o700)
+        for name in os.listdir(directory):
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=directory)
+        for name, content in files.items():
+            made = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=directory)
+            with open(made, "wb") as file:
+                file.write(content)
+                if os.geteuid() == 0:
+                    os.fchown(made, owner.st_uid, owner.st_gid)
+        if os.geteuid() == 0:
+            os.fchown(directory, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(directory)
 
 
 async def _run(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pwd
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +93,22 @@ def test_the_lock_is_held_from_the_start_on(tmp_path: Path) -> None:
 
     run(options(tmp_path, config=EXAMPLE, port=None), Asking())
     os.close(claim(tmp_path))
+
+
+def test_copies_of_the_files_given_are_management_s_alone(tmp_path: Path) -> None:
+    state, inbox = tmp_path / "state", tmp_path / "state" / "first"
+    inbox.mkdir(parents=True, mode=0o755)
+    inbox.chmod(0o755)
+    (inbox / "config.json").write_text("of an earlier release")
+    (inbox / "config.xml").symlink_to(EXAMPLE)
+    given = run(options(state, config=EXAMPLE))
+    owner = pwd.getpwnam("nobody").pw_uid if ROOT else os.geteuid()
+    assert given.config == Path("first/config.json")
+    assert [path.name for path in inbox.iterdir()] == ["config.json"]
+    assert (inbox / "config.json").read_bytes() == EXAMPLE.read_bytes()
+    for path, mode in ((inbox, 0o700), (inbox / "config.json", 0o600)):
+        about = path.stat()
+        assert (stat.S_IMODE(about.st_mode), about.st_uid) == (mode, owner)
+    run(options(state))
+    assert not list(inbox.iterdir()), "a copy that nobody needs is not kept"
+    assert stat.S_IMODE(EXAMPLE.stat().st_mode) & 0o444
