@@ -8,6 +8,7 @@ from pathlib import Path
 from lxml import etree
 
 from applianced.config import logins
+from applianced.datastore import whole
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form
 from applianced.datastore.tree import Tree
@@ -22,11 +23,11 @@ def load_file(models: Models, file: Path) -> Tree:
     XML: top-level elements in a <config> or <data> of any namespace, or one top-level element by itself.
     """
     try:
-        text = file.read_bytes().strip()
+        text = file.read_bytes()
     except OSError as error:
         raise ConfigError("", f"cannot read {file}: {error.strerror}", tag="operation-failed") from None
     try:
-        return Tree.parse(models, *_form(text))
+        return _from_xml(models, text) if text.lstrip().startswith(b"<") else _from_json(models, text)
     except ConfigError as error:
         raise _in_file(file, error) from None
 
@@ -48,22 +49,23 @@ def add_admin_key(tree: Tree, file: Path) -> None:
     tree.merge(Tree.parse(tree.models, json.dumps(_admin(_key_line(file))).encode(), Form.JSON))
 
 
-def _form(text: bytes) -> tuple[bytes, Form]:
-    if not text.startswith(b"<"):
-        return text or b"{}", Form.JSON
-    return _unwrapped(text), Form.XML
+def _from_json(models: Models, text: bytes) -> Tree:
+    return whole.from_json(models, text) if text.strip() else Tree(models)
 
 
-def _unwrapped(text: bytes) -> bytes:
+def _from_xml(models: Models, text: bytes) -> Tree:
     parser = etree.XMLParser(
         resolve_entities=False, load_dtd=False, no_network=True, remove_comments=True, remove_pis=True
     )
     try:
-        root = etree.fromstring(text, parser)
+        root = etree.fromstring(text.strip(), parser)
     except etree.XMLSyntaxError as error:
         raise ConfigError("", f"not well-formed XML: {error}", tag="malformed-message") from None
-    parts = list(root) if etree.QName(root).localname in ("config", "data") else [root]
-    return b"".join(etree.tostring(part, with_tail=False) for part in parts)
+    above = text[: len(text) - len(text.lstrip())].count(b"\n")
+    if etree.QName(root).localname not in ("config", "data"):
+        return whole.from_elements(models, [root], line=above)
+    whole.check_holder(root)
+    return whole.from_elements(models, list(root), line=above)
 
 
 def _in_file(file: Path, error: ConfigError) -> ConfigError:

@@ -182,7 +182,9 @@ def test_admin_key_is_the_way_back_in(tmp_path: Path, keys: Path) -> None:
         process.communicate()
 
 
-@pytest.mark.parametrize("text", ["{", '{"nowhere:x": 1}', "<a", "<x xmlns='urn:none'/>"])
+@pytest.mark.parametrize(
+    "text", ["{", '{"nowhere:x": 1}', "<a", "<x xmlns='urn:none'/>", "{} {}", "<config>x</config>"]
+)
 def test_a_broken_file_is_named(tmp_path: Path, keys: Path, text: str) -> None:
     file = tmp_path / "broken"
     file.write_text(text)

@@ -238,6 +238,34 @@ def test_copy_config(tmp_path: Path) -> None:
     run(tmp_path, scenario, "<title>old</title>")
 
 
+@pytest.mark.parametrize(
+    ("config", "tag"),
+    [
+        ("<config>junk</config>", "bad-element"),
+        ('<config><shop {}><item nc:operation="delete"><name>a</name></item></shop></config>', "unknown-attribute"),
+        ("<config><shop {}><item><name>a</name><name>b</name></item></shop></config>", "bad-element"),
+        ("<config><shop {0}><item><name>a</name></item><item><name>a</name></item></shop></config>", "bad-element"),
+    ],
+)
+def test_what_no_whole_configuration_holds(tmp_path: Path, config: str, tag: str) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        sent = config.format(DECLARED)
+        copied = await one.rpc(f"<copy-config><target><candidate/></target><source>{sent}</source></copy-config>")
+        assert tags(copied) == tags(await one.rpc(f"<validate><source>{sent}</source></validate>")) == [tag]
+        assert tag != "unknown-attribute" or "<bad-attribute>operation</bad-attribute><bad-element>item" in copied
+        assert await one.rpc(GET_CANDIDATE) == "<data><shop><title>old</title></shop></data>"
+
+    run(tmp_path, scenario, "<title>old</title>")
+
+
+def test_text_beside_the_elements_of_an_edit(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        edit = "<edit-config><target><candidate/></target><config>junk</config></edit-config>"
+        assert tags(await one.rpc(edit)) == ["bad-element"]
+
+    run(tmp_path, scenario)
+
+
 def test_validate_a_configuration_that_is_sent_along(tmp_path: Path) -> None:
     async def scenario(one: Client, two: Client) -> None:
         sent = '<validate><source><config><shop xmlns="urn:example:shop">{}</shop></config></source></validate>'
