@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from applianced.netconf import server as limits
+from applianced.netconf import xmltext
 from tests.support.netconf_session import NC, Client, serving, tags
 from tests.support.shop import DECLARED
 
@@ -209,6 +212,33 @@ def test_however_a_session_ends_its_lock_and_edits_go(tmp_path: Path, end: str) 
         await one.closed()
         assert await two.rpc(LOCK) == OK
         assert await two.rpc(GET_CANDIDATE) == "<data/>"
+
+    run(tmp_path, scenario)
+
+
+def test_an_edit_on_its_way_dies_with_its_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The killed session's message is still being parsed, in a thread, when the other is told that it is gone."""
+    parsing, go_on = threading.Event(), threading.Event()
+
+    def parse(text: bytes) -> xmltext.Element:
+        if b"slow" in text:
+            parsing.set()
+            assert go_on.wait(10)
+        return xmltext.parse(text)
+
+    monkeypatch.setattr(limits, "_THREAD_FROM", 0)
+    monkeypatch.setattr(limits, "xmltext", SimpleNamespace(parse=parse))
+
+    async def scenario(one: Client, two: Client) -> None:
+        await one.rpc(LOCK)
+        sent = EDIT.format("", "<title>slow</title>")
+        one.octets(f'<rpc xmlns="{NC}" message-id="2">{sent}</rpc>'.encode())
+        await asyncio.to_thread(parsing.wait, 10)
+        assert await two.rpc("<kill-session><session-id>1</session-id></kill-session>") == OK
+        go_on.set()
+        await one.closed()
+        assert await two.rpc(GET_CANDIDATE) == "<data/>"
+        assert await two.rpc(LOCK) == OK
 
     run(tmp_path, scenario)
 
