@@ -13,7 +13,7 @@ from lxml import etree
 from applianced.datastore.edit import EditError, EditOptions, ErrorOption, Operation, ResultTest, edit
 from applianced.datastore.tree import Tree
 from applianced.errors import ConfigError
-from tests.support.shop import DECLARED, content, edited, shop, tree_of
+from tests.support.shop import DECLARED, content, edited, shop, shop_models, tree_of
 
 A = "<item><name>a</name><kind>small</kind></item>"
 B = "<item><name>b</name><kind>large</kind></item>"
@@ -187,6 +187,49 @@ def test_default_operation_none() -> None:
     with pytest.raises(EditError) as caught:
         edited(A, "<item><name>z</name></item>", options)
     assert caught.value.tag == "data-missing"
+
+
+NONE = EditOptions(default_operation=Operation.NONE)
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "after"),
+    [
+        ("", "<hall><lamp nc:operation='create'>x</lamp></hall>", "<hall><lamp>x</lamp></hall>"),
+        ("", "<hall><rug><length nc:operation='merge'>3</length></rug></hall>",
+         "<hall><rug><length>3</length></rug></hall>"),
+        ("", "<hall><lamp nc:operation='remove'/></hall>", ""),
+        ("<cash/>", "<hall><lamp nc:operation='remove'/></hall>", "<cash/>"),
+        ("<cash/>", "<hall><lamp nc:operation='create'>x</lamp></hall>", "<hall><lamp>x</lamp></hall>"),
+    ],
+)  # fmt: skip
+def test_containers_without_presence_always_exist(before: str, change: str, after: str) -> None:
+    assert edited(before, change, NONE) == after
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ("<hall><lamp nc:operation='delete'/></hall>", "/example:shop/hall/lamp"),
+        ("<hall><rug/><lamp/></hall>", "/example:shop/hall/lamp"),
+        ("<open><hours nc:operation='create'>9</hours></open>", "/example:shop/open"),
+    ],
+)
+def test_what_does_not_exist_with_default_operation_none(change: str, path: str) -> None:
+    with tree_of("<cash/>") as tree:
+        with pytest.raises(EditError) as caught:
+            edit(tree, shop(change), NONE)
+        assert (caught.value.tag, caught.value.path) == ("data-missing", path)
+        assert content(tree) == "<cash/>"
+
+
+def test_default_operation_none_on_nothing_at_all() -> None:
+    with Tree(shop_models()) as tree:
+        edit(tree, shop("<title nc:operation='create'>x</title>"), NONE)
+        assert content(tree) == "<title>x</title>"
+    with Tree(shop_models()) as tree:
+        edit(tree, shop("<title nc:operation='remove'/>"), NONE)
+        assert not tree.first
 
 
 def test_one_fault_takes_the_whole_edit_back() -> None:
