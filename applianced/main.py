@@ -118,7 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(_COMMANDS[options.command](options))
     except (ApplianceError, OSError) as error:
-        print(f"applianced: {error}", file=sys.stderr)
+        for fault in getattr(error, "errors", [error]):
+            print(f"applianced: {fault}", file=sys.stderr)
         return 1
 
 

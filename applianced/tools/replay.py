@@ -13,9 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from applianced.alg.registry import REGISTRY
+from applianced.config.checks import check
 from applianced.config.decode import decode
 from applianced.config.schema import Config
 from applianced.datastore.models import load_models
+from applianced.datastore.tree import InvalidTreeError
 from applianced.engine.kernel import Translation
 from applianced.errors import ConfigError
 from applianced.model.tuples import FlowTuple, packed
@@ -56,10 +59,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def load_config(path: Path) -> Config:
-    """A configuration file, XML or RFC 7951 JSON, validated against the models. Raises ConfigError."""
+    """A configuration file, XML or RFC 7951 JSON, that a commit would accept. Raises ConfigError, with every fault."""
     with load_file(load_models(), path) as tree:
         tree.validate()
-        return decode(tree.data())
+        config = decode(tree.data())
+    if errors := check(config, frozenset(REGISTRY)):
+        raise InvalidTreeError(errors)
+    return config
 
 
 def replay(

@@ -11,6 +11,7 @@ import pytest
 
 from applianced.config.schema import AlgConfig, Nat, Policy
 from applianced.errors import ConfigError, ProtocolError
+from applianced.main import main
 from applianced.model.tuples import packed
 from applianced.tools import replay as tool
 from applianced.tools.replay import as_json, as_text, replay
@@ -126,6 +127,17 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     zones = ("--from-zone", "trust", "--to-zone", "untrust")
     assert tool.run(parse(str(LFTP), "--config", str(file), "--json", *zones)) == 0
     assert json.loads(capsys.readouterr().out)["counters"]["ftp"]["gates-opened"] == 2
+
+
+def test_what_compile_refuses_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(CONFIG).replace('["junos-ftp"]', '["gopher", "finger"]'))
+    for command in (["replay", str(LFTP), "--config", str(file)], ["compile", str(file)]):
+        assert main(command) == 1
+        said = capsys.readouterr()
+        assert not said.out
+        assert "/match/application[.='gopher']: there is no application" in said.err
+        assert "/match/application[.='finger']: there is no application" in said.err
 
 
 def test_command_faults(tmp_path: Path) -> None:
