@@ -56,7 +56,12 @@ def run(options: argparse.Namespace) -> int:
     if bool(options.from_zone) != bool(options.to_zone):
         raise ConfigError("", "--from-zone and --to-zone go together")
     zones = (options.from_zone, options.to_zone) if options.from_zone else None
-    rehearsal = _rehearsal(load_config(options.config), zones, options.outside)
+    config = load_config(options.config)
+    for option, zone in zip(("--from-zone", "--to-zone"), zones or (), strict=False):
+        if zone not in config.zones:
+            there = ", ".join(config.zones) or "none"
+            raise ConfigError("", f"{option} {zone}: the configuration has no such zone; its zones: {there}")
+    rehearsal = _rehearsal(config, zones, options.outside)
     fault: ConfigError | None = None
     try:
         _feed(rehearsal, options.capture)

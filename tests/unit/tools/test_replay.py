@@ -150,6 +150,9 @@ def test_command_faults(tmp_path: Path) -> None:
     file.write_text(json.dumps(CONFIG))
     with pytest.raises(ConfigError, match="go together"):
         tool.run(parse(str(LFTP), "--config", str(file), "--to-zone", "untrust"))
+    for zones, option in ((("lan", "untrust"), "--from-zone lan"), (("trust", "wan"), "--to-zone wan")):
+        with pytest.raises(ConfigError, match=f"{option}: .*no such zone; its zones: trust, untrust"):
+            tool.run(parse(str(LFTP), "--config", str(file), "--from-zone", zones[0], "--to-zone", zones[1]))
     with pytest.raises(ConfigError, match="No such file"):
         tool.run(parse(str(tmp_path / "none.pcap"), "--config", str(file)))
     with pytest.raises(ConfigError, match=f"{file}: neither pcap nor pcapng"):
