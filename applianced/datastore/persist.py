@@ -53,14 +53,14 @@ class Staged:
 
     def publish(self) -> None:
         """Make it the newest commit, durably. Raises StorageError."""
-        with _storage_errors(self._log.directory):
+        with _storage_errors(self._log.shown):
             os.replace(self._temporary, self._log.file(self.commit.number))
             self._log.sync_directory()
         self._log.published(self.commit)
 
     def withdraw(self) -> None:
         """After `publish`: the commit before it is the newest again. Raises StorageError."""
-        with _storage_errors(self._log.directory):
+        with _storage_errors(self._log.shown):
             self._log.file(self.commit.number).unlink(missing_ok=True)
             self._log.sync_directory()
         self._log.distrust(self.commit.number)
@@ -91,14 +91,16 @@ def claim(state_dir: Path) -> int:
 class CommitLog:
     """The last commits in a directory that this process alone uses."""
 
-    def __init__(self, state_dir: Path, lock: int | None = None) -> None:
+    def __init__(self, state_dir: Path, lock: int | None = None, *, shown: Path | None = None) -> None:
         """Create what is missing. lock: what `claim` returned, closed with this; None takes it here.
 
-        Raises StorageError, also when another process uses the directory.
+        shown: what messages call the state directory, where that is not `state_dir`. Raises StorageError, also when
+        another process uses the directory.
         """
         self.directory = state_dir / "commits"
+        self.shown = (shown or state_dir) / "commits"
         self._lock = claim(state_dir) if lock is None else lock
-        with _storage_errors(self.directory):
+        with _storage_errors(self.shown):
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for leftover in self.directory.glob("*.tmp"):
             with contextlib.suppress(OSError):
@@ -139,7 +141,7 @@ class CommitLog:
         header = {**asdict(commit), "length": len(body), "sha256": hashlib.sha256(body).hexdigest()}
         temporary = self.file(commit.number).with_suffix(".tmp")
         try:
-            with _storage_errors(self.directory):
+            with _storage_errors(self.shown):
                 _write_synced(temporary, json.dumps(header).encode() + b"\n" + body)
         except StorageError:
             with contextlib.suppress(OSError):

@@ -85,9 +85,7 @@ class Configuration:
                 if await self._restored(number):
                     return
             if not self._log.empty:
-                message = (
-                    f"no commit in {self._log.directory} can be used: mend or move that directory, then start again"
-                )
+                message = f"no commit in {self._log.shown} can be used: mend or move that directory, then start again"
                 raise ConfigError("", message, tag="operation-failed")
             self._store.replace_candidate(await asyncio.to_thread(initial))
             await self._commit(Author("applianced", source), "first start", record=True, accept=accept)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from lxml import etree
 
@@ -17,36 +19,47 @@ from applianced.errors import ConfigError
 ADMIN = "admin"
 
 
-def load_file(models: Models, file: Path) -> Tree:
+def load_file(models: Models, file: Path, shown: Path | None = None) -> Tree:
     """A configuration from a file of RFC 7951 JSON or XML, unvalidated. Raises ConfigError that names the file.
+
+    shown: what messages call it, where that is not `file`.
 
     XML: top-level elements in a <config> or <data> of any namespace, or one top-level element by itself.
     """
     try:
         text = file.read_bytes()
     except OSError as error:
-        raise ConfigError("", f"cannot read {file}: {error.strerror}", tag="operation-failed") from None
+        raise ConfigError("", f"cannot read {shown or file}: {error.strerror}", tag="operation-failed") from None
     try:
         return _from_xml(models, text) if text.lstrip().startswith(b"<") else _from_json(models, text)
     except ConfigError as error:
-        raise _in_file(file, error) from None
+        raise _in_file(shown or file, error) from None
 
 
-def initial_tree(models: Models, file: Path | None, admin_key: Path | None) -> Tree:
-    """What the first commit puts in force: the file's configuration, and `admin` with that key. Raises ConfigError."""
-    tree = load_file(models, file) if file else Tree(models)
+def initial_tree(
+    models: Models, file: Path | None, admin_key: Path | None, shown: Mapping[Path, Path] = MappingProxyType({})
+) -> Tree:
+    """What the first commit puts in force: the file's configuration, and `admin` with that key. Raises ConfigError.
+
+    shown: what messages call the files, where that is something else.
+    """
+    tree = load_file(models, file, shown.get(file)) if file else Tree(models)
     if admin_key:
         try:
-            add_admin_key(tree, admin_key)
+            add_admin_key(tree, admin_key, shown.get(admin_key))
         except ConfigError:
             tree.close()
             raise
     return tree
 
 
-def add_admin_key(tree: Tree, file: Path) -> None:
-    """Give the public key in `file` to the user `admin`, made when he is not there. Raises ConfigError."""
-    tree.merge(Tree.parse(tree.models, json.dumps(_admin(_key_line(file))).encode(), Form.JSON))
+def add_admin_key(tree: Tree, file: Path, shown: Path | None = None) -> None:
+    """Give the public key in `file` to the user `admin`, made when he is not there. Raises ConfigError.
+
+    shown: what messages call the file, where that is not `file`.
+    """
+    key = _key_line(file, shown or file)
+    tree.merge(Tree.parse(tree.models, json.dumps(_admin(key)).encode(), Form.JSON))
 
 
 def _from_json(models: Models, text: bytes) -> Tree:
@@ -74,17 +87,19 @@ def _in_file(file: Path, error: ConfigError) -> ConfigError:
     )
 
 
-def _key_line(file: Path) -> str:
+def _key_line(file: Path, shown: Path) -> str:
     try:
         lines = [line.strip() for line in file.read_text().splitlines()]
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("", f"cannot read the public key {file}: {error}", tag="operation-failed") from None
+        raise ConfigError(
+            "", f"cannot read the public key {shown}: {getattr(error, 'strerror', error)}", tag="operation-failed"
+        ) from None
     keys = [line for line in lines if line and not line.startswith("#")]
     if len(keys) != 1 or "PRIVATE KEY" in keys[0]:
-        message = f"{file} must hold one public key, a line like those of ssh-keygen's .pub files"
+        message = f"{shown} must hold one public key, a line like those of ssh-keygen's .pub files"
         raise ConfigError("", message)
     if fault := logins.key_fault(keys[0]):
-        raise ConfigError("", f"{file}: {fault}")
+        raise ConfigError("", f"{shown}: {fault}")
     return keys[0]
 
 

@@ -108,6 +108,7 @@ def _before_dropping(options: Options, bound: socket.socket, lock: int) -> Manag
     """
     files: dict[str, bytes] = {}
     copies: dict[str, Path | None] = {}
+    shown = {Path(): options.state_dir}
     for name, path in (("config", options.config), ("admin-key", options.admin_key)):
         copies[name] = None
         if path is not None:
@@ -116,7 +117,8 @@ def _before_dropping(options: Options, bound: socket.socket, lock: int) -> Manag
             except OSError as error:
                 raise ConfigError("", f"cannot read {path}: {error.strerror}") from error
             files[f"{name}{path.suffix}"] = content
-            copies[name] = Path("first") / f"{name}{path.suffix}"
+            copies[name] = copy = Path("first") / f"{name}{path.suffix}"
+            shown[copy] = path
     _copy_privately(options.state_dir, files)
     return ManagementOptions(
         state_dir=Path(),
@@ -127,6 +129,7 @@ def _before_dropping(options: Options, bound: socket.socket, lock: int) -> Manag
         bound=bound,
         lock=lock,
         queues=options.workers,
+        shown=shown,
     )
 
 

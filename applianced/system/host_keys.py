@@ -13,21 +13,27 @@ _LOG = logging.getLogger(__name__)
 ALGORITHMS = ("ssh-ed25519", "ecdsa-sha2-nistp256")
 
 
-def load_or_create(state_dir: Path, generate: Callable[[str], bytes], usable: Callable[[bytes], bool]) -> list[Path]:
+def load_or_create(
+    state_dir: Path,
+    generate: Callable[[str], bytes],
+    usable: Callable[[bytes], bool],
+    shown_dir: Path | None = None,
+) -> list[Path]:
     """Files with a private key per algorithm. generate: algorithm -> the key in OpenSSH's form.
 
     usable: whether octets are a private key. A file that a power cut left empty is replaced, with a warning; one that
-    holds anything else than a key is not touched. Raises ConfigError, OSError.
+    holds anything else than a key is not touched. shown_dir: what messages call `state_dir`. Raises ConfigError,
+    OSError.
     """
     directory = state_dir / "host-keys"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = [directory / algorithm for algorithm in ALGORITHMS]
     for algorithm, file in zip(ALGORITHMS, files, strict=True):
-        content = _read(file)
+        content, shown = _read(file), (shown_dir or state_dir) / "host-keys" / algorithm
         if content is not None and content.strip(b"\0 \t\r\n"):
             if not usable(content):
                 message = (
-                    f"the host key {file} is damaged: put it back from a copy, or remove the file, and a new key is"
+                    f"the host key {shown} is damaged: put it back from a copy, or remove the file, and a new key is"
                     " made, of which every client will warn"
                 )
                 raise ConfigError("", message, tag="operation-failed")
@@ -36,7 +42,7 @@ def load_or_create(state_dir: Path, generate: Callable[[str], bytes], usable: Ca
             aside = file.with_suffix(".empty")
             os.replace(file, aside)
             text = "the host key %s was empty and is now %s: A NEW HOST KEY IS MADE, clients will say that it changed"
-            _LOG.warning(text, file, aside)
+            _LOG.warning(text, shown, aside.name)
         _write(file, generate(algorithm))
     return files
 

@@ -104,6 +104,7 @@ def test_copies_of_the_files_given_are_management_s_alone(tmp_path: Path) -> Non
     given = run(options(state, config=EXAMPLE))
     owner = pwd.getpwnam("nobody").pw_uid if ROOT else os.geteuid()
     assert given.config == Path("first/config.json")
+    assert given.shown == {Path(): state, given.config: EXAMPLE}
     assert [path.name for path in inbox.iterdir()] == ["config.json"]
     assert (inbox / "config.json").read_bytes() == EXAMPLE.read_bytes()
     for path, mode in ((inbox, 0o700), (inbox / "config.json", 0o600)):
