@@ -76,9 +76,13 @@ def claim(state_dir: Path) -> int:
 
     Raises StorageError, also when another process has the lock: nothing was changed then.
     """
-    with _storage_errors(state_dir):
+    try:
         state_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
         lock = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        why = "it is no directory" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
+        message = f"cannot use {state_dir} as state directory: {why}; give a directory to write to with --state-dir"
+        raise StorageError(message) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

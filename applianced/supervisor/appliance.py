@@ -19,7 +19,7 @@ from typing import Any
 
 from applianced.dataplane.participant import AgentClient, DataplaneParticipant
 from applianced.datastore.models import Models, load_models
-from applianced.datastore.persist import claim
+from applianced.datastore.persist import StorageError, claim
 from applianced.errors import ConfigError
 from applianced.northbound.transaction import Participant
 from applianced.supervisor.address import bind, configured_port
@@ -119,7 +119,13 @@ def _before_dropping(options: Options, bound: socket.socket, lock: int) -> Manag
             files[f"{name}{path.suffix}"] = content
             copies[name] = copy = Path("first") / f"{name}{path.suffix}"
             shown[copy] = path
-    _copy_privately(options.state_dir, files)
+    try:
+        _copy_privately(options.state_dir, files)
+    except OSError as error:
+        message = (
+            f"cannot write to {options.state_dir}: {error.strerror}; free space there or mend it, then start again"
+        )
+        raise StorageError(message) from error
     return ManagementOptions(
         state_dir=Path(),
         config=copies["config"],

@@ -43,7 +43,13 @@ def load_or_create(
             os.replace(file, aside)
             text = "the host key %s was empty and is now %s: A NEW HOST KEY IS MADE, clients will say that it changed"
             _LOG.warning(text, shown, aside.name)
-        _write(file, generate(algorithm))
+        try:
+            _write(file, generate(algorithm))
+        except OSError as error:
+            message = (
+                f"cannot write the host key {shown}: {error.strerror}; free space there or mend it, then start again"
+            )
+            raise ConfigError("", message, tag="resource-denied") from error
     return files
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import stat
@@ -113,3 +114,19 @@ def test_copies_of_the_files_given_are_management_s_alone(tmp_path: Path) -> Non
     run(options(state))
     assert not list(inbox.iterdir()), "a copy that nobody needs is not kept"
     assert stat.S_IMODE(EXAMPLE.stat().st_mode) & 0o444
+
+
+def test_a_file_is_no_state_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for state in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(StorageError, match=f"cannot use {state} as state directory: it is no directory; give"):
+            run(options(state, config=EXAMPLE))
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(appliance, "_copy_privately", full)
+    with pytest.raises(StorageError, match=f"cannot write to {tmp_path}: No space left on device; free space"):
+        run(options(tmp_path, config=EXAMPLE))

@@ -51,3 +51,9 @@ def test_a_damaged_one_is_an_error_and_not_touched(tmp_path: Path, left: bytes |
     with pytest.raises(ConfigError, match=f"the host key {file} is damaged: put it back from a copy, or remove"):
         load(tmp_path)
     assert file.read_bytes() == torn
+
+
+def test_a_key_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "host-keys" / f"{ALGORITHMS[0]}.tmp").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=f"cannot write the host key {tmp_path}/host-keys/{ALGORITHMS[0]}: Is a"):
+        load(tmp_path)
