@@ -198,6 +198,27 @@ def test_a_candidate_with_changes_is_not_locked(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+@pytest.mark.parametrize(
+    ("option", "change"),
+    [
+        ("", ""),
+        ("", "<title>old</title>"),
+        ("<error-option>continue-on-error</error-option>", "<size>900</size><bogus/>"),
+        ("<default-operation>none</default-operation>", ""),
+        ("", '<size nc:operation="remove"/>'),
+    ],
+)
+def test_an_edit_that_changed_nothing_is_no_change(tmp_path: Path, option: str, change: str) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        await one.rpc(EDIT.format(option, change))
+        assert await two.rpc(LOCK) == OK
+        assert await two.rpc(UNLOCK) == OK
+        await one.rpc(EDIT.format("", "<size>10</size>"))
+        assert tags(await two.rpc(LOCK)) == ["lock-denied"], "a default that is set is a change"
+
+    run(tmp_path, scenario, "<title>old</title>")
+
+
 @pytest.mark.parametrize("end", ["drop", "close", "kill"])
 def test_however_a_session_ends_its_lock_and_edits_go(tmp_path: Path, end: str) -> None:
     async def scenario(one: Client, two: Client) -> None:
