@@ -99,6 +99,16 @@ def test_faults_have_their_tags_and_the_session_goes_on(tmp_path: Path, operatio
     run(tmp_path, scenario, "<size>1</size>")
 
 
+def test_what_to_do_is_said(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        reply = await one.rpc("<kill-session><session-id>99</session-id></kill-session>")
+        assert 'there is no session "99": it may have ended' in reply
+        one.octets(f'<rpc xmlns="{NC}" message-id="9"><get></rpc>'.encode())
+        assert b"mend it there, end every element" in await one.next()
+
+    run(tmp_path, scenario)
+
+
 @pytest.mark.parametrize(
     ("message", "tag"),
     [
