@@ -7,9 +7,9 @@ from enum import Enum
 
 from lxml import etree
 
+from applianced.datastore import whole
 from applianced.datastore.edit import EditOptions, ErrorOption, Operation, ResultTest
 from applianced.datastore.lock import Store
-from applianced.datastore.native import Form
 from applianced.datastore.tree import Tree
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.messages import OK, RpcError, bad
@@ -50,7 +50,9 @@ class Changing:
             test_option=given.choice("test-option", ResultTest, ResultTest.SYNTAX),
             error_option=given.choice("error-option", ErrorOption, ErrorOption.STOP),
         )
-        await self._configuration.edit(caller.number, list(given.require("config")), options)
+        config = given.require("config")
+        whole.check_holder(config)
+        await self._configuration.edit(caller.number, list(config), options)
         return OK
 
     async def _copy_config(self, caller: Caller, operation: Element) -> bytes:
@@ -72,8 +74,8 @@ class Changing:
         raise RpcError("operation-not-supported", message)
 
     async def _inline(self, config: Element) -> Tree:
-        text = b"".join(etree.tostring(child, with_tail=False) for child in config)
-        return await asyncio.to_thread(Tree.parse, self._configuration.models, text, Form.XML)
+        whole.check_holder(config)
+        return await asyncio.to_thread(whole.from_elements, self._configuration.models, list(config))
 
     def _only_candidate(self, given: Parameters) -> None:
         if given.datastore("target") is not Store.CANDIDATE:
