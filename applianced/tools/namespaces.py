@@ -159,6 +159,10 @@ class Topology:
     def _route(self, namespace: str, plan: Plan, network: str, via: str) -> None:
         run(["ip", "-n", namespace, f"-{plan.version}", "route", "add", network, "via", via])
 
+    def add_address(self, namespace: str, plan: Plan, address: str) -> None:
+        """Give the client's or the server's namespace one more address."""
+        self._address(namespace, HOST_INTERFACE, plan, address)
+
     def add_public_addresses(self) -> None:
         """The gateway answers for the extra public addresses too, as static and destination NAT need."""
         for plan in (IPV4, IPV6):
