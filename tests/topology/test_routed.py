@@ -15,16 +15,11 @@ from applianced.tools.namespaces import IPV4, IPV6, LAN_INTERFACE, PLANS, WAN_IN
 from tests.support.appliance import Appliance, appliance_on, private_directory
 from tests.support.ftp_session import announced_port, ftp_session, read_all
 from tests.support.netns import unique_topology
-from tests.support.programs import CLIENTS, Client, Mode, Transfer, checksum, make_file
+from tests.support.programs import Client, Mode, Transfer, cases_of, fetch_and_store, make_file
 from tests.support.sockets import connect_in, listen_in
 from tests.support.translations import NO_NAT
 
 OCTETS = 100_000
-CASES = [
-    pytest.param(client, version, mode, id=f"{client.name}-ipv{version}-{mode.value}")
-    for client in (CLIENTS["curl"], CLIENTS["lftp"])
-    for version, mode in client.modes
-]
 PLAN_PARAMETERS = [pytest.param(IPV4, id="ipv4"), pytest.param(IPV6, id="ipv6")]
 
 
@@ -50,19 +45,14 @@ def route() -> Iterator[Route]:
         yield Route(topology, appliance, server, *captures)
 
 
-@pytest.mark.parametrize(("client", "version", "mode"), CASES)
+@pytest.mark.parametrize(("client", "version", "mode"), cases_of(("curl", "lftp")))
 def test_fetches_and_stores(route: Route, client: Client, version: int, mode: Mode, tmp_path: Path) -> None:
     transfer = Transfer(route.topology, route.server, PLANS[version], mode)
     event = mode.value.lower()
     before = route.appliance.counter("ftp", event)
 
-    client.fetch(transfer, "offered", tmp_path / "fetched")
-    sent = tmp_path / f"{client.name}-{version}-{mode.value}"
-    wanted = make_file(sent, OCTETS)
-    client.store(transfer, sent, sent.name)
+    fetch_and_store(client, transfer, tmp_path, offered=OCTETS, stored=OCTETS)
 
-    assert checksum(tmp_path / "fetched") == checksum(route.server.files / "offered")
-    assert checksum(route.server.files / sent.name) == wanted
     opened = route.appliance.counter("ftp", event) - before
     announced = route.inside.new(opened)
     assert len(announced) == opened >= 2
