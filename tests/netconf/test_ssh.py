@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import asyncssh
 import pytest
 
 from applianced.netconf.framing import Framing, frame
-from applianced.netconf.ssh import connection as ssh_connection
 from tests.support.netconf_session import DEADLINE_S, NC
 from tests.support.shop import PASSWORD
 from tests.support.ssh_endpoint import Endpoint, Netconf, run
@@ -108,21 +106,6 @@ def test_close_session_answers_then_closes(tmp_path: Path) -> None:
             assert b"<ok/>" in await session.rpc("<close-session/>")
             async with asyncio.timeout(DEADLINE_S):
                 assert await session.reader.read() == b""
-
-    run(tmp_path, scenario)
-
-
-def test_silent_strangers_lock_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssh_connection, "UNAUTHENTICATED_MAX", 5)
-
-    async def scenario(endpoint: Endpoint) -> None:
-        strangers = [socket.create_connection(("127.0.0.1", endpoint.port)) for _ in range(20)]
-        try:
-            async with asyncio.timeout(DEADLINE_S), endpoint.login() as connection:
-                await Netconf.over(connection)
-        finally:
-            for stranger in strangers:
-                stranger.close()
 
     run(tmp_path, scenario)
 

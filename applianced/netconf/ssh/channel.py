@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import asyncssh
 
-from applianced.netconf.server import LiveSession, NetconfServer
+from applianced.netconf.live import LiveSession
+from applianced.netconf.server import NetconfServer
 from applianced.northbound.recording import Author
 
 _LOG = logging.getLogger(__name__)
@@ -70,6 +71,9 @@ class Channel(asyncssh.SSHServerSession[bytes]):
 
     async def drain(self) -> None:
         await self._writable.wait()
+
+    def unsent(self) -> int:
+        return self._channel.get_write_buffer_size()
 
     def pause_reading(self) -> None:
         self._channel.pause_reading()

@@ -4,54 +4,66 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from typing import Any
 
 import asyncssh
 
+from applianced.config.access import SshLimits
 from applianced.netconf.server import NetconfServer
+from applianced.netconf.ssh.admission import Admission, keep_alive
 from applianced.netconf.ssh.algorithms import outdated, public_data, watch_signature
 from applianced.netconf.ssh.channel import Channel
 from applianced.northbound.recording import Author
 from applianced.system.users import Users
 
 _LOG = logging.getLogger(__name__)
-UNAUTHENTICATED_MAX = 128
-"""Connections that have not logged in; one more pushes out the oldest, so that silent ones never lock others out."""
-CHANNELS_MAX = 16
-"""Sessions over one connection."""
 LINGER_S = 10
 """How long a connection may stay without a session."""
-Waiting = OrderedDict[int, asyncssh.SSHServerConnection]
 
 
 class Connection(asyncssh.SSHServer):
     """One TCP connection."""
 
-    def __init__(self, users: Users, server: NetconfServer, waiting: Waiting) -> None:
+    def __init__(self, users: Users, server: NetconfServer, admission: Admission) -> None:
         self._users = users
         self._server = server
-        self._waiting = waiting
-        self._source = ""
+        self._admission = admission
+        self.address = ""
+        self.peer = ""
         self._channels = 0
         self._connection: asyncssh.SSHServerConnection
 
+    @property
+    def _limits(self) -> SshLimits:
+        return self._server.limits.ssh
+
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
-        peer = conn.get_extra_info("peername") or ("?", 0)
-        self._source = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
-        self._waiting[id(self)] = conn
-        if len(self._waiting) > UNAUTHENTICATED_MAX:
-            _, oldest = self._waiting.popitem(last=False)
-            oldest.abort()
+        self.address, port = (conn.get_extra_info("peername") or ("?", 0))[:2]
+        self.peer = f"[{self.address}]:{port}" if ":" in self.address else f"{self.address}:{port}"
+        if self._admission.arrive(self):
+            keep_alive(conn.get_extra_info("socket"), self._server.limits)
+        else:
+            conn.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._waiting.pop(id(self), None) is None:
+        if not self._admission.leave(self):
             return
         if isinstance(exc, asyncssh.KeyExchangeFailed):
-            _LOG.warning("login refused: %s has no current algorithm in common with us: %s", self._source, exc.reason)
+            self._server.counters.key_exchange_failures += 1
+            _LOG.warning("login refused: %s has no current algorithm in common with us: %s", self.peer, exc.reason)
         else:
-            _LOG.info("%s left without a login%s", self._source, f": {exc}" if exc else "")
+            self._server.counters.logins_abandoned += 1
+            _LOG.info("%s left without a login%s", self.peer, f": {exc}" if exc else "")
+
+    def limits_changed(self) -> None:
+        """Go by the limits that are now in force."""
+        limits = self._limits
+        keep_alive(self._connection.get_extra_info("socket"), self._server.limits)
+        self._connection.set_keepalive(limits.client_alive_interval_s, limits.client_alive_count_max)
+
+    def abort(self) -> None:
+        self._connection.abort()
 
     # --- login -------------------------------------------------------------------------------------------------
 
@@ -59,7 +71,9 @@ class Connection(asyncssh.SSHServer):
         return True
 
     def auth_completed(self) -> None:
-        self._waiting.pop(id(self), None)
+        self._admission.logged_in(self)
+        limits = self._limits
+        self._connection.set_keepalive(limits.client_alive_interval_s, limits.client_alive_count_max)
 
     def password_auth_supported(self) -> bool:
         return True
@@ -95,16 +109,19 @@ class Connection(asyncssh.SSHServer):
 
     def _refuse(self, user: str, method: str, reason: str) -> None:
         self._server.counters.login_failures += 1
-        _LOG.warning("login refused: user %r from %s by %s: %s", user, self._source, method, reason)
+        _LOG.warning("login refused: user %r from %s by %s: %s", user, self.peer, method, reason)
 
     # --- channels ----------------------------------------------------------------------------------------------
 
     def session_requested(self) -> Any:
-        if self._channels >= CHANNELS_MAX:
-            _LOG.warning("channel refused: %s has %d open", self._source, self._channels)
+        author = Author(self._connection.get_extra_info("username"), self.peer)
+        limit = self._limits.max_sessions_per_connection
+        if self._channels >= limit:
+            self._server.counters.sessions_refused += 1
+            reason = f"max-sessions-per-connection is {limit}"
+            _LOG.warning("session refused: user %r from %s: %s", author.user, author.source, reason)
             return False
         self._channels += 1
-        author = Author(self._connection.get_extra_info("username"), self._source)
         channel = self._connection.create_server_channel(encoding=None)
         return channel, Channel(self._server, author, self._channel_closed)
 

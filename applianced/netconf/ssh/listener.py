@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+import resource
 import socket
+import time
+from contextlib import suppress
 
 import asyncssh
 
+from applianced.config.access import SshLimits
+from applianced.config.schema import Config
 from applianced.netconf.server import NetconfServer
+from applianced.netconf.ssh.admission import Admission
 from applianced.netconf.ssh.algorithms import OFFERED
-from applianced.netconf.ssh.connection import Connection, Waiting
+from applianced.netconf.ssh.connection import Connection
+from applianced.netconf.ssh.sources import Sources
 from applianced.northbound.service import Service
 from applianced.system import host_keys
 
-LOGIN_DEADLINE_S = 30
-BACKLOG = 128
+BACKLOG = 512
+"""Connections that the kernel completes before we look at them: a burst of logins must lose none."""
+_FILES_WANTED = 16384
 
 
 class SshListener:
     """A listening server and its sessions."""
 
-    def __init__(self, acceptor: asyncssh.SSHAcceptor, server: NetconfServer) -> None:
+    def __init__(self, acceptor: asyncssh.SSHAcceptor, server: NetconfServer, admission: Admission) -> None:
         self._acceptor = acceptor
         self.server = server
+        self._admission = admission
+        self._known = server.limits
+
+    def limits_changed(self, config: Config) -> None:
+        """A configuration came into force: go by it, also with the connections that are open."""
+        limits = config.system.netconf
+        if limits == self._known:
+            return
+        self._known = limits
+        self._acceptor.update(**_options(limits.ssh))
+        for connection in self._admission.everybody():
+            connection.limits_changed()
 
     @property
     def port(self) -> int:
@@ -38,9 +58,11 @@ async def listen(host: str, port: int, service: Service, bound: socket.socket | 
     """Accept logins at an address ("" for all) and port (0 for any), or on a socket that is bound. Raises OSError."""
     keys = host_keys.load_or_create(service.state_dir, _generate)
     server = NetconfServer(service.configuration, service.state)
-    waiting: Waiting = Waiting()
+    limits = server.limits.ssh
+    admission = Admission(lambda: server.limits.ssh, server.counters, Sources(time.monotonic))
+    _allow_many_files()
     acceptor = await asyncssh.create_server(
-        lambda: Connection(service.users, server, waiting),
+        lambda: Connection(service.users, server, admission),
         "" if bound else host,
         0 if bound else port,
         sock=bound,
@@ -48,17 +70,35 @@ async def listen(host: str, port: int, service: Service, bound: socket.socket | 
         server_host_keys=[asyncssh.read_private_key(key) for key in keys],
         backlog=BACKLOG,
         reuse_address=True,
-        login_timeout=LOGIN_DEADLINE_S,
-        keepalive_interval=60,
-        keepalive_count_max=3,
         agent_forwarding=False,
         allow_scp=False,
         gss_host=None,
         x11_forwarding=False,
         server_version="applianced",
+        **_options(limits),
         **OFFERED,
     )
-    return SshListener(acceptor, server)
+    listener = SshListener(acceptor, server, admission)
+    service.configuration.follow(listener.limits_changed)
+    return listener
+
+
+def _options(limits: SshLimits) -> dict[str, float]:
+    """What the SSH library itself watches over."""
+    return {
+        "login_timeout": limits.login_grace_time_s,
+        "keepalive_interval": limits.client_alive_interval_s,
+        "keepalive_count_max": limits.client_alive_count_max,
+    }
+
+
+def _allow_many_files() -> None:
+    """A connection is a file; connection-limit goes beyond the usual soft limit of 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, _FILES_WANTED)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _generate(algorithm: str) -> bytes:
