@@ -1,6 +1,8 @@
-"""How far the appliance lets itself be used by those who reach it: limits of NETCONF and of SSH below it.
+"""How far the appliance lets itself be used by those who reach it: limits of NETCONF and of SSH below it, and what a
+failed login costs.
 
-Names follow the leaves of `system services netconf`; a time of 0 means none. Defaults are those of the schema.
+Names follow the leaves of `system services netconf` and `system login`; a time of 0 means none. Defaults are those of
+the schema.
 
 Rule: nothing here performs I/O.
 """
@@ -24,6 +26,16 @@ class SshLimits:
     tcp_idle_time_s: int = 60
     tcp_max_probes: int = 5
     tcp_probe_interval_s: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryOptions:
+    """`system login retry-options`. Times in seconds. lockout_period_s: 0 locks nobody out."""
+
+    tries_before_disconnect: int = 3
+    backoff_threshold: int = 2
+    backoff_factor_s: float = 5
+    lockout_period_s: float = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Any
 
-from applianced.config.access import NetconfLimits
+from applianced.config.access import NetconfLimits, RetryOptions
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -264,6 +264,7 @@ class System:
     users: dict[str, User] = field(default_factory=dict)
     netconf_port: int = 830
     netconf: NetconfLimits = field(default_factory=NetconfLimits)
+    retry: RetryOptions = field(default_factory=RetryOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

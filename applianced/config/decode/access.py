@@ -1,11 +1,11 @@
-"""`system services netconf`, down to its transport."""
+"""`system services netconf`, down to its transport, and `system login retry-options`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from applianced.config.access import NetconfLimits, SshLimits
+from applianced.config.access import NetconfLimits, RetryOptions, SshLimits
 from applianced.config.decode.node import Node
 
 _NETCONF = {
@@ -31,6 +31,20 @@ _TCP = {
     "max-probes": "tcp_max_probes",
     "probe-interval": "tcp_probe_interval_s",
 }
+
+
+_RETRY = {
+    "tries-before-disconnect": "tries_before_disconnect",
+    "backoff-threshold": "backoff_threshold",
+    "backoff-factor": "backoff_factor_s",
+}
+
+
+def decode_retries(login: Node) -> RetryOptions:
+    """`retry-options` of `login`. Raises ConfigError."""
+    retry = login.child("retry-options")
+    locked_s = retry.number("lockout-period") * 60 if retry.has("lockout-period") else 0
+    return RetryOptions(**_given(retry, _RETRY), lockout_period_s=locked_s)
 
 
 def decode_netconf(netconf: Node) -> NetconfLimits:

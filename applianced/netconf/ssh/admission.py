@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import socket
 from collections import OrderedDict
 from collections.abc import Callable
@@ -38,7 +39,7 @@ class Admission:
     def __init__(self, limits: Callable[[], SshLimits], counters: NetconfCounters, sources: Sources) -> None:
         self._limits = limits
         self._counters = counters
-        self._sources = sources
+        self.sources = sources
         self._open: dict[int, Guest] = {}
         self._waiting: OrderedDict[int, Guest] = OrderedDict()
 
@@ -55,7 +56,10 @@ class Admission:
         return True
 
     def _refusal(self, guest: Guest, limits: SshLimits) -> str:
-        if self._sources.too_fast(source := source_of(guest.address), limits.rate_limit):
+        source = source_of(guest.address)
+        if left_s := self.sources.locked_s(source):
+            return f"{source} is locked out for another {math.ceil(left_s)} s"
+        if self.sources.too_fast(source, limits.rate_limit):
             return f"rate-limit is {limits.rate_limit} a minute from {source}"
         if len(self._open) >= limits.connection_limit:
             if not self._waiting:

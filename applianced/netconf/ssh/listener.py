@@ -62,7 +62,7 @@ async def listen(host: str, port: int, service: Service, bound: socket.socket | 
     admission = Admission(lambda: server.limits.ssh, server.counters, Sources(time.monotonic))
     _allow_many_files()
     acceptor = await asyncssh.create_server(
-        lambda: Connection(service.users, server, admission),
+        lambda: Connection(service.users, server, admission, lambda: service.configuration.config.system.retry),
         "" if bound else host,
         0 if bound else port,
         sock=bound,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from applianced.config.access import NetconfLimits, SshLimits
+from applianced.config.access import NetconfLimits, RetryOptions, SshLimits
 from applianced.config.decode import decode
 from tests.yang.models import refusal, validated
 
@@ -21,6 +21,7 @@ def test_the_defaults_of_the_schema_are_those_of_python() -> None:
     data = validated({SYSTEM: {"services": {"netconf": {"ssh": {"tcp-keepalives": {}}}}}})
     assert decode(data).system.netconf == NetconfLimits()
     assert _decoded({}) == NetconfLimits()
+    assert decode(validated({SYSTEM: {"login": {"retry-options": {}}}})).system.retry == RetryOptions()
 
 
 def test_every_leaf_arrives() -> None:
@@ -43,6 +44,15 @@ def test_every_leaf_arrives() -> None:
             tcp_idle_time_s=8, tcp_max_probes=9, tcp_probe_interval_s=10,
         ),
     )  # fmt: skip
+
+
+def test_retry_options_arrive_and_a_period_is_in_minutes() -> None:
+    leaves = {"tries-before-disconnect": 4, "backoff-threshold": 5, "backoff-factor": 6, "lockout-period": 7}
+    data = {SYSTEM: {"login": {"retry-options": leaves}}}
+    validated(data)
+    assert decode(data).system.retry == RetryOptions(
+        tries_before_disconnect=4, backoff_threshold=5, backoff_factor_s=6, lockout_period_s=420
+    )
 
 
 @pytest.mark.parametrize(
