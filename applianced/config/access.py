@@ -26,6 +26,7 @@ class SshLimits:
     tcp_idle_time_s: int = 60
     tcp_max_probes: int = 5
     tcp_probe_interval_s: int = 10
+    hostkey_algorithms: tuple[str, ...] = ("ed25519", "ecdsa")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The server's own keys: made at first start, the same ever after."""
+"""The server's own keys in the state directory: made when they are first needed, the same until they are replaced."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-ALGORITHMS = ("ssh-ed25519", "ecdsa-sha2-nistp256")
+Generate = Callable[[str], bytes]
+"""Algorithm -> a new private key in OpenSSH's form."""
 
 
-def load_or_create(state_dir: Path, generate: Callable[[str], bytes]) -> list[Path]:
-    """Files with a private key per algorithm. generate: algorithm -> the key in OpenSSH's form. Raises OSError."""
-    directory = state_dir / "host-keys"
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files = [directory / algorithm for algorithm in ALGORITHMS]
-    for algorithm, file in zip(ALGORITHMS, files, strict=True):
-        if not file.exists():
-            _write(file, generate(algorithm))
-    return files
+def load_or_create(state_dir: Path, algorithm: str, generate: Generate) -> bytes:
+    """The private key of an algorithm. Raises OSError."""
+    file = _file(state_dir, algorithm)
+    return file.read_bytes() if file.exists() else replace(state_dir, algorithm, generate)
 
 
-def _write(file: Path, key: bytes) -> None:
+def replace(state_dir: Path, algorithm: str, generate: Generate) -> bytes:
+    """Make a new private key and forget the old one. Raises OSError; the old one stays then."""
+    file, key = _file(state_dir, algorithm), generate(algorithm)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = file.with_suffix(".tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb") as stream:
@@ -28,3 +27,19 @@ def _write(file: Path, key: bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     os.replace(temporary, file)
+    return key
+
+
+def set_aside(state_dir: Path, algorithm: str) -> Path:
+    """Keep a key that cannot be used, under a name of its own, which is returned. Raises OSError."""
+    file = _file(state_dir, algorithm)
+    return file.replace(file.with_suffix(".damaged"))
+
+
+def made_at(state_dir: Path, algorithm: str) -> float:
+    """Wall clock time of the key. Raises OSError."""
+    return _file(state_dir, algorithm).stat().st_mtime
+
+
+def _file(state_dir: Path, algorithm: str) -> Path:
+    return state_dir / "host-keys" / algorithm

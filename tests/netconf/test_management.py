@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import asyncssh
 import pytest
+from lxml import etree
 from ncclient import NCClientError, manager
 from ncclient.operations import RPCError
 
@@ -191,3 +193,18 @@ def test_a_broken_file_is_named(tmp_path: Path, keys: Path, text: str) -> None:
     assert process.returncode == 1
     assert str(file) in errors
     assert "Traceback" not in errors
+
+
+def test_host_keys_are_shown_and_replaced(tmp_path: Path, keys: Path) -> None:
+    regenerate = '<regenerate-ssh-host-key xmlns="urn:applianced:yang:state"/>'
+    fingerprints = re.compile("<fingerprint[^>]*>(SHA256:[^<]+)<")
+    with serving(tmp_path, keys) as (_, session):
+        shown = str(session.get(filter=SYSTEM))
+        before = fingerprints.findall(shown)
+        assert len(before) == 2
+        assert "PRIVATE" not in shown
+        assert session.dispatch(etree.fromstring(regenerate)).ok
+        after = fingerprints.findall(str(session.get(filter=SYSTEM)))
+        assert not set(before) & set(after)
+    with serving(tmp_path, keys) as (_, session):
+        assert fingerprints.findall(str(session.get(filter=SYSTEM))) == after

@@ -50,7 +50,8 @@ def decode_retries(login: Node) -> RetryOptions:
 def decode_netconf(netconf: Node) -> NetconfLimits:
     """What the container says; the rest as by default. Raises ConfigError."""
     ssh = netconf.child("ssh")
-    below = SshLimits(**_given(ssh, _SSH), **_given(ssh.child("tcp-keepalives"), _TCP))
+    listed = tuple(name for name, _ in ssh.texts("hostkey-algorithm-list")) or SshLimits().hostkey_algorithms
+    below = SshLimits(**_given(ssh, _SSH), **_given(ssh.child("tcp-keepalives"), _TCP), hostkey_algorithms=listed)
     return NetconfLimits(**_given(netconf, _NETCONF), ssh=below)
 
 

@@ -28,6 +28,7 @@ def test_every_leaf_arrives() -> None:
     ssh = {
         "connection-limit": 1, "rate-limit": 2, "pending-login-limit": 3, "login-grace-time": 4,
         "max-sessions-per-connection": 5, "client-alive-interval": 6, "client-alive-count-max": 7,
+        "hostkey-algorithm-list": ["rsa"],
         "tcp-keepalives": {"idle-time": 8, "max-probes": 9, "probe-interval": 10},
     }  # fmt: skip
     netconf = {
@@ -42,6 +43,7 @@ def test_every_leaf_arrives() -> None:
             connection_limit=1, rate_limit=2, pending_login_limit=3, login_grace_time_s=4,
             max_sessions_per_connection=5, client_alive_interval_s=6, client_alive_count_max=7,
             tcp_idle_time_s=8, tcp_max_probes=9, tcp_probe_interval_s=10,
+            hostkey_algorithms=("rsa",),
         ),
     )  # fmt: skip
 
