@@ -18,7 +18,7 @@ class SshLimits:
 
     connection_limit: int = 512
     rate_limit: int = 0
-    pending_login_limit: int = 128
+    pending_login_limit: int = 256
     login_grace_time_s: float = 30
     max_sessions_per_connection: int = 16
     client_alive_interval_s: float = 60

@@ -46,6 +46,12 @@ class Deframer:
         begun = len(self._buffer) > _HEADER_MAX or bool(self._buffer.strip())
         return begun or bool(self._parts or self._chunk_left)
 
+    def drop(self) -> None:
+        """Forget what has arrived, for a stream that ends: megabytes must not wait for the garbage collector."""
+        self._buffer.clear()
+        self._parts.clear()
+        self._searched = self._chunk_left = self._size = 0
+
     def feed(self, data: bytes) -> None:
         """Take octets from the stream."""
         self._buffer += data

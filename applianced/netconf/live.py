@@ -133,19 +133,19 @@ class LiveSession:
 
     def lost(self) -> None:
         """The transport is gone."""
-        self._closing = True
-        self._waiting.clear()
+        self._take_no_more()
         self._wake.set()
 
     # --- from operations ---------------------------------------------------------------------------------------
 
     def close_after_reply(self) -> None:
         self.closed_by_request = True
-        self._end_after_reply()
+        self._take_no_more()
 
-    def _end_after_reply(self) -> None:
+    def _take_no_more(self) -> None:
         self._closing = True
         self._waiting.clear()
+        self._session.drop()
 
     def kill(self) -> None:
         """End it now; an operation in progress is carried to its end, unanswered."""
@@ -172,7 +172,7 @@ class LiveSession:
         except Exception:
             _LOG.exception("session %d ends by a fault of ours", self.number)
         finally:
-            self._closing = True
+            self._take_no_more()
             self._disarm()
             self._watch_idleness()
             self._transport.close()
@@ -210,7 +210,7 @@ class LiveSession:
             body = messages.render_rpc_error(too_big)
             self._transport.write(self._session.send(messages.reply(BARE_START, body)))
         self._server.counters.in_bad_rpcs += 1
-        self._end_after_reply()
+        self._take_no_more()
 
     def _resume(self) -> None:
         if self._paused and not self._overfull and len(self._waiting) <= WAITING_MAX // 2 and not self._closing:
@@ -256,7 +256,7 @@ class LiveSession:
             self._idle = self._loop.call_later(left, self._watch_idleness)
             return
         self._timed_out(f"was idle for {limit:g} s")
-        self._end_after_reply()
+        self._take_no_more()
         self._wake.set()
 
     def _timed_out(self, what: str) -> None:

@@ -67,6 +67,10 @@ class Session:
             else:
                 self._accept(message)
 
+    def drop(self) -> None:
+        """Forget a message that is half there: nothing more is taken from this client."""
+        self._deframer.drop()
+
     def send(self, message: bytes) -> bytes:
         """A reply as it goes on the stream."""
         return frame(message, self._reply_framing)

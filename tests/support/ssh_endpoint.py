@@ -31,7 +31,7 @@ HELLO = frame(f'<hello xmlns="{NC}">{_BASE}</hello>'.encode(), Framing.END_OF_ME
 class Endpoint:
     """A listening appliance, and how its users get in: admin has a key and a password, other a key."""
 
-    def __init__(self, system: System, title: str) -> None:
+    def __init__(self, system: System) -> None:
         self.key = asyncssh.generate_private_key("ssh-ed25519")
         line = self.key.export_public_key().decode().strip()
         people = (
@@ -40,7 +40,6 @@ class Endpoint:
             User(name="nosecret"),
         )
         self.system = replace(system, users={user.name: user for user in people} | system.users)
-        self.title = title
         self.configuration: Configuration
         self.listener: SshListener
 
@@ -108,14 +107,14 @@ def run(
     directory: Path,
     scenario: Callable[[Endpoint], Awaitable[None]],
     system: System | None = None,
-    title: str = "t",
+    first: str = "<title>t</title>",
 ) -> None:
-    """Play a scenario against an appliance with these settings and a shop of this title."""
-    endpoint = Endpoint(system or System(), title)
+    """Play a scenario against an appliance with these settings and a shop that holds `first`."""
+    endpoint = Endpoint(system or System())
 
     async def play() -> None:
         endpoint.configuration = Configuration(shop_models(), CommitLog(directory), endpoint.build, [])
-        await endpoint.configuration.start(lambda: tree_of(f"<title>{title}</title>"), source="test")
+        await endpoint.configuration.start(lambda: tree_of(first), source="test")
         users = Users(lambda: endpoint.configuration.config.system.users)
         service = Service(endpoint.configuration, ShopState(), users, directory)
         endpoint.listener = await listen("127.0.0.1", 0, service)
