@@ -51,3 +51,26 @@ class NetconfLimits:
     message_timeout_s: float = 120
     reply_timeout_s: float = 120
     ssh: SshLimits = field(default_factory=SshLimits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a client that is called home to listens. address: an IP address or a name."""
+
+    name: str
+    address: str
+    port: int = 4334
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallHomeClient:
+    """`system services netconf call-home netconf-client`. start_with: "first-listed" or "last-connected".
+
+    max_attempts: at one endpoint before the next is tried. interval_s: between two attempts.
+    """
+
+    name: str
+    endpoints: tuple[Endpoint, ...] = ()
+    start_with: str = "first-listed"
+    max_attempts: int = 3
+    interval_s: float = 5

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Any
 
-from applianced.config.access import NetconfLimits, RetryOptions
+from applianced.config.access import CallHomeClient, NetconfLimits, RetryOptions
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -265,6 +265,7 @@ class System:
     netconf_port: int = 830
     netconf: NetconfLimits = field(default_factory=NetconfLimits)
     retry: RetryOptions = field(default_factory=RetryOptions)
+    call_home: tuple[CallHomeClient, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,7 +78,7 @@ def test_what_is_shown_and_who_is_forgiven(tmp_path: Path) -> None:
     async def scenario(endpoint: Endpoint) -> None:
         identity = await _identity(tmp_path)
         sources = Sources(lambda: 0.0)
-        state = SshState(NoDataplane(), identity, sources, identity.regenerate, shown=True)
+        state = SshState(NoDataplane(), identity, sources, identity.regenerate, list, shown=True)
         retry = RetryOptions(tries_before_disconnect=1, lockout_period_s=60)
         for source in ("192.0.2.1", "2001:db8:0:1::/64"):
             sources.failed(source, retry, 15)

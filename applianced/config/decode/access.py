@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from applianced.config.access import NetconfLimits, RetryOptions, SshLimits
+from applianced.config.access import CallHomeClient, Endpoint, NetconfLimits, RetryOptions, SshLimits
 from applianced.config.decode.node import Node
 
 _NETCONF = {
@@ -45,6 +45,25 @@ def decode_retries(login: Node) -> RetryOptions:
     retry = login.child("retry-options")
     locked_s = retry.number("lockout-period") * 60 if retry.has("lockout-period") else 0
     return RetryOptions(**_given(retry, _RETRY), lockout_period_s=locked_s)
+
+
+def decode_call_home(netconf: Node) -> tuple[CallHomeClient, ...]:
+    """`call-home` of the container. Raises ConfigError."""
+    return tuple(_client(entry) for entry in netconf.child("call-home").entries("netconf-client"))
+
+
+def _client(entry: Node) -> CallHomeClient:
+    strategy = entry.child("reconnect-strategy")
+    endpoints = tuple(
+        Endpoint(name=each.text("name"), address=each.text("address"), **_given(each, {"port": "port"}))
+        for each in entry.entries("endpoint")
+    )
+    return CallHomeClient(
+        name=entry.text("name"),
+        endpoints=endpoints,
+        start_with=strategy.text("start-with", CallHomeClient(name="").start_with),
+        **_given(strategy, {"max-attempts": "max_attempts", "interval": "interval_s"}),
+    )
 
 
 def decode_netconf(netconf: Node) -> NetconfLimits:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from applianced.config.decode.access import decode_netconf, decode_retries
+from applianced.config.decode.access import decode_call_home, decode_netconf, decode_retries
 from applianced.config.decode.node import Node, interface
 from applianced.config.schema import Interface, Link, System, User
 
@@ -22,6 +22,7 @@ def decode_system(data: Mapping[str, Any]) -> System:
         users={entry.text("name"): _user(entry) for entry in system.child("login").entries("user")},
         netconf_port=ssh.number("port") if ssh.has("port") else default.netconf_port,
         netconf=decode_netconf(netconf),
+        call_home=decode_call_home(netconf),
         retry=decode_retries(system.child("login")),
     )
 

@@ -21,14 +21,16 @@ class SshState:
         identity: Identity,
         sources: Sources,
         renew: Callable[[Sequence[str]], Awaitable[None]],
+        calls: Callable[[], Sequence[Mapping[str, Any]]],
         *,
         shown: bool,
     ) -> None:
-        """renew: replaces host keys and offers the new ones from then on; raises OSError."""
+        """renew: replaces host keys and offers the new ones from then on; raises OSError. calls: home, their state."""
         self._beside = beside
         self._identity = identity
         self._sources = sources
         self._renew = renew
+        self._calls = calls
         self._shown = shown
 
     async def state(self) -> Mapping[str, Any]:
@@ -37,6 +39,7 @@ class SshState:
             return beside
         ssh = {
             "applianced-state:host-keys": {"host-key": [key.shown() for key in self._identity.keys]},
+            "applianced-state:calls-home": {"netconf-client": list(self._calls())},
             "applianced-state:lockouts": {
                 "lockout": [
                     {"source": source, "seconds-left": math.ceil(left_s)}

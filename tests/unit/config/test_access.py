@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from applianced.config.access import NetconfLimits, RetryOptions, SshLimits
+from applianced.config.access import CallHomeClient, Endpoint, NetconfLimits, RetryOptions, SshLimits
 from applianced.config.decode import decode
 from tests.yang.models import refusal, validated
 
@@ -55,6 +55,29 @@ def test_retry_options_arrive_and_a_period_is_in_minutes() -> None:
     assert decode(data).system.retry == RetryOptions(
         tries_before_disconnect=4, backoff_threshold=5, backoff_factor_s=6, lockout_period_s=420
     )
+
+
+def test_clients_that_are_called_home_to() -> None:
+    bare = {"name": "a", "endpoint": [{"name": "e", "address": "192.0.2.1"}, {"name": "f", "address": "x.example"}]}
+    strategy = {"start-with": "last-connected", "max-attempts": 7, "interval": 9}
+    full = {"name": "b", "endpoint": [{"name": "e", "address": "2001:db8::1", "port": 22}]}
+    data = validated(
+        {
+            SYSTEM: {
+                "services": {"netconf": {"call-home": {"netconf-client": [
+                    bare | {"reconnect-strategy": {}}, full | {"reconnect-strategy": strategy}
+                ]}}}
+            }
+        }
+    )  # fmt: skip
+    homes = (Endpoint(name="e", address="192.0.2.1"), Endpoint(name="f", address="x.example"))
+    assert decode(data).system.call_home == (
+        CallHomeClient(name="a", endpoints=homes),
+        CallHomeClient(
+            name="b", endpoints=(Endpoint(name="e", address="2001:db8::1", port=22),), start_with="last-connected",
+            max_attempts=7, interval_s=9,
+        ),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
