@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -208,3 +209,32 @@ def test_host_keys_are_shown_and_replaced(tmp_path: Path, keys: Path) -> None:
         assert not set(before) & set(after)
     with serving(tmp_path, keys) as (_, session):
         assert fingerprints.findall(str(session.get(filter=SYSTEM))) == after
+
+
+CALL_HOME = (
+    '<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><system xmlns="urn:applianced:yang:system"><services>'
+    "<netconf><call-home><netconf-client><name>c</name><endpoint><name>e</name><address>127.0.0.1</address>"
+    "<port>{}</port></endpoint><reconnect-strategy><interval>1</interval></reconnect-strategy></netconf-client>"
+    "</call-home></netconf></services></system></config>"
+)
+
+
+def test_ncclient_is_called_home_to(tmp_path: Path, keys: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with serving(tmp_path, keys) as (_, session):
+        session.edit_config(target="candidate", config=CALL_HOME.format(port))
+        session.commit()
+        until(lambda: "<last-failure" in str(session.get(filter=SYSTEM)), what="an attempt before anybody listens")
+        home = manager.call_home(
+            host="127.0.0.1",
+            port=port,
+            username="admin",
+            key_filename=str(keys),
+            hostkey_verify=False,
+            look_for_keys=False,
+            allow_agent=False,
+        )
+        shown = str(home.get(filter=SYSTEM))
+        assert re.search("<connected-endpoint[^>]*>e<", shown)
+        home.close_session()
