@@ -58,6 +58,10 @@ class Server(Protocol):
         """Those in force."""
         ...
 
+    def hold(self, session: LiveSession, octets: int) -> None:
+        """A session holds so many octets of its client's messages; may kill the session that holds the most."""
+        ...
+
     async def reply(self, session: LiveSession, message: bytes, chunked: bool) -> bytes:
         """The reply to one message, whatever the message is. chunked: the session speaks base:1.1."""
         ...
@@ -120,7 +124,11 @@ class LiveSession:
             # The deadline was that of a message which is now whole.
             self._disarm()
         self._arm()
+        self._account()
         self._wake.set()
+
+    def _account(self) -> None:
+        self._server.hold(self, self._session.held + self._waiting_octets)
 
     @property
     def _overfull(self) -> bool:
@@ -145,7 +153,9 @@ class LiveSession:
     def _take_no_more(self) -> None:
         self._closing = True
         self._waiting.clear()
+        self._waiting_octets = 0
         self._session.drop()
+        self._account()
 
     def kill(self) -> None:
         """End it now; an operation in progress is carried to its end, unanswered."""
@@ -182,13 +192,15 @@ class LiveSession:
         if isinstance(message, ProtocolError):
             self._give_up(message)
             return
-        self._waiting_octets -= len(message)
         self._busy = True
         reply = await self._server.reply(self, message, self._session.chunked)
         self._transport.write(self._session.send(reply))
         await self._delivered()
         self._busy = False
         self._active_at = self._loop.time()
+        if not self._closing:
+            self._waiting_octets -= len(message)
+            self._account()
 
     async def _delivered(self) -> None:
         """Wait until the client takes the reply; as long as it takes some, it may be slow."""

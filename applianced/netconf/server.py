@@ -38,6 +38,9 @@ class NetconfServer:
         self._sessions: dict[int, LiveSession] = {}
         self._users: Counter[str] = Counter()
         """Sessions of each user."""
+        self._held: dict[int, int] = {}
+        """Octets of messages that sessions hold, by number of the session."""
+        self._held_total = 0
         self._known = self.limits
         configuration.follow(self._limits_changed)
         self._last = 0
@@ -76,6 +79,21 @@ class NetconfServer:
         if self._users[user] >= limits.session_limit_per_user:
             return f"session-limit-per-user is {limits.session_limit_per_user}"
         return ""
+
+    def hold(self, session: LiveSession, octets: int) -> None:
+        """Keep the sum of what sessions hold below message-memory, at the cost of the one that holds the most."""
+        self._held_total += octets - self._held.pop(session.number, 0)
+        if octets:
+            self._held[session.number] = octets
+        while self._held_total > self.limits.message_memory:
+            greediest = self._sessions[max(self._held, key=self._held.__getitem__)]
+            self.counters.sessions_out_of_memory += 1
+            _LOG.warning(
+                "session %d (%s from %s) killed, it holds %d octets of the %d of message-memory",
+                greediest.number, greediest.author.user, greediest.author.source,
+                self._held[greediest.number], self.limits.message_memory,
+            )  # fmt: skip
+            greediest.kill()
 
     def kill(self, number: int) -> bool:
         """End a session; False when there is none of this number."""

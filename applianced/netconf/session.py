@@ -67,6 +67,11 @@ class Session:
             else:
                 self._accept(message)
 
+    @property
+    def held(self) -> int:
+        """Octets of a message that is half there."""
+        return self._deframer.held
+
     def drop(self) -> None:
         """Forget a message that is half there: nothing more is taken from this client."""
         self._deframer.drop()

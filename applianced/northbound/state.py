@@ -53,6 +53,7 @@ class NetconfCounters:
     key_exchange_failures: int = 0
     sessions_refused: int = 0
     sessions_timed_out: int = 0
+    sessions_out_of_memory: int = 0
 
 
 class Operational:

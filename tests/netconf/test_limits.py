@@ -169,3 +169,22 @@ def test_what_waits_in_a_session_is_bounded_in_octets(tmp_path: Path) -> None:
         assert client.wire.reading
 
     run(tmp_path, scenario, message_size=65_536)
+
+
+def test_all_sessions_together_hold_bounded_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(limited: Limited) -> None:
+        server = limited.server
+        clients = [await Client(server).connected() for _ in range(3)]
+        for client, octets in zip(clients, (30_000, 60_000, 40_000), strict=True):
+            assert await client.rpc("<discard-changes/>") == "<ok/>"
+            client.session.received(b"<" * octets)
+        await clients[1].closed()
+        assert "session 2 (admin from 192.0.2.1:4711) killed, it holds 60000 octets" in caplog.text
+        assert server.counters.sessions_out_of_memory == 1
+        assert server._held_total == 70_000
+        for client in (clients[0], clients[2]):
+            client.session.finished()
+            await client.closed()
+        assert (server._held_total, server._held) == (0, {})
+
+    run(tmp_path, scenario, message_size=65_536, message_memory=100_000)

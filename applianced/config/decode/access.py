@@ -12,6 +12,7 @@ _NETCONF = {
     "session-limit": "session_limit",
     "session-limit-per-user": "session_limit_per_user",
     "message-size": "message_size",
+    "message-memory": "message_memory",
     "idle-timeout": "idle_timeout_s",
     "hello-timeout": "hello_timeout_s",
     "message-timeout": "message_timeout_s",

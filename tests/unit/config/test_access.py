@@ -32,13 +32,13 @@ def test_every_leaf_arrives() -> None:
         "tcp-keepalives": {"idle-time": 8, "max-probes": 9, "probe-interval": 10},
     }  # fmt: skip
     netconf = {
-        "session-limit": 11, "session-limit-per-user": 12, "message-size": 65536, "idle-timeout": 13,
-        "hello-timeout": 14, "message-timeout": 15, "reply-timeout": 16,
+        "session-limit": 11, "session-limit-per-user": 12, "message-size": 65536, "message-memory": 65537,
+        "idle-timeout": 13, "hello-timeout": 14, "message-timeout": 15, "reply-timeout": 16,
     }  # fmt: skip
     validated({SYSTEM: {"services": {"netconf": netconf | {"ssh": ssh}}}})
     assert _decoded(netconf | {"ssh": ssh}) == NetconfLimits(
-        session_limit=11, session_limit_per_user=12, message_size=65536, idle_timeout_s=13, hello_timeout_s=14,
-        message_timeout_s=15, reply_timeout_s=16,
+        session_limit=11, session_limit_per_user=12, message_size=65536, message_memory=65537,
+        idle_timeout_s=13, hello_timeout_s=14, message_timeout_s=15, reply_timeout_s=16,
         ssh=SshLimits(
             connection_limit=1, rate_limit=2, pending_login_limit=3, login_grace_time_s=4,
             max_sessions_per_connection=5, client_alive_interval_s=6, client_alive_count_max=7,
@@ -46,6 +46,11 @@ def test_every_leaf_arrives() -> None:
             hostkey_algorithms=("rsa",),
         ),
     )  # fmt: skip
+
+
+def test_memory_for_one_message_is_the_least() -> None:
+    netconf = {"message-size": 100_001, "message-memory": 100_000}
+    assert "at least one message-size" in refusal({SYSTEM: {"services": {"netconf": netconf}}}).message
 
 
 def test_retry_options_arrive_and_a_period_is_in_minutes() -> None:
