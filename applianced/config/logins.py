@@ -15,7 +15,7 @@ from applianced.errors import ConfigError
 LOGIN = "/applianced-system:system/login"
 KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
 """What the server accepts."""
-RSA_BITS = (1024, 16384)
+RSA_BITS = (2048, 16384)
 """Smallest and largest modulus."""
 _COORDINATE_OCTETS = {"nistp256": 32, "nistp384": 48, "nistp521": 66}
 
@@ -32,6 +32,8 @@ def key_fault(line: str) -> str:
         fields = []
     if not fields or fields[0] != kind.encode():
         return f"this is no {kind} key: copy the whole line of the .pub file that ssh-keygen made"
+    if kind == "ssh-rsa" and len(fields) == 3 and int.from_bytes(fields[2]).bit_length() < RSA_BITS[0]:
+        return f"RSA keys of fewer than {RSA_BITS[0]} bits are not accepted: make an ed25519 key"
     return "" if _holds(kind, fields[1:]) else f"the key is damaged: no {kind} key has such contents; copy it again"
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Any
 
+from applianced.config.access import CallHomeClient, NetconfLimits, RetryOptions
+
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 Interface = IPv4Interface | IPv6Interface
@@ -262,6 +264,9 @@ class System:
     platform_profile: str = "branch"
     users: dict[str, User] = field(default_factory=dict)
     netconf_port: int = 830
+    netconf: NetconfLimits = field(default_factory=NetconfLimits)
+    retry: RetryOptions = field(default_factory=RetryOptions)
+    call_home: tuple[CallHomeClient, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

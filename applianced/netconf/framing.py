@@ -37,6 +37,7 @@ class Deframer:
         self._searched = 0
         self._chunk_left = 0
         self._parts: list[bytes] = []
+        self._parts_octets = 0
         self._size = 0
 
     @property
@@ -45,6 +46,17 @@ class Deframer:
         # Line ends that clients put between messages of base:1.0 begin nothing.
         begun = len(self._buffer) > _HEADER_MAX or bool(self._buffer.strip())
         return begun or bool(self._parts or self._chunk_left)
+
+    @property
+    def held(self) -> int:
+        """Octets that wait for the end of their message."""
+        return len(self._buffer) + self._parts_octets
+
+    def drop(self) -> None:
+        """Forget what has arrived, for a stream that ends: megabytes must not wait for the garbage collector."""
+        self._buffer.clear()
+        self._parts.clear()
+        self._searched = self._chunk_left = self._size = self._parts_octets = 0
 
     def feed(self, data: bytes) -> None:
         """Take octets from the stream."""
@@ -100,6 +112,7 @@ class Deframer:
         del self._buffer[: len(taken)]
         if taken:
             self._parts.append(taken)
+            self._parts_octets += len(taken)
         self._chunk_left -= len(taken)
 
     def _take_header(self) -> int | None:
@@ -129,7 +142,7 @@ class Deframer:
     def _finish(self) -> bytes:
         message = b"".join(self._parts)
         self._parts.clear()
-        self._size = 0
+        self._parts_octets = self._size = 0
         return message
 
 

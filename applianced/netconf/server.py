@@ -1,21 +1,20 @@
 """Live NETCONF sessions, whatever carries them.
 
-    transport ──received──► Session (frames) ──messages──► queue ──one at a time──► Operations ──reply──► transport
-
-A session that does not read its replies is not read from either; nobody else waits for it.
+transport ──received──► Session (frames) ──messages──► queue ──one at a time──► Operations ──reply──► transport
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol
 
-from applianced.datastore.edit import NETCONF_NS
+from applianced.config.access import NetconfLimits
+from applianced.config.schema import Config
 from applianced.errors import ApplianceError, ProtocolError
 from applianced.netconf import messages, xmltext
+from applianced.netconf.live import BARE_START, LiveSession, Transport
 from applianced.netconf.messages import RpcError
 from applianced.netconf.operations import Operations
 from applianced.netconf.session import BASE_1_0, BASE_1_1, Session
@@ -25,171 +24,7 @@ from applianced.northbound.state import NetconfCounters, StateProvider
 
 _LOG = logging.getLogger(__name__)
 _CAPABILITY = "urn:ietf:params:netconf:capability:"
-SESSIONS_MAX = 512
-"""Sessions at once; each costs tens of kilobytes."""
-WAITING_MAX = 64
-"""Requests of one session that wait; beyond it the client is not read from."""
-HELLO_DEADLINE_S = 30.0
-MESSAGE_DEADLINE_S = 120.0
-"""From the first octet of a message to its last. 32 MiB in that time is 2.2 Mbit/s."""
-REPLY_DEADLINE_S = 120.0
-"""How long a client may leave a reply unread before it counts as gone."""
 _THREAD_FROM = 128 * 1024
-
-
-class Transport(Protocol):
-    """What carries one session's octets."""
-
-    def write(self, data: bytes) -> None: ...
-    async def drain(self) -> None:
-        """Return when more may be written, or the connection is lost."""
-        ...
-
-    def pause_reading(self) -> None: ...
-    def resume_reading(self) -> None: ...
-    def close(self) -> None:
-        """End after what was written has left."""
-        ...
-
-    def abort(self) -> None:
-        """End now."""
-        ...
-
-
-class LiveSession:
-    """One session from hello to its end."""
-
-    def __init__(self, server: NetconfServer, session: Session, transport: Transport, author: Author) -> None:
-        self.number = session.number
-        self.author = author
-        self._server = server
-        self._session = session
-        self._transport = transport
-        self._waiting: deque[bytes | ProtocolError] = deque()
-        self._wake = asyncio.Event()
-        self._paused = False
-        self._finished = False
-        self._closing = False
-        self.closed_by_request = False
-        self._deadline: asyncio.TimerHandle | None = None
-        transport.write(session.hello())
-        self._arm()
-        self._task = asyncio.create_task(self._run(), name=f"netconf session {self.number}")
-
-    # --- from the transport ------------------------------------------------------------------------------------
-
-    def received(self, data: bytes) -> None:
-        """Octets from the client."""
-        if self._closing:
-            return
-        try:
-            self._waiting.extend(self._session.receive(data))
-        except ProtocolError as error:
-            self._waiting.append(error)
-        if len(self._waiting) > WAITING_MAX and not self._paused:
-            self._paused = True
-            self._transport.pause_reading()
-        self._arm()
-        self._wake.set()
-
-    def finished(self) -> None:
-        """The client will send no more; what it sent is still answered."""
-        self._finished = True
-        self._wake.set()
-
-    def lost(self) -> None:
-        """The transport is gone."""
-        self._closing = True
-        self._waiting.clear()
-        self._wake.set()
-
-    # --- from operations ---------------------------------------------------------------------------------------
-
-    def close_after_reply(self) -> None:
-        self.closed_by_request = True
-        self._end_after_reply()
-
-    def _end_after_reply(self) -> None:
-        self._closing = True
-        self._waiting.clear()
-
-    def kill(self) -> None:
-        """End it now; an operation in progress is carried to its end, unanswered."""
-        self.lost()
-        self._transport.abort()
-
-    async def ended(self) -> None:
-        """Return when nothing of it is left."""
-        await asyncio.gather(self._task, return_exceptions=True)
-
-    # --- its own task ------------------------------------------------------------------------------------------
-
-    async def _run(self) -> None:
-        try:
-            while not self._closing:
-                self._wake.clear()
-                while self._waiting:
-                    await self._answer(self._waiting.popleft())
-                    self._resume()
-                if self._finished:
-                    break
-                if not self._closing:
-                    await self._wake.wait()
-        except Exception:
-            _LOG.exception("session %d ends by a fault of ours", self.number)
-        finally:
-            self._disarm()
-            self._transport.close()
-            await self._server.forget(self)
-
-    async def _answer(self, message: bytes | ProtocolError) -> None:
-        if isinstance(message, ProtocolError):
-            self._give_up(message)
-            return
-        reply = await self._server.reply(self, message, self._session.chunked)
-        self._transport.write(self._session.send(reply))
-        try:
-            async with asyncio.timeout(REPLY_DEADLINE_S):
-                await self._transport.drain()
-        except TimeoutError:
-            _LOG.warning("session %d (%s) does not read its replies: closed", self.number, self.author.source)
-            self.kill()
-
-    def _give_up(self, error: ProtocolError) -> None:
-        _LOG.warning("session %d (%s) closed: %s", self.number, self.author.source, error)
-        if error.event == "message-too-big" and self._session.established:
-            too_big = RpcError("too-big", str(error), type="rpc")
-            body = messages.render_rpc_error(too_big)
-            self._transport.write(self._session.send(messages.reply(_BARE_START, body)))
-        self._server.counters.in_bad_rpcs += 1
-        self._end_after_reply()
-
-    def _resume(self) -> None:
-        if self._paused and len(self._waiting) <= WAITING_MAX // 2 and not self._closing:
-            self._paused = False
-            self._transport.resume_reading()
-            self._arm()
-
-    # --- deadlines ---------------------------------------------------------------------------------------------
-
-    def _arm(self) -> None:
-        """A deadline runs while a message is incomplete, and not while it is we who do not read."""
-        waited_for = (self._session.amid or not self._session.established) and not self._paused
-        if not waited_for:
-            self._disarm()
-        elif self._deadline is None:
-            seconds = MESSAGE_DEADLINE_S if self._session.established else HELLO_DEADLINE_S
-            self._deadline = asyncio.get_running_loop().call_later(seconds, self._expired)
-
-    def _disarm(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _expired(self) -> None:
-        what = "message" if self._session.established else "hello"
-        _LOG.warning("session %d (%s) left its %s unfinished: closed", self.number, self.author.source, what)
-        self.kill()
 
 
 class NetconfServer:
@@ -201,19 +36,64 @@ class NetconfServer:
         self._operations = Operations(configuration, state, self, self.counters)
         self._capabilities = capabilities(self._operations.content_id)
         self._sessions: dict[int, LiveSession] = {}
+        self._users: Counter[str] = Counter()
+        """Sessions of each user."""
+        self._held: dict[int, int] = {}
+        """Octets of messages that sessions hold, by number of the session."""
+        self._held_total = 0
+        self._known = self.limits
+        configuration.follow(self._limits_changed)
         self._last = 0
 
+    @property
+    def limits(self) -> NetconfLimits:
+        """Those in force."""
+        return self._configuration.config.system.netconf
+
+    def _limits_changed(self, config: Config) -> None:
+        if config.system.netconf != self._known:
+            self._known = config.system.netconf
+            for session in list(self._sessions.values()):
+                session.limits_changed()
+
     def open(self, transport: Transport, author: Author) -> LiveSession | None:
-        """Begin a session for a user who has logged in; None when there are too many."""
-        if len(self._sessions) >= SESSIONS_MAX:
-            _LOG.warning("session of %s from %s refused: %d are open", author.user, author.source, SESSIONS_MAX)
+        """Begin a session for a user who has logged in; None when there are too many, which is logged and counted."""
+        if reason := self._too_many(author.user):
+            self.counters.sessions_refused += 1
+            _LOG.warning("session refused: user %r from %s: %s", author.user, author.source, reason)
             return None
         self._last += 1
-        session = LiveSession(self, Session(self._last, self._capabilities), transport, author)
+        session = LiveSession(
+            self, Session(self._last, self._capabilities, self.limits.message_size), transport, author
+        )
         self._sessions[self._last] = session
+        self._users[author.user] += 1
         self.counters.in_sessions += 1
         _LOG.info("session %d: %s from %s", self._last, author.user, author.source)
         return session
+
+    def _too_many(self, user: str) -> str:
+        limits = self.limits
+        if len(self._sessions) >= limits.session_limit:
+            return f"session-limit is {limits.session_limit}"
+        if self._users[user] >= limits.session_limit_per_user:
+            return f"session-limit-per-user is {limits.session_limit_per_user}"
+        return ""
+
+    def hold(self, session: LiveSession, octets: int) -> None:
+        """Keep the sum of what sessions hold below message-memory, at the cost of the one that holds the most."""
+        self._held_total += octets - self._held.pop(session.number, 0)
+        if octets:
+            self._held[session.number] = octets
+        while self._held_total > self.limits.message_memory:
+            greediest = self._sessions[max(self._held, key=self._held.__getitem__)]
+            self.counters.sessions_out_of_memory += 1
+            _LOG.warning(
+                "session %d (%s from %s) killed, it holds %d octets of the %d of message-memory",
+                greediest.number, greediest.author.user, greediest.author.source,
+                self._held[greediest.number], self.limits.message_memory,
+            )  # fmt: skip
+            greediest.kill()
 
     def kill(self, number: int) -> bool:
         """End a session; False when there is none of this number."""
@@ -232,12 +112,13 @@ class NetconfServer:
 
     async def forget(self, session: LiveSession) -> None:
         self.counters.dropped_sessions += not session.closed_by_request
-        self._sessions.pop(session.number, None)
+        if self._sessions.pop(session.number, None):
+            self._users -= Counter([session.author.user])
         await self._configuration.session_forgotten(session.number)
 
     async def reply(self, session: LiveSession, message: bytes, chunked: bool) -> bytes:
         """The reply to one message, whatever the message is. chunked: the session speaks base:1.1."""
-        start, counters = _BARE_START, self.counters
+        start, counters = BARE_START, self.counters
         bad = 1
         try:
             root = (
@@ -270,9 +151,6 @@ class NetconfServer:
             counters.in_rpcs += not bad
         counters.out_rpc_errors += 1
         return messages.reply(start, body)
-
-
-_BARE_START = f'<rpc-reply xmlns="{NETCONF_NS}">'.encode()
 
 
 def capabilities(content_id: str) -> Sequence[str]:

@@ -8,7 +8,7 @@ from lxml import etree
 
 from applianced.datastore.edit import NETCONF_NS
 from applianced.errors import ProtocolError
-from applianced.netconf.framing import Deframer, Framing, frame
+from applianced.netconf.framing import MESSAGE_MAX, Deframer, Framing, frame
 from applianced.netconf.xmltext import escape, parse
 
 BASE_1_0 = "urn:ietf:params:netconf:base:1.0"
@@ -20,8 +20,10 @@ HELLO_MAX = 128 * 1024
 class Session:
     """Octets from the client in, requests out; replies in, octets to the client out."""
 
-    def __init__(self, number: int, capabilities: Sequence[str]) -> None:
+    def __init__(self, number: int, capabilities: Sequence[str], message_max: int = MESSAGE_MAX) -> None:
+        """message_max: octets of one message after the hello."""
         self.number = number
+        self._message_max = message_max
         self._capabilities = tuple(capabilities)
         self._deframer = Deframer(limit=HELLO_MAX)
         self._reply_framing = Framing.END_OF_MESSAGE
@@ -37,6 +39,12 @@ class Session:
     def chunked(self) -> bool:
         """Both ends speak base:1.1."""
         return self._reply_framing is Framing.CHUNKED
+
+    def limit_messages(self, octets: int) -> None:
+        """Let a message have this many octets from now on; one that is arriving may be refused by it."""
+        self._message_max = octets
+        if self.established:
+            self._deframer.limit = octets
 
     def hello(self) -> bytes:
         """What the server sends first."""
@@ -59,6 +67,15 @@ class Session:
             else:
                 self._accept(message)
 
+    @property
+    def held(self) -> int:
+        """Octets of a message that is half there."""
+        return self._deframer.held
+
+    def drop(self) -> None:
+        """Forget a message that is half there: nothing more is taken from this client."""
+        self._deframer.drop()
+
     def send(self, message: bytes) -> bytes:
         """A reply as it goes on the stream."""
         return frame(message, self._reply_framing)
@@ -72,8 +89,8 @@ class Session:
         else:
             raise ProtocolError("bad-hello", "the client's hello has neither base:1.0 nor base:1.1")
         self._reply_framing = self._deframer.framing = agreed
-        self._deframer.limit = Deframer().limit
         self.established = True
+        self.limit_messages(self._message_max)
 
 
 def _read_hello(message: bytes) -> set[str]:

@@ -69,6 +69,11 @@ class Configuration:
         self._ended: set[int] = set()
         self._readers: dict[int, tuple[Tree, int]] = {}
         self._validated: _Validated | None = None
+        self._followers: list[Callable[[Config], None]] = []
+
+    def follow(self, told: Callable[[Config], None]) -> None:
+        """Have `told` called with each configuration that comes into force, once it is; it must not raise."""
+        self._followers.append(told)
 
     # --- start -------------------------------------------------------------------------------------------------
 
@@ -181,6 +186,8 @@ class Configuration:
             raise
         self._publish()
         self.config, self.plan = config, plan
+        for told in self._followers:
+            told(config)
         self.alarms.clear("commit-reverted")
 
     async def _validate_candidate(self) -> _Validated:

@@ -13,16 +13,12 @@ from applianced.system.users import Users
 
 
 class Service(NamedTuple):
-    """What a protocol needs to serve. state_dir: where it may keep what must survive a restart (host keys).
-
-    shown_dir: what messages call it, None for the same.
-    """
+    """What a protocol needs to serve. state_dir: where it may keep what must survive a restart (host keys)."""
 
     configuration: Configuration
     state: StateProvider
     users: Users
     state_dir: Path
-    shown_dir: Path | None = None
 
 
 class Listening(Protocol):

@@ -46,6 +46,14 @@ class NetconfCounters:
     in_bad_rpcs: int = 0
     out_rpc_errors: int = 0
     login_failures: int = 0
+    logins_delayed: int = 0
+    lockouts: int = 0
+    connections_refused: int = 0
+    logins_abandoned: int = 0
+    key_exchange_failures: int = 0
+    sessions_refused: int = 0
+    sessions_timed_out: int = 0
+    sessions_out_of_memory: int = 0
 
 
 class Operational:

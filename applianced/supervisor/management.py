@@ -85,7 +85,7 @@ async def run_management(
         )
         if not users.anybody():
             await _let_in(configuration, options)
-        service = Service(configuration, state, users, options.state_dir, shown.get(options.state_dir))
+        service = Service(configuration, state, users, options.state_dir)
         await _serve(options, service, listen, announce, stop)
     finally:
         configuration.close()

@@ -33,6 +33,10 @@ class Users:
         """Takes as long for a user that does not exist."""
         user = self._configured().get(name)
         hashed = user.password if user and user.password else ""
-        async with self._hashing:
-            matched = await asyncio.to_thread(passwords.matches, password, hashed or passwords.NOBODY_HASH)
+        # Whoever gives up while he waits must not free a place that a thread still works in.
+        matched = await asyncio.shield(self._matches(password, hashed or passwords.NOBODY_HASH))
         return matched and bool(hashed)
+
+    async def _matches(self, password: str, hashed: str) -> bool:
+        async with self._hashing:
+            return await asyncio.to_thread(passwords.matches, password, hashed)

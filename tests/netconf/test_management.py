@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import asyncssh
 import pytest
+from lxml import etree
 from ncclient import NCClientError, manager
 from ncclient.operations import RPCError
 
@@ -206,12 +209,53 @@ def test_messages_name_what_was_given(tmp_path: Path, keys: Path) -> None:
         (tmp_path / "a", tmp_path / "broken", Path(f"{keys}.pub"), "/given/file: not well-formed JSON"),
         (tmp_path / "a", EXAMPLE, tmp_path / "broken", "/given/key"),
         (tmp_path, EXAMPLE, Path(f"{keys}.pub"), "no commit in /given/state/commits can be used"),
-        (tmp_path / "b", EXAMPLE, Path(f"{keys}.pub"), "the host key /given/state/host-keys/ssh-ed25519 is damaged"),
     ):
         (tmp_path / "commits" / "commit-0000000001.json").write_text("")
-        (tmp_path / "b" / "host-keys").mkdir(parents=True, exist_ok=True)
-        (tmp_path / "b" / "host-keys" / "ssh-ed25519").write_text("junk")
         process = start(state_dir, config, key, shown)
         _, errors = process.communicate(timeout=30)
         assert said in errors
         assert "Traceback" not in errors
+
+
+def test_host_keys_are_shown_and_replaced(tmp_path: Path, keys: Path) -> None:
+    regenerate = '<regenerate-ssh-host-key xmlns="urn:applianced:yang:state"/>'
+    fingerprints = re.compile("<fingerprint[^>]*>(SHA256:[^<]+)<")
+    with serving(tmp_path, keys) as (_, session):
+        shown = str(session.get(filter=SYSTEM))
+        before = fingerprints.findall(shown)
+        assert len(before) == 2
+        assert "PRIVATE" not in shown
+        assert session.dispatch(etree.fromstring(regenerate)).ok
+        after = fingerprints.findall(str(session.get(filter=SYSTEM)))
+        assert not set(before) & set(after)
+    with serving(tmp_path, keys) as (_, session):
+        assert fingerprints.findall(str(session.get(filter=SYSTEM))) == after
+
+
+CALL_HOME = (
+    '<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><system xmlns="urn:applianced:yang:system"><services>'
+    "<netconf><call-home><netconf-client><name>c</name><endpoint><name>e</name><address>127.0.0.1</address>"
+    "<port>{}</port></endpoint><reconnect-strategy><interval>1</interval></reconnect-strategy></netconf-client>"
+    "</call-home></netconf></services></system></config>"
+)
+
+
+def test_ncclient_is_called_home_to(tmp_path: Path, keys: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with serving(tmp_path, keys) as (_, session):
+        session.edit_config(target="candidate", config=CALL_HOME.format(port))
+        session.commit()
+        until(lambda: "<last-failure" in str(session.get(filter=SYSTEM)), what="an attempt before anybody listens")
+        home = manager.call_home(
+            host="127.0.0.1",
+            port=port,
+            username="admin",
+            key_filename=str(keys),
+            hostkey_verify=False,
+            look_for_keys=False,
+            allow_agent=False,
+        )
+        shown = str(home.get(filter=SYSTEM))
+        assert re.search("<connected-endpoint[^>]*>e<", shown)
+        home.close_session()

@@ -10,8 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from applianced.netconf import server as limits
-from applianced.netconf import xmltext
+from applianced.netconf import server, xmltext
 from tests.support.netconf_session import NC, Client, serving, tags
 from tests.support.shop import DECLARED
 
@@ -257,8 +256,8 @@ def test_an_edit_on_its_way_dies_with_its_session(tmp_path: Path, monkeypatch: p
             assert go_on.wait(10)
         return xmltext.parse(text)
 
-    monkeypatch.setattr(limits, "_THREAD_FROM", 0)
-    monkeypatch.setattr(limits, "xmltext", SimpleNamespace(parse=parse))
+    monkeypatch.setattr(server, "_THREAD_FROM", 0)
+    monkeypatch.setattr(server, "xmltext", SimpleNamespace(parse=parse))
 
     async def scenario(one: Client, two: Client) -> None:
         await one.rpc(LOCK)
@@ -357,31 +356,3 @@ def test_all_that_was_sent_before_the_end_is_answered(tmp_path: Path) -> None:
         await one.closed()
 
     run(tmp_path, scenario)
-
-
-@pytest.mark.parametrize(("established", "constant"), [(False, "HELLO_DEADLINE_S"), (True, "MESSAGE_DEADLINE_S")])
-def test_half_a_message_does_not_stay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, established: bool, constant: str
-) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path) as server:
-            monkeypatch.setattr(limits, constant, 0.05)
-            client = Client(server)
-            if established:
-                await client.connected()
-                client.session.received(b"<rpc ")
-            await client.closed()
-
-    asyncio.run(scenario())
-
-
-def test_too_many_sessions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "SESSIONS_MAX", 1)
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as server:
-            Client(server)
-            with pytest.raises(AssertionError):
-                Client(server)
-
-    asyncio.run(scenario())

@@ -3,81 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import asyncssh
 import pytest
 
-from applianced.config.schema import User
-from applianced.datastore.persist import CommitLog
-from applianced.netconf import ssh
 from applianced.netconf.framing import Framing, frame
-from applianced.northbound.configuration import Configuration
-from applianced.northbound.service import Service
-from applianced.system.users import Users
-from tests.support.netconf_session import DEADLINE_S, NC, ShopState
-from tests.support.shop import PASSWORD, PASSWORD_HASH, build_shop, shop_models, tree_of
+from tests.support.netconf_session import DEADLINE_S, NC
+from tests.support.shop import PASSWORD
+from tests.support.ssh_endpoint import Endpoint, Netconf, run
 
-BASE = "<capabilities><capability>urn:ietf:params:netconf:base:1.1</capability></capabilities>"
-HELLO = frame(f'<hello xmlns="{NC}">{BASE}</hello>'.encode(), Framing.END_OF_MESSAGE)
 LOCK = "<lock><target><candidate/></target></lock>"
-
-
-class Endpoint:
-    """A listening appliance, and how its users get in."""
-
-    def __init__(self, port: int, key: asyncssh.SSHKey) -> None:
-        self.port = port
-        self.key = key
-
-    @asynccontextmanager
-    async def login(self, **options: object) -> AsyncIterator[asyncssh.SSHClientConnection]:
-        chosen = {"username": "admin", "client_keys": [self.key], "known_hosts": None, "config": None} | options
-        async with asyncssh.connect("127.0.0.1", self.port, **chosen) as connection:
-            yield connection
-
-
-class Netconf:
-    """A base:1.1 session over SSH."""
-
-    def __init__(self, writer: asyncssh.SSHWriter[bytes], reader: asyncssh.SSHReader[bytes]) -> None:
-        self.writer = writer
-        self.reader = reader
-
-    @classmethod
-    async def over(cls, connection: asyncssh.SSHClientConnection) -> Netconf:
-        writer, reader, _ = await connection.open_session(subsystem="netconf", encoding=None)
-        await reader.readuntil(b"]]>]]>")
-        writer.write(HELLO)
-        return cls(writer, reader)
-
-    async def rpc(self, operation: str) -> bytes:
-        message = f'<rpc xmlns="{NC}" message-id="1">{operation}</rpc>'.encode()
-        self.writer.write(frame(message, Framing.CHUNKED))
-        async with asyncio.timeout(DEADLINE_S):
-            return await self.reader.readuntil(b"\n##\n")
-
-
-def run(directory: Path, scenario: Callable[[Endpoint], Awaitable[None]]) -> None:
-    """An appliance with the user `admin`, who has a key and a password."""
-    key = asyncssh.generate_private_key("ssh-ed25519")
-    admin = User(name="admin", password=PASSWORD_HASH, keys=(key.export_public_key().decode().strip(),))
-
-    async def play() -> None:
-        configuration = Configuration(shop_models(), CommitLog(directory), build_shop, [])
-        await configuration.start(lambda: tree_of("<title>t</title>"), source="test")
-        users = Users(lambda: {"admin": admin, "nosecret": User(name="nosecret")})
-        listener = await ssh.listen("127.0.0.1", 0, Service(configuration, ShopState(), users, directory))
-        try:
-            await scenario(Endpoint(listener.port, key))
-        finally:
-            await listener.close()
-            configuration.close()
-
-    asyncio.run(play())
 
 
 @pytest.mark.parametrize("options", [{}, {"client_keys": None, "password": PASSWORD}])
@@ -169,21 +106,6 @@ def test_close_session_answers_then_closes(tmp_path: Path) -> None:
             assert b"<ok/>" in await session.rpc("<close-session/>")
             async with asyncio.timeout(DEADLINE_S):
                 assert await session.reader.read() == b""
-
-    run(tmp_path, scenario)
-
-
-def test_silent_strangers_lock_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssh, "UNAUTHENTICATED_MAX", 5)
-
-    async def scenario(endpoint: Endpoint) -> None:
-        strangers = [socket.create_connection(("127.0.0.1", endpoint.port)) for _ in range(20)]
-        try:
-            async with asyncio.timeout(DEADLINE_S), endpoint.login() as connection:
-                await Netconf.over(connection)
-        finally:
-            for stranger in strangers:
-                stranger.close()
 
     run(tmp_path, scenario)
 

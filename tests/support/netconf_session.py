@@ -13,8 +13,9 @@ from lxml import etree
 from applianced.datastore.persist import CommitLog
 from applianced.errors import ConfigError
 from applianced.netconf.framing import Framing, frame
-from applianced.netconf.server import LiveSession, NetconfServer
-from applianced.northbound.configuration import Configuration
+from applianced.netconf.live import LiveSession
+from applianced.netconf.server import NetconfServer
+from applianced.northbound.configuration import Builder, Configuration
 from applianced.northbound.recording import Author
 from applianced.northbound.transaction import Participant
 from tests.support.shop import build_shop, shop_models, tree_of
@@ -50,6 +51,9 @@ class Wire:
         self.arrived.set()
 
     async def drain(self) -> None: ...
+
+    def unsent(self) -> int:
+        return 0
 
     def pause_reading(self) -> None:
         self.reading = False
@@ -122,10 +126,10 @@ def tags(reply: str) -> list[str]:
 
 @asynccontextmanager
 async def serving(
-    directory: Path, first: str = "", participants: Sequence[Participant] = ()
+    directory: Path, first: str = "", participants: Sequence[Participant] = (), build: Builder = build_shop
 ) -> AsyncIterator[NetconfServer]:
     """A server whose model is the shop."""
-    configuration = Configuration(shop_models(), CommitLog(directory), build_shop, participants)
+    configuration = Configuration(shop_models(), CommitLog(directory), build, participants)
     await configuration.start(lambda: tree_of(first), source="test")
     server = NetconfServer(configuration, ShopState())
     try:

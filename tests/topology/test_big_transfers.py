@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 from applianced.tools.ftp_server import FtpServer, make_certificate, vsftpd
 from applianced.tools.namespaces import PLANS, Plan, Topology
-from tests.support.appliance import FTPS_EXTENSION, Appliance, appliance_on, private_directory
-from tests.support.netns import EVERYWHERE, lose, lost, unique_topology
-from tests.support.programs import ALL_MODES, CLIENTS, Mode, Transfer, fetch_and_store
-from tests.support.translations import NO_NAT, destination_nat, permit_ftp, static_nat
+from tests.support.appliance import Appliance
+from tests.support.programs import ALL_MODES, Mode
 
 LOSS_PERCENT = 3
 

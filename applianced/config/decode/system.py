@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from applianced.config.decode.access import decode_call_home, decode_netconf, decode_retries
 from applianced.config.decode.node import Node, interface
 from applianced.config.schema import Interface, Link, System, User
 
@@ -12,13 +13,17 @@ from applianced.config.schema import Interface, Link, System, User
 def decode_system(data: Mapping[str, Any]) -> System:
     """Raises ConfigError."""
     system = Node(data).child("applianced-system:system")
-    ssh = system.child("services").child("netconf").child("ssh")
+    netconf = system.child("services").child("netconf")
+    ssh = netconf.child("ssh")
     default = System()
     return System(
         host_name=system.text("host-name", default.host_name),
         platform_profile=system.text("platform-profile", default.platform_profile),
         users={entry.text("name"): _user(entry) for entry in system.child("login").entries("user")},
         netconf_port=ssh.number("port") if ssh.has("port") else default.netconf_port,
+        netconf=decode_netconf(netconf),
+        call_home=decode_call_home(netconf),
+        retry=decode_retries(system.child("login")),
     )
 
 

@@ -39,6 +39,11 @@ def test_what_is_no_key(line: str) -> None:
     assert key_fault(line)
 
 
+def test_short_rsa_keys_are_outdated() -> None:
+    line = asyncssh.generate_private_key("ssh-rsa", key_size=1024).export_public_key().decode()
+    assert "fewer than 2048 bits" in key_fault(line)
+
+
 def test_the_check_names_user_and_key() -> None:
     (fault,) = check(_configured(User(name="u", keys=(ED25519, "ssh-rsa it's"))), frozenset())
     assert fault.path == (

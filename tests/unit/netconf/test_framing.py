@@ -100,3 +100,17 @@ def test_line_ends_between_messages_begin_nothing() -> None:
     assert not deframer.amid
     deframer.feed(b"<b")
     assert deframer.amid
+
+
+def test_what_is_held_is_counted_and_can_be_dropped() -> None:
+    deframer = Deframer(Framing.CHUNKED)
+    deframer.feed(b"\n#10\nabcd")
+    assert deframer.next() is None
+    assert deframer.held == 4
+    deframer.feed(b"efghij\n##\n")
+    assert deframer.next() == b"abcdefghij"
+    assert deframer.held == 0
+    deframer.feed(b"\n#10\nabcd")
+    assert deframer.next() is None
+    deframer.drop()
+    assert (deframer.held, deframer.amid) == (0, False)

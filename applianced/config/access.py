@@ -1,0 +1,77 @@
+"""How far the appliance lets itself be used by those who reach it: limits of NETCONF and of SSH below it, and what a
+failed login costs.
+
+Names follow the leaves of `system services netconf` and `system login`; a time of 0 means none. Defaults are those of
+the schema.
+
+Rule: nothing here performs I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SshLimits:
+    """`system services netconf ssh`. Times in seconds. rate_limit: connections a minute from one source, 0 for any."""
+
+    connection_limit: int = 512
+    rate_limit: int = 0
+    pending_login_limit: int = 256
+    login_grace_time_s: float = 30
+    max_sessions_per_connection: int = 16
+    client_alive_interval_s: float = 60
+    client_alive_count_max: int = 3
+    tcp_idle_time_s: int = 60
+    tcp_max_probes: int = 5
+    tcp_probe_interval_s: int = 10
+    hostkey_algorithms: tuple[str, ...] = ("ed25519", "ecdsa")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryOptions:
+    """`system login retry-options`. Times in seconds. lockout_period_s: 0 locks nobody out."""
+
+    tries_before_disconnect: int = 3
+    backoff_threshold: int = 2
+    backoff_factor_s: float = 5
+    lockout_period_s: float = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetconfLimits:
+    """`system services netconf`. Times in seconds, sizes in octets."""
+
+    session_limit: int = 512
+    session_limit_per_user: int = 256
+    message_size: int = 33554432
+    message_memory: int = 268435456
+    idle_timeout_s: float = 0
+    hello_timeout_s: float = 30
+    message_timeout_s: float = 120
+    reply_timeout_s: float = 120
+    ssh: SshLimits = field(default_factory=SshLimits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a client that is called home to listens. address: an IP address or a name."""
+
+    name: str
+    address: str
+    port: int = 4334
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallHomeClient:
+    """`system services netconf call-home netconf-client`. start_with: "first-listed" or "last-connected".
+
+    max_attempts: at one endpoint before the next is tried. interval_s: between two attempts.
+    """
+
+    name: str
+    endpoints: tuple[Endpoint, ...] = ()
+    start_with: str = "first-listed"
+    max_attempts: int = 3
+    interval_s: float = 5

@@ -1,0 +1,276 @@
+"""One live NETCONF session, whatever carries it: its queue, its deadlines, its end.
+
+A session that does not read its replies is not read from either; nobody else waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import Protocol
+
+from applianced.config.access import NetconfLimits
+from applianced.datastore.edit import NETCONF_NS
+from applianced.errors import ProtocolError
+from applianced.netconf import messages
+from applianced.netconf.messages import RpcError
+from applianced.netconf.session import Session
+from applianced.northbound.recording import Author
+from applianced.northbound.state import NetconfCounters
+
+_LOG = logging.getLogger(__name__)
+WAITING_MAX = 64
+"""Requests of one session that wait; beyond it, or beyond one message's size, the client is not read from."""
+BARE_START = f'<rpc-reply xmlns="{NETCONF_NS}">'.encode()
+
+
+class Transport(Protocol):
+    """What carries one session's octets."""
+
+    def write(self, data: bytes) -> None: ...
+    async def drain(self) -> None:
+        """Return when more may be written, or the connection is lost."""
+        ...
+
+    def unsent(self) -> int:
+        """Octets that were written and have not left."""
+        ...
+
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+    def close(self) -> None:
+        """End after what was written has left."""
+        ...
+
+    def abort(self) -> None:
+        """End now."""
+        ...
+
+
+class Server(Protocol):
+    """What all sessions share."""
+
+    counters: NetconfCounters
+
+    @property
+    def limits(self) -> NetconfLimits:
+        """Those in force."""
+        ...
+
+    def hold(self, session: LiveSession, octets: int) -> None:
+        """A session holds so many octets of its client's messages; may kill the session that holds the most."""
+        ...
+
+    async def reply(self, session: LiveSession, message: bytes, chunked: bool) -> bytes:
+        """The reply to one message, whatever the message is. chunked: the session speaks base:1.1."""
+        ...
+
+    async def forget(self, session: LiveSession) -> None:
+        """Release what the session held."""
+        ...
+
+
+class LiveSession:
+    """One session from hello to its end."""
+
+    def __init__(self, server: Server, session: Session, transport: Transport, author: Author) -> None:
+        self.number = session.number
+        self.author = author
+        self._server = server
+        self._session = session
+        self._transport = transport
+        self._waiting: deque[bytes | ProtocolError] = deque()
+        self._waiting_octets = 0
+        self._wake = asyncio.Event()
+        self._paused = False
+        self._finished = False
+        self._closing = False
+        self._busy = False
+        self.closed_by_request = False
+        self._loop = asyncio.get_running_loop()
+        self._deadline: asyncio.TimerHandle | None = None
+        self._idle: asyncio.TimerHandle | None = None
+        self._active_at = self._loop.time()
+        transport.write(session.hello())
+        self._arm()
+        self._watch_idleness()
+        self._task = asyncio.create_task(self._run(), name=f"netconf session {self.number}")
+
+    def limits_changed(self) -> None:
+        """Go by the limits that are now in force."""
+        self._session.limit_messages(self._server.limits.message_size)
+        self._disarm()
+        self._arm()
+        self._watch_idleness()
+
+    # --- from the transport ------------------------------------------------------------------------------------
+
+    def received(self, data: bytes) -> None:
+        """Octets from the client."""
+        if self._closing:
+            return
+        before = len(self._waiting)
+        try:
+            for message in self._session.receive(data):
+                self._waiting.append(message)
+                self._waiting_octets += len(message)
+        except ProtocolError as error:
+            self._waiting.append(error)
+        if self._overfull and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        if len(self._waiting) > before:
+            # The deadline was that of a message which is now whole.
+            self._disarm()
+        self._arm()
+        self._account()
+        self._wake.set()
+
+    def _account(self) -> None:
+        self._server.hold(self, self._session.held + self._waiting_octets)
+
+    @property
+    def _overfull(self) -> bool:
+        return len(self._waiting) > WAITING_MAX or self._waiting_octets > self._server.limits.message_size
+
+    def finished(self) -> None:
+        """The client will send no more; what it sent is still answered."""
+        self._finished = True
+        self._wake.set()
+
+    def lost(self) -> None:
+        """The transport is gone."""
+        self._take_no_more()
+        self._wake.set()
+
+    # --- from operations ---------------------------------------------------------------------------------------
+
+    def close_after_reply(self) -> None:
+        self.closed_by_request = True
+        self._take_no_more()
+
+    def _take_no_more(self) -> None:
+        self._closing = True
+        self._waiting.clear()
+        self._waiting_octets = 0
+        self._session.drop()
+        self._account()
+
+    def kill(self) -> None:
+        """End it now; an operation in progress is carried to its end, unanswered."""
+        self.lost()
+        self._transport.abort()
+
+    async def ended(self) -> None:
+        """Return when nothing of it is left."""
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    # --- its own task ------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            while not self._closing:
+                self._wake.clear()
+                while self._waiting:
+                    await self._answer(self._waiting.popleft())
+                    self._resume()
+                if self._finished:
+                    break
+                if not self._closing:
+                    await self._wake.wait()
+        except Exception:
+            _LOG.exception("session %d ends by a fault of ours", self.number)
+        finally:
+            self._take_no_more()
+            self._disarm()
+            self._watch_idleness()
+            self._transport.close()
+            await self._server.forget(self)
+
+    async def _answer(self, message: bytes | ProtocolError) -> None:
+        if isinstance(message, ProtocolError):
+            self._give_up(message)
+            return
+        self._busy = True
+        reply = await self._server.reply(self, message, self._session.chunked)
+        self._transport.write(self._session.send(reply))
+        await self._delivered()
+        self._busy = False
+        self._active_at = self._loop.time()
+        if not self._closing:
+            self._waiting_octets -= len(message)
+            self._account()
+
+    async def _delivered(self) -> None:
+        """Wait until the client takes the reply; as long as it takes some, it may be slow."""
+        left = -1
+        while left != (left := self._transport.unsent()):
+            try:
+                async with asyncio.timeout(self._server.limits.reply_timeout_s):
+                    await self._transport.drain()
+                return
+            except TimeoutError:
+                pass
+        self._timed_out("does not read its replies")
+        self.kill()
+
+    def _give_up(self, error: ProtocolError) -> None:
+        _LOG.warning("session %d (%s) closed: %s", self.number, self.author.source, error)
+        if error.event == "message-too-big" and self._session.established:
+            too_big = RpcError("too-big", str(error), type="rpc")
+            body = messages.render_rpc_error(too_big)
+            self._transport.write(self._session.send(messages.reply(BARE_START, body)))
+        self._server.counters.in_bad_rpcs += 1
+        self._take_no_more()
+
+    def _resume(self) -> None:
+        if self._paused and not self._overfull and len(self._waiting) <= WAITING_MAX // 2 and not self._closing:
+            self._paused = False
+            self._transport.resume_reading()
+            self._arm()
+
+    # --- deadlines ---------------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        """A deadline runs while a message is incomplete, and not while it is we who do not read."""
+        waited_for = (self._session.amid or not self._session.established) and not self._paused and not self._closing
+        if not waited_for:
+            self._disarm()
+        elif self._deadline is None:
+            limits = self._server.limits
+            seconds = limits.message_timeout_s if self._session.established else limits.hello_timeout_s
+            self._deadline = self._loop.call_later(seconds, self._expired)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _expired(self) -> None:
+        what = "message" if self._session.established else "hello"
+        self._timed_out(f"left its {what} unfinished")
+        self.kill()
+
+    def _watch_idleness(self) -> None:
+        """Look again when the session will have been idle for too long, should nothing happen until then."""
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+        limit = self._server.limits.idle_timeout_s
+        if not limit or self._closing:
+            return
+        now = self._loop.time()
+        if self._busy or self._waiting:
+            self._active_at = now
+        left = self._active_at + limit - now
+        if left > 0:
+            self._idle = self._loop.call_later(left, self._watch_idleness)
+            return
+        self._timed_out(f"was idle for {limit:g} s")
+        self._take_no_more()
+        self._wake.set()
+
+    def _timed_out(self, what: str) -> None:
+        self._server.counters.sessions_timed_out += 1
+        _LOG.warning("session %d (%s from %s) %s: closed", self.number, self.author.user, self.author.source, what)

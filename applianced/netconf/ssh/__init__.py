@@ -1,0 +1,6 @@
+"""NETCONF over SSH (RFC 6242).
+
+Rule: no other package imports the SSH library.
+"""
+
+from applianced.netconf.ssh.listener import listen as listen

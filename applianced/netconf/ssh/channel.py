@@ -1,0 +1,88 @@
+"""One SSH channel as the transport of one NETCONF session (RFC 6242 sections 3 and 4)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import asyncssh
+
+from applianced.netconf.live import LiveSession
+from applianced.netconf.server import NetconfServer
+from applianced.northbound.recording import Author
+
+_LOG = logging.getLogger(__name__)
+
+
+class Channel(asyncssh.SSHServerSession[bytes]):
+    """Offers the subsystem `netconf` and nothing else."""
+
+    def __init__(self, server: NetconfServer, author: Author, closed: Callable[[], None]) -> None:
+        self._server = server
+        self._author = author
+        self._closed = closed
+        self._session: LiveSession | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._channel: asyncssh.SSHServerChannel[bytes]
+
+    # --- from the SSH library ----------------------------------------------------------------------------------
+
+    def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
+        self._channel = chan
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        if subsystem != "netconf":
+            _LOG.warning("%s asked for subsystem %r: only netconf is there", self._author.source, subsystem)
+        return subsystem == "netconf"
+
+    def session_started(self) -> None:
+        self._session = self._server.open(self, self._author)
+        if self._session is None:
+            self._channel.close()
+
+    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
+        if self._session:
+            self._session.received(data)
+
+    def eof_received(self) -> bool:
+        if self._session:
+            self._session.finished()
+        return self._session is not None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._writable.set()
+        self._closed()
+        if self._session:
+            self._session.lost()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    # --- from the session --------------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        if not self._channel.is_closing():
+            self._channel.write(data)
+
+    async def drain(self) -> None:
+        await self._writable.wait()
+
+    def unsent(self) -> int:
+        return self._channel.get_write_buffer_size()
+
+    def pause_reading(self) -> None:
+        self._channel.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._channel.resume_reading()
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def abort(self) -> None:
+        self._channel.abort()

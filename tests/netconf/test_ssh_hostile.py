@@ -1,0 +1,305 @@
+"""Strangers and clients that mean harm, or are broken: they get the right answer, and nobody else notices."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from applianced.config.access import NetconfLimits
+from applianced.config.schema import System
+from applianced.netconf.framing import Framing, frame
+from tests.netconf.test_management import start
+from tests.support.netconf_session import DEADLINE_S, NC
+from tests.support.ssh_endpoint import HELLO, Endpoint, Netconf, eventually, run
+
+DISCARD = "<discard-changes/>"
+LOCK = "<lock><target><candidate/></target></lock>"
+GET_CONFIG = "<get-config><source><running/></source></get-config>"
+MIB = 1 << 20
+TEN_MEGABYTES = "".join(f"<tag>{number:03d}{'x' * MIB}</tag>" for number in range(10))
+
+
+def rpc(operation: str) -> bytes:
+    return frame(f'<rpc xmlns="{NC}" message-id="1">{operation}</rpc>'.encode(), Framing.CHUNKED)
+
+
+async def undisturbed(endpoint: Endpoint) -> None:
+    """Somebody else logs in and works."""
+    async with asyncio.timeout(DEADLINE_S), endpoint.login(username="other") as connection:
+        session = await Netconf.over(connection)
+        for _ in range(5):
+            assert b"<ok/>" in await session.rpc(DISCARD)
+
+
+NONSENSE = {
+    "silence": b"",
+    "half a banner": b"SSH-2.0-half",
+    "a banner alone": b"SSH-2.0-banner\r\n",
+    "HTTP": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "TLS": bytes.fromhex("1603010200010001fc0303") + bytes(512),
+    "zeros": bytes(256 * 1024),
+    "a packet of 4 GiB": b"SSH-2.0-x\r\n\xff\xff\xff\xff" + bytes(64),
+}
+
+
+@pytest.mark.parametrize("said", NONSENSE.values(), ids=NONSENSE)
+def test_a_hundred_strangers(tmp_path: Path, said: bytes) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        writers = []
+        for _ in range(100):
+            _, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
+            writer.write(said)
+            writers.append(writer)
+        await undisturbed(endpoint)
+        for writer in writers:
+            writer.close()
+        await eventually(lambda: endpoint.counters.logins_abandoned == 100, "the end of them")
+        await eventually(lambda: not endpoint.listener._admission.everybody(), "the end of the other one")
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("sent", [b"", HELLO[: len(HELLO) // 2], b"\n#"], ids=["none", "half", "two octets"])
+def test_a_hello_that_never_comes(tmp_path: Path, caplog: pytest.LogCaptureFixture, sent: bytes) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login() as connection:
+            stuck = [await Netconf.over(connection, hello=sent) for _ in range(16)]
+            await undisturbed(endpoint)
+            await endpoint.commit(netconf=NetconfLimits(hello_timeout_s=0.05))
+            for session in stuck:
+                assert await session.closed() == b""
+            assert endpoint.counters.sessions_timed_out == 16
+            assert "left its hello unfinished" in caplog.text
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"\n#0\n", b"\n#01\n", b"\n#x\n", b"\n#-1\n", b"\n##\n", b"\n#4294967296\n", b"\n#99999999999\n", b"#4\n",
+        b"\n# 4\n", b"\r\n#4\r\n", b"<rpc/>]]>]]>", b"\n#4294967295\n",
+    ],
+)  # fmt: skip
+def test_a_bad_chunk_header_ends_that_session_alone(tmp_path: Path, header: bytes) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login() as connection:
+            broken, whole = await Netconf.over(connection), await Netconf.over(connection)
+            assert b"<ok/>" in await broken.rpc(LOCK)
+            broken.writer.write(header + b"abcd")
+            await broken.closed()
+            await eventually(lambda: endpoint.counters.in_bad_rpcs == 1, "the count")
+            assert b"<ok/>" in await whole.rpc(LOCK), "the lock was released"
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("framing", [Framing.CHUNKED, Framing.END_OF_MESSAGE])
+def test_a_message_without_end_is_too_big(tmp_path: Path, framing: Framing) -> None:
+    hello = HELLO if framing is Framing.CHUNKED else HELLO.replace(b"base:1.1", b"base:1.0")
+    piece = b"\n#65536\n" + b"<" * 65536 if framing is Framing.CHUNKED else b"<" * 65536
+
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login() as connection:
+            session = await Netconf.over(connection, hello)
+            for _ in range(17):
+                session.writer.write(piece)
+            assert b"<error-tag>too-big<" in await session.closed()
+            await undisturbed(endpoint)
+
+    run(tmp_path, scenario, System(netconf=NetconfLimits(message_size=MIB)))
+
+
+def test_half_a_message_for_ever(tmp_path: Path) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login() as connection:
+            stuck = [await Netconf.over(connection) for _ in range(16)]
+            assert b"<ok/>" in await stuck[0].rpc(LOCK)
+            for session in stuck:
+                session.writer.write(b"\n#100\n<rpc")
+            await undisturbed_but_locked(endpoint)
+            await eventually(lambda: all(live._session.amid for live in sessions_of(endpoint)), "the halves")
+            await endpoint.commit(netconf=NetconfLimits(message_timeout_s=0.05))
+            for session in stuck:
+                await session.closed()
+            assert endpoint.counters.sessions_timed_out == 16
+        await undisturbed(endpoint)
+
+    run(tmp_path, scenario)
+
+
+async def undisturbed_but_locked(endpoint: Endpoint) -> None:
+    async with endpoint.login(username="other") as connection:
+        assert b"lock-denied" in await (await Netconf.over(connection)).rpc(LOCK)
+
+
+def sessions_of(endpoint: Endpoint) -> list[object]:
+    return list(endpoint.listener.server._sessions.values())
+
+
+def test_a_slow_reader_of_ten_megabytes(tmp_path: Path) -> None:
+    size = 10 * MIB
+
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login() as connection:
+            slow = await Netconf.over(connection)
+            slow.reader.channel.pause_reading()
+            slow.writer.write(rpc(GET_CONFIG) * 200)
+            (live,) = sessions_of(endpoint)
+            await eventually(lambda: live._transport.unsent() > size // 2, "the first reply")
+            for _ in range(3):
+                await undisturbed(endpoint)
+                assert live._transport.unsent() < 2 * size, "one reply at a time"
+                assert live._paused or len(live._waiting) <= 200
+            slow.reader.channel.resume_reading()
+            taken = 0
+            async with asyncio.timeout(DEADLINE_S):
+                while taken < 3 * size:
+                    taken += len(await slow.reader.read(MIB))
+
+    run(tmp_path, scenario, first=TEN_MEGABYTES)
+
+
+def test_a_reader_that_has_stopped_is_closed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login() as connection:
+            stuck, other = await Netconf.over(connection), await Netconf.over(connection)
+            assert b"<ok/>" in await stuck.rpc(LOCK)
+            stuck.reader.channel.pause_reading()
+            stuck.writer.write(rpc(GET_CONFIG))
+            await eventually(lambda: endpoint.counters.sessions_timed_out == 1, "the deadline")
+            assert "does not read its replies" in caplog.text
+            assert b"<ok/>" in await other.rpc(LOCK)
+
+    run(tmp_path, scenario, System(netconf=NetconfLimits(reply_timeout_s=0.1)), first=TEN_MEGABYTES)
+
+
+def test_two_hundred_sessions_at_once(tmp_path: Path) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        everybody = asyncio.Barrier(200)
+
+        async def one() -> None:
+            async with endpoint.login() as connection:
+                session = await Netconf.over(connection)
+                await everybody.wait()
+                assert b"<ok/>" in await session.rpc(DISCARD)
+                await everybody.wait()
+
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            for _ in range(200):
+                group.create_task(one())
+        assert endpoint.counters.in_sessions == 200
+        await eventually(lambda: not sessions_of(endpoint), "the end of them")
+        assert not endpoint.listener._admission.everybody()
+
+    run(tmp_path, scenario)
+
+
+Ending = Callable[[asyncssh.SSHClientConnection, Netconf], Awaitable[None]]
+
+
+async def _abort(connection: asyncssh.SSHClientConnection, session: Netconf) -> None:
+    connection.abort()
+
+
+async def _disconnect(connection: asyncssh.SSHClientConnection, session: Netconf) -> None:
+    connection.close()
+
+
+async def _close_channel(connection: asyncssh.SSHClientConnection, session: Netconf) -> None:
+    session.writer.channel.close()
+
+
+async def _send_no_more(connection: asyncssh.SSHClientConnection, session: Netconf) -> None:
+    session.writer.write_eof()
+
+
+async def _half_a_message(connection: asyncssh.SSHClientConnection, session: Netconf) -> None:
+    session.writer.write(b"\n#100\n<rpc")
+    connection.abort()
+
+
+async def _unread_replies(connection: asyncssh.SSHClientConnection, session: Netconf) -> None:
+    session.reader.channel.pause_reading()
+    session.writer.write(rpc(GET_CONFIG) * 100)
+    connection.abort()
+
+
+@pytest.mark.parametrize(
+    "ending", [_abort, _disconnect, _close_channel, _send_no_more, _half_a_message, _unread_replies]
+)
+def test_however_a_session_ends_its_lock_is_released(tmp_path: Path, ending: Ending) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        async with AsyncExitStack() as stack:
+            one = await stack.enter_async_context(endpoint.login())
+            two = await Netconf.over(await stack.enter_async_context(endpoint.login()))
+            session = await Netconf.over(one)
+            assert b"<ok/>" in await session.rpc(LOCK)
+            await ending(one, session)
+            await eventually(lambda: len(sessions_of(endpoint)) == 1, "the end of the session")
+            async with asyncio.timeout(DEADLINE_S):
+                while b"<ok/>" not in await two.rpc(LOCK):
+                    await asyncio.sleep(0.005)
+
+    run(tmp_path, scenario)
+
+
+def test_a_session_in_the_middle_of_a_message_can_be_killed(tmp_path: Path) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login() as connection, endpoint.login(username="other") as elsewhere:
+            stuck, other = await Netconf.over(connection), await Netconf.over(elsewhere)
+            assert b"<ok/>" in await stuck.rpc(LOCK)
+            stuck.writer.write(b"\n#100\n<rpc")
+            assert b"<ok/>" in await other.rpc("<kill-session><session-id>1</session-id></kill-session>")
+            await stuck.closed()
+            assert b"<ok/>" in await other.rpc(LOCK)
+            for number in ("2", "1", "77", "x"):
+                refused = await other.rpc(f"<kill-session><session-id>{number}</session-id></kill-session>")
+                assert b"<error-tag>invalid-value<" in refused
+
+    run(tmp_path, scenario)
+
+
+def test_endless_messages_take_bounded_memory(tmp_path: Path) -> None:
+    """A process of its own: what ten times the limit leaves behind in it is less than three messages."""
+    private = asyncssh.generate_private_key("ssh-ed25519")
+    (tmp_path / "admin.pub").write_bytes(private.export_public_key())
+    process = start(tmp_path / "state", "", tmp_path / "admin.pub")
+
+    def memory(what: str) -> int:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        return int(status.partition(f"{what}:")[2].split()[0]) * 1024
+
+    async def play(port: int) -> None:
+        options = {"username": "admin", "client_keys": [private], "known_hosts": None, "config": None}
+        async with asyncssh.connect("127.0.0.1", port, **options) as connection:
+            session = await Netconf.over(connection)
+            assert b"<ok/>" in await session.rpc(DISCARD)
+            before = memory("VmRSS")
+            for _ in range(3):
+                session = await Netconf.over(connection)
+                chunk = b"\n#1048576\n" + os.urandom(MIB)
+                for _ in range(40):
+                    try:
+                        session.writer.write(chunk)
+                        await session.writer.drain()
+                    except (asyncssh.Error, OSError):
+                        break
+                assert b"too-big" in await session.closed()
+            assert memory("VmHWM") - before < 100 * MIB
+            assert b"<ok/>" in await (await Netconf.over(connection)).rpc(DISCARD)
+
+    try:
+        assert process.stdout
+        ready = process.stdout.readline()
+        assert ready.startswith("ready "), process.stderr and process.stderr.read()
+        asyncio.run(play(int(ready.rpartition(":")[2])))
+    finally:
+        process.kill()
+        process.communicate()
