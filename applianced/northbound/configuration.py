@@ -22,7 +22,7 @@ from applianced.datastore.persist import Commit, CommitLog, CorruptCommitError, 
 from applianced.datastore.places import Element
 from applianced.datastore.store import Datastore
 from applianced.datastore.tree import Tree
-from applianced.errors import ApplianceError, ConfigError
+from applianced.errors import ApplianceError, ConfigError, DataplaneError
 from applianced.northbound.alarms import Alarms, Severity
 from applianced.northbound.recording import Author, Recording
 from applianced.northbound.transaction import CommitError, Participant, commit
@@ -290,5 +290,7 @@ def said(error: ApplianceError) -> list[ConfigError]:
         return [error.cause]
     if isinstance(error, ConfigError):
         return list(getattr(error, "errors", None) or [error])
-    full = isinstance(error, CommitError) and isinstance(error.cause, StorageError)
-    return [ConfigError("", str(error), tag="resource-denied" if full else "operation-failed")]
+    cause = error.cause if isinstance(error, CommitError) else error
+    path = cause.path if isinstance(cause, DataplaneError) else ""
+    tag = "resource-denied" if isinstance(cause, StorageError) else "operation-failed"
+    return [ConfigError(path, str(error), tag=tag)]

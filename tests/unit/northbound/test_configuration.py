@@ -127,6 +127,24 @@ def test_a_failing_hook_leaves_all_as_it_was(tmp_path: Path, phase: str) -> None
     run(tmp_path, scenario, [kernel], "<title>old</title>")
 
 
+def test_the_node_that_the_dataplane_refused_is_named(tmp_path: Path) -> None:
+    class Refusing(Kernel):
+        async def prepare(self, change: Change) -> Kernel:
+            if change.new.system.host_name == "new":
+                raise DataplaneError("interfaces", "there is no interface e9", path="/example:shop/title")
+            return await super().prepare(change)
+
+    async def scenario(configuration: Configuration) -> None:
+        await edit(configuration, "<title>new</title>")
+        with pytest.raises(CommitError) as caught:
+            await configuration.commit(1, ME)
+        (error,) = said(caught.value)
+        assert (error.tag, error.path) == ("operation-failed", "/example:shop/title")
+        assert "there is no interface e9" in error.message
+
+    run(tmp_path, scenario, [Refusing()])
+
+
 def test_a_full_disk_leaves_all_as_it_was(tmp_path: Path) -> None:
     kernel = Kernel()
 
