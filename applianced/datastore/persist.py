@@ -3,6 +3,9 @@
 A file is a line of JSON (who, when, the length and SHA-256 of the rest) and the configuration as RFC 7951 JSON. It is
 written beside its place, synced, renamed, and the directory synced: after a power cut it is there whole or not at all,
 and a disk that lies is found out by the checksum.
+
+A commit that waits for its confirmation (RFC 6241 8.4) carries the number of the commit to go back to. Confirming it
+is an empty file beside it; until that file is there, a start goes back.
 """
 
 from __future__ import annotations
@@ -34,13 +37,17 @@ class CorruptCommitError(ApplianceError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One commit. time_s: wall clock. user: who. source: from where ("192.0.2.1:4711", or a file's name)."""
+    """One commit. time_s: wall clock. user: who. source: from where ("192.0.2.1:4711", or a file's name).
+
+    base: the commit to go back to unless this one is confirmed; 0 when it needs no confirmation.
+    """
 
     number: int
     time_s: float
     user: str
     source: str
     comment: str = ""
+    base: int = 0
 
 
 class Staged:
@@ -105,6 +112,45 @@ class CommitLog:
         """Numbers of all commits on disk, newest first, unreadable ones included."""
         return sorted(self._numbers(), reverse=True)
 
+    @property
+    def newest(self) -> int:
+        """Number of the newest commit of the history, 0 when there is none."""
+        return self._history[-1].number if self._history else 0
+
+    # --- confirmation ------------------------------------------------------------------------------------------
+
+    def unconfirmed(self) -> Commit | None:
+        """The newest commit if it waits for its confirmation."""
+        newest = self._history[-1] if self._history else None
+        return newest if newest and self._waits(newest) else None
+
+    def by_trust(self) -> list[int]:
+        """`numbers`, with those that nobody confirmed last: better one of them than no configuration."""
+        waiting = {commit.number for commit in self._history if self._waits(commit)}
+        return sorted(self._numbers(), key=lambda number: (number in waiting, -number))
+
+    def confirm(self) -> None:
+        """The newest commit needs no confirmation any more, durably. Raises StorageError."""
+        newest = self.unconfirmed()
+        if newest is None:
+            return
+        with _storage_errors(self.directory):
+            _write_synced(self._mark(newest.number), b"")
+            self.sync_directory()
+
+    def forsake_unconfirmed(self) -> None:
+        """Leave the newest commits that wait for their confirmation out of the history: they are not in force."""
+        while newest := self.unconfirmed():
+            self.distrust(newest.number)
+
+    def _waits(self, commit: Commit) -> bool:
+        return bool(commit.base) and not self._mark(commit.number).exists()
+
+    def _mark(self, number: int) -> Path:
+        return self.file(number).with_suffix(".confirmed")
+
+    # --- content -----------------------------------------------------------------------------------------------
+
     def read(self, number: int) -> tuple[Commit, bytes]:
         """A commit and its configuration (RFC 7951 JSON). Raises CorruptCommitError."""
         try:
@@ -118,10 +164,10 @@ class CommitLog:
             raise CorruptCommitError(f"commit {number} is torn or was altered: its checksum does not match")
         return commit, body
 
-    def stage(self, *, time_s: float, user: str, source: str, comment: str, body: bytes) -> Staged:
+    def stage(self, *, time_s: float, user: str, source: str, comment: str, body: bytes, base: int = 0) -> Staged:
         """Write the next commit and sync it, not yet visible. Raises StorageError (disk full, ...)."""
         self._highest += 1
-        commit = Commit(number=self._highest, time_s=time_s, user=user, source=source, comment=comment)
+        commit = Commit(number=self._highest, time_s=time_s, user=user, source=source, comment=comment, base=base)
         header = {**asdict(commit), "length": len(body), "sha256": hashlib.sha256(body).hexdigest()}
         temporary = self.file(commit.number).with_suffix(".tmp")
         try:
@@ -134,10 +180,14 @@ class CommitLog:
         return Staged(self, commit, temporary)
 
     def prune(self) -> None:
-        """Drop all but the newest commits."""
+        """Drop all but the newest commits, and the one that an unconfirmed commit goes back to."""
+        waiting = self.unconfirmed()
+        spared = waiting.base if waiting else 0
         for number in self.numbers()[HISTORY_MAX:]:
-            with contextlib.suppress(OSError):
-                self.file(number).unlink(missing_ok=True)
+            if number != spared:
+                with contextlib.suppress(OSError):
+                    self.file(number).unlink(missing_ok=True)
+                    self._mark(number).unlink(missing_ok=True)
         self._history = self._history[-HISTORY_MAX:]
 
     def distrust(self, number: int) -> None:
@@ -168,7 +218,10 @@ class CommitLog:
         try:
             with self.file(number).open("rb") as file:
                 fields = json.loads(file.readline(_HEADER_MAX))
-            return Commit(**{name: fields[name] for name in ("number", "time_s", "user", "source", "comment")})
+            return Commit(
+                **{name: fields[name] for name in ("number", "time_s", "user", "source", "comment")},
+                base=fields.get("base", 0),
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
