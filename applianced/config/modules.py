@@ -22,7 +22,7 @@ SEARCH_PATH = (".", "vendor")
 """Directories below `yang/` where modules are found."""
 
 MODULES = (
-    Module("ietf-netconf", "2011-06-01", ("candidate", "validate", "rollback-on-error")),
+    Module("ietf-netconf", "2011-06-01", ("candidate", "confirmed-commit", "validate", "rollback-on-error")),
     Module("iana-if-type", "2019-02-08"),
     Module("ietf-interfaces", "2018-02-20"),
     Module("ietf-ip", "2018-02-22"),

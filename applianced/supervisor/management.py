@@ -82,6 +82,7 @@ async def run_management(
             await _let_in(configuration, options.admin_key)
         await _serve(options, Service(configuration, state, users, options.state_dir), listen, announce, stop)
     finally:
+        await configuration.stop()
         configuration.close()
 
 

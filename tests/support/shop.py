@@ -16,7 +16,7 @@ from applianced.datastore.edit import EditOptions, edit
 from applianced.datastore.models import Models, load_models
 from applianced.datastore.native import Form
 from applianced.datastore.tree import Tree
-from applianced.northbound.configuration import Built
+from applianced.northbound.inforce import Built
 
 PASSWORD = "correct horse"
 PASSWORD_HASH = "$6$applianced$8YSzPHu4/8oN/XUy7SGPnbTNO8toxPgJF7EKDpQ5PtK5x13QkIKLxOE6gzOAIy8af3xT/WXFy1kL8qDG9Sibj."
