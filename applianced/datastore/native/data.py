@@ -35,6 +35,8 @@ _find_sibling = _entry(
     "LY_ERR(*)(struct lyd_node *, struct lysc_node *, char *, size_t, struct lyd_node **)",
 )
 _find_like = _entry("lyd_find_sibling_first", "LY_ERR(*)(struct lyd_node *, struct lyd_node *, struct lyd_node **)")
+_compare = _entry("lyd_compare_single", "LY_ERR(*)(struct lyd_node *, struct lyd_node *, uint32_t)")
+_COMPARE_ALL_BELOW_WITH_DEFAULTS = 0x01 | 0x02
 _release = ctypes.CDLL(None).free
 _release.argtypes = [ctypes.c_void_p]
 _release.restype = None
@@ -342,6 +344,12 @@ def schema_of(node: Node) -> Schema:
 def is_default(node: Node) -> bool:
     """Put there by validation, not by anybody's edit."""
     return bool(node.flags & lib.LYD_DEFAULT)
+
+
+def is_same(node: Node, other: Node) -> bool:
+    """Whether two nodes and all below them are the same, told quickly; False may be said of what only looks
+    different."""
+    return not _compare(node, other, _COMPARE_ALL_BELOW_WITH_DEFAULTS)
 
 
 def yang_library(context: libyang.Context) -> tuple[Node, str]:
