@@ -12,23 +12,26 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from applianced.datastore.sealed import (
+    BrokenSealError,
+    StorageError,
+    seal,
+    storage_errors,
+    sync_directory,
+    unseal,
+    write_synced,
+)
 from applianced.errors import ApplianceError
 
 HISTORY_MAX = 50
 _NAME = re.compile(r"commit-(\d{10})\.json")
 _HEADER_MAX = 65536
-
-
-class StorageError(ApplianceError):
-    """The state directory cannot be used: full, read-only, broken, taken. message: says what to do."""
 
 
 class CorruptCommitError(ApplianceError):
@@ -60,16 +63,16 @@ class Staged:
 
     def publish(self) -> None:
         """Make it the newest commit, durably. Raises StorageError."""
-        with _storage_errors(self._log.directory):
+        with storage_errors(self._log.directory):
             os.replace(self._temporary, self._log.file(self.commit.number))
-            self._log.sync_directory()
+            sync_directory(self._log.directory)
         self._log.published(self.commit)
 
     def withdraw(self) -> None:
         """After `publish`: the commit before it is the newest again. Raises StorageError."""
-        with _storage_errors(self._log.directory):
+        with storage_errors(self._log.directory):
             self._log.file(self.commit.number).unlink(missing_ok=True)
-            self._log.sync_directory()
+            sync_directory(self._log.directory)
         self._log.distrust(self.commit.number)
 
     def discard(self) -> None:
@@ -83,8 +86,9 @@ class CommitLog:
 
     def __init__(self, state_dir: Path) -> None:
         """Create what is missing. Raises StorageError, also when another process uses the directory."""
+        self.state_dir = state_dir
         self.directory = state_dir / "commits"
-        with _storage_errors(self.directory):
+        with storage_errors(self.directory):
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -134,9 +138,9 @@ class CommitLog:
         newest = self.unconfirmed()
         if newest is None:
             return
-        with _storage_errors(self.directory):
-            _write_synced(self._mark(newest.number), b"")
-            self.sync_directory()
+        with storage_errors(self.directory):
+            write_synced(self._mark(newest.number), b"")
+            sync_directory(self.directory)
 
     def forsake_unconfirmed(self) -> None:
         """Leave the newest commits that wait for their confirmation out of the history: they are not in force."""
@@ -154,25 +158,21 @@ class CommitLog:
     def read(self, number: int) -> tuple[Commit, bytes]:
         """A commit and its configuration (RFC 7951 JSON). Raises CorruptCommitError."""
         try:
-            header, _, body = self.file(number).read_bytes().partition(b"\n")
-            fields = json.loads(header)
-            length, digest = fields.pop("length"), fields.pop("sha256")
-            commit = Commit(**fields)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            fields, body = unseal(self.file(number).read_bytes())
+            return Commit(**fields), body
+        except BrokenSealError as error:
+            raise CorruptCommitError(f"commit {number} {error}") from None
+        except (OSError, TypeError) as error:
             raise CorruptCommitError(f"commit {number} cannot be read: {error}") from None
-        if length != len(body) or digest != hashlib.sha256(body).hexdigest():
-            raise CorruptCommitError(f"commit {number} is torn or was altered: its checksum does not match")
-        return commit, body
 
     def stage(self, *, time_s: float, user: str, source: str, comment: str, body: bytes, base: int = 0) -> Staged:
         """Write the next commit and sync it, not yet visible. Raises StorageError (disk full, ...)."""
         self._highest += 1
         commit = Commit(number=self._highest, time_s=time_s, user=user, source=source, comment=comment, base=base)
-        header = {**asdict(commit), "length": len(body), "sha256": hashlib.sha256(body).hexdigest()}
         temporary = self.file(commit.number).with_suffix(".tmp")
         try:
-            with _storage_errors(self.directory):
-                _write_synced(temporary, json.dumps(header).encode() + b"\n" + body)
+            with storage_errors(self.directory):
+                write_synced(temporary, seal(asdict(commit), body))
         except StorageError:
             with contextlib.suppress(OSError):
                 temporary.unlink()
@@ -200,13 +200,6 @@ class CommitLog:
     def file(self, number: int) -> Path:
         return self.directory / f"commit-{number:010}.json"
 
-    def sync_directory(self) -> None:
-        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
     def close(self) -> None:
         """Let another process use the directory."""
         os.close(self._lock)
@@ -224,20 +217,3 @@ class CommitLog:
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@contextlib.contextmanager
-def _storage_errors(directory: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        message = f"cannot store the commit in {directory}: {error.strerror}: free space there or mend it, then retry"
-        raise StorageError(message) from error

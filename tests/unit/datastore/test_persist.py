@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from applianced.datastore.persist import HISTORY_MAX, Commit, CommitLog, CorruptCommitError, StorageError
+from applianced.datastore.persist import HISTORY_MAX, Commit, CommitLog, CorruptCommitError
+from applianced.datastore.sealed import StorageError
 
 
 def record(log: CommitLog, body: bytes, user: str = "admin") -> Commit:
