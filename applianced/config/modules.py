@@ -35,6 +35,7 @@ MODULES = (
     Module("applianced-alg-ftp"),
     Module("applianced-system"),
     Module("applianced-state"),
+    Module("applianced-history"),
     Module("applianced-deviations"),
 )
 """In an order in which they load. A new ALG with settings of its own adds its module here."""

@@ -18,6 +18,10 @@ from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.confirming import TIMEOUT_S, Confirmation
 
+_COMMENT = "{urn:applianced:yang:history}comment"
+COMMENT_MAX = 1024
+"""As applianced-history says."""
+
 
 class _DefaultOperation(Enum):
     MERGE = "merge"
@@ -88,10 +92,11 @@ class Changing:
         return OK
 
     async def _commit(self, caller: Caller, operation: Element) -> bytes:
-        given = Parameters(operation, "confirmed", "confirm-timeout", "persist", "persist-id")
+        given = Parameters(operation, "confirmed", "confirm-timeout", "persist", "persist-id", _COMMENT)
         await self._configuration.commit(
             caller.number,
             caller.author,
+            _comment(given),
             confirmation=_confirmation(given),
             persist_id=given.optional_text("persist-id"),
         )
@@ -106,6 +111,15 @@ class Changing:
         Parameters(operation)
         await self._configuration.discard(caller.number)
         return OK
+
+
+def _comment(given: Parameters) -> str:
+    """<comment> of applianced-history, "" when it is not given. Raises RpcError."""
+    text = given.optional_text(_COMMENT)
+    if text is not None and not 0 < len(text) <= COMMENT_MAX:
+        message = f"a comment has 1 to {COMMENT_MAX} characters, this one has {len(text)}"
+        raise RpcError("invalid-value", message, info=bad("element", "comment"))
+    return text or ""
 
 
 def _confirmation(given: Parameters) -> Confirmation | None:

@@ -19,19 +19,21 @@ class Parameters:
     """The children of an operation element."""
 
     def __init__(self, operation: Element, *allowed: str) -> None:
-        """Raises RpcError for children that are not `allowed` or come twice."""
+        """allowed: local names in NETCONF's namespace, "{namespace}name" in others. Raises RpcError for children that
+        are not allowed or come twice."""
         self.operation = etree.QName(operation).localname
         self._given: dict[str, Element] = {}
         for child in operation:
             name = etree.QName(child)
             # Clients that let their users write <config> by hand often send it without a namespace.
-            if name.namespace not in (NETCONF_NS, None) or name.localname not in allowed:
+            key = name.localname if name.namespace in (NETCONF_NS, None) else name.text
+            if key not in allowed:
                 message = f"<{name.localname}> is no parameter of <{self.operation}>: it takes {_listed(allowed)}"
                 raise RpcError("unknown-element", message, info=bad("element", name.localname))
-            if name.localname in self._given:
+            if key in self._given:
                 message = f"<{name.localname}> may be given once"
                 raise RpcError("bad-element", message, info=bad("element", name.localname))
-            self._given[name.localname] = child
+            self._given[key] = child
 
     def get(self, name: str) -> Element | None:
         return self._given.get(name)

@@ -62,7 +62,7 @@ class LiveSession:
     def __init__(self, server: NetconfServer, session: Session, transport: Transport, author: Author) -> None:
         self.number = session.number
         self.author = author
-        self._server = server
+        self.server = server
         self._session = session
         self._transport = transport
         self._waiting: deque[bytes | ProtocolError] = deque()
@@ -140,13 +140,13 @@ class LiveSession:
         finally:
             self._disarm()
             self._transport.close()
-            await self._server.forget(self)
+            await self.server.forget(self)
 
     async def _answer(self, message: bytes | ProtocolError) -> None:
         if isinstance(message, ProtocolError):
             self._give_up(message)
             return
-        reply = await self._server.reply(self, message, self._session.chunked)
+        reply = await self.server.reply(self, message, self._session.chunked)
         self._transport.write(self._session.send(reply))
         try:
             async with asyncio.timeout(REPLY_DEADLINE_S):
@@ -161,7 +161,7 @@ class LiveSession:
             too_big = RpcError("too-big", str(error), type="rpc")
             body = messages.render_rpc_error(too_big)
             self._transport.write(self._session.send(messages.reply(_BARE_START, body)))
-        self._server.counters.in_bad_rpcs += 1
+        self.server.counters.in_bad_rpcs += 1
         self._end_after_reply()
 
     def _resume(self) -> None:

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 from applianced.config.logins import require_login
 from applianced.config.schema import Config
+from applianced.datastore.compare import changes, differ
 from applianced.datastore.edit import EditOptions
-from applianced.datastore.lock import LockDeniedError, Locks, Store
+from applianced.datastore.lock import LockDeniedError, LockError, Locks, Store
 from applianced.datastore.models import Models
-from applianced.datastore.persist import Commit, CommitLog, CorruptCommitError, StorageError
+from applianced.datastore.persist import Commit, CommitLog, CorruptCommitError
 from applianced.datastore.places import Element
+from applianced.datastore.rescue import Saved
+from applianced.datastore.sealed import StorageError
 from applianced.datastore.store import Datastore
 from applianced.datastore.tree import Tree
 from applianced.errors import ApplianceError, ConfigError
@@ -26,6 +30,7 @@ from applianced.northbound.confirming import RETRY_S, Confirmation, Confirming, 
 from applianced.northbound.inforce import Builder, InForce, Validated
 from applianced.northbound.recording import Author, Recording
 from applianced.northbound.transaction import CommitError, Participant
+from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Name, Version
 
 _LOG = logging.getLogger(__name__)
 NOBODY = 0
@@ -49,6 +54,7 @@ class Configuration:
         self.alarms = self._in_force.alarms
         self._store = Datastore(models)
         self._log = log
+        self._archive = Archive(models, log)
         self._locks = Locks()
         self._turn = asyncio.Lock()
         self._readers: dict[int, tuple[Tree, int]] = {}
@@ -194,12 +200,19 @@ class Configuration:
         """Put the candidate in force; False when it holds what is in force already. base: as of Commit."""
         validated = await self._validate_candidate()
         accept(validated.built.config)
-        if self._in_force.holds(validated):
+        if self._in_force.holds(validated) or await self._reordered(validated):
             self._store.discard()
             return False
         await self._in_force.replace(validated, Recording(self._log, author, comment, validated.body, base))
         self._published(self._store.publish())
         return True
+
+    async def _reordered(self, validated: Validated) -> bool:
+        """Whether the candidate is the running configuration, its entries in another order that means nothing."""
+        if not self._in_force.resembles(validated):
+            return False
+        trees = self._store.tree(Store.RUNNING), self._store.tree(Store.CANDIDATE)
+        return not await asyncio.to_thread(differ, *trees)
 
     # --- confirmed commit --------------------------------------------------------------------------------------
 
@@ -288,6 +301,47 @@ class Configuration:
     def history(self) -> list[Commit]:
         """Commits, the one in force first."""
         return self._log.history()
+
+    async def compare(self, source: Version, target: Version) -> list[str]:
+        """What leads from one configuration to the other, as of datastore.compare. Raises ConfigError."""
+        if source == target:
+            return []
+        async with self._opened(source) as before, self._opened(target) as after:
+            return await asyncio.to_thread(lambda: list(changes(before, after)))
+
+    @asynccontextmanager
+    async def _opened(self, version: Version) -> AsyncIterator[Tree]:
+        if version in (RUNNING, CANDIDATE):
+            async with self.reading(Store(version.name.value)) as tree:
+                yield tree
+            return
+        with await asyncio.to_thread(self._archive.tree, version) as tree:
+            yield tree
+
+    async def rollback(self, session: int, version: Version) -> None:
+        """Replace the candidate by an earlier configuration. Raises ConfigError, LockDeniedError."""
+        async with self._turn:
+            self._locks.require(Store.CANDIDATE, session)
+            if version in (RUNNING, Version(Name.NUMBER, "0")):
+                self._store.discard()
+            else:
+                self._store.replace_candidate(await asyncio.to_thread(self._archive.tree, version))
+
+    # --- rescue ------------------------------------------------------------------------------------------------
+
+    async def save_rescue(self, author: Author) -> None:
+        """Keep what is in force as the rescue configuration. Raises LockError, StorageError."""
+        async with self._turn:
+            if self._confirming.pending:
+                message = "a confirmed commit is under way: confirm or cancel it, then save"
+                raise LockError("", message, tag="in-use")
+            saved = Saved(time.time(), author.user, author.source, self._log.newest, self._in_force.body)
+            await asyncio.to_thread(self._archive.rescue.save, saved)
+
+    async def delete_rescue(self) -> None:
+        """Raises ConfigError when there is none, StorageError."""
+        async with self._turn:
+            await asyncio.to_thread(self._archive.rescue.delete)
 
     # --- locks -------------------------------------------------------------------------------------------------
 

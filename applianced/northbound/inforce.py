@@ -12,7 +12,8 @@ from applianced.compiler.plan import Change, Plan
 from applianced.config.schema import Config
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form
-from applianced.datastore.persist import CommitLog, StorageError
+from applianced.datastore.persist import CommitLog
+from applianced.datastore.sealed import StorageError
 from applianced.datastore.tree import Tree
 from applianced.northbound.alarms import Alarms, Severity
 from applianced.northbound.recording import Author, Recording
@@ -63,6 +64,12 @@ class InForce:
     def holds(self, validated: Validated) -> bool:
         """Whether that is in force already, and the participants are known to have it."""
         return self.plan is not None and validated.body == self.body and not self.alarms.stands(_REVERTED)
+
+    def resembles(self, validated: Validated) -> bool:
+        """Whether the text is that of what is in force in another order, and may thus say the same."""
+        old, new = self.body, validated.body
+        known = self.plan is not None and not self.alarms.stands(_REVERTED)
+        return known and len(old) == len(new) and all(old.count(octet) == new.count(octet) for octet in range(256))
 
     async def replace(self, validated: Validated, recording: Recording | None) -> None:
         """Put it in force; None records nothing. Raises CommitError; then all is as before."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncssh
 import pytest
+from lxml import etree
 from ncclient import NCClientError, manager
 from ncclient.operations import RPCError
 
@@ -37,6 +38,8 @@ APPLICATION = (
     "<application><name>{0}</name><protocol>tcp</protocol><destination-port>{1}</destination-port></application>"
     "</applications></config>"
 )
+HISTORY = "urn:applianced:yang:history"
+NETCONF = "urn:ietf:params:xml:ns:netconf:base:1.0"
 SYSTEM = ("subtree", '<system xmlns="urn:applianced:yang:system"/>')
 APPLICATIONS = ("subtree", '<applications xmlns="urn:applianced:yang:applications"/>')
 
@@ -149,6 +152,31 @@ def test_a_persistent_confirmed_commit_with_ncclient(tmp_path: Path, keys: Path,
         else:
             session.cancel_commit(persist_id="token")
         assert (">one<" in str(session.get_config("running", filter=APPLICATIONS))) is confirm
+
+
+def test_history_with_ncclient(tmp_path: Path, keys: Path) -> None:
+    with serving(tmp_path, keys) as (process, session):
+        session.edit_config(target="candidate", config=APPLICATION.format("one", 1))
+        reply = session.dispatch(history("compare")).xml
+        for line in ("protocol tcp", "destination-port 1"):
+            assert f"set applications application one {line}\n" in reply
+        comment = f'<comment xmlns="{HISTORY}">for the shop</comment>'
+        session.dispatch(etree.fromstring(f'<commit xmlns="{NETCONF}">{comment}</commit>'))
+        session.dispatch(history("save-rescue"))
+        assert "<comment>for the shop</comment>" in str(session.get(filter=SYSTEM))
+        process.kill()
+        process.wait()
+    with serving(tmp_path, keys) as (_, session):
+        session.dispatch(history("rollback", "<number>1</number>"))
+        session.commit()
+        assert ">one<" not in str(session.get_config("running", filter=APPLICATIONS))
+        session.dispatch(history("rollback", "<rescue/>"))
+        session.commit()
+        assert ">one<" in str(session.get_config("running", filter=APPLICATIONS))
+
+
+def history(operation: str, inner: str = "") -> etree._Element:
+    return etree.fromstring(f'<{operation} xmlns="{HISTORY}">{inner}</{operation}>')
 
 
 def test_a_configuration_that_checks_refuse_names_its_place(tmp_path: Path, keys: Path) -> None:
