@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from applianced.config.logins import require_login
@@ -26,8 +26,9 @@ from applianced.datastore.store import Datastore
 from applianced.datastore.tree import Tree
 from applianced.errors import ApplianceError, ConfigError
 from applianced.northbound.alarms import Severity
-from applianced.northbound.confirming import RETRY_S, Confirmation, Confirming, Pending
+from applianced.northbound.confirming import Confirmation, Confirming, Pending
 from applianced.northbound.inforce import Builder, InForce, Validated
+from applianced.northbound.readers import Readers
 from applianced.northbound.recording import Author, Recording
 from applianced.northbound.transaction import CommitError, Participant
 from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Name, Version
@@ -35,7 +36,6 @@ from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Name, Ve
 _LOG = logging.getLogger(__name__)
 NOBODY = 0
 """The session-id of the appliance itself."""
-_CONFIRMED_COMMIT = Author("applianced", "confirmed-commit")
 
 
 class _Tested(NamedTuple):
@@ -57,9 +57,9 @@ class Configuration:
         self._archive = Archive(models, log)
         self._locks = Locks()
         self._turn = asyncio.Lock()
-        self._readers: dict[int, tuple[Tree, int]] = {}
+        self._readers = Readers()
         self._tested: _Tested | None = None
-        self._confirming = Confirming(self._confirm_timeout)
+        self._confirming = Confirming(self._turn, self._in_force, self._reinstate)
 
     @property
     def config(self) -> Config:
@@ -226,34 +226,7 @@ class Configuration:
         async with self._turn:
             self._locks.require(Store.RUNNING, session)
             self._confirming.require_cancel(session, persist_id)
-            await self._roll_back(author, "cancelled")
-
-    async def _confirm_timeout(self) -> None:
-        async with self._turn:
-            # A commit that had its turn before this may have confirmed or prolonged it.
-            if self._confirming.pending and self._confirming.pending.overdue:
-                with suppress(ApplianceError):
-                    await self._roll_back(_CONFIRMED_COMMIT, "not confirmed in time")
-
-    async def _roll_back(self, author: Author, why: str) -> None:
-        """Back to before the first confirmed commit. Raises ApplianceError; then an alarm stands and a timer runs."""
-        pending = self._confirming.pending
-        if pending is None:
-            return
-        try:
-            if self._in_force.body != pending.body:
-                await self._reinstate(pending.body, author, f"{why}: back to commit {pending.base}")
-        except ApplianceError as error:
-            text = (
-                f"the confirmed commit ({why}) could not be rolled back to commit {pending.base}, which is tried again "
-                f"every {RETRY_S:g} s: {error}"
-            )
-            self.alarms.raise_alarm("confirmed-commit", Severity.CRITICAL, text)
-            self._confirming.retry()
-            raise
-        _LOG.warning("confirmed commit rolled back to commit %d: %s", pending.base, why)
-        self.alarms.clear("confirmed-commit")
-        self._confirming.end()
+            await self._confirming.roll_back(author, "cancelled")
 
     async def _reinstate(self, body: bytes, author: Author, comment: str) -> None:
         self._published(self._store.reinstate(await self._in_force.reinstate(body, author, comment)))
@@ -272,8 +245,7 @@ class Configuration:
 
     def _published(self, former: Tree | None) -> None:
         self._tested = None
-        if former is not None and id(former) not in self._readers:
-            former.close()
+        self._readers.retire(former)
 
     # --- read --------------------------------------------------------------------------------------------------
 
@@ -284,19 +256,8 @@ class Configuration:
             async with self._turn:
                 yield self._store.tree(store)
             return
-        tree = self._store.tree(Store.RUNNING)
-        self._readers[id(tree)] = (tree, self._readers.get(id(tree), (tree, 0))[1] + 1)
-        try:
+        with self._readers.holding(self._store.tree(Store.RUNNING)) as tree:
             yield tree
-        finally:
-            self._read(tree)
-
-    def _read(self, tree: Tree) -> None:
-        left = self._readers.pop(id(tree))[1] - 1
-        if left:
-            self._readers[id(tree)] = (tree, left)
-        elif tree is not self._store.tree(Store.RUNNING):
-            tree.close()
 
     def history(self) -> list[Commit]:
         """Commits, the one in force first."""
@@ -367,9 +328,7 @@ class Configuration:
         async with self._turn:
             if Store.CANDIDATE in self._locks.release_all(session):
                 self._store.discard()
-            if self._confirming.orphan(session):
-                with suppress(ApplianceError):
-                    await self._roll_back(_CONFIRMED_COMMIT, f"session {session} ended without confirming")
+            await self._confirming.session_ended(session)
 
     async def stop(self) -> None:
         """Nothing happens of its own accord from now on. What awaits its confirmation is rolled back by a start."""

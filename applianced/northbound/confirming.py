@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from applianced.datastore.lock import LockDeniedError, LockError
-from applianced.errors import ConfigError
+from applianced.errors import ApplianceError, ConfigError
+from applianced.northbound.alarms import Severity
+from applianced.northbound.inforce import InForce
+from applianced.northbound.recording import Author
+
+_LOG = logging.getLogger(__name__)
+_AUTHOR = Author("applianced", "confirmed-commit")
+_ALARM = "confirmed-commit"
+Reinstate = Callable[[bytes, Author, str], Awaitable[None]]
+"""Puts an earlier configuration (RFC 7951 JSON) in force, recorded as a commit of this author with this comment."""
 
 RETRY_S = 10.0
 """Between attempts to roll back, while they fail."""
@@ -43,11 +54,14 @@ class Pending:
 
 
 class Confirming:
-    """At most one confirmed commit, and its timer. `expired` runs as a task of its own at the deadline."""
+    """At most one confirmed commit, its timer and its rollback."""
 
-    def __init__(self, expired: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def __init__(self, turn: asyncio.Lock, in_force: InForce, reinstate: Reinstate) -> None:
+        """turn: held by whoever calls, and taken by the rollback at the deadline."""
         self.pending: Pending | None = None
-        self._expired = expired
+        self._turn = turn
+        self._in_force = in_force
+        self._reinstate = reinstate
         self._timer: asyncio.TimerHandle | None = None
         self._expiring: asyncio.Task[None] | None = None
 
@@ -121,20 +135,36 @@ class Confirming:
         )
         self._arm(confirmation.timeout_s)
 
-    def orphan(self, session: int) -> bool:
-        """A session has ended. True when its confirmed commit must be rolled back for that."""
+    async def session_ended(self, session: int) -> None:
+        """What this session began is rolled back, unless it is persistent (RFC 6241 8.4.1)."""
         if self.pending is None or self.pending.session != session:
-            return False
-        if self.pending.persist is None:
-            return True
-        self.pending = replace(self.pending, session=0)
-        return False
+            return
+        if self.pending.persist is not None:
+            self.pending = replace(self.pending, session=0)
+            return
+        with suppress(ApplianceError):
+            await self.roll_back(_AUTHOR, f"session {session} ended without confirming")
 
-    def retry(self) -> None:
-        """The rollback failed: once more a little later."""
-        if self.pending:
-            self.pending = replace(self.pending, overdue=True)
+    async def roll_back(self, author: Author, why: str) -> None:
+        """Back to before the first confirmed commit. Raises ApplianceError; then an alarm stands and a timer runs."""
+        pending = self.pending
+        if pending is None:
+            return
+        try:
+            if self._in_force.body != pending.body:
+                await self._reinstate(pending.body, author, f"{why}: back to commit {pending.base}")
+        except ApplianceError as error:
+            text = (
+                f"the confirmed commit ({why}) could not be rolled back to commit {pending.base}, which is tried again "
+                f"every {RETRY_S:g} s: {error}"
+            )
+            self._in_force.alarms.raise_alarm(_ALARM, Severity.CRITICAL, text)
+            self.pending = replace(pending, overdue=True)
             self._arm(RETRY_S)
+            raise
+        _LOG.warning("confirmed commit rolled back to commit %d: %s", pending.base, why)
+        self._in_force.alarms.clear(_ALARM)
+        self.end()
 
     def end(self) -> None:
         """Confirmed, cancelled or rolled back."""
@@ -163,6 +193,13 @@ class Confirming:
             # From here on it is too late to confirm, also for a <commit> that takes its turn before the rollback.
             self.pending = replace(self.pending, overdue=True)
             self._expiring = asyncio.create_task(self._expired(), name="confirmed commit expires")
+
+    async def _expired(self) -> None:
+        async with self._turn:
+            # A commit that had its turn before this may have confirmed or prolonged it.
+            if self.pending and self.pending.overdue:
+                with suppress(ApplianceError):
+                    await self.roll_back(_AUTHOR, "not confirmed in time")
 
 
 def _wrong_id(message: str) -> ConfigError:
