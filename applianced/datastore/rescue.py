@@ -26,6 +26,8 @@ class Rescue:
     def __init__(self, state_dir: Path) -> None:
         self._directory = state_dir
         self._file = state_dir / "rescue.json"
+        self.saved = self._found()
+        """What is there, without its body; None when nothing that can be used is."""
 
     def save(self, saved: Saved) -> None:
         """Replace it, durably. Raises StorageError; then the one before is still there."""
@@ -35,6 +37,7 @@ class Rescue:
             write_synced(temporary, seal(fields, saved.body))
             os.replace(temporary, self._file)
             sync_directory(self._directory)
+        self.saved = saved._replace(body=b"")
 
     def load(self) -> Saved:
         """Raises ConfigError when there is none, or it is torn."""
@@ -56,4 +59,11 @@ class Rescue:
             except FileNotFoundError:
                 message = "there is no rescue configuration: nothing was deleted"
                 raise ConfigError("", message, tag="data-missing", app_tag="no-rescue") from None
+            self.saved = None
             sync_directory(self._directory)
+
+    def _found(self) -> Saved | None:
+        try:
+            return self.load()._replace(body=b"")
+        except ConfigError:
+            return None

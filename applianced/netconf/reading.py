@@ -77,8 +77,9 @@ class Reading:
             _LOG.error("state of the dataplane is not to be had: %s", error)
         if "applianced-state" in self._configuration.models.names:
             configuration = self._configuration
+            commits, pending, rescue = configuration.history(), configuration.pending, configuration.rescue
             standing = configuration.alarms.standing()
-            parts.append(management_state(configuration.history(), configuration.pending, standing, self._counters))
+            parts.append(management_state(commits, pending, rescue, standing, self._counters))
         return parts
 
 

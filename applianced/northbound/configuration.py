@@ -290,6 +290,11 @@ class Configuration:
 
     # --- rescue ------------------------------------------------------------------------------------------------
 
+    @property
+    def rescue(self) -> Saved | None:
+        """The rescue configuration, without its body."""
+        return self._archive.rescue.saved
+
     async def save_rescue(self, author: Author) -> None:
         """Keep what is in force as the rescue configuration. Raises LockError, StorageError."""
         async with self._turn:

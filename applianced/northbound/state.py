@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from applianced.datastore import native
 from applianced.datastore.persist import Commit
+from applianced.datastore.rescue import Saved
 from applianced.datastore.tree import Tree
 from applianced.northbound.alarms import Alarm
 from applianced.northbound.confirming import Pending
@@ -72,10 +73,16 @@ class Operational:
 
 
 def management_state(
-    commits: list[Commit], pending: Pending | None, alarms: list[Alarm], netconf: NetconfCounters
+    commits: list[Commit],
+    pending: Pending | None,
+    rescue: Saved | None,
+    alarms: list[Alarm],
+    netconf: NetconfCounters,
 ) -> Mapping[str, Any]:
-    """Commits, newest first, what awaits its confirmation, alarms and counters in the shape of applianced-state."""
+    """Commits, newest first, what awaits its confirmation, what was saved for a rescue, alarms and counters in the
+    shape of applianced-state."""
     awaiting = {"awaiting-confirmation": _awaiting(pending, commits)} if pending else {}
+    saved = {"rescue": _saved(rescue)} if rescue else {}
     entries = [_commit(index, commit) for index, commit in enumerate(commits)]
     raised = [
         {"id": alarm.id, "severity": alarm.severity.value, "text": alarm.text, "time": timestamp(alarm.time_s)}
@@ -83,7 +90,7 @@ def management_state(
     ]
     statistics = {name.replace("_", "-"): count % 2**32 for name, count in asdict(netconf).items()}
     below = {
-        "applianced-state:commits": {**awaiting, "commit": entries},
+        "applianced-state:commits": {**awaiting, **saved, "commit": entries},
         "applianced-state:alarms": {"alarm": raised},
         "services": {"netconf": {"applianced-state:statistics": statistics}},
     }
@@ -103,6 +110,15 @@ def _awaiting(pending: Pending, commits: list[Commit]) -> dict[str, Any]:
         "persistent": pending.persist is not None,
         "deadline": timestamp(pending.deadline_s),
         "overdue": pending.overdue,
+    }
+
+
+def _saved(rescue: Saved) -> dict[str, Any]:
+    return {
+        "id": str(rescue.number),
+        "time": timestamp(rescue.time_s),
+        "user": rescue.user,
+        "client": rescue.source,
     }
 
 

@@ -163,7 +163,9 @@ def test_history_with_ncclient(tmp_path: Path, keys: Path) -> None:
         comment = f'<comment xmlns="{HISTORY}">for the shop</comment>'
         session.dispatch(etree.fromstring(f'<commit xmlns="{NETCONF}">{comment}</commit>'))
         session.dispatch(history("save-rescue"))
-        assert "<comment>for the shop</comment>" in str(session.get(filter=SYSTEM))
+        shown = str(session.get(filter=SYSTEM))
+        assert "<comment>for the shop</comment>" in shown
+        assert "<rescue><id>2</id>" in shown
         process.kill()
         process.wait()
     with serving(tmp_path, keys) as (_, session):

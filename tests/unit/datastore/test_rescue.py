@@ -16,6 +16,7 @@ SAVED = Saved(time_s=1.5, user="admin", source="192.0.2.1:4711", number=7, body=
 def test_it_survives_a_restart_and_is_replaced(tmp_path: Path) -> None:
     Rescue(tmp_path).save(SAVED)
     assert Rescue(tmp_path).load() == SAVED
+    assert Rescue(tmp_path).saved == SAVED._replace(body=b"")
     Rescue(tmp_path).save(SAVED._replace(body=b"{}"))
     assert Rescue(tmp_path).load().body == b"{}"
 
@@ -34,6 +35,7 @@ def test_deleting(tmp_path: Path) -> None:
     rescue = Rescue(tmp_path)
     rescue.save(SAVED)
     rescue.delete()
+    assert rescue.saved is Rescue(tmp_path).saved is None
     for attempt in (rescue.load, rescue.delete):
         with pytest.raises(ConfigError) as caught:
             attempt()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from applianced.compiler.plan import Plan
+from applianced.compiler.plan import Change, Plan
 from applianced.datastore.lock import LockDeniedError, LockError, Store
 from applianced.datastore.persist import CommitLog
 from applianced.errors import ApplianceError
@@ -303,6 +303,56 @@ def test_a_confirmation_that_cannot_be_stored_is_none(tmp_path: Path) -> None:
         assert configuration.pending is None
 
     run(tmp_path, scenario)
+
+
+class SlowKernel(Kernel):
+    """A kernel that prepares when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_prepare = asyncio.Event()
+        self.may_prepare.set()
+
+    async def prepare(self, change: Change) -> Kernel:
+        await self.may_prepare.wait()
+        return await super().prepare(change)
+
+
+@pytest.mark.parametrize("follow_up", [None, Confirmation(60)])
+def test_a_confirmation_that_came_in_time_counts_however_long_it_takes(
+    tmp_path: Path, follow_up: Confirmation | None
+) -> None:
+    kernel = SlowKernel()
+
+    async def scenario(configuration: Configuration) -> None:
+        await commit(configuration, "new", confirmation=Confirmation(SOON_S))
+        kernel.may_prepare.clear()
+        confirming_commit = asyncio.create_task(commit(configuration, "newer", confirmation=follow_up))
+        await eventually(lambda: configuration.pending and configuration.pending.overdue)
+        kernel.may_prepare.set()
+        await confirming_commit
+        # The task that the timer started has its turn before this one.
+        await configuration.discard(1)
+        assert title(configuration) == "newer"
+        assert (configuration.pending is None) is (follow_up is None)
+
+    run(tmp_path, scenario, [kernel], TITLE.format("old"))
+
+
+def test_a_commit_that_comes_too_late_does_not_confirm(tmp_path: Path) -> None:
+    kernel = SlowKernel()
+
+    async def scenario(configuration: Configuration) -> None:
+        await commit(configuration, "new", confirmation=Confirmation(SOON_S))
+        kernel.may_prepare.clear()
+        await eventually(lambda: configuration.pending and configuration.pending.overdue)
+        late = asyncio.create_task(commit(configuration))
+        await asyncio.sleep(0)
+        kernel.may_prepare.set()
+        await late
+        assert title(configuration) == "old"
+
+    run(tmp_path, scenario, [kernel], TITLE.format("old"))
 
 
 def test_after_stop_no_timer_runs(tmp_path: Path) -> None:
