@@ -209,7 +209,7 @@ class Configuration:
 
     async def _reordered(self, validated: Validated) -> bool:
         """Whether the candidate is the running configuration, its entries in another order that means nothing."""
-        if not self._in_force.resembles(validated):
+        if not await asyncio.to_thread(self._in_force.resembles, validated):
             return False
         trees = self._store.tree(Store.RUNNING), self._store.tree(Store.CANDIDATE)
         return not await asyncio.to_thread(differ, *trees)
