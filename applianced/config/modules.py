@@ -22,7 +22,7 @@ SEARCH_PATH = (".", "vendor")
 """Directories below `yang/` where modules are found."""
 
 MODULES = (
-    Module("ietf-netconf", "2011-06-01", ("candidate", "validate", "rollback-on-error")),
+    Module("ietf-netconf", "2011-06-01", ("candidate", "confirmed-commit", "validate", "rollback-on-error")),
     Module("iana-if-type", "2019-02-08"),
     Module("ietf-interfaces", "2018-02-20"),
     Module("ietf-ip", "2018-02-22"),
@@ -35,6 +35,7 @@ MODULES = (
     Module("applianced-alg-ftp"),
     Module("applianced-system"),
     Module("applianced-state"),
+    Module("applianced-history"),
     Module("applianced-deviations"),
 )
 """In an order in which they load. A new ALG with settings of its own adds its module here."""

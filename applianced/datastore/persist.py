@@ -3,29 +3,35 @@
 A file is a line of JSON (who, when, the length and SHA-256 of the rest) and the configuration as RFC 7951 JSON. It is
 written beside its place, synced, renamed, and the directory synced: after a power cut it is there whole or not at all,
 and a disk that lies is found out by the checksum.
+
+A commit that waits for its confirmation (RFC 6241 8.4) carries the number of the commit to go back to. Confirming it
+is an empty file beside it; until that file is there, a start goes back.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from applianced.datastore.sealed import (
+    BrokenSealError,
+    StorageError,
+    seal,
+    storage_errors,
+    sync_directory,
+    unseal,
+    write_synced,
+)
 from applianced.errors import ApplianceError
 
 HISTORY_MAX = 50
 _NAME = re.compile(r"commit-(\d{10})\.json")
 _HEADER_MAX = 65536
-
-
-class StorageError(ApplianceError):
-    """The state directory cannot be used: full, read-only, broken, taken. message: says what to do."""
 
 
 class CorruptCommitError(ApplianceError):
@@ -34,13 +40,17 @@ class CorruptCommitError(ApplianceError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One commit. time_s: wall clock. user: who. source: from where ("192.0.2.1:4711", or a file's name)."""
+    """One commit. time_s: wall clock. user: who. source: from where ("192.0.2.1:4711", or a file's name).
+
+    base: the commit to go back to unless this one is confirmed; 0 when it needs no confirmation.
+    """
 
     number: int
     time_s: float
     user: str
     source: str
     comment: str = ""
+    base: int = 0
 
 
 class Staged:
@@ -53,16 +63,16 @@ class Staged:
 
     def publish(self) -> None:
         """Make it the newest commit, durably. Raises StorageError."""
-        with _storage_errors(self._log.shown):
+        with storage_errors(self._log.shown):
             os.replace(self._temporary, self._log.file(self.commit.number))
-            self._log.sync_directory()
+            sync_directory(self._log.directory)
         self._log.published(self.commit)
 
     def withdraw(self) -> None:
         """After `publish`: the commit before it is the newest again. Raises StorageError."""
-        with _storage_errors(self._log.shown):
+        with storage_errors(self._log.shown):
             self._log.file(self.commit.number).unlink(missing_ok=True)
-            self._log.sync_directory()
+            sync_directory(self._log.directory)
         self._log.distrust(self.commit.number)
 
     def discard(self) -> None:
@@ -101,10 +111,11 @@ class CommitLog:
         shown: what messages call the state directory, where that is not `state_dir`. Raises StorageError, also when
         another process uses the directory.
         """
+        self.state_dir = state_dir
         self.directory = state_dir / "commits"
         self.shown = (shown or state_dir) / "commits"
         self._lock = claim(state_dir) if lock is None else lock
-        with _storage_errors(self.shown):
+        with storage_errors(self.shown):
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for leftover in self.directory.glob("*.tmp"):
             with contextlib.suppress(OSError):
@@ -125,28 +136,63 @@ class CommitLog:
         """Numbers of all commits on disk, newest first, unreadable ones included."""
         return sorted(self._numbers(), reverse=True)
 
+    @property
+    def newest(self) -> int:
+        """Number of the newest commit of the history, 0 when there is none."""
+        return self._history[-1].number if self._history else 0
+
+    # --- confirmation ------------------------------------------------------------------------------------------
+
+    def unconfirmed(self) -> Commit | None:
+        """The newest commit if it waits for its confirmation."""
+        newest = self._history[-1] if self._history else None
+        return newest if newest and self._waits(newest) else None
+
+    def by_trust(self) -> list[int]:
+        """`numbers`, with those that nobody confirmed last: better one of them than no configuration."""
+        waiting = {commit.number for commit in self._history if self._waits(commit)}
+        return sorted(self._numbers(), key=lambda number: (number in waiting, -number))
+
+    def confirm(self) -> None:
+        """The newest commit needs no confirmation any more, durably. Raises StorageError."""
+        newest = self.unconfirmed()
+        if newest is None:
+            return
+        with storage_errors(self.shown):
+            write_synced(self._mark(newest.number), b"")
+            sync_directory(self.directory)
+
+    def forsake_unconfirmed(self) -> None:
+        """Leave the newest commits that wait for their confirmation out of the history: they are not in force."""
+        while newest := self.unconfirmed():
+            self.distrust(newest.number)
+
+    def _waits(self, commit: Commit) -> bool:
+        return bool(commit.base) and not self._mark(commit.number).exists()
+
+    def _mark(self, number: int) -> Path:
+        return self.file(number).with_suffix(".confirmed")
+
+    # --- content -----------------------------------------------------------------------------------------------
+
     def read(self, number: int) -> tuple[Commit, bytes]:
         """A commit and its configuration (RFC 7951 JSON). Raises CorruptCommitError."""
         try:
-            header, _, body = self.file(number).read_bytes().partition(b"\n")
-            fields = json.loads(header)
-            length, digest = fields.pop("length"), fields.pop("sha256")
-            commit = Commit(**fields)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            fields, body = unseal(self.file(number).read_bytes())
+            return Commit(**fields), body
+        except BrokenSealError as error:
+            raise CorruptCommitError(f"commit {number} {error}") from None
+        except (OSError, TypeError) as error:
             raise CorruptCommitError(f"commit {number} cannot be read: {error}") from None
-        if length != len(body) or digest != hashlib.sha256(body).hexdigest():
-            raise CorruptCommitError(f"commit {number} is torn or was altered: its checksum does not match")
-        return commit, body
 
-    def stage(self, *, time_s: float, user: str, source: str, comment: str, body: bytes) -> Staged:
+    def stage(self, *, time_s: float, user: str, source: str, comment: str, body: bytes, base: int = 0) -> Staged:
         """Write the next commit and sync it, not yet visible. Raises StorageError (disk full, ...)."""
         self._highest += 1
-        commit = Commit(number=self._highest, time_s=time_s, user=user, source=source, comment=comment)
-        header = {**asdict(commit), "length": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+        commit = Commit(number=self._highest, time_s=time_s, user=user, source=source, comment=comment, base=base)
         temporary = self.file(commit.number).with_suffix(".tmp")
         try:
-            with _storage_errors(self.shown):
-                _write_synced(temporary, json.dumps(header).encode() + b"\n" + body)
+            with storage_errors(self.shown):
+                write_synced(temporary, seal(asdict(commit), body))
         except StorageError:
             with contextlib.suppress(OSError):
                 temporary.unlink()
@@ -154,10 +200,14 @@ class CommitLog:
         return Staged(self, commit, temporary)
 
     def prune(self) -> None:
-        """Drop all but the newest commits."""
+        """Drop all but the newest commits, and the one that an unconfirmed commit goes back to."""
+        waiting = self.unconfirmed()
+        spared = waiting.base if waiting else 0
         for number in self.numbers()[HISTORY_MAX:]:
-            with contextlib.suppress(OSError):
-                self.file(number).unlink(missing_ok=True)
+            if number != spared:
+                with contextlib.suppress(OSError):
+                    self.file(number).unlink(missing_ok=True)
+                    self._mark(number).unlink(missing_ok=True)
         self._history = self._history[-HISTORY_MAX:]
 
     def distrust(self, number: int) -> None:
@@ -170,13 +220,6 @@ class CommitLog:
     def file(self, number: int) -> Path:
         return self.directory / f"commit-{number:010}.json"
 
-    def sync_directory(self) -> None:
-        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
     def close(self) -> None:
         """Let another process use the directory."""
         os.close(self._lock)
@@ -188,23 +231,9 @@ class CommitLog:
         try:
             with self.file(number).open("rb") as file:
                 fields = json.loads(file.readline(_HEADER_MAX))
-            return Commit(**{name: fields[name] for name in ("number", "time_s", "user", "source", "comment")})
+            return Commit(
+                **{name: fields[name] for name in ("number", "time_s", "user", "source", "comment")},
+                base=fields.get("base", 0),
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return None
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@contextlib.contextmanager
-def _storage_errors(directory: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        message = f"cannot store the commit in {directory}: {error.strerror}: free space there or mend it, then retry"
-        raise StorageError(message) from error

@@ -74,6 +74,13 @@ class Datastore:
         former, self._running, self._candidate = self._running, self._candidate, None
         return former
 
+    def reinstate(self, tree: Tree) -> Tree:
+        """`tree`, validated and in force, becomes the running datastore; the candidate keeps its changes. The former
+        one, for the caller to close when its last reader has gone."""
+        self.generation += 1
+        former, self._running = self._running, tree
+        return former
+
     def close(self) -> None:
         """Free both trees."""
         self.discard()

@@ -1,11 +1,9 @@
-"""Operations on the candidate, up to <commit> (RFC 6241 7.2 to 7.4, 8.3, 8.6)."""
+"""Operations on the candidate, up to <commit> and what takes it back (RFC 6241 7.2 to 7.4, 8.3, 8.4, 8.6)."""
 
 from __future__ import annotations
 
 import asyncio
 from enum import Enum
-
-from lxml import etree
 
 from applianced.datastore import whole
 from applianced.datastore.edit import EditOptions, ErrorOption, Operation, ResultTest
@@ -16,6 +14,11 @@ from applianced.netconf.messages import OK, RpcError, bad
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
+from applianced.northbound.confirming import TIMEOUT_S, Confirmation
+
+_COMMENT = "{urn:applianced:yang:history}comment"
+COMMENT_MAX = 1024
+"""As applianced-history says."""
 
 
 class _DefaultOperation(Enum):
@@ -25,7 +28,7 @@ class _DefaultOperation(Enum):
 
 
 class Changing:
-    """Edit, validate, commit, discard."""
+    """Edit, validate, commit, discard, cancel."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
@@ -38,6 +41,7 @@ class Changing:
             "delete-config": self._delete_config,
             "validate": self._validate,
             "commit": self._commit,
+            "cancel-commit": self._cancel_commit,
             "discard-changes": self._discard_changes,
         }
 
@@ -88,14 +92,43 @@ class Changing:
         return OK
 
     async def _commit(self, caller: Caller, operation: Element) -> bytes:
-        if len(operation):
-            name = etree.QName(operation[0]).localname
-            message = f"<{name}> is not offered (no confirmed-commit capability): send <commit/> alone"
-            raise RpcError("operation-not-supported", message)
-        await self._configuration.commit(caller.number, caller.author)
+        given = Parameters(operation, "confirmed", "confirm-timeout", "persist", "persist-id", _COMMENT)
+        await self._configuration.commit(
+            caller.number,
+            caller.author,
+            _comment(given),
+            confirmation=_confirmation(given),
+            persist_id=given.optional_text("persist-id"),
+        )
+        return OK
+
+    async def _cancel_commit(self, caller: Caller, operation: Element) -> bytes:
+        given = Parameters(operation, "persist-id")
+        await self._configuration.cancel_commit(caller.number, caller.author, given.optional_text("persist-id"))
         return OK
 
     async def _discard_changes(self, caller: Caller, operation: Element) -> bytes:
         Parameters(operation)
         await self._configuration.discard(caller.number)
         return OK
+
+
+def _comment(given: Parameters) -> str:
+    """<comment> of applianced-history, "" when it is not given. Raises RpcError."""
+    text = given.optional_text(_COMMENT)
+    if text is not None and not 0 < len(text) <= COMMENT_MAX:
+        message = f"a comment has 1 to {COMMENT_MAX} characters, this one has {len(text)}"
+        raise RpcError("invalid-value", message, info=bad("element", "comment"))
+    return text or ""
+
+
+def _confirmation(given: Parameters) -> Confirmation | None:
+    """What <commit> says about its confirmation (RFC 6241 8.4.5.1). Raises RpcError."""
+    timeout_s = given.whole_number("confirm-timeout", TIMEOUT_S)
+    if given.flag("confirmed"):
+        return Confirmation(timeout_s, given.optional_text("persist"))
+    for name in ("confirm-timeout", "persist"):
+        if given.get(name) is not None:
+            message = f"<{name}> is for a commit that is to be confirmed: send <confirmed/> with it"
+            raise RpcError("missing-element", message, info=bad("element", "confirmed"))
+    return None

@@ -77,7 +77,7 @@ class LiveSession:
     def __init__(self, server: Server, session: Session, transport: Transport, author: Author) -> None:
         self.number = session.number
         self.author = author
-        self._server = server
+        self.server = server
         self._session = session
         self._transport = transport
         self._waiting: deque[bytes | ProtocolError] = deque()
@@ -99,7 +99,7 @@ class LiveSession:
 
     def limits_changed(self) -> None:
         """Go by the limits that are now in force."""
-        self._session.limit_messages(self._server.limits.message_size)
+        self._session.limit_messages(self.server.limits.message_size)
         self._disarm()
         self._arm()
         self._watch_idleness()
@@ -128,11 +128,11 @@ class LiveSession:
         self._wake.set()
 
     def _account(self) -> None:
-        self._server.hold(self, self._session.held + self._waiting_octets)
+        self.server.hold(self, self._session.held + self._waiting_octets)
 
     @property
     def _overfull(self) -> bool:
-        return len(self._waiting) > WAITING_MAX or self._waiting_octets > self._server.limits.message_size
+        return len(self._waiting) > WAITING_MAX or self._waiting_octets > self.server.limits.message_size
 
     def finished(self) -> None:
         """The client will send no more; what it sent is still answered."""
@@ -186,14 +186,14 @@ class LiveSession:
             self._disarm()
             self._watch_idleness()
             self._transport.close()
-            await self._server.forget(self)
+            await self.server.forget(self)
 
     async def _answer(self, message: bytes | ProtocolError) -> None:
         if isinstance(message, ProtocolError):
             self._give_up(message)
             return
         self._busy = True
-        reply = await self._server.reply(self, message, self._session.chunked)
+        reply = await self.server.reply(self, message, self._session.chunked)
         self._transport.write(self._session.send(reply))
         await self._delivered()
         self._busy = False
@@ -207,7 +207,7 @@ class LiveSession:
         left = -1
         while left != (left := self._transport.unsent()):
             try:
-                async with asyncio.timeout(self._server.limits.reply_timeout_s):
+                async with asyncio.timeout(self.server.limits.reply_timeout_s):
                     await self._transport.drain()
                 return
             except TimeoutError:
@@ -221,7 +221,7 @@ class LiveSession:
             too_big = RpcError("too-big", str(error), type="rpc")
             body = messages.render_rpc_error(too_big)
             self._transport.write(self._session.send(messages.reply(BARE_START, body)))
-        self._server.counters.in_bad_rpcs += 1
+        self.server.counters.in_bad_rpcs += 1
         self._take_no_more()
 
     def _resume(self) -> None:
@@ -238,7 +238,7 @@ class LiveSession:
         if not waited_for:
             self._disarm()
         elif self._deadline is None:
-            limits = self._server.limits
+            limits = self.server.limits
             seconds = limits.message_timeout_s if self._session.established else limits.hello_timeout_s
             self._deadline = self._loop.call_later(seconds, self._expired)
 
@@ -257,7 +257,7 @@ class LiveSession:
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
-        limit = self._server.limits.idle_timeout_s
+        limit = self.server.limits.idle_timeout_s
         if not limit or self._closing:
             return
         now = self._loop.time()
@@ -272,5 +272,5 @@ class LiveSession:
         self._wake.set()
 
     def _timed_out(self, what: str) -> None:
-        self._server.counters.sessions_timed_out += 1
+        self.server.counters.sessions_timed_out += 1
         _LOG.warning("session %d (%s from %s) %s: closed", self.number, self.author.user, self.author.source, what)

@@ -10,6 +10,7 @@ from applianced.datastore import rpc
 from applianced.datastore.edit import NETCONF_NS
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.changing import Changing
+from applianced.netconf.history import History
 from applianced.netconf.messages import OK, RpcError, bad
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.reading import Reading
@@ -34,6 +35,7 @@ class Operations:
     ) -> None:
         self._configuration = configuration
         self._state = state
+        self._history = History(configuration).offered
         self._sessions = sessions
         reading = Reading(configuration, state, counters)
         self.content_id = reading.content_id
@@ -54,7 +56,7 @@ class Operations:
             if perform:
                 return await perform(caller, operation)
         elif defined := rpc.defined(self._configuration.models, operation):
-            return await self._act(defined, operation)
+            return await self._act(caller, defined, operation)
         message = (
             f'there is no operation <{name.localname}> in namespace "{name.namespace or ""}": see the capabilities'
         )
@@ -90,7 +92,9 @@ class Operations:
 
     # --- operations of our own modules -------------------------------------------------------------------------
 
-    async def _act(self, name: str, operation: Element) -> bytes:
+    async def _act(self, caller: Caller, name: str, operation: Element) -> bytes:
         models = self._configuration.models
-        result = await self._state.act(name, rpc.arguments(models, name, operation))
+        arguments = rpc.arguments(models, name, operation)
+        act = self._history.get(name)
+        result = await act(caller, arguments) if act else await self._state.act(name, arguments)
         return rpc.output(models, name, result) if result else OK

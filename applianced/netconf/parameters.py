@@ -19,19 +19,21 @@ class Parameters:
     """The children of an operation element."""
 
     def __init__(self, operation: Element, *allowed: str) -> None:
-        """Raises RpcError for children that are not `allowed` or come twice."""
+        """allowed: local names in NETCONF's namespace, "{namespace}name" in others. Raises RpcError for children that
+        are not allowed or come twice."""
         self.operation = etree.QName(operation).localname
         self._given: dict[str, Element] = {}
         for child in operation:
             name = etree.QName(child)
             # Clients that let their users write <config> by hand often send it without a namespace.
-            if name.namespace not in (NETCONF_NS, None) or name.localname not in allowed:
+            key = name.localname if name.namespace in (NETCONF_NS, None) else name.text
+            if key not in allowed:
                 message = f"<{name.localname}> is no parameter of <{self.operation}>: it takes {_listed(allowed)}"
                 raise RpcError("unknown-element", message, info=bad("element", name.localname))
-            if name.localname in self._given:
+            if key in self._given:
                 message = f"<{name.localname}> may be given once"
                 raise RpcError("bad-element", message, info=bad("element", name.localname))
-            self._given[name.localname] = child
+            self._given[key] = child
 
     def get(self, name: str) -> Element | None:
         return self._given.get(name)
@@ -46,6 +48,29 @@ class Parameters:
 
     def text(self, name: str) -> str:
         return (self.require(name).text or "").strip()
+
+    def optional_text(self, name: str) -> str | None:
+        """The text as it was sent, None when the parameter is absent; it may be a token, in which spaces count."""
+        element = self._given.get(name)
+        return None if element is None else element.text or ""
+
+    def flag(self, name: str) -> bool:
+        """Whether an empty element is there. Raises RpcError when it holds something."""
+        element = self._given.get(name)
+        if element is not None and (len(element) or (element.text or "").strip()):
+            raise RpcError("invalid-value", f"<{name}/> is empty or absent", info=bad("element", name))
+        return element is not None
+
+    def whole_number(self, name: str, default: int) -> int:
+        """A uint32 from 1. Raises RpcError."""
+        if name not in self._given:
+            return default
+        text = self.text(name)
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 11 else 0
+        if not 0 < number < 2**32:
+            message = f'"{text}" is no value of <{name}>: use a whole number from 1 to {2**32 - 1}'
+            raise RpcError("invalid-value", message, info=bad("element", name))
+        return number
 
     def choice(self, name: str, among: type[_Choice], default: _Choice) -> _Choice:
         """One of an Enum's values. Raises RpcError for any other text."""

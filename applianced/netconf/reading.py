@@ -76,8 +76,10 @@ class Reading:
         except ApplianceError as error:
             _LOG.error("state of the dataplane is not to be had: %s", error)
         if "applianced-state" in self._configuration.models.names:
-            standing = self._configuration.alarms.standing()
-            parts.append(management_state(self._configuration.history(), standing, self._counters))
+            configuration = self._configuration
+            commits, pending, rescue = configuration.history(), configuration.pending, configuration.rescue
+            standing = configuration.alarms.standing()
+            parts.append(management_state(commits, pending, rescue, standing, self._counters))
         return parts
 
 

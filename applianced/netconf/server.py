@@ -31,7 +31,7 @@ class NetconfServer:
     """All sessions, and what they share."""
 
     def __init__(self, configuration: Configuration, state: StateProvider) -> None:
-        self._configuration = configuration
+        self.configuration = configuration
         self.counters = NetconfCounters()
         self._operations = Operations(configuration, state, self, self.counters)
         self._capabilities = capabilities(self._operations.content_id)
@@ -48,7 +48,7 @@ class NetconfServer:
     @property
     def limits(self) -> NetconfLimits:
         """Those in force."""
-        return self._configuration.config.system.netconf
+        return self.configuration.config.system.netconf
 
     def _limits_changed(self, config: Config) -> None:
         if config.system.netconf != self._known:
@@ -114,7 +114,7 @@ class NetconfServer:
         self.counters.dropped_sessions += not session.closed_by_request
         if self._sessions.pop(session.number, None):
             self._users -= Counter([session.author.user])
-        await self._configuration.session_forgotten(session.number)
+        await self.configuration.session_forgotten(session.number)
 
     async def reply(self, session: LiveSession, message: bytes, chunked: bool) -> bytes:
         """The reply to one message, whatever the message is. chunked: the session speaks base:1.1."""
@@ -138,7 +138,7 @@ class NetconfServer:
         except RpcError as error:
             body = messages.render_rpc_error(error)
         except ApplianceError as error:
-            body = messages.render_config_errors(said(error), self._configuration.models.names)
+            body = messages.render_config_errors(said(error), self.configuration.models.names)
         except Exception:
             _LOG.exception("session %d: an operation failed by a fault of ours", session.number)
             body = messages.render_rpc_error(
@@ -159,6 +159,7 @@ def capabilities(content_id: str) -> Sequence[str]:
         BASE_1_0,
         BASE_1_1,
         f"{_CAPABILITY}candidate:1.0",
+        f"{_CAPABILITY}confirmed-commit:1.1",
         f"{_CAPABILITY}rollback-on-error:1.0",
         f"{_CAPABILITY}validate:1.1",
         f"{_CAPABILITY}yang-library:1.1?revision=2019-01-04&content-id={content_id}",

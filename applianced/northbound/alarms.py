@@ -39,5 +39,8 @@ class Alarms:
     def clear(self, id: str) -> None:  # noqa: A002
         self._standing.pop(id, None)
 
+    def stands(self, id: str) -> bool:  # noqa: A002
+        return id in self._standing
+
     def standing(self) -> list[Alarm]:
         return list(self._standing.values())

@@ -12,7 +12,7 @@ from applianced.compiler.plan import Plan
 from applianced.config.checks import check
 from applianced.config.decode import decode
 from applianced.datastore.tree import InvalidTreeError
-from applianced.northbound.configuration import Builder, Built
+from applianced.northbound.inforce import Builder, Built
 
 
 def builder(queues: int) -> Builder:

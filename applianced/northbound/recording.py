@@ -23,11 +23,13 @@ class Recording:
 
     name = "persistence"
 
-    def __init__(self, log: CommitLog, author: Author, comment: str, body: bytes) -> None:
+    def __init__(self, log: CommitLog, author: Author, comment: str, body: bytes, base: int = 0) -> None:
+        """base: the commit to go back to unless this one is confirmed, 0 when it stays."""
         self._log = log
         self._author = author
         self._comment = comment
         self._body = body
+        self._base = base
 
     async def prepare(self, change: Change) -> _Prepared:
         """Write and sync under a temporary name. Raises StorageError."""
@@ -38,6 +40,7 @@ class Recording:
             source=self._author.source,
             comment=self._comment,
             body=self._body,
+            base=self._base,
         )
         return _Prepared(self._log, staged)
 

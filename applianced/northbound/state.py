@@ -9,8 +9,10 @@ from typing import Any, Protocol
 
 from applianced.datastore import native
 from applianced.datastore.persist import Commit
+from applianced.datastore.rescue import Saved
 from applianced.datastore.tree import Tree
 from applianced.northbound.alarms import Alarm
+from applianced.northbound.confirming import Pending
 
 
 class StateProvider(Protocol):
@@ -78,8 +80,17 @@ class Operational:
         self.roots = []
 
 
-def management_state(commits: list[Commit], alarms: list[Alarm], netconf: NetconfCounters) -> Mapping[str, Any]:
-    """Commits, newest first, alarms and counters in the shape of applianced-state."""
+def management_state(
+    commits: list[Commit],
+    pending: Pending | None,
+    rescue: Saved | None,
+    alarms: list[Alarm],
+    netconf: NetconfCounters,
+) -> Mapping[str, Any]:
+    """Commits, newest first, what awaits its confirmation, what was saved for a rescue, alarms and counters in the
+    shape of applianced-state."""
+    awaiting = {"awaiting-confirmation": _awaiting(pending, commits)} if pending else {}
+    saved = {"rescue": _saved(rescue)} if rescue else {}
     entries = [_commit(index, commit) for index, commit in enumerate(commits)]
     raised = [
         {"id": alarm.id, "severity": alarm.severity.value, "text": alarm.text, "time": timestamp(alarm.time_s)}
@@ -87,7 +98,7 @@ def management_state(commits: list[Commit], alarms: list[Alarm], netconf: Netcon
     ]
     statistics = {name.replace("_", "-"): count % 2**32 for name, count in asdict(netconf).items()}
     below = {
-        "applianced-state:commits": {"commit": entries},
+        "applianced-state:commits": {**awaiting, **saved, "commit": entries},
         "applianced-state:alarms": {"alarm": raised},
         "services": {"netconf": {"applianced-state:statistics": statistics}},
     }
@@ -97,6 +108,26 @@ def management_state(commits: list[Commit], alarms: list[Alarm], netconf: Netcon
 def timestamp(time_s: float) -> str:
     """yang:date-and-time of a wall clock time."""
     return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _awaiting(pending: Pending, commits: list[Commit]) -> dict[str, Any]:
+    return {
+        **({"id": str(commits[0].number)} if commits else {}),
+        "rollback-to": str(pending.base),
+        **({"session-id": pending.session} if pending.session else {}),
+        "persistent": pending.persist is not None,
+        "deadline": timestamp(pending.deadline_s),
+        "overdue": pending.overdue,
+    }
+
+
+def _saved(rescue: Saved) -> dict[str, Any]:
+    return {
+        "id": str(rescue.number),
+        "time": timestamp(rescue.time_s),
+        "user": rescue.user,
+        "client": rescue.source,
+    }
 
 
 def _commit(index: int, commit: Commit) -> dict[str, Any]:

@@ -46,7 +46,8 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def configured_port(models: Models, state_dir: Path, lock: int, config: Path | None) -> int:
-    """The port of the configuration that will be in force: that of the newest commit, or else of the file.
+    """The port of the configuration that will be in force: that of the newest commit that needs no
+    confirmation, or else of the file.
 
     lock: of the state directory, as persist.claim returned it. Raises ConfigError for a file that cannot be read.
     """
@@ -65,7 +66,7 @@ def configured_port(models: Models, state_dir: Path, lock: int, config: Path | N
 
 
 def _newest(log: CommitLog) -> bytes | None:
-    for number in log.numbers():
+    for number in log.by_trust():
         with contextlib.suppress(CorruptCommitError):
             return log.read(number)[1]
     return None

@@ -19,7 +19,8 @@ from typing import Any
 
 from applianced.dataplane.participant import AgentClient, DataplaneParticipant
 from applianced.datastore.models import Models, load_models
-from applianced.datastore.persist import StorageError, claim
+from applianced.datastore.persist import claim
+from applianced.datastore.sealed import StorageError
 from applianced.errors import ConfigError
 from applianced.northbound.transaction import Participant
 from applianced.supervisor.address import bind, configured_port

@@ -88,6 +88,7 @@ async def run_management(
         service = Service(configuration, state, users, options.state_dir)
         await _serve(options, service, listen, announce, stop)
     finally:
+        await configuration.stop()
         configuration.close()
 
 

@@ -14,10 +14,11 @@ from applianced.compiler.plan import Plan
 from applianced.config.access import NetconfLimits
 from applianced.config.schema import Config, System, User
 from applianced.netconf.server import NetconfServer
-from applianced.northbound.configuration import Built, Configuration
+from applianced.northbound.configuration import Configuration
+from applianced.northbound.inforce import Built
 from applianced.northbound.recording import Author
 from tests.support.netconf_session import NC, Client, Wire, serving
-from tests.support.shop import PASSWORD_HASH
+from tests.support.shop import PASSWORD_HASH, touch
 
 ADMIN = User(name="admin", password=PASSWORD_HASH)
 
@@ -35,8 +36,8 @@ class Limited:
 
     async def commit(self, **changed: Any) -> None:
         self.limits = replace(self.limits, **changed)
-        configuration: Configuration = self.server._configuration
-        await configuration.amend(lambda tree: None, Author("test", "test"), "")
+        configuration: Configuration = self.server.configuration
+        await configuration.amend(touch, Author("test", "test"), "")
 
 
 def run(directory: Path, scenario: Callable[[Limited], Awaitable[None]], **limits: Any) -> None:

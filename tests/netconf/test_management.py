@@ -41,6 +41,8 @@ APPLICATION = (
     "<application><name>{0}</name><protocol>tcp</protocol><destination-port>{1}</destination-port></application>"
     "</applications></config>"
 )
+HISTORY = "urn:applianced:yang:history"
+NETCONF = "urn:ietf:params:xml:ns:netconf:base:1.0"
 SYSTEM = ("subtree", '<system xmlns="urn:applianced:yang:system"/>')
 APPLICATIONS = ("subtree", '<applications xmlns="urn:applianced:yang:applications"/>')
 
@@ -124,6 +126,64 @@ def test_what_was_answered_ok_survives_a_kill(tmp_path: Path, keys: Path) -> Non
         found = str(session.get_config("candidate", filter=APPLICATIONS))
         assert ">one<" in found
         assert ">two<" not in found
+
+
+@pytest.mark.parametrize("persist", [None, "token"])
+def test_a_kill_rolls_back_what_was_not_confirmed(tmp_path: Path, keys: Path, persist: str | None) -> None:
+    with serving(tmp_path, keys) as (process, session):
+        session.edit_config(target="candidate", config=APPLICATION.format("one", 1))
+        session.commit(confirmed=True, timeout="600", persist=persist)
+        shown = str(session.get(filter=SYSTEM))
+        assert "<rollback-to>1</rollback-to>" in shown
+        assert f"<persistent>{str(persist is not None).lower()}</persistent>" in shown
+        process.kill()
+        process.wait()
+    with serving(tmp_path, keys) as (process, session):
+        assert ">one<" not in str(session.get_config("running", filter=APPLICATIONS))
+        shown = str(session.get(filter=SYSTEM))
+        assert "<comment>commit 2 was not confirmed before a restart: back to commit 1</comment>" in shown
+        assert "awaiting-confirmation" not in shown
+        with pytest.raises(RPCError):
+            session.commit(persist_id="token")
+
+
+@pytest.mark.parametrize("confirm", [True, False])
+def test_a_persistent_confirmed_commit_with_ncclient(tmp_path: Path, keys: Path, confirm: bool) -> None:
+    with serving(tmp_path, keys) as (_, session):
+        session.edit_config(target="candidate", config=APPLICATION.format("one", 1))
+        session.commit(confirmed=True, persist="token")
+        if confirm:
+            session.commit(persist_id="token")
+        else:
+            session.cancel_commit(persist_id="token")
+        assert (">one<" in str(session.get_config("running", filter=APPLICATIONS))) is confirm
+
+
+def test_history_with_ncclient(tmp_path: Path, keys: Path) -> None:
+    with serving(tmp_path, keys) as (process, session):
+        session.edit_config(target="candidate", config=APPLICATION.format("one", 1))
+        reply = session.dispatch(history("compare")).xml
+        for line in ("protocol tcp", "destination-port 1"):
+            assert f"set applications application one {line}\n" in reply
+        comment = f'<comment xmlns="{HISTORY}">for the shop</comment>'
+        session.dispatch(etree.fromstring(f'<commit xmlns="{NETCONF}">{comment}</commit>'))
+        session.dispatch(history("save-rescue"))
+        shown = str(session.get(filter=SYSTEM))
+        assert "<comment>for the shop</comment>" in shown
+        assert "<rescue><id>2</id>" in shown
+        process.kill()
+        process.wait()
+    with serving(tmp_path, keys) as (_, session):
+        session.dispatch(history("rollback", "<number>1</number>"))
+        session.commit()
+        assert ">one<" not in str(session.get_config("running", filter=APPLICATIONS))
+        session.dispatch(history("rollback", "<rescue/>"))
+        session.commit()
+        assert ">one<" in str(session.get_config("running", filter=APPLICATIONS))
+
+
+def history(operation: str, inner: str = "") -> etree._Element:
+    return etree.fromstring(f'<{operation} xmlns="{HISTORY}">{inner}</{operation}>')
 
 
 def test_a_configuration_that_checks_refuse_names_its_place(tmp_path: Path, keys: Path) -> None:

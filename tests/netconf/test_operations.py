@@ -79,7 +79,6 @@ def test_get_joins_state_and_configuration(tmp_path: Path) -> None:
         ("<copy-config><target><running/></target><source><candidate/></source></copy-config>",
          "operation-not-supported"),
         ("<copy-config><target><candidate/></target><source><candidate/></source></copy-config>", "invalid-value"),
-        ("<commit><confirmed/></commit>", "operation-not-supported"),
         (UNLOCK, "operation-failed"),
         ("<kill-session><session-id>1</session-id></kill-session>", "invalid-value"),
         ("<kill-session><session-id>99</session-id></kill-session>", "invalid-value"),

@@ -15,7 +15,8 @@ from applianced.errors import ConfigError
 from applianced.netconf.framing import Framing, frame
 from applianced.netconf.live import LiveSession
 from applianced.netconf.server import NetconfServer
-from applianced.northbound.configuration import Builder, Configuration
+from applianced.northbound.configuration import Configuration
+from applianced.northbound.inforce import Builder
 from applianced.northbound.recording import Author
 from applianced.northbound.transaction import Participant
 from tests.support.shop import build_shop, shop_models, tree_of

@@ -10,13 +10,13 @@ from typing import Any
 from lxml import etree
 
 from applianced.compiler.plan import Plan
-from applianced.config.modules import Module
+from applianced.config.modules import MODULES, Module
 from applianced.config.schema import Config, System, User
 from applianced.datastore.edit import EditOptions, edit
 from applianced.datastore.models import Models, load_models
 from applianced.datastore.native import Form
 from applianced.datastore.tree import Tree
-from applianced.northbound.configuration import Built
+from applianced.northbound.inforce import Built
 
 PASSWORD = "correct horse"
 PASSWORD_HASH = "$6$applianced$8YSzPHu4/8oN/XUy7SGPnbTNO8toxPgJF7EKDpQ5PtK5x13QkIKLxOE6gzOAIy8af3xT/WXFy1kL8qDG9Sibj."
@@ -29,10 +29,13 @@ DECLARED = (
 )
 
 
+_NETCONF = next(module for module in MODULES if module.name == "ietf-netconf")
+
+
 @lru_cache(maxsize=1)
 def shop_models() -> Models:
-    """The module alone, loaded once."""
-    return load_models(YANG, [Module("example")])
+    """The module, and those of ours that fit any model; loaded once."""
+    return load_models(YANG, [_NETCONF, Module("example"), Module("applianced-history")])
 
 
 def shop(inner: str) -> list[etree._Element]:
@@ -56,6 +59,11 @@ def edited(before: str, change: str, options: EditOptions | None = None) -> str:
     with tree_of(before) as tree:
         edit(tree, shop(change), options or EditOptions())
         return content(tree)
+
+
+def touch(tree: Tree) -> None:
+    """Give the shop one more tag: a commit of what is in force already would put nothing in force."""
+    edit(tree, shop(f"<tag>{content(tree).count('<tag>')}</tag>"), EditOptions())
 
 
 def build_shop(data: Mapping[str, Any], in_force: Plan | None) -> Built:

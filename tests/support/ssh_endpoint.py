@@ -16,13 +16,14 @@ from applianced.config.schema import Config, System, User
 from applianced.datastore.persist import CommitLog
 from applianced.netconf.framing import Framing, frame
 from applianced.netconf.ssh.listener import SshListener, listen
-from applianced.northbound.configuration import Built, Configuration
+from applianced.northbound.configuration import Configuration
+from applianced.northbound.inforce import Built
 from applianced.northbound.recording import Author
 from applianced.northbound.service import Service
 from applianced.northbound.state import NetconfCounters
 from applianced.system.users import Users
 from tests.support.netconf_session import DEADLINE_S, NC, ShopState
-from tests.support.shop import PASSWORD_HASH, shop_models, tree_of
+from tests.support.shop import PASSWORD_HASH, shop_models, touch, tree_of
 
 _BASE = "<capabilities><capability>urn:ietf:params:netconf:base:1.1</capability></capabilities>"
 HELLO = frame(f'<hello xmlns="{NC}">{_BASE}</hello>'.encode(), Framing.END_OF_MESSAGE)
@@ -57,7 +58,7 @@ class Endpoint:
     async def commit(self, **leaves: Any) -> None:
         """Put other values of `system` in force, as a commit does."""
         self.system = replace(self.system, **leaves)
-        await self.configuration.amend(lambda tree: None, Author("test", "test"), "")
+        await self.configuration.amend(touch, Author("test", "test"), "")
 
     @asynccontextmanager
     async def login(self, host: str = "127.0.0.1", **options: Any) -> AsyncIterator[asyncssh.SSHClientConnection]:

@@ -35,7 +35,8 @@ _find_sibling = _entry(
     "LY_ERR(*)(struct lyd_node *, struct lysc_node *, char *, size_t, struct lyd_node **)",
 )
 _find_like = _entry("lyd_find_sibling_first", "LY_ERR(*)(struct lyd_node *, struct lyd_node *, struct lyd_node **)")
-_compare = _entry("lyd_compare_siblings", "LY_ERR(*)(struct lyd_node *, struct lyd_node *, uint32_t)")
+_compare_siblings = _entry("lyd_compare_siblings", "LY_ERR(*)(struct lyd_node *, struct lyd_node *, uint32_t)")
+_compare_single = _entry("lyd_compare_single", "LY_ERR(*)(struct lyd_node *, struct lyd_node *, uint32_t)")
 _COMPARE_ALL = 0x01 | 0x02
 """LYD_COMPARE_FULL_RECURSION, LYD_COMPARE_DEFAULTS."""
 _release = ctypes.CDLL(None).free
@@ -275,7 +276,7 @@ def first_like(first: Node, node: Node) -> Node:
 
 def equal(first: Node, other: Node) -> bool:
     """Whether two trees, each given by its first node, hold the same in the same order, defaults told apart."""
-    return not _compare(first_sibling(first), first_sibling(other), _COMPARE_ALL)
+    return not _compare_siblings(first_sibling(first), first_sibling(other), _COMPARE_ALL)
 
 
 def find_all(context: libyang.Context, first: Node, xpath: str) -> list[Node]:
@@ -350,6 +351,12 @@ def schema_of(node: Node) -> Schema:
 def is_default(node: Node) -> bool:
     """Put there by validation, not by anybody's edit."""
     return bool(node.flags & lib.LYD_DEFAULT)
+
+
+def is_same(node: Node, other: Node) -> bool:
+    """Whether two nodes and all below them are the same, told quickly; False may be said of what only looks
+    different."""
+    return not _compare_single(node, other, _COMPARE_ALL)
 
 
 def yang_library(context: libyang.Context) -> tuple[Node, str]:

@@ -60,6 +60,12 @@ def is_identity(schema: Schema) -> bool:
     return bool(leaf.type.basetype == lib.LY_TYPE_IDENT)
 
 
+def is_empty(schema: Schema) -> bool:
+    """A leaf of type empty, which is there or not and has no value."""
+    leaf = ffi.cast("struct lysc_node_leaf *", schema)
+    return bool(schema.nodetype == lib.LYS_LEAF and leaf.type.basetype == lib.LY_TYPE_EMPTY)
+
+
 def is_key(schema: Schema) -> bool:
     return bool(schema.nodetype == lib.LYS_LEAF and schema.flags & lib.LYS_KEY)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from applianced.datastore.persist import HISTORY_MAX, Commit, CommitLog, CorruptCommitError, StorageError
+from applianced.datastore.persist import HISTORY_MAX, Commit, CommitLog, CorruptCommitError
+from applianced.datastore.sealed import StorageError
 
 
 def record(log: CommitLog, body: bytes, user: str = "admin") -> Commit:
@@ -113,3 +114,54 @@ def test_a_directory_has_one_user(tmp_path: Path) -> None:
         CommitLog(tmp_path)
     log.close()
     CommitLog(tmp_path).close()
+
+
+def stage(log: CommitLog, body: bytes, base: int) -> Commit:
+    staged = log.stage(time_s=1.5, user="admin", source="x", comment="", body=body, base=base)
+    staged.publish()
+    return staged.commit
+
+
+def test_an_unconfirmed_commit_is_known_after_a_crash_and_trusted_least(tmp_path: Path) -> None:
+    log = CommitLog(tmp_path)
+    base = record(log, b"1").number
+    first, second = stage(log, b"2", base), stage(log, b"3", base)
+    log = reopened(log, tmp_path)
+    assert log.unconfirmed() == second
+    assert log.by_trust() == [base, second.number, first.number]
+    log.forsake_unconfirmed()
+    assert [commit.number for commit in log.history()] == [base]
+
+
+def test_a_confirmed_commit_needs_no_confirmation_after_a_crash(tmp_path: Path) -> None:
+    log = CommitLog(tmp_path)
+    base = record(log, b"1").number
+    made = stage(log, b"2", base)
+    log.confirm()
+    log = reopened(log, tmp_path)
+    assert log.unconfirmed() is None
+    assert log.by_trust() == [made.number, base]
+    log.confirm()
+
+
+def test_the_commit_to_go_back_to_is_not_pruned(tmp_path: Path) -> None:
+    log = CommitLog(tmp_path)
+    base = record(log, b"1").number
+    for _ in range(HISTORY_MAX + 3):
+        stage(log, b"2", base)
+    log.prune()
+    assert base in log.numbers()
+    log.confirm()
+    record(log, b"3")
+    log.prune()
+    assert base not in log.numbers()
+
+
+def test_marks_of_confirmed_commits_go_with_them(tmp_path: Path) -> None:
+    log = CommitLog(tmp_path)
+    stage(log, b"2", record(log, b"1").number)
+    log.confirm()
+    for _ in range(HISTORY_MAX):
+        record(log, b"3")
+    log.prune()
+    assert not list(log.directory.glob("*.confirmed"))

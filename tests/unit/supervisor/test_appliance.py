@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from applianced.datastore.models import Models
-from applianced.datastore.persist import StorageError, claim
+from applianced.datastore.persist import claim
+from applianced.datastore.sealed import StorageError
 from applianced.supervisor import appliance
 from applianced.supervisor.management import ManagementOptions
 

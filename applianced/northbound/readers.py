@@ -1,0 +1,42 @@
+"""Who reads which tree: a tree that is replaced lives until its last reader has gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from applianced.datastore.tree import Tree
+
+
+class Readers:
+    """Counts of one event loop's readers; readers never wait."""
+
+    def __init__(self) -> None:
+        self._counts: dict[int, int] = {}
+        self._retired: set[int] = set()
+
+    @contextmanager
+    def holding(self, tree: Tree) -> Iterator[Tree]:
+        """The tree is not closed as long as the block lasts."""
+        self._counts[id(tree)] = self._counts.get(id(tree), 0) + 1
+        try:
+            yield tree
+        finally:
+            self._let_go(tree)
+
+    def retire(self, tree: Tree | None) -> None:
+        """Close a tree that nobody will ask for again, now or when its last reader has gone."""
+        if tree is None:
+            return
+        if id(tree) in self._counts:
+            self._retired.add(id(tree))
+        else:
+            tree.close()
+
+    def _let_go(self, tree: Tree) -> None:
+        left = self._counts.pop(id(tree)) - 1
+        if left:
+            self._counts[id(tree)] = left
+        elif id(tree) in self._retired:
+            self._retired.remove(id(tree))
+            tree.close()
