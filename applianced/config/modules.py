@@ -21,8 +21,14 @@ class Module(NamedTuple):
 SEARCH_PATH = (".", "vendor")
 """Directories below `yang/` where modules are found."""
 
-MODULES = (
+PROTOCOL = (
     Module("ietf-netconf", "2011-06-01", ("candidate", "validate", "rollback-on-error")),
+    Module("ietf-netconf-with-defaults", "2011-06-01"),
+)
+"""What the management protocol itself speaks, whatever it configures."""
+
+MODULES = (
+    *PROTOCOL,
     Module("iana-if-type", "2019-02-08"),
     Module("ietf-interfaces", "2018-02-20"),
     Module("ietf-ip", "2018-02-22"),

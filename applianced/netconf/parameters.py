@@ -9,10 +9,29 @@ from lxml import etree
 
 from applianced.datastore.edit import NETCONF_NS
 from applianced.datastore.lock import Store
+from applianced.datastore.native import Defaults
+from applianced.datastore.orders import WD_MODULE_NS
 from applianced.netconf.messages import RpcError, bad
 from applianced.netconf.xmltext import Element
 
 _Choice = TypeVar("_Choice", bound=Enum)
+_HOMES = {"with-defaults": WD_MODULE_NS}
+"""Namespaces of parameters that other modules add to NETCONF's operations."""
+
+
+class _Mode(Enum):
+    EXPLICIT = "explicit"
+    TRIM = "trim"
+    REPORT_ALL = "report-all"
+    REPORT_ALL_TAGGED = "report-all-tagged"
+
+
+_DEFAULTS = {
+    _Mode.EXPLICIT: Defaults.EXPLICIT,
+    _Mode.TRIM: Defaults.TRIM,
+    _Mode.REPORT_ALL: Defaults.ALL,
+    _Mode.REPORT_ALL_TAGGED: Defaults.TAGGED,
+}
 
 
 class Parameters:
@@ -25,7 +44,7 @@ class Parameters:
         for child in operation:
             name = etree.QName(child)
             # Clients that let their users write <config> by hand often send it without a namespace.
-            if name.namespace not in (NETCONF_NS, None) or name.localname not in allowed:
+            if name.namespace not in (_HOMES.get(name.localname, NETCONF_NS), None) or name.localname not in allowed:
                 message = f"<{name.localname}> is no parameter of <{self.operation}>: it takes {_listed(allowed)}"
                 raise RpcError("unknown-element", message, info=bad("element", name.localname))
             if name.localname in self._given:
@@ -58,6 +77,10 @@ class Parameters:
         except ValueError:
             message = f'"{text}" is no value of <{name}>: use {_listed([str(one.value) for one in among if one.value])}'
             raise RpcError("invalid-value", message, info=bad("element", name)) from None
+
+    def defaults(self) -> Defaults:
+        """<with-defaults> (RFC 6243 4.5.1); without it the basic mode, explicit. Raises RpcError "invalid-value"."""
+        return _DEFAULTS[self.choice("with-defaults", _Mode, _Mode.EXPLICIT)]
 
     def datastore(self, name: str) -> Store:
         """The datastore that <source> or <target> names. Raises RpcError."""

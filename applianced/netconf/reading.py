@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from applianced.datastore import native, subtree
 from applianced.datastore.edit import NETCONF_NS
 from applianced.datastore.lock import Store
-from applianced.datastore.native import Form
+from applianced.datastore.native import Defaults, Form
 from applianced.datastore.tree import Tree
+from applianced.datastore.writer import Writer
 from applianced.errors import ApplianceError, ConfigError
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.messages import RpcError, bad
@@ -37,26 +40,29 @@ class Reading:
         return {"get": self._get, "get-config": self._get_config}
 
     async def _get_config(self, caller: Caller, operation: Element) -> bytes:
-        given = Parameters(operation, "source", "filter")
+        given = Parameters(operation, "source", "filter", "with-defaults")
         store = given.datastore("source")
-        filters = _filters(given.get("filter"))
-        async with self._configuration.reading(store) as tree:
-            return _data(self._select(list(tree.roots()), filters))
+        filters, writer = _filters(given.get("filter")), Writer(given.defaults())
+        async with self._configuration.reading(store) as tree, _completed(tree, store, writer.defaults) as shown:
+            return _data(self._select(list(shown.roots()), filters, writer))
 
     async def _get(self, caller: Caller, operation: Element) -> bytes:
-        filters = _filters(Parameters(operation, "filter").get("filter"))
+        given = Parameters(operation, "filter", "with-defaults")
+        filters, writer = _filters(given.get("filter")), Writer(given.defaults())
         state = await self._state_tree()
         async with self._configuration.reading(Store.RUNNING) as tree:
             operational = Operational(tree, state)
             try:
-                return _data(self._select([*operational.roots, *self._library.roots()], filters))
+                if writer.defaults in (Defaults.ALL, Defaults.TAGGED):
+                    operational.complete()
+                return _data(self._select([*operational.roots, *self._library.roots()], filters, writer))
             finally:
                 operational.close()
 
-    def _select(self, roots: Sequence[native.Node], filters: Sequence[Element] | None) -> bytes:
+    def _select(self, roots: Sequence[native.Node], filters: Sequence[Element] | None, writer: Writer) -> bytes:
         if filters is None:
-            return subtree.whole(roots)
-        return subtree.select(self._configuration.models, roots, filters)
+            return writer.all_of(roots)
+        return subtree.select(self._configuration.models, roots, filters, writer)
 
     async def _state_tree(self) -> Tree:
         """What the state provider and management itself know. A part that does not fit the model is left out."""
@@ -79,6 +85,17 @@ class Reading:
             standing = self._configuration.alarms.standing()
             parts.append(management_state(self._configuration.history(), standing, self._counters))
         return parts
+
+
+@asynccontextmanager
+async def _completed(tree: Tree, store: Store, defaults: Defaults) -> AsyncIterator[Tree]:
+    """The tree with all defaults in use, when they are to be shown and it may lack them: what was edited does."""
+    if store is Store.RUNNING or defaults not in (Defaults.ALL, Defaults.TAGGED):
+        yield tree
+        return
+    with tree.duplicate() as copy:
+        await asyncio.to_thread(copy.complete)
+        yield copy
 
 
 def _data(inner: bytes) -> bytes:

@@ -65,6 +65,11 @@ class Operational:
         self._merged.merge(state)
         self.roots = [root for root in roots if root not in both] + list(self._merged.roots())
 
+    def complete(self) -> None:
+        """Add the defaults of the state."""
+        for root in self._merged.roots():
+            native.complete_below(self._merged.models.context, root)
+
     def close(self) -> None:
         self._merged.close()
         self.roots = []

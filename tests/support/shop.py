@@ -10,7 +10,7 @@ from typing import Any
 from lxml import etree
 
 from applianced.compiler.plan import Plan
-from applianced.config.modules import Module
+from applianced.config.modules import PROTOCOL, Module
 from applianced.config.schema import Config, System, User
 from applianced.datastore.edit import EditOptions, edit
 from applianced.datastore.models import Models, load_models
@@ -31,8 +31,8 @@ DECLARED = (
 
 @lru_cache(maxsize=1)
 def shop_models() -> Models:
-    """The module alone, loaded once."""
-    return load_models(YANG, [Module("example")])
+    """The module, and those of the protocol, loaded once."""
+    return load_models(YANG, [*PROTOCOL, Module("example")])
 
 
 def shop(inner: str) -> list[etree._Element]:

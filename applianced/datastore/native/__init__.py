@@ -9,6 +9,7 @@ Rule: only this folder touches `_libyang` or a pointer's fields.
 
 from applianced.datastore.native.data import (
     NULL,
+    Defaults,
     Fault,
     Form,
     Module,
@@ -18,7 +19,10 @@ from applianced.datastore.native.data import (
     ValidationError,
     children,
     clean_errors,
+    complete,
+    complete_below,
     duplicate,
+    equals_default,
     find,
     find_all,
     first_child,
@@ -63,6 +67,7 @@ from applianced.datastore.native.schema import (
     is_identity,
     is_key,
     is_presence,
+    is_term,
     is_user_ordered,
     keys,
     kind,
@@ -76,6 +81,7 @@ from applianced.datastore.native.schema import (
 
 __all__ = [
     "NULL",
+    "Defaults",
     "Fault",
     "Form",
     "Kind",
@@ -90,7 +96,10 @@ __all__ = [
     "children",
     "choice_members",
     "clean_errors",
+    "complete",
+    "complete_below",
     "duplicate",
+    "equals_default",
     "find",
     "find_all",
     "find_schema",
@@ -114,6 +123,7 @@ __all__ = [
     "is_identity",
     "is_key",
     "is_presence",
+    "is_term",
     "is_user_ordered",
     "keys",
     "kind",

@@ -35,6 +35,8 @@ _find_sibling = _entry(
     "LY_ERR(*)(struct lyd_node *, struct lysc_node *, char *, size_t, struct lyd_node **)",
 )
 _find_like = _entry("lyd_find_sibling_first", "LY_ERR(*)(struct lyd_node *, struct lyd_node *, struct lyd_node **)")
+_complete_below = _entry("lyd_new_implicit_tree", "LY_ERR(*)(struct lyd_node *, uint32_t, struct lyd_node **)")
+_equals_default = _entry("lyd_is_default", "ly_bool(*)(struct lyd_node *)")
 _release = ctypes.CDLL(None).free
 _release.argtypes = [ctypes.c_void_p]
 _release.restype = None
@@ -45,6 +47,15 @@ class Form(IntEnum):
 
     XML = lib.LYD_XML
     JSON = lib.LYD_JSON
+
+
+class Defaults(IntEnum):
+    """Which values that equal their schema's default are printed (RFC 6243 section 3)."""
+
+    EXPLICIT = lib.LYD_PRINT_WD_EXPLICIT
+    TRIM = lib.LYD_PRINT_WD_TRIM
+    ALL = lib.LYD_PRINT_WD_ALL
+    TAGGED = lib.LYD_PRINT_WD_ALL_TAG
 
 
 class Fault(NamedTuple):
@@ -178,6 +189,20 @@ class ValidationError(NativeError):
         self.moved = moved
 
 
+def complete(context: libyang.Context, first: Node) -> Node:
+    """Add every default in use to a tree that may not be valid; the first node afterwards."""
+    holder = ffi.new("struct lyd_node **", first)
+    if lib.lyd_new_implicit_all(holder, context.cdata, 0, ffi.NULL):
+        _raise(context)
+    return first_sibling(holder[0])
+
+
+def complete_below(context: libyang.Context, node: Node) -> None:
+    """`complete` for one node."""
+    if _complete_below(node, 0, ffi.NULL):
+        _raise(context)
+
+
 def merge(context: libyang.Context, target: Node, source: Node) -> Node:
     """Merge `source` into `target`, both with siblings; consumes `source`; the first node afterwards."""
     holder = ffi.new("struct lyd_node **", target)
@@ -195,11 +220,11 @@ def duplicate(context: libyang.Context, first: Node, *, siblings: bool = True) -
     return out[0]
 
 
-def render(node: Node, form: Form, *, defaults: bool = False, siblings: bool = False) -> bytes:
+def render(node: Node, form: Form, *, defaults: Defaults = Defaults.EXPLICIT, siblings: bool = False) -> bytes:
     """A subtree as text without insignificant space; b"" for nothing. siblings: everything beside it as well."""
     if not node:
         return b"{}" if form is Form.JSON else b""
-    flags = lib.LYD_PRINT_SHRINK | (lib.LYD_PRINT_WD_ALL if defaults else lib.LYD_PRINT_WD_EXPLICIT)
+    flags = lib.LYD_PRINT_SHRINK | defaults
     out = ffi.new("char **")
     if lib.lyd_print_mem(out, node, form, flags | (lib.LYD_PRINT_WITHSIBLINGS if siblings else 0)):
         _raise_plain("the data cannot be printed")
@@ -342,6 +367,11 @@ def schema_of(node: Node) -> Schema:
 def is_default(node: Node) -> bool:
     """Put there by validation, not by anybody's edit."""
     return bool(node.flags & lib.LYD_DEFAULT)
+
+
+def equals_default(node: Node) -> bool:
+    """Whether a leaf's value is its schema's default, whoever put it there."""
+    return bool(_equals_default(node))
 
 
 def yang_library(context: libyang.Context) -> tuple[Node, str]:

@@ -54,6 +54,11 @@ def is_presence(schema: Schema) -> bool:
     return bool(schema.nodetype == lib.LYS_CONTAINER and schema.flags & lib.LYS_PRESENCE)
 
 
+def is_term(schema: Schema) -> bool:
+    """A leaf or a leaf-list."""
+    return schema.nodetype in (lib.LYS_LEAF, lib.LYS_LEAFLIST)
+
+
 def is_identity(schema: Schema) -> bool:
     """A leaf or leaf-list whose values are identities, which are written with a prefix."""
     leaf = ffi.cast("struct lysc_node_leaf *", schema)
