@@ -22,7 +22,7 @@ SEARCH_PATH = (".", "vendor")
 """Directories below `yang/` where modules are found."""
 
 PROTOCOL = (
-    Module("ietf-netconf", "2011-06-01", ("candidate", "validate", "rollback-on-error")),
+    Module("ietf-netconf", "2011-06-01", ("candidate", "validate", "rollback-on-error", "xpath")),
     Module("ietf-netconf-with-defaults", "2011-06-01"),
 )
 """What the management protocol itself speaks, whatever it configures."""

@@ -24,7 +24,7 @@ class Writer:
 
     def whole(self, node: native.Node, above: str) -> bytes:
         """A node and all below it; b"" when nothing of it is shown. above: the XML namespace in force."""
-        text = native.render(node, Form.XML, defaults=self.defaults)
+        text = _inherited(node, above, native.render(node, Form.XML, defaults=self.defaults))
         # Text has no "<", so what looks like a start tag is one.
         return _TAGGED.sub(rb"\1" + WD_NS.encode() + b'"', text) if self.defaults is Defaults.TAGGED else text
 
@@ -33,12 +33,26 @@ class Writer:
         schema = native.schema_of(node)
         name, namespace = native.name(schema), native.namespace(schema)
         start = f"<{name}>" if namespace == above else f'<{name} xmlns="{namespace}">'
-        shown = (native.render(key, Form.XML) for key in key_leaves(node))
+        shown = (_inherited(key, namespace, native.render(key, Form.XML)) for key in key_leaves(node))
         return b"".join((start.encode(), *shown, body, f"</{name}>".encode()))
+
+
+def _inherited(node: native.Node, above: str, text: bytes) -> bytes:
+    """The text of a node without a declaration of the namespace that is in force already."""
+    schema = native.schema_of(node)
+    if not above or native.namespace(schema) != above:
+        return text
+    name = native.name(schema)
+    declared = f'<{name} xmlns="{above}"'.encode()
+    return f"<{name}".encode() + text[len(declared) :] if text.startswith(declared) else text
+
+
+def is_key_leaf(node: native.Node) -> bool:
+    return native.is_key(native.schema_of(node))
 
 
 def key_leaves(node: native.Node) -> list[native.Node]:
     """The keys of a list entry; none of anything else."""
     if native.kind(native.schema_of(node)) is not Kind.LIST:
         return []
-    return [child for child in native.children(node) if native.is_key(native.schema_of(child))]
+    return [child for child in native.children(node) if is_key_leaf(child)]

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from applianced.datastore import native, subtree
-from applianced.datastore.edit import NETCONF_NS
+from applianced.datastore import native
 from applianced.datastore.lock import Store
 from applianced.datastore.native import Defaults, Form
 from applianced.datastore.tree import Tree
 from applianced.datastore.writer import Writer
 from applianced.errors import ApplianceError, ConfigError
 from applianced.netconf.caller import Caller, Offered
-from applianced.netconf.messages import RpcError, bad
+from applianced.netconf.filters import Filter
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
@@ -32,6 +31,7 @@ class Reading:
     def __init__(self, configuration: Configuration, state: StateProvider, counters: NetconfCounters) -> None:
         self._counters = counters
         self._configuration = configuration
+        self._models = configuration.models
         self._state = state
         self._library, self.content_id = _yang_library(configuration)
 
@@ -42,27 +42,27 @@ class Reading:
     async def _get_config(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "source", "filter", "with-defaults")
         store = given.datastore("source")
-        filters, writer = _filters(given.get("filter")), Writer(given.defaults())
+        wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
         async with self._configuration.reading(store) as tree, _completed(tree, store, writer.defaults) as shown:
-            return _data(self._select(list(shown.roots()), filters, writer))
+            if wanted.expression:
+                return _data(await wanted.evaluate(shown, writer))
+            return _data(wanted.select(self._models, list(shown.roots()), writer))
 
     async def _get(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "filter", "with-defaults")
-        filters, writer = _filters(given.get("filter")), Writer(given.defaults())
+        wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
         state = await self._state_tree()
         async with self._configuration.reading(Store.RUNNING) as tree:
             operational = Operational(tree, state)
             try:
                 if writer.defaults in (Defaults.ALL, Defaults.TAGGED):
                     operational.complete()
-                return _data(self._select([*operational.roots, *self._library.roots()], filters, writer))
+                if not wanted.expression:
+                    return _data(wanted.select(self._models, [*operational.roots, *self._library.roots()], writer))
+                with await asyncio.to_thread(operational.one_tree, self._library) as whole:
+                    return _data(await wanted.evaluate(whole, writer))
             finally:
                 operational.close()
-
-    def _select(self, roots: Sequence[native.Node], filters: Sequence[Element] | None, writer: Writer) -> bytes:
-        if filters is None:
-            return writer.all_of(roots)
-        return subtree.select(self._configuration.models, roots, filters, writer)
 
     async def _state_tree(self) -> Tree:
         """What the state provider and management itself know. A part that does not fit the model is left out."""
@@ -100,17 +100,6 @@ async def _completed(tree: Tree, store: Store, defaults: Defaults) -> AsyncItera
 
 def _data(inner: bytes) -> bytes:
     return b"<data>" + inner + b"</data>" if inner else b"<data/>"
-
-
-def _filters(element: Element | None) -> list[Element] | None:
-    """The children of a subtree filter; None for no filter at all. Raises RpcError."""
-    if element is None:
-        return None
-    kind = element.get("type", element.get(f"{{{NETCONF_NS}}}type", "subtree"))
-    if kind != "subtree":
-        message = f'filter type "{kind}" is not offered: use "subtree"'
-        raise RpcError("bad-attribute", message, info=bad("attribute", "type") + bad("element", "filter"))
-    return list(element)
 
 
 def _yang_library(configuration: Configuration) -> tuple[Tree, str]:

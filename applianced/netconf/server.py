@@ -283,6 +283,7 @@ def capabilities(content_id: str) -> Sequence[str]:
         f"{_CAPABILITY}candidate:1.0",
         f"{_CAPABILITY}rollback-on-error:1.0",
         f"{_CAPABILITY}validate:1.1",
+        f"{_CAPABILITY}xpath:1.0",
         f"{_CAPABILITY}with-defaults:1.0?basic-mode=explicit&also-supported=report-all,report-all-tagged,trim",
         f"{_CAPABILITY}yang-library:1.1?revision=2019-01-04&content-id={content_id}",
     )

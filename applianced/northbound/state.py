@@ -70,6 +70,12 @@ class Operational:
         for root in self._merged.roots():
             native.complete_below(self._merged.models.context, root)
 
+    def one_tree(self, beside: Tree) -> Tree:
+        """A copy of everything with all of `beside`, as one tree, for whoever must see the whole at once."""
+        tree = Tree(self._merged.models)
+        tree.adopt([*self.roots, *beside.roots()])
+        return tree
+
     def close(self) -> None:
         self._merged.close()
         self.roots = []

@@ -52,6 +52,7 @@ from applianced.datastore.native.data import (
     value,
     yang_library,
 )
+from applianced.datastore.native.query import find_xml
 from applianced.datastore.native.schema import (
     Kind,
     ModuleInfo,
@@ -103,6 +104,7 @@ __all__ = [
     "find",
     "find_all",
     "find_schema",
+    "find_xml",
     "first_child",
     "first_like",
     "first_sibling",
