@@ -24,6 +24,7 @@ SEARCH_PATH = (".", "vendor")
 PROTOCOL = (
     Module("ietf-netconf", "2011-06-01", ("candidate", "validate", "rollback-on-error", "xpath")),
     Module("ietf-netconf-with-defaults", "2011-06-01"),
+    Module("ietf-netconf-monitoring", "2010-10-04"),
 )
 """What the management protocol itself speaks, whatever it configures."""
 

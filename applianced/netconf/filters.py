@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from lxml import etree
+
 from applianced.datastore import native, subtree, xpath
 from applianced.datastore.edit import NETCONF_NS
 from applianced.datastore.models import Models
@@ -55,6 +57,12 @@ class Filter(NamedTuple):
             return cls(expression=xpath.read(models, text, element.nsmap), place=place)
         except ExpressionError as error:
             raise _refused(error, place) from None
+
+    def may_select(self, namespace: str) -> bool:
+        """Whether top-level data of a module can be in the answer."""
+        if self.elements is None:
+            return True
+        return any(etree.QName(element).namespace in (namespace, NETCONF_NS, None) for element in self.elements)
 
     def select(self, models: Models, roots: Sequence[native.Node], writer: Writer) -> bytes:
         """The answer to a filter that is no XPath, from the top-level nodes of one tree or several."""

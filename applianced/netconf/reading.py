@@ -15,8 +15,10 @@ from applianced.datastore.native import Defaults, Form
 from applianced.datastore.tree import Tree
 from applianced.datastore.writer import Writer
 from applianced.errors import ApplianceError, ConfigError
+from applianced.netconf import monitoring
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.filters import Filter
+from applianced.netconf.monitoring import Monitoring
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
@@ -28,7 +30,10 @@ _LOG = logging.getLogger(__name__)
 class Reading:
     """Operations that change nothing."""
 
-    def __init__(self, configuration: Configuration, state: StateProvider, counters: NetconfCounters) -> None:
+    def __init__(
+        self, configuration: Configuration, state: StateProvider, counters: NetconfCounters, monitoring: Monitoring
+    ) -> None:
+        self._monitoring = monitoring
         self._counters = counters
         self._configuration = configuration
         self._models = configuration.models
@@ -51,7 +56,7 @@ class Reading:
     async def _get(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "filter", "with-defaults")
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
-        state = await self._state_tree()
+        state = await self._state_tree(wanted)
         async with self._configuration.reading(Store.RUNNING) as tree:
             operational = Operational(tree, state)
             try:
@@ -64,18 +69,18 @@ class Reading:
             finally:
                 operational.close()
 
-    async def _state_tree(self) -> Tree:
+    async def _state_tree(self, wanted: Filter) -> Tree:
         """What the state provider and management itself know. A part that does not fit the model is left out."""
         models = self._configuration.models
         tree = Tree(models)
-        for part in await self._state_parts():
+        for part in await self._state_parts(wanted):
             try:
                 tree.merge(Tree.parse(models, json.dumps(part).encode(), Form.JSON, state=True))
             except ConfigError as error:
                 _LOG.error("state left out, it does not fit the model: %s", error)
         return tree
 
-    async def _state_parts(self) -> Iterable[Mapping[str, Any]]:
+    async def _state_parts(self, wanted: Filter) -> Iterable[Mapping[str, Any]]:
         parts = []
         try:
             parts.append(await self._state.state())
@@ -84,6 +89,8 @@ class Reading:
         if "applianced-state" in self._configuration.models.names:
             standing = self._configuration.alarms.standing()
             parts.append(management_state(self._configuration.history(), standing, self._counters))
+        if "ietf-netconf-monitoring" in self._models.names and wanted.may_select(monitoring.NAMESPACE):
+            parts.append(self._monitoring.state())
         return parts
 
 

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from applianced.datastore.edit import NETCONF_NS
 from applianced.errors import ApplianceError, ProtocolError
 from applianced.netconf import messages, xmltext
+from applianced.netconf.capabilities import capabilities
 from applianced.netconf.messages import RpcError
 from applianced.netconf.operations import Operations
-from applianced.netconf.session import BASE_1_0, BASE_1_1, Session
+from applianced.netconf.session import Session
 from applianced.northbound.configuration import Configuration, said
 from applianced.northbound.recording import Author
-from applianced.northbound.state import NetconfCounters, StateProvider
+from applianced.northbound.state import NetconfCounters, SessionCounters, StateProvider
 
 _LOG = logging.getLogger(__name__)
-_CAPABILITY = "urn:ietf:params:netconf:capability:"
 SESSIONS_MAX = 512
 """Sessions at once; each costs tens of kilobytes."""
 WAITING_MAX = 64
@@ -62,6 +63,8 @@ class LiveSession:
     def __init__(self, server: NetconfServer, session: Session, transport: Transport, author: Author) -> None:
         self.number = session.number
         self.author = author
+        self.login_s = time.time()
+        self.counters = SessionCounters()
         self._server = server
         self._session = session
         self._transport = transport
@@ -161,7 +164,10 @@ class LiveSession:
             too_big = RpcError("too-big", str(error), type="rpc")
             body = messages.render_rpc_error(too_big)
             self._transport.write(self._session.send(messages.reply(_BARE_START, body)))
-        self._server.counters.in_bad_rpcs += 1
+        if self._session.established:
+            self._server.counters.in_bad_rpcs += 1
+        else:
+            self._server.counters.in_bad_hellos += 1
         self._end_after_reply()
 
     def _resume(self) -> None:
@@ -199,7 +205,7 @@ class NetconfServer:
         self._configuration = configuration
         self.counters = NetconfCounters()
         self._operations = Operations(configuration, state, self, self.counters)
-        self._capabilities = capabilities(self._operations.content_id)
+        self._capabilities = capabilities(configuration.models, self._operations.content_id)
         self._sessions: dict[int, LiveSession] = {}
         self._last = 0
 
@@ -214,6 +220,15 @@ class NetconfServer:
         self.counters.in_sessions += 1
         _LOG.info("session %d: %s from %s", self._last, author.user, author.source)
         return session
+
+    @property
+    def capabilities(self) -> Sequence[str]:
+        """What a hello announces."""
+        return self._capabilities
+
+    def sessions(self) -> Iterable[LiveSession]:
+        """Those that are open."""
+        return list(self._sessions.values())
 
     def kill(self, number: int) -> bool:
         """End a session; False when there is none of this number."""
@@ -237,7 +252,7 @@ class NetconfServer:
 
     async def reply(self, session: LiveSession, message: bytes, chunked: bool) -> bytes:
         """The reply to one message, whatever the message is. chunked: the session speaks base:1.1."""
-        start, counters = _BARE_START, self.counters
+        start, counted = _BARE_START, (self.counters, session.counters)
         bad = 1
         try:
             root = (
@@ -266,24 +281,12 @@ class NetconfServer:
                 )
             )
         finally:
-            counters.in_bad_rpcs += bad
-            counters.in_rpcs += not bad
-        counters.out_rpc_errors += 1
+            for counters in counted:
+                counters.in_bad_rpcs += bad
+                counters.in_rpcs += not bad
+        for counters in counted:
+            counters.out_rpc_errors += 1
         return messages.reply(start, body)
 
 
 _BARE_START = f'<rpc-reply xmlns="{NETCONF_NS}">'.encode()
-
-
-def capabilities(content_id: str) -> Sequence[str]:
-    """What the hello announces. YANG 1.1 modules are listed in the YANG library only (RFC 7950 5.6.4)."""
-    return (
-        BASE_1_0,
-        BASE_1_1,
-        f"{_CAPABILITY}candidate:1.0",
-        f"{_CAPABILITY}rollback-on-error:1.0",
-        f"{_CAPABILITY}validate:1.1",
-        f"{_CAPABILITY}xpath:1.0",
-        f"{_CAPABILITY}with-defaults:1.0?basic-mode=explicit&also-supported=report-all,report-all-tagged,trim",
-        f"{_CAPABILITY}yang-library:1.1?revision=2019-01-04&content-id={content_id}",
-    )

@@ -15,7 +15,7 @@ from applianced.compiler.plan import Change, Plan
 from applianced.config.logins import require_login
 from applianced.config.schema import Config
 from applianced.datastore.edit import EditOptions
-from applianced.datastore.lock import LockDeniedError, Locks, Store
+from applianced.datastore.lock import Held, LockDeniedError, Locks, Store
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form
 from applianced.datastore.persist import Commit, CommitLog, CorruptCommitError, StorageError
@@ -250,6 +250,10 @@ class Configuration:
             self._locks.release(store, session)
             if store is Store.CANDIDATE:
                 self._store.discard()
+
+    def held(self, store: Store) -> Held | None:
+        """Who holds the lock of a datastore, None when it is free."""
+        return self._locks.held(store)
 
     async def session_ended(self, session: int) -> None:
         """Release what the session held, as `unlock` would."""

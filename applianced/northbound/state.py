@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -37,15 +38,28 @@ class NoDataplane:
 
 
 @dataclass(slots=True)
-class NetconfCounters:
-    """Since the start of management (RFC 6022 2.1.5); the fields are the leaves of `statistics`."""
+class SessionCounters:
+    """Of one session (RFC 6022 2.1.4)."""
 
-    in_sessions: int = 0
-    dropped_sessions: int = 0
     in_rpcs: int = 0
     in_bad_rpcs: int = 0
     out_rpc_errors: int = 0
+    out_notifications: int = 0
+
+
+@dataclass(slots=True)
+class NetconfCounters(SessionCounters):
+    """Of all sessions since the start of management (RFC 6022 2.1.5). start_s: wall clock."""
+
+    in_sessions: int = 0
+    dropped_sessions: int = 0
+    in_bad_hellos: int = 0
     login_failures: int = 0
+    start_s: float = field(default_factory=time.time)
+
+
+_STATISTICS = ("in_sessions", "dropped_sessions", "in_rpcs", "in_bad_rpcs", "out_rpc_errors", "login_failures")
+"""Those that applianced-state shows."""
 
 
 class Operational:
@@ -88,7 +102,7 @@ def management_state(commits: list[Commit], alarms: list[Alarm], netconf: Netcon
         {"id": alarm.id, "severity": alarm.severity.value, "text": alarm.text, "time": timestamp(alarm.time_s)}
         for alarm in alarms
     ]
-    statistics = {name.replace("_", "-"): count % 2**32 for name, count in asdict(netconf).items()}
+    statistics = {name.replace("_", "-"): getattr(netconf, name) % 2**32 for name in _STATISTICS}
     below = {
         "applianced-state:commits": {"commit": entries},
         "applianced-state:alarms": {"alarm": raised},

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from applianced.netconf.capabilities import capabilities
 from tests.netconf.test_operations import EDIT, GET_CANDIDATE, OK, run
 from tests.support.netconf_session import Client, tags
-from tests.support.shop import DECLARED
+from tests.support.shop import DECLARED, shop_models
 
 MODE = '<with-defaults xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults">{}</with-defaults>'
 GET_CONFIG = "<get-config><source><{}/></source>{}</get-config>"
@@ -157,9 +158,7 @@ def test_a_mark_that_says_false_is_a_plain_edit(tmp_path: Path) -> None:
 
 
 def test_the_hello_announces_it(tmp_path: Path) -> None:
-    from applianced.netconf.server import capabilities
-
-    announced = [uri for uri in capabilities("1") if "with-defaults" in uri]
+    announced = [uri for uri in capabilities(shop_models(), "1") if "capability:with-defaults" in uri]
     assert announced == [
         "urn:ietf:params:netconf:capability:with-defaults:1.0"
         "?basic-mode=explicit&also-supported=report-all,report-all-tagged,trim"

@@ -59,6 +59,7 @@ from applianced.datastore.native.schema import (
     cases,
     child_named,
     choice_members,
+    features_on,
     find_schema,
     fulfils,
     has_rpc,
@@ -70,6 +71,7 @@ from applianced.datastore.native.schema import (
     is_presence,
     is_term,
     is_user_ordered,
+    is_yang_1,
     keys,
     kind,
     load_module,
@@ -78,6 +80,8 @@ from applianced.datastore.native.schema import (
     name,
     namespace,
     schema_children,
+    source,
+    written,
 )
 
 __all__ = [
@@ -101,6 +105,7 @@ __all__ = [
     "complete_below",
     "duplicate",
     "equals_default",
+    "features_on",
     "find",
     "find_all",
     "find_schema",
@@ -127,6 +132,7 @@ __all__ = [
     "is_presence",
     "is_term",
     "is_user_ordered",
+    "is_yang_1",
     "keys",
     "kind",
     "load_module",
@@ -145,8 +151,10 @@ __all__ = [
     "schema_children",
     "schema_of",
     "siblings",
+    "source",
     "unlink",
     "validate",
     "value",
+    "written",
     "yang_library",
 ]

@@ -42,6 +42,10 @@ _release.argtypes = [ctypes.c_void_p]
 _release.restype = None
 
 
+_NO_STATE = 1
+"""LYD_IMPLICIT_NO_STATE, which the binding leaves out."""
+
+
 class Form(IntEnum):
     """How data is written down."""
 
@@ -190,15 +194,15 @@ class ValidationError(NativeError):
 
 
 def complete(context: libyang.Context, first: Node) -> Node:
-    """Add every default in use to a tree that may not be valid; the first node afterwards."""
+    """Add every default in use to a configuration that may not be valid; the first node afterwards."""
     holder = ffi.new("struct lyd_node **", first)
-    if lib.lyd_new_implicit_all(holder, context.cdata, 0, ffi.NULL):
+    if lib.lyd_new_implicit_all(holder, context.cdata, _NO_STATE, ffi.NULL):
         _raise(context)
     return first_sibling(holder[0])
 
 
 def complete_below(context: libyang.Context, node: Node) -> None:
-    """`complete` for one node."""
+    """Every default in use below one node, state included."""
     if _complete_below(node, 0, ffi.NULL):
         _raise(context)
 
