@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from applianced.datastore import native
 from applianced.datastore.lock import Store
 from applianced.datastore.native import Defaults, Form
 from applianced.datastore.tree import Tree
@@ -22,6 +21,7 @@ from applianced.netconf.monitoring import Monitoring
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
+from applianced.northbound.library import yang_library
 from applianced.northbound.state import NetconfCounters, Operational, StateProvider, management_state
 
 _LOG = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Reading:
         self._configuration = configuration
         self._models = configuration.models
         self._state = state
-        self._library, self.content_id = _yang_library(configuration)
+        self._library, self.content_id = yang_library(configuration.models)
 
     @property
     def offered(self) -> Offered:
@@ -107,13 +107,3 @@ async def _completed(tree: Tree, store: Store, defaults: Defaults) -> AsyncItera
 
 def _data(inner: bytes) -> bytes:
     return b"<data>" + inner + b"</data>" if inner else b"<data/>"
-
-
-def _yang_library(configuration: Configuration) -> tuple[Tree, str]:
-    """RFC 8525 data; without the places of the files, which are nobody's business outside."""
-    first, content_id = native.yang_library(configuration.models.context)
-    tree = Tree(configuration.models, first)
-    for xpath in ("/ietf-yang-library:yang-library//location", "/ietf-yang-library:modules-state//schema"):
-        for node in tree.find_all(xpath):
-            native.free_subtree(node)
-    return tree, content_id

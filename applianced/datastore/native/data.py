@@ -378,16 +378,12 @@ def equals_default(node: Node) -> bool:
     return bool(_equals_default(node))
 
 
-def yang_library(context: libyang.Context) -> tuple[Node, str]:
-    """RFC 8525 data of the context, owned by the caller, and its content-id."""
+def yang_library(context: libyang.Context, content_id: str) -> Node:
+    """RFC 8525 data of the context, owned by the caller."""
     out = ffi.new("struct lyd_node **")
-    if lib.ly_ctx_get_yanglib_data(context.cdata, out, b"%s", ffi.new("char[]", CONTENT_ID)):
+    if lib.ly_ctx_get_yanglib_data(context.cdata, out, b"%s", ffi.new("char[]", content_id.encode())):
         _raise(context)
-    return out[0], CONTENT_ID.decode()
-
-
-CONTENT_ID = b"1"
-"""The modules never change while the process lives; a client that asks again after a restart loses nothing."""
+    return out[0]
 
 
 def _number(pointer: Any) -> int:
