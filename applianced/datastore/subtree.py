@@ -72,7 +72,7 @@ class _Selection:
         named = native.keys(schema) if native.kind(schema) is Kind.LIST else []
         others = [element for element in wanted if etree.QName(element).localname not in named]
         body = self.level(pick.node, None, others, native.namespace(schema))
-        if not body and len(others) == len(wanted):
+        if not body and (len(others) == len(wanted) or not self.writer.keeps(pick.node)):
             return b""
         return self.writer.part(pick.node, above, body)
 

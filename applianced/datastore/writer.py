@@ -28,6 +28,10 @@ class Writer:
         # Text has no "<", so what looks like a start tag is one.
         return _TAGGED.sub(rb"\1" + WD_NS.encode() + b'"', text) if self.defaults is Defaults.TAGGED else text
 
+    def keeps(self, node: native.Node) -> bool:
+        """Whether a node is shown for its own sake, and not only for what is in it."""
+        return True
+
     def part(self, node: native.Node, above: str, body: bytes) -> bytes:
         """A container or list entry that shows `body` and, of an entry, its keys (RFC 7950 7.8.5)."""
         schema = native.schema_of(node)

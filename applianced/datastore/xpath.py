@@ -127,4 +127,7 @@ class _Outline:
         if number in self._selected:
             # A key that is selected comes with its entry.
             return b"" if is_key_leaf(node) else self._writer.whole(node, above)
-        return self._writer.part(node, above, self.level(number, native.namespace(native.schema_of(node))))
+        body = self.level(number, native.namespace(native.schema_of(node)))
+        if not body and not (any(map(is_key_leaf, self._below[number].values())) and self._writer.keeps(node)):
+            return b""
+        return self._writer.part(node, above, body)

@@ -24,7 +24,7 @@ def _rewritten(tree: Tree, defaults: Defaults) -> Tree:
     return Tree.parse(tree.models, tree.render(Form.JSON, defaults=defaults), Form.JSON)
 
 
-class _DefaultOperation(Enum):
+class DefaultOperation(Enum):
     MERGE = "merge"
     REPLACE = "replace"
     NONE = "none"
@@ -50,7 +50,7 @@ class Changing:
     async def _edit_config(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "target", "default-operation", "test-option", "error-option", "config", "url")
         self._only_candidate(given)
-        default = given.choice("default-operation", _DefaultOperation, _DefaultOperation.MERGE)
+        default = given.choice("default-operation", DefaultOperation, DefaultOperation.MERGE)
         options = EditOptions(
             default_operation=Operation(default.value),
             test_option=given.choice("test-option", ResultTest, ResultTest.SYNTAX),

@@ -12,6 +12,7 @@ from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.changing import Changing
 from applianced.netconf.messages import OK, RpcError, bad
 from applianced.netconf.monitoring import Monitoring, Server
+from applianced.netconf.nmda import DatastoreOperations
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.reading import Reading
 from applianced.netconf.xmltext import Element
@@ -38,7 +39,7 @@ class Operations:
         self._sessions = sessions
         monitoring = Monitoring(configuration, sessions)
         reading = Reading(configuration, state, counters, monitoring)
-        self._defined: Offered = {**monitoring.offered}
+        self._defined: Offered = {**monitoring.offered, **DatastoreOperations(configuration, reading).offered}
         self.content_id = reading.content_id
         self._operations: Offered = {
             **reading.offered,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import TypeVar
 
@@ -13,8 +14,10 @@ from applianced.datastore.native import Defaults
 from applianced.datastore.orders import WD_MODULE_NS
 from applianced.netconf.messages import RpcError, bad
 from applianced.netconf.xmltext import Element
+from applianced.northbound.library import DATASTORES
 
 _Choice = TypeVar("_Choice", bound=Enum)
+NMDA_NS = "urn:ietf:params:xml:ns:yang:ietf-netconf-nmda"
 _HOMES = {"with-defaults": WD_MODULE_NS}
 """Namespaces of parameters that other modules add to NETCONF's operations."""
 
@@ -37,27 +40,36 @@ _DEFAULTS = {
 class Parameters:
     """The children of an operation element."""
 
-    def __init__(self, operation: Element, *allowed: str) -> None:
-        """Raises RpcError for children that are not `allowed` or come twice."""
+    def __init__(
+        self, operation: Element, *allowed: str, namespace: str = NETCONF_NS, repeated: Sequence[str] = ()
+    ) -> None:
+        """namespace: of the operation. repeated: those that may come several times.
+
+        Raises RpcError for children that are not `allowed` or come twice.
+        """
         self.operation = etree.QName(operation).localname
-        self._given: dict[str, Element] = {}
+        self._given: dict[str, list[Element]] = {}
         for child in operation:
             name = etree.QName(child)
             # Clients that let their users write <config> by hand often send it without a namespace.
-            if name.namespace not in (_HOMES.get(name.localname, NETCONF_NS), None) or name.localname not in allowed:
+            if name.namespace not in (_HOMES.get(name.localname, namespace), None) or name.localname not in allowed:
                 message = f"<{name.localname}> is no parameter of <{self.operation}>: it takes {_listed(allowed)}"
                 raise RpcError("unknown-element", message, info=bad("element", name.localname))
-            if name.localname in self._given:
+            if name.localname in self._given and name.localname not in repeated:
                 message = f"<{name.localname}> may be given once"
                 raise RpcError("bad-element", message, info=bad("element", name.localname))
-            self._given[name.localname] = child
+            self._given.setdefault(name.localname, []).append(child)
 
     def get(self, name: str) -> Element | None:
-        return self._given.get(name)
+        return next(iter(self.all(name)), None)
+
+    def all(self, name: str) -> Sequence[Element]:
+        """Every one of a parameter that may come several times."""
+        return self._given.get(name, ())
 
     def require(self, name: str) -> Element:
         """Raises RpcError when it is absent."""
-        element = self._given.get(name)
+        element = self.get(name)
         if element is None:
             message = f"<{self.operation}> needs the parameter <{name}>"
             raise RpcError("missing-element", message, info=bad("element", name))
@@ -68,7 +80,7 @@ class Parameters:
 
     def choice(self, name: str, among: type[_Choice], default: _Choice) -> _Choice:
         """One of an Enum's values. Raises RpcError for any other text."""
-        element = self._given.get(name)
+        element = self.get(name)
         if element is None:
             return default
         text = (element.text or "").strip()
@@ -93,6 +105,8 @@ class Parameters:
     def datastore_or_config(self, name: str) -> Store | Element:
         """A datastore, or the <config> given instead. Raises RpcError."""
         holder = self.require(name)
+        if len(holder) == 1 and holder[0].tag == f"{{{NMDA_NS}}}datastore":
+            return _lockable(holder[0])
         if len(holder) != 1 or etree.QName(holder[0]).namespace != NETCONF_NS:
             message = f"<{name}> holds exactly one datastore: <running/> or <candidate/>"
             raise RpcError("missing-element" if len(holder) == 0 else "bad-element", message, info=bad("element", name))
@@ -107,6 +121,32 @@ class Parameters:
         except ValueError:
             message = f"there is no datastore <{local}>: use running or candidate"
             raise RpcError("unknown-element", message, info=bad("element", local)) from None
+
+
+def _lockable(element: Element) -> Store:
+    """What <lock>, <unlock> and <validate> take by its NMDA name (RFC 8526 3.2)."""
+    name = datastore_name(element)
+    try:
+        return Store(name)
+    except ValueError:
+        message = f"{name} cannot be locked or validated: use running or candidate"
+        raise RpcError("invalid-value", message, info=bad("element", "datastore")) from None
+
+
+def datastore_name(element: Element) -> str:
+    """A datastore by its identity of ietf-datastores (RFC 8342). Raises RpcError "invalid-value"."""
+    name = identity(element, "urn:ietf:params:xml:ns:yang:ietf-datastores")
+    if name not in DATASTORES:
+        message = f'there is no datastore "{(element.text or "").strip()}": use ds:{", ds:".join(DATASTORES)}'
+        raise RpcError("invalid-value", message, info=bad("element", "datastore"))
+    return name
+
+
+def identity(element: Element, namespace: str) -> str:
+    """The local name of an identity of that namespace, "" for any other value. A prefix may be left out, as long as
+    it would not be another's."""
+    prefix, colon, name = (element.text or "").strip().rpartition(":")
+    return name if not colon or element.nsmap.get(prefix) == namespace else ""
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:

@@ -38,7 +38,7 @@ class Reading:
         self._configuration = configuration
         self._models = configuration.models
         self._state = state
-        self._library, self.content_id = yang_library(configuration.models)
+        self.library, self.content_id = yang_library(configuration.models)
 
     @property
     def offered(self) -> Offered:
@@ -48,7 +48,7 @@ class Reading:
         given = Parameters(operation, "source", "filter", "with-defaults")
         store = given.datastore("source")
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
-        async with self._configuration.reading(store) as tree, _completed(tree, store, writer.defaults) as shown:
+        async with self._configuration.reading(store) as tree, completed(tree, store, writer.defaults) as shown:
             if wanted.expression:
                 return _data(await wanted.evaluate(shown, writer))
             return _data(wanted.select(self._models, list(shown.roots()), writer))
@@ -56,20 +56,20 @@ class Reading:
     async def _get(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "filter", "with-defaults")
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
-        state = await self._state_tree(wanted)
+        state = await self.state_tree(wanted)
         async with self._configuration.reading(Store.RUNNING) as tree:
             operational = Operational(tree, state)
             try:
                 if writer.defaults in (Defaults.ALL, Defaults.TAGGED):
                     operational.complete()
                 if not wanted.expression:
-                    return _data(wanted.select(self._models, [*operational.roots, *self._library.roots()], writer))
-                with await asyncio.to_thread(operational.one_tree, self._library) as whole:
+                    return _data(wanted.select(self._models, [*operational.roots, *self.library.roots()], writer))
+                with await asyncio.to_thread(operational.one_tree, self.library) as whole:
                     return _data(await wanted.evaluate(whole, writer))
             finally:
                 operational.close()
 
-    async def _state_tree(self, wanted: Filter) -> Tree:
+    async def state_tree(self, wanted: Filter) -> Tree:
         """What the state provider and management itself know. A part that does not fit the model is left out."""
         models = self._configuration.models
         tree = Tree(models)
@@ -95,7 +95,7 @@ class Reading:
 
 
 @asynccontextmanager
-async def _completed(tree: Tree, store: Store, defaults: Defaults) -> AsyncIterator[Tree]:
+async def completed(tree: Tree, store: Store, defaults: Defaults) -> AsyncIterator[Tree]:
     """The tree with all defaults in use, when they are to be shown and it may lack them: what was edited does."""
     if store is Store.RUNNING or defaults not in (Defaults.ALL, Defaults.TAGGED):
         yield tree
