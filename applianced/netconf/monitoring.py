@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from applianced.datastore import rpc, schemas
+from applianced.datastore import rpc
 from applianced.datastore.lock import Store
 from applianced.datastore.schemas import Schema
 from applianced.errors import ConfigError
@@ -49,7 +48,7 @@ class Monitoring:
     def __init__(self, configuration: Configuration, server: Server) -> None:
         self._configuration = configuration
         self._server = server
-        self._schemas = schemas.schemas(configuration.models)
+        self._schemas = configuration.models.schemas
 
     @property
     def offered(self) -> Offered:
@@ -58,9 +57,7 @@ class Monitoring:
 
     async def _get_schema(self, caller: Caller, operation: Element) -> bytes:
         wanted = rpc.arguments(self._configuration.models, _GET_SCHEMA, operation)
-        schema = choose(self._schemas, wanted)
-        text = await asyncio.to_thread(schemas.text, schema)
-        return f'<data xmlns="{NAMESPACE}">{escape(text)}</data>'.encode()
+        return f'<data xmlns="{NAMESPACE}">{escape(choose(self._schemas, wanted).text)}</data>'.encode()
 
     def state(self) -> Mapping[str, Any]:
         """netconf-state as RFC 7951 JSON values."""

@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 
 from applianced.datastore import native
-from applianced.datastore.models import yang_directory
+from applianced.datastore.schemas import yang_directory
 from applianced.netconf.framing import Framing, frame
 from tests.netconf.test_operations import LOCK, OK, UNLOCK, run
 from tests.support.netconf_session import Client, serving, tags

@@ -8,9 +8,9 @@ from applianced.datastore.schemas import Schema
 from applianced.errors import ConfigError
 from applianced.netconf.monitoring import choose
 
-OLD = Schema("a", "2001-01-01", "urn:a", None)
-NEW = Schema("a", "2002-01-01", "urn:a", None)
-ONE = Schema("b", "", "urn:b", None)
+OLD = Schema("a", "2001-01-01", "urn:a", "")
+NEW = Schema("a", "2002-01-01", "urn:a", "")
+ONE = Schema("b", "", "urn:b", "")
 KNOWN = (OLD, NEW, ONE)
 
 
