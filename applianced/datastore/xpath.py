@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from applianced.datastore import native
+from applianced.datastore import expense, native
 from applianced.datastore.models import Models
 from applianced.datastore.tree import Tree
 from applianced.datastore.writer import Writer, is_key_leaf
@@ -34,7 +34,8 @@ class Expression(NamedTuple):
 class ExpressionError(ConfigError):
     """An expression that cannot be evaluated.
 
-    tag: "too-big", "invalid-value" for what is no node-set, "bad-attribute" for all else.
+    tag: "too-big", "resource-denied" for what would take too long, "invalid-value" for what is no node-set,
+    "bad-attribute" for all else.
     """
 
 
@@ -73,6 +74,9 @@ def select(tree: Tree, expression: Expression, writer: Writer) -> bytes:
             empty.complete()
             _find(empty, expression)
         return b""
+    if not expense.affordable(tree, expression.text):
+        message = "the XPath searches the data again for each node of it, and there are too many: ask more narrowly"
+        raise _refused(message, "resource-denied")
     outline = _Outline(writer)
     for node in _find(tree, expression):
         outline.add(node)

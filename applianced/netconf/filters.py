@@ -82,7 +82,7 @@ class Filter(NamedTuple):
 
 def _refused(error: ExpressionError, place: str) -> RpcError:
     tag = "invalid-value" if error.tag == "bad-attribute" and "bad-attribute" not in place else error.tag
-    return RpcError(tag, error.message, info="" if tag == "too-big" else place)
+    return RpcError(tag, error.message, info="" if tag in ("too-big", "resource-denied") else place)
 
 
 def _attribute(element: Element, name: str) -> str | None:

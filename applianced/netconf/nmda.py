@@ -13,7 +13,7 @@ from applianced.netconf.changing import DefaultOperation
 from applianced.netconf.filters import Filter
 from applianced.netconf.messages import OK, RpcError, bad
 from applianced.netconf.parameters import NMDA_NS, Parameters, datastore_name, identity
-from applianced.netconf.reading import Reading, completed
+from applianced.netconf.reading import Reading
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.operational import ORIGIN_NS, ORIGINS, OperationalDatastore
@@ -62,10 +62,14 @@ class DatastoreOperations:
             return await self._operational(wanted, options, defaults)
         store = _STORES[name]
         writer = SelectiveWriter(defaults, options, lambda _: "unknown")
-        async with self._configuration.reading(store) as tree, completed(tree, store, defaults) as shown:
+        lasting = wanted.expression is not None or not options.plain
+        async with self._reading.shown(store, defaults, lasting=lasting) as tree:
             if wanted.expression:
-                return _data(await wanted.evaluate(shown, writer), options)
-            return _data(wanted.select(self._models, list(shown.roots()), writer), options)
+                return _data(await wanted.evaluate(tree, writer), options)
+            roots = list(tree.roots())
+            if options.plain:
+                return _data(wanted.select(self._models, roots, writer), options)
+            return _data(await asyncio.to_thread(wanted.select, self._models, roots, writer), options)
 
     async def _operational(self, wanted: Filter, options: Options, defaults: Defaults) -> bytes:
         # All values in use are shown, also when the basic mode hides them elsewhere (RFC 8342 5.3).

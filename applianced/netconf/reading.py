@@ -48,10 +48,10 @@ class Reading:
         given = Parameters(operation, "source", "filter", "with-defaults")
         store = given.datastore("source")
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
-        async with self._configuration.reading(store) as tree, completed(tree, store, writer.defaults) as shown:
+        async with self.shown(store, writer.defaults, lasting=wanted.expression is not None) as tree:
             if wanted.expression:
-                return _data(await wanted.evaluate(shown, writer))
-            return _data(wanted.select(self._models, list(shown.roots()), writer))
+                return _data(await wanted.evaluate(tree, writer))
+            return _data(wanted.select(self._models, list(tree.roots()), writer))
 
     async def _get(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "filter", "with-defaults")
@@ -68,6 +68,25 @@ class Reading:
                     return _data(await wanted.evaluate(whole, writer))
             finally:
                 operational.close()
+
+    @asynccontextmanager
+    async def shown(self, store: Store, defaults: Defaults, *, lasting: bool) -> AsyncIterator[Tree]:
+        """A configuration datastore, with all the defaults in use when they are to be shown.
+
+        lasting: it may be read for long; nobody's edit waits for that.
+        """
+        lacking = defaults in (Defaults.ALL, Defaults.TAGGED)
+        if store is Store.RUNNING or not (lasting or lacking):
+            async with self._configuration.reading(store) as tree:
+                yield tree
+            return
+        # What was edited since its validation lacks defaults, and is read in turns with edits and commits.
+        async with self._configuration.reading(store) as tree:
+            copy = tree.duplicate()
+        with copy:
+            if lacking:
+                await asyncio.to_thread(copy.complete)
+            yield copy
 
     async def state_tree(self, wanted: Filter) -> Tree:
         """What the state provider and management itself know. A part that does not fit the model is left out."""
@@ -92,17 +111,6 @@ class Reading:
         if "ietf-netconf-monitoring" in self._models.names and wanted.may_select(monitoring.NAMESPACE):
             parts.append(self._monitoring.state())
         return parts
-
-
-@asynccontextmanager
-async def completed(tree: Tree, store: Store, defaults: Defaults) -> AsyncIterator[Tree]:
-    """The tree with all defaults in use, when they are to be shown and it may lack them: what was edited does."""
-    if store is Store.RUNNING or defaults not in (Defaults.ALL, Defaults.TAGGED):
-        yield tree
-        return
-    with tree.duplicate() as copy:
-        await asyncio.to_thread(copy.complete)
-        yield copy
 
 
 def _data(inner: bytes) -> bytes:

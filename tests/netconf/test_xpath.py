@@ -130,18 +130,44 @@ def test_an_xpath_needs_select(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
-def test_a_slow_expression_holds_up_nobody(tmp_path: Path) -> None:
-    items = "".join(f"<item><name>{n}</name><kind>small</kind></item>" for n in range(1500))
+SLOW = FILTER.format("//x:item[not(//x:item[. = ''])]")
 
+
+def items(count: int) -> str:
+    return "".join(f"<item><name>{n}</name><kind>small</kind></item>" for n in range(count))
+
+
+def test_a_slow_expression_holds_up_nobody(tmp_path: Path) -> None:
     async def scenario(one: Client, two: Client) -> None:
-        slow = asyncio.create_task(
-            one.rpc(GET_CONFIG.format("running", FILTER.format("//x:item[not(//x:item[. = ''])]")))
-        )
+        slow = asyncio.create_task(one.rpc(GET_CONFIG.format("running", SLOW)))
         while not slow.done():
             before = asyncio.get_running_loop().time()
             await two.rpc("<discard-changes/>")
             assert asyncio.get_running_loop().time() - before < 0.5
             await asyncio.sleep(0)
-        assert (await slow).count("<item>") == 1500
+        assert (await slow).count("<item>") == 1000
 
-    run(tmp_path, scenario, items)
+    run(tmp_path, scenario, items(1000))
+
+
+def test_a_slow_look_at_the_candidate_keeps_no_edit_waiting(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        assert await one.rpc(EDIT.format("", "<title>new</title>")) == OK
+        slow = asyncio.create_task(one.rpc(GET_CONFIG.format("candidate", SLOW)))
+        await asyncio.sleep(0)
+        assert await two.rpc(EDIT.format("", "<title>newer</title>")) == OK
+        assert not slow.done()
+        assert (await slow).count("<item>") == 1000
+
+    run(tmp_path, scenario, items(1000))
+
+
+def test_an_expression_that_would_take_too_long_is_refused(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        reply = await one.rpc(GET_CONFIG.format("running", SLOW))
+        assert tags(reply) == ["resource-denied"]
+        assert "more narrowly" in reply
+        found = await one.rpc(GET_CONFIG.format("running", FILTER.format("//x:item[x:name = '7']/x:kind")))
+        assert found == shop("<item><name>7</name><kind>small</kind></item>")
+
+    run(tmp_path, scenario, items(1300))
