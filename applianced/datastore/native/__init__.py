@@ -19,10 +19,7 @@ from applianced.datastore.native.data import (
     ValidationError,
     children,
     clean_errors,
-    complete,
-    complete_below,
     duplicate,
-    equals_default,
     find,
     find_all,
     first_child,
@@ -52,6 +49,7 @@ from applianced.datastore.native.data import (
     value,
     yang_library,
 )
+from applianced.datastore.native.defaults import complete, complete_below, equals_default
 from applianced.datastore.native.query import find_xml
 from applianced.datastore.native.schema import (
     Kind,

@@ -35,15 +35,9 @@ _find_sibling = _entry(
     "LY_ERR(*)(struct lyd_node *, struct lysc_node *, char *, size_t, struct lyd_node **)",
 )
 _find_like = _entry("lyd_find_sibling_first", "LY_ERR(*)(struct lyd_node *, struct lyd_node *, struct lyd_node **)")
-_complete_below = _entry("lyd_new_implicit_tree", "LY_ERR(*)(struct lyd_node *, uint32_t, struct lyd_node **)")
-_equals_default = _entry("lyd_is_default", "ly_bool(*)(struct lyd_node *)")
 _release = ctypes.CDLL(None).free
 _release.argtypes = [ctypes.c_void_p]
 _release.restype = None
-
-
-_NO_STATE = 1
-"""LYD_IMPLICIT_NO_STATE, which the binding leaves out."""
 
 
 class Form(IntEnum):
@@ -191,20 +185,6 @@ class ValidationError(NativeError):
     def __init__(self, fault: Fault, moved: Node) -> None:
         super().__init__(fault)
         self.moved = moved
-
-
-def complete(context: libyang.Context, first: Node) -> Node:
-    """Add every default in use to a configuration that may not be valid; the first node afterwards."""
-    holder = ffi.new("struct lyd_node **", first)
-    if lib.lyd_new_implicit_all(holder, context.cdata, _NO_STATE, ffi.NULL):
-        _raise(context)
-    return first_sibling(holder[0])
-
-
-def complete_below(context: libyang.Context, node: Node) -> None:
-    """Every default in use below one node, state included."""
-    if _complete_below(node, 0, ffi.NULL):
-        _raise(context)
 
 
 def merge(context: libyang.Context, target: Node, source: Node) -> Node:
@@ -371,11 +351,6 @@ def schema_of(node: Node) -> Schema:
 def is_default(node: Node) -> bool:
     """Put there by validation, not by anybody's edit."""
     return bool(node.flags & lib.LYD_DEFAULT)
-
-
-def equals_default(node: Node) -> bool:
-    """Whether a leaf's value is its schema's default, whoever put it there."""
-    return bool(_equals_default(node))
 
 
 def yang_library(context: libyang.Context, content_id: str) -> Node:
