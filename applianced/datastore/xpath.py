@@ -15,6 +15,21 @@ from applianced.errors import ConfigError
 LENGTH_MAX = 4096
 """Characters of an expression. How deep one may nest is libyang's limit, 100."""
 _PREFIX = re.compile(r"""'[^']*'|"[^"]*"|([^\W\d][\w.-]*):(?=[^\W\d]|\*)""")
+_WORD = re.compile(
+    r"""'[^']*'|"[^"]*"|(?<![:A-Za-z_-])(?P<mod>mod)|(?P<called>(?:[^\W\d][\w.-]*:{1,2})?[^\W\d][\w.-]*)\s*\("""
+)
+_OPERAND = re.compile(r"""[\w.)\]*'"]\s*$""")
+"""What an operator follows."""
+_FUNCTIONS = frozenset(
+    {
+        *("boolean", "ceiling", "concat", "contains", "count", "current", "derived-from", "derived-from-or-self"),
+        *("false", "floor", "last", "normalize-space", "not", "number", "position", "re-match", "round", "starts-with"),
+        *("string", "string-length", "substring", "substring-after", "substring-before", "sum", "translate", "true"),
+        *("comment", "node", "text", "and", "or", "div"),
+    }
+)
+"""What may stand before a bracket. libyang 2.1.30 reads memory that is not its own, or divides by zero, in bit-is-set,
+deref, enum-value, local-name, name, namespace-uri and the operator mod: a request could end the process."""
 _ROOT = ("/", ".", "/.")
 _HINTS = (
     ("Non-prefixed node", "declare a prefix for its namespace and write prefix:name"),
@@ -47,6 +62,7 @@ def read(models: Models, text: str, declared: Mapping[str | None, str]) -> Expre
         raise ExpressionError("", message, tag="too-big")
     if not text:
         raise _refused("the XPath is empty: write what to select")
+    _check_safe(text)
     # The prefix xml is always declared; nothing here is in its namespace.
     namespaces = {}
     for found in _PREFIX.finditer(text):
@@ -81,6 +97,15 @@ def select(tree: Tree, expression: Expression, writer: Writer) -> bytes:
     for node in _find(tree, expression):
         outline.add(node)
     return outline.level(0, "")
+
+
+def _check_safe(text: str) -> None:
+    for found in _WORD.finditer(text):
+        called = found["called"]
+        if called and called.rpartition("::")[2] not in _FUNCTIONS:
+            raise _refused(f'"{called}()" is not offered in a filter: use {", ".join(sorted(_FUNCTIONS))}')
+        if found["mod"] and _OPERAND.search(text, 0, found.start()):
+            raise _refused('the operator "mod" is not offered in a filter: compare with numbers')
 
 
 def _find(tree: Tree, expression: Expression) -> list[native.Node]:

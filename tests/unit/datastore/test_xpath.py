@@ -33,6 +33,28 @@ def test_an_undeclared_prefix_is_named() -> None:
         xpath.read(shop_models(), "//x:item[no:such]", DECLARED)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("//x:item[name() = 'a']", "//x:item[local-name(.) = 'a']", "//x:item[namespace-uri()='']", "deref(//x:item)"),
+        *("enum-value(.)", "bit-is-set(/, 'a')", "//x:item[ name ( .. ) ]", "self::name()", "x:name()", "-name(.)"),
+        *("1 mod 0", "1mod 0", "//x:item[.mod 0]", "(1)mod(0)", "'' mod ''", "//* mod 0", "1\nmod0", "1 modx:item"),
+    ],
+)
+def test_what_could_end_the_process_is_not_evaluated(text: str) -> None:
+    with pytest.raises(xpath.ExpressionError, match="not offered") as caught:
+        xpath.read(shop_models(), text, DECLARED)
+    assert caught.value.tag == "bad-attribute"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["//x:item[x:name = 'name()']", "//x:item[x:name = '1 mod 0']", "//x:mod", "//x:a-mod | //x:name", "1-count(.)"],
+)
+def test_what_only_looks_like_it_is(text: str) -> None:
+    xpath.read(shop_models(), text, DECLARED)
+
+
 def test_evaluation_gives_its_memory_back() -> None:
     models = shop_models()
     good = xpath.read(models, "//x:item[x:price = 2]/x:kind", DECLARED)
