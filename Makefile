@@ -27,11 +27,11 @@ $(STAMP): constraints.txt pyproject.toml | packages
 
 .PHONY: run
 run: $(STAMP) packages  ## build the lab, configure it over NETCONF, transfer files, leave it running
-	@$(BIN)/python -m applianced.tools.lab start --directory $(LAB)
+	@$(BIN)/python -m applianced.tools.lab --directory $(LAB) start
 
 .PHONY: stop
 stop:  ## remove every trace of the lab
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m applianced.tools.lab stop --directory $(LAB); fi
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m applianced.tools.lab --directory $(LAB) stop; fi
 
 .PHONY: coverage
 coverage: $(STAMP) packages  ## ALGs and compiler are covered fully by their own cases

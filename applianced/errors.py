@@ -55,10 +55,12 @@ class ConfigError(ApplianceError):
 class DataplaneError(ApplianceError):
     """The kernel, or a tool that drives it, refused.
 
-    what: the step or command that failed. detail: what was answered (stderr, errno text).
+    what: the step or command that failed. detail: what was answered (stderr, errno text). path: instance path of the
+    node that asked for it, "" when no single one did.
     """
 
-    def __init__(self, what: str, detail: str) -> None:
+    def __init__(self, what: str, detail: str, *, path: str = "") -> None:
         super().__init__(f"{what}: {detail}")
         self.what = what
         self.detail = detail
+        self.path = path

@@ -113,12 +113,15 @@ def _compile_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = _parser(tools=not _LONG_RUNNING.intersection(arguments)).parse_args(arguments)
+    # The first argument that is a command is the command; one after it may be a file of that name.
+    command = next((argument for argument in arguments if argument in _COMMANDS), "")
+    options = _parser(tools=command not in _LONG_RUNNING).parse_args(arguments)
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
         return int(_COMMANDS[options.command](options))
     except (ApplianceError, OSError) as error:
-        print(f"applianced: {error}", file=sys.stderr)
+        for fault in getattr(error, "errors", [error]):
+            print(f"applianced: {fault}", file=sys.stderr)
         return 1
 
 

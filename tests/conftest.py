@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+from tests.support.soak import LONG, rounds
 
 TOPOLOGY = Path(__file__).parent / "topology"
 
@@ -13,7 +16,12 @@ TOPOLOGY = Path(__file__).parent / "topology"
 @pytest.fixture(scope="session")
 def soak() -> bool:
     """Whether the long form of a test is asked for (`make soak`)."""
-    return os.environ.get("APPLIANCED_SOAK", "") not in ("", "0")
+    return LONG
+
+
+hypothesis.settings.register_profile("long", max_examples=rounds(100), deadline=None)
+if LONG:
+    hypothesis.settings.load_profile("long")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

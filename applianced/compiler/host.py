@@ -32,7 +32,7 @@ SERVICES: dict[str, tuple[Service, ...]] = {
     "tftp": ((UDP, 69, 69),),
     "traceroute": ((UDP, 33434, 33523),),
 }
-"""host-inbound-traffic system-services. `all` is their union."""
+"""host-inbound-traffic system-services. `all` is their union. NETCONF is where it is configured to be."""
 
 PROTOCOLS: dict[str, tuple[Service, ...]] = {
     "bfd": ((UDP, 3784, 3785), (UDP, 4784, 4784)),
@@ -84,9 +84,9 @@ def _input(of_interface: dict[str, str]) -> Iterator[Rule]:
 
 
 def _admitted(config: Config, services: Iterable[str], protocols: Iterable[str]) -> Iterator[Rule]:
-    found = {*_named(services, SERVICES, "system-services"), *_named(protocols, PROTOCOLS, "protocols")}
-    if SERVICES["netconf"][0] in found:
-        found.add((TCP, config.system.netconf_port, config.system.netconf_port))
+    netconf = (TCP, config.system.netconf_port, config.system.netconf_port)
+    known = {**SERVICES, "netconf": (netconf,)}
+    found = {*_named(services, known, "system-services"), *_named(protocols, PROTOCOLS, "protocols")}
     yield from rules((_line(service) for service in sorted(found)), lambda _: "accept")
 
 

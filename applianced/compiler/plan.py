@@ -23,13 +23,14 @@ class PolicyName:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlgPlan:
     """One ALG as effective: state "enabled", "disabled" or "not-implemented"; where that comes from
-    ("platform-profile", "security alg", ...); its settings dataclass as a dict ({} when not enabled)."""
+    ("platform-profile", "security alg", ...); its settings dataclass as a dict ({} when not enabled); trace: the level
+    at which it is traced, "" when it is not."""
 
     name: str
     state: str
     origin: str
     settings: dict[str, Any] = field(default_factory=dict)
-    trace: bool = False
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ def _plan(config: Config, name: str, descriptor: Descriptor | None) -> AlgPlan:
     state, origin = _state(config, name)
     own = config.algs.get(name, AlgConfig(name=name))
     settings = _settings(descriptor, own.leaves) if state == "enabled" else {}
-    return AlgPlan(name=name, state=state, origin=origin, settings=settings, trace=own.trace)
+    return AlgPlan(name=name, state=state, origin=origin, settings=settings, trace=_trace_level(config, own))
 
 
 def _settings(descriptor: Descriptor, leaves: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,3 +48,9 @@ def _state(config: Config, name: str) -> tuple[str, str]:
         path = "/applianced-system:system/platform-profile"
         raise ConfigError(path, f"'{profile}' is not one of {', '.join(sorted(PROFILES))}")
     return ("enabled" if name in PROFILES[profile] else "disabled"), f"platform-profile {profile}"
+
+
+def _trace_level(config: Config, own: AlgConfig) -> str:
+    if not own.traced:
+        return ""
+    return "extensive" if own.trace_extensive else config.trace.level

@@ -214,13 +214,14 @@ class AlgConfig:
 
     state: "default" (nothing said), "enabled" or "disabled" by configuration.
     leaves: the container's other leaves, named with `_`, with plain values (bool for empty leaves).
-    trace: traceoptions flags are set for it.
+    traced: traceoptions flags are set for it; trace_extensive: one of them says `extensive`.
     """
 
     name: str
     state: str = "default"
     leaves: dict[str, Any] = field(default_factory=dict)
-    trace: bool = False
+    traced: bool = False
+    trace_extensive: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

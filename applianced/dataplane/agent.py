@@ -258,7 +258,7 @@ class Agent:
         try:
             answer = operation(request)
         except DataplaneError as error:
-            return {"ok": False, "what": error.what, "detail": error.detail}
+            return {"ok": False, "what": error.what, "detail": error.detail, "path": error.path}
         except Exception as error:
             log.exception("operation %s", name)
             return {"ok": False, "what": name, "detail": repr(error)}

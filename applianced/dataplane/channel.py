@@ -1,6 +1,6 @@
 """Messages between management, agent and workers: JSON objects behind a length of four octets.
 
-    request  {"op": NAME, ...}          answer  {"ok": true, ...} or {"ok": false, "what": ..., "detail": ...}
+    request  {"op": NAME, ...}    answer  {"ok": true, ...} or {"ok": false, "what": ..., "detail": ..., "path": ...}
 
 Requests of one connection are answered in order.
 """

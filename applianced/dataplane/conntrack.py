@@ -22,6 +22,8 @@ _PROTOINFO, _TIMEOUT, _MARK, _COUNTERS, _MARK_MASK, _LABELS, _TIMESTAMP = 4, 7, 
 _LABELS_MASK, _LABEL_OCTETS = 23, 16
 _SEQUENCE_OFFSETS = (15, 16)
 _SIGNED = Struct("!i")
+_ICMP = {1: 4, 58: 7}
+"""Protocol -> CTA_PROTO_*_ID; type and code follow it."""
 _EMPTY = number(0)
 _CORRECTION = [
     (whole[:8], whole[12:16], whole[20:24])
@@ -56,14 +58,17 @@ class Entry:
 def _tuple(kind: int, flow: FlowTuple) -> bytes:
     v4 = len(flow.source.address) == 4
     source, destination = (1, 2) if v4 else (3, 4)
+    ports = number(flow.source.port, 2), number(flow.destination.port, 2)
+    first, values = 2, list(ports)
+    if flow.protocol in _ICMP:
+        first, values = _ICMP[flow.protocol], [ports[0], ports[1][:1], ports[1][1:]]
     return nested(
         kind,
         nested(1, attribute(source, flow.source.address), attribute(destination, flow.destination.address)),
         nested(
             2,
             attribute(1, bytes((flow.protocol,))),
-            attribute(2, number(flow.source.port, 2)),
-            attribute(3, number(flow.destination.port, 2)),
+            *(attribute(place, value) for place, value in enumerate(values, first)),
         ),
     )
 
@@ -83,13 +88,18 @@ def _endpoint(octets: bytes, address: int, port: int) -> Endpoint:
 
 
 def parse_tuple(octets: bytes) -> FlowTuple:
-    """A CTA_TUPLE_*; ports are 0 where the protocol has none. Raises KeyError or IndexError when it is incomplete."""
+    """A CTA_TUPLE_*; ports are 0 where the protocol has none. ICMP has its identifier as the source port, type * 256 +
+    code as the destination port. Raises KeyError or IndexError when it is incomplete."""
     if len(octets) == _V4_OCTETS and octets[:8] == _V4_HEAD and octets[32:36] == _PORT_HEAD:
         return FlowTuple(octets[28], _endpoint(octets, 8, 36), _endpoint(octets, 16, 44))
     parts = attributes(octets)
     ip, protocol = attributes(parts[1]), attributes(parts[2])
     source, destination = (ip[1], ip[2]) if 1 in ip else (ip[3], ip[4])
-    ports = [int.from_bytes(protocol.get(kind, b""), "big") for kind in (2, 3)]
+    first = _ICMP.get(protocol[1][0])
+    values = protocol.get(2, b""), protocol.get(3, b"")
+    if first is not None:
+        values = protocol[first], protocol[first + 1] + protocol[first + 2]
+    ports = [int.from_bytes(value, "big") for value in values]
     return FlowTuple(protocol[1][0], Endpoint(source, ports[0]), Endpoint(destination, ports[1]))
 
 

@@ -10,7 +10,7 @@ import contextlib
 import re
 import socket
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,20 +85,21 @@ class EventLog:
         self._source: str | None = None
         self._host = socket.gethostname()
         self._trace: TraceFile | None = None
-        self._level = LEVELS[0]
-        self._traced: frozenset[str] = frozenset()
+        self._levels: dict[str, str] = {}
         self._match: re.Pattern[str] | None = None
         self.unsent = 0
         """Messages that the kernel did not take."""
 
-    def configure(self, log: Mapping[str, Any], trace: Mapping[str, Any], traced: Collection[str] = ()) -> None:
-        """The `log` and `trace` of a plan. traced: the ALGs whose own traceoptions are set."""
+    def configure(
+        self, log: Mapping[str, Any], trace: Mapping[str, Any], traced: Mapping[str, str] | None = None
+    ) -> None:
+        """The `log` and `trace` of a plan. traced: the ALGs that are traced -> level."""
         self.close()
         self._streams = list(log.get("streams", ()))
         self._source = log.get("source_address")
         self._host = log.get("host_name") or socket.gethostname()
-        self._traced = frozenset(traced)
-        self._level = str(trace.get("level", LEVELS[0]))
+        # What belongs to no ALG is written at the level of all.
+        self._levels = {**(traced or {}), "": str(trace.get("level", LEVELS[0]))}
         if trace.get("file"):
             self._match = re.compile(str(trace["match"])) if trace.get("match") else None
             self._trace = TraceFile(
@@ -117,7 +118,8 @@ class EventLog:
         kind = KINDS[event]
         when = float(fields.get("time") or time.time())
         shown = {key: value for key, value in fields.items() if key != "time"}
-        if self._trace is not None and traces(event, self._level) and fields.get("alg", "") in {"", *self._traced}:
+        level = self._levels.get(fields.get("alg", ""))
+        if self._trace is not None and level is not None and traces(event, level):
             self._write_trace(self._trace, kind.name, when, shown)
         if kind.streamed and self._streams:
             data = " ".join(f'{key}="{_escaped(value)}"' for key, value in shown.items())

@@ -69,9 +69,9 @@ class Interfaces:
         found = self._found()
         for link in links:
             if link["name"] not in found:
-                raise DataplaneError(
-                    "interfaces", f"there is no interface {link['name']}; the namespace has {', '.join(sorted(found))}"
-                )
+                message = f"there is no interface {link['name']}; the namespace has {', '.join(sorted(found))}"
+                path = f"/ietf-interfaces:interfaces/interface[name='{link['name']}']"
+                raise DataplaneError("interfaces", message, path=path)
 
     def apply(self, links: Sequence[Link]) -> None:
         """Add what is configured, remove what an earlier plan had added. Raises DataplaneError."""

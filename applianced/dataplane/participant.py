@@ -61,7 +61,8 @@ class AgentClient:
                 raise DataplaneError("dataplane agent", "has closed the connection")
             for answer in decoder.feed(octets):
                 if not answer["ok"]:
-                    raise DataplaneError(str(answer["what"]), str(answer["detail"]))
+                    path = str(answer.get("path", ""))
+                    raise DataplaneError(str(answer["what"]), str(answer["detail"]), path=path)
                 return answer
 
     def _drop(self) -> None:

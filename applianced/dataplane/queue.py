@@ -22,25 +22,31 @@ class Breathe(Exception):  # noqa: N818 - not an error: leaves the library's loo
 
 
 class QueuedPacket:
-    """One packet in the kernel's hands: engine.worker.Queued."""
+    """One packet in the kernel's hands: engine.worker.Queued. Its first verdict counts; a later one, which a fault
+    behind the first may bring, does nothing."""
 
     __slots__ = ("_packet", "mark", "raw")
 
     def __init__(self, packet: Packet) -> None:
-        self._packet = packet
+        self._packet: Packet | None = packet
         self.raw: bytes = packet.get_payload()
         self.mark: int = packet.get_mark()
 
     def release(self, packet: bytes | None, mark: int) -> None:
         """Accept. The mark is always set: chain mark_back copies it, and a packet that was queued before another's
         verdict would carry the older one."""
+        queued, self._packet = self._packet, None
+        if queued is None:
+            return
         if packet is not None:
-            self._packet.set_payload(packet)
-        self._packet.set_mark(mark)
-        self._packet.accept()
+            queued.set_payload(packet)
+        queued.set_mark(mark)
+        queued.accept()
 
     def drop(self) -> None:
-        self._packet.drop()
+        queued, self._packet = self._packet, None
+        if queued is not None:
+            queued.drop()
 
 
 class PacketQueue:

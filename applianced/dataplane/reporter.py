@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any
 
 from applianced.dataplane.channel import Message, plain_flow
 from applianced.dataplane.coupling import Coupling
-from applianced.dataplane.eventlog import KINDS, LEVELS, traces
+from applianced.dataplane.eventlog import KINDS, traces
 from applianced.engine.sessions import Session
 from applianced.model.gates import Gate
 from applianced.model.tuples import Direction, text
@@ -24,15 +24,12 @@ class EventReporter:
         self._events: list[Message] = []
         self._lost = 0
         self._streamed = False
-        self._traced: frozenset[str] = frozenset()
-        self._kinds: frozenset[str] = frozenset()
+        self._traced: dict[str, frozenset[str]] = {}
 
-    def configure(self, *, streamed: bool, traced: Collection[str], level: str) -> None:
-        """streamed: a syslog stream takes ALG events. traced: ALGs that are traced. level: one of LEVELS."""
+    def configure(self, *, streamed: bool, traced: Mapping[str, str]) -> None:
+        """streamed: a syslog stream takes ALG events. traced: ALGs that are traced -> one of LEVELS."""
         self._streamed = streamed
-        self._traced = frozenset(traced)
-        level = level if level in LEVELS else LEVELS[0]
-        self._kinds = frozenset(kind for kind in KINDS if traces(kind, level))
+        self._traced = {alg: frozenset(kind for kind in KINDS if traces(kind, level)) for alg, level in traced.items()}
 
     def take(self) -> Message | None:
         """What was collected, with how many were left out; None when there is nothing to tell."""
@@ -70,7 +67,7 @@ class EventReporter:
     def _wanted(self, kind: str, session: Session) -> bool:
         if self._streamed and KINDS[kind].streamed:
             return True
-        return kind in self._kinds and session.descriptor.name in self._traced
+        return kind in self._traced.get(session.descriptor.name, ())
 
     def _add(self, kind: str, session: Session, **more: Any) -> None:
         if not self._wanted(kind, session):

@@ -203,7 +203,7 @@ class SessionLog:
             self._lost += 1
 
     def _created(self, found: Mapping[int, bytes]) -> None:
-        original, reply = parse_tuple(found[1]), parse_tuple(found[2])
+        original, reply = _as_tracked(parse_tuple(found[1])), _as_tracked(parse_tuple(found[2]))
         number = _label(found)
         policy = self._naming.policy(number)
         if not policy.from_zone:
@@ -236,7 +236,7 @@ class SessionLog:
         self._closed(now if now is not None and same else found, awaited, reason)
 
     def _closed(self, found: Mapping[int, bytes], awaited: Awaited, reason: str) -> None:
-        original, reply = parse_tuple(found[1]), parse_tuple(found[2])
+        original, reply = _as_tracked(parse_tuple(found[1])), _as_tracked(parse_tuple(found[2]))
         fields = self._fields(found, original, reply, awaited.policy, awaited.alg)
         counted = [attributes(found.get(kind, b"")) for kind in _COUNTERS]
         for party, counter in zip(("client", "server"), counted, strict=True):
@@ -270,7 +270,7 @@ class SessionLog:
 
 
 def _as_tracked(flow: FlowTuple) -> FlowTuple:
-    """Without the type and code of ICMP, which are no part of its endpoints for conntrack."""
+    """Without the identifier, type and code of ICMP, which are no part of its endpoints."""
     if flow.protocol not in _ICMP:
         return flow
     return FlowTuple(flow.protocol, flow.source._replace(port=0), flow.destination._replace(port=0))

@@ -305,7 +305,6 @@ def settings_of(plan: Message, own_addresses: list[str]) -> Message:
         "generation": plan["generation"],
         "algs": {alg["name"]: alg["settings"] for alg in enabled},
         "trace": traced(plan),
-        "trace_level": plan["trace"]["level"],
         "flow": plan["flow"],
         "ranges": plan["alg_port_ranges"],
         "own_addresses": own_addresses,
@@ -313,8 +312,8 @@ def settings_of(plan: Message, own_addresses: list[str]) -> Message:
     }
 
 
-def traced(plan: Message) -> list[str]:
-    """The ALGs that are traced; without a file nobody reads what they would say."""
+def traced(plan: Message) -> dict[str, str]:
+    """The ALGs that are traced -> level; without a file nobody reads what they would say."""
     if not plan["trace"]["file"]:
-        return []
-    return [alg["name"] for alg in plan["algs"] if alg["trace"] and alg["state"] == "enabled"]
+        return {}
+    return {alg["name"]: alg["trace"] for alg in plan["algs"] if alg["trace"] and alg["state"] == "enabled"}

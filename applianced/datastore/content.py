@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lxml import etree
 
-from applianced.datastore import native
+from applianced.datastore import native, whole
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form
 from applianced.datastore.orders import DEFAULT_ATTRIBUTES
@@ -21,26 +21,27 @@ def parse_content(models: Models, elements: Sequence[Element]) -> Tree:
     Raises ConfigError.
     """
     marked = [node for element in elements for node in element.iter() if any(map(node.get, DEFAULT_ATTRIBUTES))]
-    for node in marked:
-        _translate(node)
+    if not marked:
+        return whole.from_elements(models, elements)
+    marks = [(node, _taken(node)) for node in marked]
+    # Once without the marks, for all that must be right besides.
+    whole.from_elements(models, elements).close()
+    for node, value in marks:
+        node.set(DEFAULT_ATTRIBUTES[1], value)
     tree = Tree.parse(models, b"".join(etree.tostring(element, with_tail=False) for element in elements), Form.XML)
-    if marked:
-        try:
-            for root in list(tree.roots()):
-                _drop_defaults(tree, root)
-        except ConfigError:
-            tree.close()
-            raise
+    try:
+        for root in list(tree.roots()):
+            _drop_defaults(tree, root)
+    except ConfigError:
+        tree.close()
+        raise
     return tree
 
 
-def _translate(node: Element) -> None:
-    """libyang knows the attribute in its module's namespace."""
-    ours, theirs = DEFAULT_ATTRIBUTES
-    value = node.get(ours)
-    if value is not None:
-        del node.attrib[ours]
-        node.set(theirs, value)
+def _taken(node: Element) -> str:
+    """The mark, taken off; libyang knows the attribute in its module's namespace, the second."""
+    values = [str(node.attrib.pop(name)) for name in DEFAULT_ATTRIBUTES if name in node.attrib]
+    return values[0]
 
 
 def _drop_defaults(tree: Tree, node: native.Node) -> None:

@@ -204,10 +204,20 @@ class _Walk:
         self.undo.remove(new)
 
     def descend_existing(self, place: Place, node: native.Node) -> None:
-        if not node:
+        if node:
+            self.descend(place, node, Operation.NONE)
+            return
+        if native.kind(place.schema) is not Kind.CONTAINER or native.is_presence(place.schema):
             message = f'"{place.name}" does not exist and default-operation is none: create it first'
             raise ConfigError(place.path, message, tag="data-missing", bad_element=place.name)
+        # A container without presence always exists (RFC 7950 7.5.1), if in nothing but its children.
+        mark = len(self.undo)
+        node = self.parse(place, _shell(place))
         self.descend(place, node, Operation.NONE)
+        if _explicit(node):
+            self.leave_other_cases(place)
+        else:
+            self.undo.back_to(mark)
 
     def create_absent(self, place: Place, node: native.Node) -> native.Node:
         if node and _explicit(node):

@@ -53,14 +53,14 @@ class Staged:
 
     def publish(self) -> None:
         """Make it the newest commit, durably. Raises StorageError."""
-        with _storage_errors(self._log.directory):
+        with _storage_errors(self._log.shown):
             os.replace(self._temporary, self._log.file(self.commit.number))
             self._log.sync_directory()
         self._log.published(self.commit)
 
     def withdraw(self) -> None:
         """After `publish`: the commit before it is the newest again. Raises StorageError."""
-        with _storage_errors(self._log.directory):
+        with _storage_errors(self._log.shown):
             self._log.file(self.commit.number).unlink(missing_ok=True)
             self._log.sync_directory()
         self._log.distrust(self.commit.number)
@@ -71,21 +71,41 @@ class Staged:
             self._temporary.unlink(missing_ok=True)
 
 
+def claim(state_dir: Path) -> int:
+    """The lock of a state directory, a descriptor that holds it until it is closed; makes the directory.
+
+    Raises StorageError, also when another process has the lock: nothing was changed then.
+    """
+    try:
+        state_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+        lock = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        why = "it is no directory" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
+        message = f"cannot use {state_dir} as state directory: {why}; give a directory to write to with --state-dir"
+        raise StorageError(message) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        message = f"{state_dir} is in use by another applianced: stop it, or give this one its own --state-dir"
+        raise StorageError(message) from None
+    return lock
+
+
 class CommitLog:
     """The last commits in a directory that this process alone uses."""
 
-    def __init__(self, state_dir: Path) -> None:
-        """Create what is missing. Raises StorageError, also when another process uses the directory."""
+    def __init__(self, state_dir: Path, lock: int | None = None, *, shown: Path | None = None) -> None:
+        """Create what is missing. lock: what `claim` returned, closed with this; None takes it here.
+
+        shown: what messages call the state directory, where that is not `state_dir`. Raises StorageError, also when
+        another process uses the directory.
+        """
         self.directory = state_dir / "commits"
-        with _storage_errors(self.directory):
+        self.shown = (shown or state_dir) / "commits"
+        self._lock = claim(state_dir) if lock is None else lock
+        with _storage_errors(self.shown):
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
-            message = f"{state_dir} is in use by another applianced: stop it, or give this one its own --state-dir"
-            raise StorageError(message) from None
         for leftover in self.directory.glob("*.tmp"):
             with contextlib.suppress(OSError):
                 leftover.unlink()
@@ -125,7 +145,7 @@ class CommitLog:
         header = {**asdict(commit), "length": len(body), "sha256": hashlib.sha256(body).hexdigest()}
         temporary = self.file(commit.number).with_suffix(".tmp")
         try:
-            with _storage_errors(self.directory):
+            with _storage_errors(self.shown):
                 _write_synced(temporary, json.dumps(header).encode() + b"\n" + body)
         except StorageError:
             with contextlib.suppress(OSError):

@@ -87,12 +87,15 @@ def _keys(schema: native.Schema, parent: native.Node, element: Element) -> tuple
     namespace = native.namespace(schema)
     found = []
     for name in native.keys(schema):
-        key = element.find(f"{{{namespace}}}{name}")
-        if key is None:
-            where = f"{native.path(parent) if parent else ''}/{native.name(schema)}"
+        where = f"{native.path(parent) if parent else ''}/{native.name(schema)}"
+        given = element.findall(f"{{{namespace}}}{name}")
+        if len(given) > 1:
+            message = f"the entry says its key <{name}> more than once: send one element for each entry"
+            raise ConfigError(where, message, tag="bad-element", bad_element=name)
+        if not given:
             message = f"the entry does not say its key <{name}>: name the entry by all its keys"
             raise ConfigError(where, message, tag="missing-element", bad_element=name)
-        found.append((name, key.text or ""))
+        found.append((name, given[0].text or ""))
     return tuple(found)
 
 

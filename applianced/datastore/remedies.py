@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from libyang.schema import SLeaf, SNode, Type
+from libyang.schema import SLeaf, SLeafList, SNode, Type
 
 from applianced.datastore import native
 from applianced.datastore.models import Models
@@ -18,6 +18,9 @@ _VALUE = re.compile(
     |Unsatisfied\ (?:pattern|range|length)\ -\ (?:string\ |value\ )?"(?P<other>.*?)"\ (?:does|length|is)""",
     re.VERBOSE | re.DOTALL,
 )
+_PATTERN = re.compile(r'Unsatisfied pattern - ".*?" does not (?:conform|match) (?:to )?"(.*)"\.?\Z', re.DOTALL)
+_PATTERN_WORDS = {"domain-name": "a name of letters, digits, '-' and '_', in parts joined by dots"}
+"""What patterns of the IETF that nobody reads mean, by the type's name."""
 _STEP = re.compile(r"""/(?:([\w.-]+):)?([\w.-]+)(?:\[(?:[^\]'"]|'[^']*'|"[^"]*")*\])*""")
 _LARGEST = {"int8": 127, "uint8": 255, "int16": 32767, "uint16": 65535, "int32": 2**31 - 1, "uint32": 2**32 - 1}
 _SHOWN_MAX = 40
@@ -34,11 +37,20 @@ def explained(models: Models, fault: Fault, path: str = "") -> Fault:
     if not found or leaf is None:
         return fault
     value = next(text for text in found.groups() if text is not None)[:_SHOWN_MAX]
-    wanted = _wanted(leaf, leaf.type(), sized=fault.message.startswith("Unsatisfied length"))
+    shape = _PATTERN.match(fault.message)
+    if shape and not _described(leaf.type()):
+        wanted = f"use {_PATTERN_WORDS.get(_origin(leaf.type()), f'text of the form {shape[1]}')}"
+    else:
+        wanted = _wanted(leaf, leaf.type(), sized=fault.message.startswith("Unsatisfied length"))
     return fault._replace(message=f'"{value}" is no value of {leaf.name()}: {wanted}')
 
 
-def _leaf(models: Models, path: str) -> SLeaf | None:
+def _origin(kind: Type) -> str:
+    """The name of a type without its module."""
+    return str(kind.name()).rpartition(":")[2]
+
+
+def _leaf(models: Models, path: str) -> SLeaf | SLeafList | None:
     """The schema node of a leaf by its instance path, None when there is none."""
     schema, module = native.NULL, ""
     for found in _STEP.finditer(path):
@@ -51,10 +63,10 @@ def _leaf(models: Models, path: str) -> SLeaf | None:
     if not schema or native.kind(schema) not in (native.Kind.LEAF, native.Kind.LEAF_LIST):
         return None
     leaf = SNode.new(models.context, schema)
-    return leaf if isinstance(leaf, SLeaf) else None
+    return leaf if isinstance(leaf, SLeaf | SLeafList) else None
 
 
-def _wanted(leaf: SLeaf, kind: Type, *, sized: bool) -> str:
+def _wanted(leaf: SLeaf | SLeafList, kind: Type, *, sized: bool) -> str:
     """sized: the fault is about the size alone."""
     match kind.base():
         case Type.LEAFREF:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from applianced.datastore import native
 from applianced.datastore.edit import EditOptions, ResultTest, edit, validated
 from applianced.datastore.lock import Store
 from applianced.datastore.models import Models
@@ -46,7 +47,8 @@ class Datastore:
             kept = not fresh or options.error_option is options.error_option.CONTINUE
             raise
         finally:
-            if kept or not fresh:
+            # An edit that changed nothing leaves nothing to commit, and nothing that keeps a lock from anybody.
+            if not fresh or (kept and not native.equal(candidate.first, self._running.first)):
                 self._candidate = candidate
             else:
                 candidate.close()

@@ -65,5 +65,5 @@ def _choose(chosen: dict[object, tuple[object, str]], path: str, schema: native.
 
 
 def twice(path: str, name: str) -> ConfigError:
-    message = f"the edit says <{name}> twice for this place: say all of it in one element"
+    message = f"<{name}> is said twice for this place: say all of it in one element"
     return ConfigError(path, message, tag="bad-element", bad_element=name)

@@ -34,8 +34,8 @@ LIVE = 0x41505052
 LOST = 0x4C4F5354
 """A slot whose session does not fit at the moment: after a restart it passes untouched, and is counted."""
 NO_NEXT = 0xFFFFFFFF
-_FORMAT = 2
-"""Of marshal: the later ones look for objects that come twice, which takes longer than writing them twice."""
+_QUICK, _COMPACT = 2, 4
+"""Formats of marshal: the later one looks for objects that come twice, and writes them once."""
 _ALG_HALF, _SESSION_HALF = 1, 2
 
 
@@ -83,7 +83,7 @@ class Checkpoint:
         self._write(slot, values, _ALG_HALF, 0, ALG_OCTETS)
 
     def _write(self, slot: int, values: tuple[Any, ...], bit: int, offset: int, room: int) -> None:
-        octets = marshal.dumps(values, _FORMAT)
+        octets = marshal.dumps(values, _COMPACT if bit == _SESSION_HALF else _QUICK)
         if len(octets) > room:
             self._lost[slot] |= bit
             self._words[slot * _HEADER_WORDS] = LOST

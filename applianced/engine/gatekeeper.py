@@ -15,6 +15,8 @@ from applianced.engine.kernel import Kernel, Ports
 from applianced.model.gates import Gate
 from applianced.model.tuples import Endpoint
 
+LEFT_MAX = 256
+"""Struck gates that are tried again; those beyond end with their time."""
 RECENT = 256
 """Closed gates that are still shown in the state."""
 
@@ -43,6 +45,8 @@ class GateKeeper:
         self.recent: deque[Gate] = deque(maxlen=RECENT)
         self._number = first_number
         self._per_source: Counter[bytes] = Counter()
+        self._left: list[Gate] = []
+        """Struck gates that the kernel did not let go of: closed with the next that are."""
         self._bound: dict[int, tuple[bytes, int, int]] = {}
         """Gate number -> the outside port it holds."""
 
@@ -108,13 +112,11 @@ class GateKeeper:
             self.ports.give(*bound, over=over)
         return gate
 
-    def close(self, numbers: Collection[int], now: float, count: Count) -> None:
-        """Close gates at once, in one transaction. Their data sessions, if any, go on."""
-        closed = [gate for number in numbers if (gate := self.strike(number, now, over=False)) is not None]
-        if closed:
-            self.kernel.exchange((), closed, now)
-            for _ in closed:
-                count("gates-closed")
+    def shut(self, struck: Collection[Gate], now: float) -> None:
+        """Take struck gates out of the kernel, and those that it would not let go of before."""
+        closing = [*self._left, *struck]
+        if closing:
+            self._left = [] if self.kernel.exchange((), closing, now) else closing[-LEFT_MAX:]
 
     def expired(self, now: float) -> Iterable[Gate]:
         """Gates whose time is over."""

@@ -337,7 +337,7 @@ class Session:
 
     def _close_now(self) -> None:
         closing, self.closing = self.closing, []
-        self.keeper.kernel.exchange((), closing, self.last_s)
+        self.keeper.shut(closing, self.last_s)
 
     def expire(self, gate: Gate, now: float) -> None:
         """The gate's time is over, used or not."""

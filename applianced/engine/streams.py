@@ -36,8 +36,9 @@ REMEMBERED = 64
 """Changed ranges kept for repeats; a control session's sender has far fewer octets in flight."""
 KEPT = 16
 """Ranges kept although their receiver has acknowledged them: so many acknowledgements in a row may be lost behind."""
-REPEATS = 5
-"""Repeats of a held segment that has no judged part before the session is reset."""
+REPEATS = 15
+"""Repeats of a held segment that has no judged part before the session is reset: as many as TCP itself makes, since
+acknowledgements made here may be lost too."""
 CARRIERS = 64
 """Segments held at once; more wait at their sender."""
 

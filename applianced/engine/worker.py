@@ -360,6 +360,7 @@ class Engine:
                     session.expire(gate, now)
                 session.close_struck()
                 self.save(session)
+        self.keeper.shut((), now)
         while self._lingering and self._lingering[0][0] <= now:
             self._forget(self._lingering.popleft()[1])
         self._check_silent(now)

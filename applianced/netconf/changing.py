@@ -7,6 +7,7 @@ from enum import Enum
 
 from lxml import etree
 
+from applianced.datastore import whole
 from applianced.datastore.content import parse_content
 from applianced.datastore.edit import EditOptions, ErrorOption, Operation, ResultTest
 from applianced.datastore.lock import Store
@@ -56,7 +57,9 @@ class Changing:
             test_option=given.choice("test-option", ResultTest, ResultTest.SYNTAX),
             error_option=given.choice("error-option", ErrorOption, ErrorOption.STOP),
         )
-        await self._configuration.edit(caller.number, list(given.require("config")), options)
+        config = given.require("config")
+        whole.check_holder(config)
+        await self._configuration.edit(caller.number, list(config), options)
         return OK
 
     async def _copy_config(self, caller: Caller, operation: Element) -> bytes:
@@ -89,6 +92,7 @@ class Changing:
         raise RpcError("operation-not-supported", message)
 
     async def _inline(self, config: Element) -> Tree:
+        whole.check_holder(config)
         return await asyncio.to_thread(parse_content, self._configuration.models, list(config))
 
     def _only_candidate(self, given: Parameters) -> None:

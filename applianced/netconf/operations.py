@@ -88,7 +88,9 @@ class Operations:
             await self._configuration.session_ended(number)
             return OK
         else:
-            message = f'there is no session "{text}"'
+            message = (
+                f'there is no session "{text}": it may have ended; error-info of lock-denied names a lock\'s holder'
+            )
         raise RpcError("invalid-value", message, info=bad("element", "session-id"))
 
     # --- operations of our own modules -------------------------------------------------------------------------

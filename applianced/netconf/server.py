@@ -248,7 +248,7 @@ class NetconfServer:
     async def forget(self, session: LiveSession) -> None:
         self.counters.dropped_sessions += not session.closed_by_request
         self._sessions.pop(session.number, None)
-        await self._configuration.session_ended(session.number)
+        await self._configuration.session_forgotten(session.number)
 
     async def reply(self, session: LiveSession, message: bytes, chunked: bool) -> bytes:
         """The reply to one message, whatever the message is. chunked: the session speaks base:1.1."""

@@ -79,7 +79,11 @@ class Session:
 def _read_hello(message: bytes) -> set[str]:
     root = parse(message)
     if root.tag != f"{{{NETCONF_NS}}}hello":
-        raise ProtocolError("bad-hello", f"the first message is <{etree.QName(root).localname}>, not <hello>")
+        name = etree.QName(root)
+        if name.localname == "hello":
+            text = f'the client\'s <hello> is in namespace "{name.namespace or ""}": it must be in "{NETCONF_NS}"'
+            raise ProtocolError("bad-hello", text)
+        raise ProtocolError("bad-hello", f"the first message is <{name.localname}>, not <hello>")
     if root.find(f"{{{NETCONF_NS}}}session-id") is not None:
         raise ProtocolError("bad-hello", "a client's hello has no session-id (RFC 6241 8.1)")
     listed = root.iterfind(f"{{{NETCONF_NS}}}capabilities/{{{NETCONF_NS}}}capability")

@@ -51,7 +51,7 @@ class SshListener:
 
 async def listen(host: str, port: int, service: Service, bound: socket.socket | None = None) -> SshListener:
     """Accept logins at an address ("" for all) and port (0 for any), or on a socket that is bound. Raises OSError."""
-    keys = host_keys.load_or_create(service.state_dir, _generate)
+    keys = host_keys.load_or_create(service.state_dir, _generate, _is_private_key, service.shown_dir)
     server = NetconfServer(service.configuration, service.state)
     waiting: _Waiting = OrderedDict()
     acceptor = await asyncssh.create_server(
@@ -77,6 +77,14 @@ async def listen(host: str, port: int, service: Service, bound: socket.socket | 
 
 def _generate(algorithm: str) -> bytes:
     return asyncssh.generate_private_key(algorithm, comment="applianced").export_private_key()
+
+
+def _is_private_key(text: bytes) -> bool:
+    try:
+        asyncssh.import_private_key(text)
+    except (asyncssh.KeyImportError, ValueError):
+        return False
+    return True
 
 
 _Waiting = OrderedDict[int, asyncssh.SSHServerConnection]

@@ -13,6 +13,7 @@ from lxml import etree
 from applianced.errors import ProtocolError
 
 Element = etree._Element
+_REMEDY = "mend it there, end every element, and write & and < in text as &amp; and &lt;"
 _PROLOG_DOCTYPE = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:\s|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
 
 
@@ -32,7 +33,7 @@ def parse(text: bytes) -> Element:
     try:
         return etree.fromstring(text, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise ProtocolError("malformed-xml", f"the message is not well-formed XML: {error}") from None
+        raise ProtocolError("malformed-xml", f"the message is not well-formed XML: {error}; {_REMEDY}") from None
 
 
 def escape(text: str) -> str:

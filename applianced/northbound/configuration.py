@@ -22,7 +22,7 @@ from applianced.datastore.persist import Commit, CommitLog, CorruptCommitError, 
 from applianced.datastore.places import Element
 from applianced.datastore.store import Datastore
 from applianced.datastore.tree import Tree
-from applianced.errors import ApplianceError, ConfigError
+from applianced.errors import ApplianceError, ConfigError, DataplaneError
 from applianced.northbound.alarms import Alarms, Severity
 from applianced.northbound.recording import Author, Recording
 from applianced.northbound.transaction import CommitError, Participant, commit
@@ -66,6 +66,7 @@ class Configuration:
         self._participants = tuple(participants)
         self._locks = Locks()
         self._turn = asyncio.Lock()
+        self._ended: set[int] = set()
         self._readers: dict[int, tuple[Tree, int]] = {}
         self._validated: _Validated | None = None
 
@@ -84,9 +85,7 @@ class Configuration:
                 if await self._restored(number):
                     return
             if not self._log.empty:
-                message = (
-                    f"no commit in {self._log.directory} can be used: mend or move that directory, then start again"
-                )
+                message = f"no commit in {self._log.shown} can be used: mend or move that directory, then start again"
                 raise ConfigError("", message, tag="operation-failed")
             self._store.replace_candidate(await asyncio.to_thread(initial))
             await self._commit(Author("applianced", source), "first start", record=True, accept=accept)
@@ -111,7 +110,7 @@ class Configuration:
 
         Raises EditError, LockDeniedError.
         """
-        async with self._turn:
+        async with self._turn_of(session):
             self._locks.require(Store.CANDIDATE, session)
             await asyncio.to_thread(self._store.edit, elements, options, self._test)
 
@@ -132,7 +131,7 @@ class Configuration:
 
     async def replace_candidate(self, session: int, source: Store | Tree) -> None:
         """<copy-config> to the candidate; a Tree is used up. Raises LockDeniedError."""
-        async with self._turn:
+        async with self._turn_of(session):
             self._locks.require(Store.CANDIDATE, session)
             if isinstance(source, Tree):
                 self._store.replace_candidate(source)
@@ -141,7 +140,7 @@ class Configuration:
 
     async def discard(self, session: int) -> None:
         """<discard-changes>. Raises LockDeniedError."""
-        async with self._turn:
+        async with self._turn_of(session):
             self._locks.require(Store.CANDIDATE, session)
             self._store.discard()
 
@@ -160,7 +159,7 @@ class Configuration:
 
         Raises ConfigError, CommitError, LockDeniedError; then running, and the candidate too, are as before.
         """
-        async with self._turn:
+        async with self._turn_of(session):
             self._locks.require(Store.CANDIDATE, session)
             self._locks.require(Store.RUNNING, session)
             if self._store.modified:
@@ -238,7 +237,7 @@ class Configuration:
 
     async def lock(self, session: int, store: Store) -> None:
         """<lock>. Raises LockDeniedError, also for a candidate with changes that nobody committed (RFC 6241 7.5)."""
-        async with self._turn:
+        async with self._turn_of(session):
             if store is Store.CANDIDATE and self._store.modified and not self._locks.holder(store):
                 message = "the candidate holds changes that were not committed: commit or discard them first"
                 raise LockDeniedError(message, NOBODY)
@@ -246,7 +245,7 @@ class Configuration:
 
     async def unlock(self, session: int, store: Store) -> None:
         """<unlock>; changes in an unlocked candidate are discarded (RFC 6241 8.3.5.2). Raises ConfigError."""
-        async with self._turn:
+        async with self._turn_of(session):
             self._locks.release(store, session)
             if store is Store.CANDIDATE:
                 self._store.discard()
@@ -256,10 +255,25 @@ class Configuration:
         return self._locks.held(store)
 
     async def session_ended(self, session: int) -> None:
-        """Release what the session held, as `unlock` would."""
+        """Release what the session held, as `unlock` would; what it still asks for is refused from now on."""
+        self._ended.add(session)
         async with self._turn:
             if Store.CANDIDATE in self._locks.release_all(session):
                 self._store.discard()
+
+    async def session_forgotten(self, session: int) -> None:
+        """As `session_ended`, for a session that nothing is left of: it can ask for nothing any more."""
+        await self.session_ended(session)
+        self._ended.discard(session)
+
+    @asynccontextmanager
+    async def _turn_of(self, session: int) -> AsyncIterator[None]:
+        """The turn, for a change that a session asks for. Raises ConfigError when the session has ended meanwhile."""
+        async with self._turn:
+            if session in self._ended:
+                message = f"session {session} has ended: what it asked for is not done"
+                raise ConfigError("", message, tag="operation-failed")
+            yield
 
     def close(self) -> None:
         """Free the trees and the state directory; what is in force stays so."""
@@ -273,5 +287,7 @@ def said(error: ApplianceError) -> list[ConfigError]:
         return [error.cause]
     if isinstance(error, ConfigError):
         return list(getattr(error, "errors", None) or [error])
-    full = isinstance(error, CommitError) and isinstance(error.cause, StorageError)
-    return [ConfigError("", str(error), tag="resource-denied" if full else "operation-failed")]
+    cause = error.cause if isinstance(error, CommitError) else error
+    path = cause.path if isinstance(cause, DataplaneError) else ""
+    tag = "resource-denied" if isinstance(cause, StorageError) else "operation-failed"
+    return [ConfigError(path, str(error), tag=tag)]

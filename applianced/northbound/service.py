@@ -13,12 +13,16 @@ from applianced.system.users import Users
 
 
 class Service(NamedTuple):
-    """What a protocol needs to serve. state_dir: where it may keep what must survive a restart (host keys)."""
+    """What a protocol needs to serve. state_dir: where it may keep what must survive a restart (host keys).
+
+    shown_dir: what messages call it, None for the same.
+    """
 
     configuration: Configuration
     state: StateProvider
     users: Users
     state_dir: Path
+    shown_dir: Path | None = None
 
 
 class Listening(Protocol):

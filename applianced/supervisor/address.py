@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -44,12 +45,12 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def configured_port(models: Models, state_dir: Path, config: Path | None) -> int:
+def configured_port(models: Models, state_dir: Path, lock: int, config: Path | None) -> int:
     """The port of the configuration that will be in force: that of the newest commit, or else of the file.
 
-    Raises ConfigError for a file that cannot be read, StorageError when another process uses the state directory.
+    lock: of the state directory, as persist.claim returned it. Raises ConfigError for a file that cannot be read.
     """
-    log = CommitLog(state_dir)
+    log = CommitLog(state_dir, os.dup(lock))
     try:
         body = _newest(log)
     finally:

@@ -12,13 +12,14 @@ import contextlib
 import os
 import pwd
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from applianced.dataplane.participant import AgentClient, DataplaneParticipant
 from applianced.datastore.models import Models, load_models
+from applianced.datastore.persist import StorageError, claim
 from applianced.errors import ConfigError
 from applianced.northbound.transaction import Participant
 from applianced.supervisor.address import bind, configured_port
@@ -57,13 +58,16 @@ def run(options: Options, management: Management) -> int:
     if options.dataplane != "none" and not root:
         raise ConfigError("", "a dataplane needs root to start; --dataplane none runs without")
     user = account(options.user) if options.user else account("applianced", "nobody") if root else None
-    options.state_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+    # Before anything else: a directory that another appliance uses stays as it is.
+    lock = claim(options.state_dir)
     models = load_models()
-    port = configured_port(models, options.state_dir, options.config) if options.port is None else options.port
+    port = options.port
+    if port is None:
+        port = configured_port(models, options.state_dir, lock, options.config)
     # Before anything is made: an address that is in use must not cost a running dataplane.
     bound = bind(options.host, port)
     _own(options.state_dir, user)
-    readable = _before_dropping(options, bound)
+    readable = _before_dropping(options, bound, lock)
     # The unprivileged user may not be able to walk down to the state directory, nor to read this package: stand in the
     # one; everything of the other is loaded by now.
     os.chdir(options.state_dir)
@@ -97,13 +101,14 @@ def _own(state_dir: Path, user: pwd.struct_passwd | None) -> None:
             os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
-def _before_dropping(options: Options, bound: socket.socket) -> ManagementOptions:
+def _before_dropping(options: Options, bound: socket.socket, lock: int) -> ManagementOptions:
     """The options of management, with the files that only root may be able to read copied to where it can.
 
     Raises ConfigError when one of them cannot be read.
     """
-    inbox = options.state_dir / "first"
+    files: dict[str, bytes] = {}
     copies: dict[str, Path | None] = {}
+    shown = {Path(): options.state_dir}
     for name, path in (("config", options.config), ("admin-key", options.admin_key)):
         copies[name] = None
         if path is not None:
@@ -111,14 +116,16 @@ def _before_dropping(options: Options, bound: socket.socket) -> ManagementOption
                 content = path.read_bytes()
             except OSError as error:
                 raise ConfigError("", f"cannot read {path}: {error.strerror}") from error
-            inbox.mkdir(exist_ok=True)
-            copy = inbox / f"{name}{path.suffix}"
-            copy.write_bytes(content)
-            copies[name] = copy.relative_to(options.state_dir)
-    if os.geteuid() == 0 and inbox.exists():
-        owner = options.state_dir.stat()
-        for copied in (inbox, *inbox.iterdir()):
-            os.chown(copied, owner.st_uid, owner.st_gid)
+            files[f"{name}{path.suffix}"] = content
+            copies[name] = copy = Path("first") / f"{name}{path.suffix}"
+            shown[copy] = path
+    try:
+        _copy_privately(options.state_dir, files)
+    except OSError as error:
+        message = (
+            f"cannot write to {options.state_dir}: {error.strerror}; free space there or mend it, then start again"
+        )
+        raise StorageError(message) from error
     return ManagementOptions(
         state_dir=Path(),
         config=copies["config"],
@@ -126,8 +133,39 @@ def _before_dropping(options: Options, bound: socket.socket) -> ManagementOption
         host=options.host,
         port=options.port,
         bound=bound,
+        lock=lock,
         queues=options.workers,
+        shown=shown,
     )
+
+
+def _copy_privately(state_dir: Path, files: Mapping[str, bytes]) -> None:
+    """Put files into `first`, and leave it to the owner of the state directory alone: they may hold passwords' hashes.
+
+    What an earlier start left there goes. Nothing is followed: the directory is not root's.
+    """
+    inbox = state_dir / "first"
+    if files:
+        inbox.mkdir(mode=0o700, exist_ok=True)
+    elif not inbox.is_dir():
+        return
+    owner = state_dir.stat()
+    directory = os.open(inbox, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fchmod(directory, 0o700)
+        for name in os.listdir(directory):
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=directory)
+        for name, content in files.items():
+            made = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=directory)
+            with open(made, "wb") as file:
+                file.write(content)
+                if os.geteuid() == 0:
+                    os.fchown(made, owner.st_uid, owner.st_gid)
+        if os.geteuid() == 0:
+            os.fchown(directory, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(directory)
 
 
 async def _run(

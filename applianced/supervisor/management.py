@@ -10,8 +10,8 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -42,8 +42,9 @@ class ManagementOptions:
     """host, port: where NETCONF listens; port None takes the configuration's, 0 any. config: the first configuration,
     which counts while `state_dir` holds no commit. admin_key: public key that the first commit gives to `admin`, or,
     when nobody can log in, a commit at start.
-    bound: the socket for NETCONF, bound already. queues: workers that the plan is made for. yang_dir: None for the
-    modules that come with the package."""
+    bound: the socket for NETCONF, bound already. lock: of `state_dir` (persist.claim), taken already; None takes it.
+    queues: workers that the plan is made for. yang_dir: None for the modules that come with the package.
+    shown: what the command line calls these paths, for messages, where that is something else."""
 
     state_dir: Path
     config: Path | None = None
@@ -51,8 +52,10 @@ class ManagementOptions:
     host: str = "127.0.0.1"
     port: int | None = 830
     bound: socket.socket | None = None
+    lock: int | None = None
     queues: int = 2
     yang_dir: Path | None = None
+    shown: Mapping[Path, Path] = field(default_factory=dict)
 
 
 async def run_management(
@@ -70,17 +73,20 @@ async def run_management(
     """
     stop = _stop_on_signals()
     models = models or load_models(options.yang_dir)
-    configuration = Configuration(models, CommitLog(options.state_dir), builder(options.queues), participants)
+    shown = options.shown
+    log = CommitLog(options.state_dir, options.lock, shown=shown.get(options.state_dir))
+    configuration = Configuration(models, log, builder(options.queues), participants)
     users = Users(lambda: configuration.config.system.users)
     try:
         await configuration.start(
-            lambda: initial_tree(models, options.config, options.admin_key),
-            source=str(options.config or "built in"),
+            lambda: initial_tree(models, options.config, options.admin_key, shown),
+            source=str(shown.get(options.config, options.config) if options.config else "built in"),
             accept=_require_login,
         )
         if not users.anybody():
-            await _let_in(configuration, options.admin_key)
-        await _serve(options, Service(configuration, state, users, options.state_dir), listen, announce, stop)
+            await _let_in(configuration, options)
+        service = Service(configuration, state, users, options.state_dir, shown.get(options.state_dir))
+        await _serve(options, service, listen, announce, stop)
     finally:
         configuration.close()
 
@@ -107,19 +113,21 @@ async def _serve(
         await listening.close()
 
 
-async def _let_in(configuration: Configuration, admin_key: Path | None) -> None:
+async def _let_in(configuration: Configuration, options: ManagementOptions) -> None:
     """The stored configuration locks everybody out: --admin-key is the way back in."""
+    admin_key = options.admin_key
     if admin_key:
+        shown = options.shown.get(admin_key, admin_key)
         author, comment = (
             Author("applianced", "--admin-key"),
             f"nobody could log in: {ADMIN} has the key given at start",
         )
         try:
-            await configuration.amend(lambda tree: add_admin_key(tree, admin_key), author, comment)
+            await configuration.amend(lambda tree: add_admin_key(tree, admin_key, shown), author, comment)
         except ApplianceError as error:
             configuration.alarms.raise_alarm("admin-key", Severity.MAJOR, f"--admin-key could not be used: {error}")
         else:
-            _LOG.warning("nobody could log in: the key in %s was given to user %s", admin_key, ADMIN)
+            _LOG.warning("nobody could log in: the key in %s was given to user %s", shown, ADMIN)
             return
     # Traffic must not stop because of it; the next boot of a distant appliance may be this one.
     text = f"nobody can log in: start with --admin-key PUBLICKEYFILE, which adds that key to user {ADMIN} in a commit"

@@ -6,6 +6,7 @@ Everything is done by system call, since the processes that need it are about to
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import pwd
 from pathlib import Path
@@ -35,6 +36,8 @@ def _call(name: str, *arguments: object) -> None:
 
 def enter_namespace(name: str) -> None:
     """Move this process into a named network namespace (ip-netns(8)). Raises ConfigError when there is none."""
+    if "/" in name or name in (".", ".."):
+        raise ConfigError("", f"--netns {name}: give a name, not a path; 'ip netns list' shows them")
     path = Path("/run/netns") / name
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -44,6 +47,10 @@ def enter_namespace(name: str) -> None:
         ) from error
     try:
         _call("setns", descriptor, _CLONE_NEWNET)
+    except OSError as error:
+        why = f"{path} is none" if error.errno == errno.EINVAL else error.strerror
+        message = f"cannot enter network namespace {name!r}: {why}; make it with 'ip netns add {name}'"
+        raise ConfigError("", message) from error
     finally:
         os.close(descriptor)
 

@@ -74,10 +74,13 @@ def _pcap(file: BinaryIO, order: str, tick_s: float) -> Iterator[tuple[int, floa
         raise ProtocolError("capture-format", "the header is cut")
     link = Struct(order + "I").unpack_from(header, 16)[0] & 0xFFFF
     record = Struct(order + "IIII")
+    number = 0
     while len(head := file.read(16)) == 16:
+        number += 1
         seconds, fraction, captured, _ = record.unpack(head)
         if captured > FRAME_LIMIT:
-            raise ProtocolError("capture-format", f"a frame of {captured} octets")
+            message = f"record {number} claims a frame of {captured} octets, more than {FRAME_LIMIT}"
+            raise ProtocolError("capture-format", message)
         frame = file.read(captured)
         if len(frame) < captured:
             return
@@ -89,7 +92,9 @@ def _pcapng(file: BinaryIO) -> Iterator[tuple[int, float, bytes]]:
     order = ""
     interfaces: list[_Interface] = []
     kind_octets = _SECTION
+    number = 0
     while len(kind_octets) == 4:
+        number += 1
         head = file.read(4)
         if len(head) < 4:
             return
@@ -97,27 +102,27 @@ def _pcapng(file: BinaryIO) -> Iterator[tuple[int, float, bytes]]:
         if kind_octets == _SECTION:
             start = file.read(4)
             if start not in _BYTE_ORDERS:
-                raise ProtocolError("capture-format", "unknown octet order")
+                raise ProtocolError("capture-format", f"block {number} has an unknown octet order")
             order = _BYTE_ORDERS[start]
             interfaces = []
         length = Struct(order + "I").unpack(head)[0]
         rest = length - 12 - len(start)
         if length % 4 or not 0 <= rest <= FRAME_LIMIT + 1024:
-            raise ProtocolError("capture-format", f"a block of {length} octets")
+            raise ProtocolError("capture-format", f"block {number} claims a length of {length} octets")
         body = file.read(rest)
         if len(body) < rest or len(file.read(4)) < 4:
             return
         kind = Struct(order + "I").unpack(kind_octets)[0]
         if kind == 1 and len(interfaces) < INTERFACE_LIMIT:
-            interfaces.append(_interface(body, order))
+            interfaces.append(_interface(body, order, number))
         elif frame := _block_frame(kind, body, order, interfaces):
             yield frame
         kind_octets = file.read(4)
 
 
-def _interface(body: bytes, order: str) -> _Interface:
+def _interface(body: bytes, order: str, number: int) -> _Interface:
     if len(body) < 8:
-        raise ProtocolError("capture-format", "an interface block is cut")
+        raise ProtocolError("capture-format", f"block {number}, which describes an interface, is cut")
     link, _, _ = Struct(order + "HHI").unpack_from(body)
     option = Struct(order + "HH")
     tick_s, at = 1e-6, 8

@@ -11,11 +11,9 @@ import json
 import sys
 from pathlib import Path
 
-from applianced.alg.registry import REGISTRY
 from applianced.compiler.compile import compile_plan
 from applianced.compiler.gates_table import HELPER_CHAIN, HELPER_OBJECT, gates_table
 from applianced.compiler.marks import GATES_TABLE, QUEUES
-from applianced.config.checks import check
 from applianced.tools.replay import load_config
 
 _NOTE = f"""\
@@ -46,13 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compile and print. Returns the exit status. Raises ConfigError for a file that cannot be read."""
-    config = load_config(options.config)
-    errors = check(config, frozenset(REGISTRY))
-    if errors:
-        sys.stderr.writelines(f"applianced: {error}\n" for error in errors)
-        return 1
-    plan = compile_plan(config, queues=options.workers)
+    """Compile and print. Returns the exit status. Raises ConfigError for a file that cannot be used."""
+    plan = compile_plan(load_config(options.config), queues=options.workers)
     if options.json:
         sys.stdout.write(json.dumps(plan.as_dict(), indent=1) + "\n")
         return 0

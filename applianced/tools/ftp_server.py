@@ -85,6 +85,8 @@ def vsftpd(
         "listen_ipv6": "YES",
         "listen_port": port,
         "background": "NO",
+        # In a namespace of its own the process of a transfer would be out of sight of whoever cleans up.
+        "isolate_network": "NO",
         "seccomp_sandbox": "NO",
         "secure_chroot_dir": empty,
         "anonymous_enable": "YES",

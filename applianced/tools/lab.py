@@ -5,6 +5,7 @@
           management on this machine, NETCONF at 127.0.0.1:8830
 
 `start` leaves everything running; `stop` removes every trace. Both may be called at any time, any number of times.
+Between them `show` prints gates and counters, and `change FILE` commits configuration.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from ncclient.operations.rpc import RPCError  # type: ignore[import-untyped]
+from ncclient.transport.errors import SSHError  # type: ignore[import-untyped]
 
 from applianced.tools import serving
 from applianced.tools.ftp_server import FtpServer, vsftpd
@@ -172,13 +176,27 @@ def appliance_processes(directory: Path) -> Iterator[int]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="applianced.tools.lab", description=__doc__.partition("\n")[0])
-    parser.add_argument("action", choices=("start", "stop"))
     parser.add_argument("--directory", type=Path, required=True, help="where the lab keeps its files")
+    actions = parser.add_subparsers(dest="action", required=True)
+    actions.add_parser("start", help="build the lab and show transfers through it")
+    actions.add_parser("stop", help="remove every trace of it")
+    actions.add_parser("show", help="print its gates and counters")
+    change = actions.add_parser("change", help="merge configuration, validate and commit")
+    change.add_argument("file", type=Path, help="XML: a <config>, or what stands in one")
     options = parser.parse_args()
     directory = options.directory.resolve()
-    if options.action == "stop":
-        stop(directory)
-        return 0
+    match options.action:
+        case "start":
+            return begin(directory)
+        case "stop":
+            stop(directory)
+            return 0
+        case _:
+            return manage(directory, options.file if options.action == "change" else None)
+
+
+def begin(directory: Path) -> int:
+    """`start`, which leaves nothing behind when it fails; the exit status."""
     try:
         start(directory)
     except BaseException as error:
@@ -186,6 +204,22 @@ def main() -> int:
         if not isinstance(error, CommandError | serving.ServingError):
             raise
         print(f"the lab did not come up: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def manage(directory: Path, change: Path | None) -> int:
+    """Commit a file of configuration, or show gates and counters; the exit status."""
+    try:
+        with connect(HOST, PORT, directory / "admin") as netconf:
+            if change is not None:
+                netconf.push(change.read_text())
+                say("committed", change.name)
+            else:
+                print_gates(netconf)
+                print_counters(netconf)
+    except (OSError, RPCError, SSHError) as error:
+        print(f"{error}", file=sys.stderr)
         return 1
     return 0
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from pathlib import Path
 
 from lxml import etree
 
+from applianced.compiler.marks import GATES_TABLE
 from applianced.tools.namespaces import IPV4, Topology
 from applianced.tools.netconf_client import ALG, PREFIXES, SECURITY, STATE, NetconfClient
 
@@ -71,6 +73,7 @@ def print_next_steps(topology: Topology, directory: Path, configuration: Path, a
     log_in = f"ssh -p {port} -i {directory}/admin -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
     inside = f"ip netns exec {topology.client}"
     gateway = f"ip netns exec {topology.gateway}"
+    lab = f"{sys.executable} -m applianced.tools.lab --directory {directory}"
     print(
         f"""
 the lab goes on running; from here:
@@ -79,8 +82,10 @@ the lab goes on running; from here:
   the configuration   {configuration}
   more transfers      {inside} curl -sS --disable-eprt -P - ftp://anonymous:lab@{IPV4.server}/pub/
                       {inside} lftp -u anonymous,lab {IPV4.server}
-  watch               {gateway} tcpdump -n -A -i wan0 tcp port 21
-                      {gateway} nft list tables
+  change it           {lab} change docs/examples/ftp-disable.xml
+  watch               watch -n 1 {lab} show
+                      {gateway} nft list table inet {GATES_TABLE}
+                      {gateway} tcpdump -n -A -i wan0 tcp port 21
   the appliance's log tail -f {directory}/serve.log
   end of it           make stop"""
     )

@@ -135,9 +135,9 @@ class Topology:
             self._address(self.gateway, WAN_INTERFACE, plan, plan.public)
             self._address(self.server, HOST_INTERFACE, plan, plan.server)
         for plan in (IPV4, IPV6):
-            self._route(self.client, plan, "default", plan.lan)
+            self.add_route(self.client, plan, "default", plan.lan)
             if self.route_back:
-                self._route(self.server, plan, plan.private_network, plan.public)
+                self.add_route(self.server, plan, plan.private_network, plan.public)
         self.sysctl(self.gateway, "net/ipv4/ip_forward", "1")
         self.sysctl(self.gateway, "net/ipv6/conf/all/forwarding", "1")
 
@@ -156,8 +156,13 @@ class Topology:
         value = f"{address}/{plan.prefix_length}"
         run(["ip", "-n", namespace, "address", "add", value, "dev", interface, *nodad])
 
-    def _route(self, namespace: str, plan: Plan, network: str, via: str) -> None:
+    def add_route(self, namespace: str, plan: Plan, network: str, via: str) -> None:
+        """Give a namespace a route; network: a prefix, or "default"."""
         run(["ip", "-n", namespace, f"-{plan.version}", "route", "add", network, "via", via])
+
+    def add_address(self, namespace: str, plan: Plan, address: str) -> None:
+        """Give the client's or the server's namespace one more address."""
+        self._address(namespace, HOST_INTERFACE, plan, address)
 
     def add_public_addresses(self) -> None:
         """The gateway answers for the extra public addresses too, as static and destination NAT need."""

@@ -13,11 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from applianced.alg.registry import REGISTRY
+from applianced.config.checks import check
 from applianced.config.decode import decode
 from applianced.config.schema import Config
 from applianced.datastore.models import load_models
+from applianced.datastore.tree import InvalidTreeError
 from applianced.engine.kernel import Translation
-from applianced.errors import ConfigError
+from applianced.errors import ConfigError, ProtocolError
 from applianced.model.tuples import FlowTuple, packed
 from applianced.northbound.initial import load_file
 from applianced.tools import outside
@@ -46,34 +49,66 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Replay and print. Returns the exit status. Raises ConfigError, ProtocolError."""
+    """Replay and print, of a capture with a fault what came before it. Returns the exit status.
+
+    Raises ConfigError, also for a capture with a fault, when what came before has been printed.
+    """
     if bool(options.from_zone) != bool(options.to_zone):
         raise ConfigError("", "--from-zone and --to-zone go together")
     zones = (options.from_zone, options.to_zone) if options.from_zone else None
-    rehearsal = replay(load_config(options.config), options.capture, zones=zones, addresses=options.outside)
-    sys.stdout.write(as_json(rehearsal) if options.json else as_text(rehearsal))
+    config = load_config(options.config)
+    for option, zone in zip(("--from-zone", "--to-zone"), zones or (), strict=False):
+        if zone not in config.zones:
+            there = ", ".join(config.zones) or "none"
+            raise ConfigError("", f"{option} {zone}: the configuration has no such zone; its zones: {there}")
+    rehearsal = _rehearsal(config, zones, options.outside)
+    fault: ConfigError | None = None
+    try:
+        _feed(rehearsal, options.capture)
+    except ConfigError as error:
+        fault = error
+    sys.stdout.write(as_json(rehearsal, str(fault or "")) if options.json else as_text(rehearsal))
+    if fault:
+        raise fault
     return 0
 
 
 def load_config(path: Path) -> Config:
-    """A configuration file, XML or RFC 7951 JSON, validated against the models. Raises ConfigError."""
+    """A configuration file, XML or RFC 7951 JSON, that a commit would accept. Raises ConfigError, with every fault."""
     with load_file(load_models(), path) as tree:
         tree.validate()
-        return decode(tree.data())
+        config = decode(tree.data())
+    if errors := check(config, frozenset(REGISTRY)):
+        raise InvalidTreeError(errors)
+    return config
 
 
 def replay(
     config: Config, capture: Path, *, zones: tuple[str, str] | None = None, addresses: list[bytes] | None = None
 ) -> Rehearsal:
-    """Run a capture through. addresses: packed outside addresses of the clients, at most one per family."""
-    rehearsal = Rehearsal(config, translate=_translate(config, addresses or []), zones=zones)
+    """Run a capture through. addresses: packed outside addresses of the clients, at most one per family.
+
+    Raises ConfigError that names the capture.
+    """
+    rehearsal = _rehearsal(config, zones, addresses or [])
+    _feed(rehearsal, capture)
+    return rehearsal
+
+
+def _rehearsal(config: Config, zones: tuple[str, str] | None, addresses: list[bytes]) -> Rehearsal:
+    return Rehearsal(config, translate=_translate(config, addresses), zones=zones)
+
+
+def _feed(rehearsal: Rehearsal, capture: Path) -> None:
+    """Every packet up to the end or the first fault, which is raised as a ConfigError that names the capture."""
     try:
         with capture.open("rb") as file:
             for packet in packets(file):
                 rehearsal.feed(packet)
     except OSError as error:
         raise ConfigError("", f"{capture}: {error.strerror}") from error
-    return rehearsal
+    except ProtocolError as error:
+        raise ConfigError("", f"{capture}: {error}") from error
 
 
 def _translate(config: Config, addresses: list[bytes]) -> Translate:
@@ -101,13 +136,15 @@ def _line(event: Event, start_s: float) -> str:
     return f"{event.time_s - start_s:10.3f} {number:>4} {event.text}"
 
 
-def as_json(rehearsal: Rehearsal) -> str:
-    """The same as one JSON document: events, counters, skipped."""
+def as_json(rehearsal: Rehearsal, error: str = "") -> str:
+    """The same as one JSON document: events, counters, skipped; and error, where the capture has one."""
     events: list[dict[str, Any]] = [
         {"time": event.time_s, "session": event.session, "kind": event.kind, "text": event.text, **event.fields}
         for event in rehearsal.events
     ]
-    document = {"events": events, "counters": _counters(rehearsal), "skipped": rehearsal.skipped}
+    document: dict[str, Any] = {"events": events, "counters": _counters(rehearsal), "skipped": rehearsal.skipped}
+    if error:
+        document["error"] = error
     return json.dumps(document, indent=1) + "\n"
 
 

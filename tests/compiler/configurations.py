@@ -317,5 +317,5 @@ def alg_disabled() -> Case:
 @case
 def alg_settings() -> Case:
     """Settings of an ALG reach the plan; the largest number of workers."""
-    on = {"ftp": AlgConfig(name="ftp", state="enabled", leaves={"line_break_extension": True}, trace=True)}
+    on = {"ftp": AlgConfig(name="ftp", state="enabled", leaves={"line_break_extension": True}, traced=True)}
     return Case(Config(applications=known(), zones=ZONES, policies=(outbound("ftp", "junos-ftp"),), algs=on), 16)

@@ -14,6 +14,7 @@ from applianced.compiler.compile import compile_ruleset
 from applianced.config.schema import AlgConfig, Application, Applications, Config, Policy, Term, Zone
 from applianced.model.tuples import Endpoint, FlowTuple, packed
 from tests.compiler.interpreter import Packet, Verdict, run
+from tests.support.soak import rounds
 
 FTP = REGISTRY["ftp"]
 SECOND = Descriptor(name="sip", ports=((17, 5), (6, 5)), factory=FTP.factory, settings=FTP.settings, events={})
@@ -101,7 +102,7 @@ def without_transport(verdict: Verdict) -> Verdict:
     return verdict._replace(policy=tuple(trimmed))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=rounds(100), deadline=None)
 @given(configurations(), st.lists(packets(), min_size=1, max_size=12))
 def test_ruleset_and_classify_agree(config: Config, sent: list[Packet]) -> None:
     ruleset = compile_ruleset(config, registry=BUILT)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from applianced.errors import ConfigError
 from applianced.tools.compile import add_arguments, run
 from tests.support.expected import compare
 
@@ -32,9 +33,9 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert plan["control_ports"] == [[6, 21, 21]]
 
 
-def test_what_a_commit_would_refuse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_commit_would_refuse(tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     application = {"name": "x", "application-protocol": "applianced-applications:dns", "protocol": "udp"}
     file.write_text(json.dumps({"applianced-applications:applications": {"application": [application]}}))
-    assert call(str(file)) == 1
-    assert "application[name='x']" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match=r"application\[name='x'\].*not implemented"):
+        call(str(file))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 
 import pytest
@@ -10,8 +9,9 @@ import pytest
 from tests.alg.test_cases import FOLDERS
 from tests.fuzz import capture, ftp
 from tests.support.dialog import Case
+from tests.support.soak import rounds
 
-ROUNDS = int(os.environ.get("APPLIANCED_FUZZ_ROUNDS", "150"))
+ROUNDS = rounds(150)
 
 
 def mutate(octets: bytes, chance: random.Random) -> bytes:

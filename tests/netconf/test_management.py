@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,8 +25,9 @@ from applianced.errors import ApplianceError
 from applianced.netconf.ssh import listen
 from applianced.northbound.state import NoDataplane
 from applianced.supervisor.management import ManagementOptions, run_management
-state_dir, config, key = (Path(argument) if argument else None for argument in sys.argv[1:])
-options = ManagementOptions(state_dir=state_dir, config=config, admin_key=key, port=0)
+state_dir, config, key, *shown = (Path(argument) if argument else None for argument in sys.argv[1:])
+shown = dict(zip((state_dir, config, key), shown))
+options = ManagementOptions(state_dir=state_dir, config=config, admin_key=key, port=0, shown=shown)
 try:
     asyncio.run(run_management(options, [], NoDataplane(), listen=listen))
 except ApplianceError as error:
@@ -51,8 +52,10 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return private
 
 
-def start(state_dir: Path, config: Path | str, public_key: Path | str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", PROGRAM, str(state_dir), str(config), str(public_key)]
+def start(
+    state_dir: Path, config: Path | str, public_key: Path | str, shown: Sequence[str] = ()
+) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", PROGRAM, str(state_dir), str(config), str(public_key), *shown]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1)
 
 
@@ -182,7 +185,9 @@ def test_admin_key_is_the_way_back_in(tmp_path: Path, keys: Path) -> None:
         process.communicate()
 
 
-@pytest.mark.parametrize("text", ["{", '{"nowhere:x": 1}', "<a", "<x xmlns='urn:none'/>"])
+@pytest.mark.parametrize(
+    "text", ["{", '{"nowhere:x": 1}', "<a", "<x xmlns='urn:none'/>", "{} {}", "<config>x</config>"]
+)
 def test_a_broken_file_is_named(tmp_path: Path, keys: Path, text: str) -> None:
     file = tmp_path / "broken"
     file.write_text(text)
@@ -191,3 +196,22 @@ def test_a_broken_file_is_named(tmp_path: Path, keys: Path, text: str) -> None:
     assert process.returncode == 1
     assert str(file) in errors
     assert "Traceback" not in errors
+
+
+def test_messages_name_what_was_given(tmp_path: Path, keys: Path) -> None:
+    shown = ["/given/state", "/given/file", "/given/key"]
+    (tmp_path / "broken").write_text("{")
+    (tmp_path / "commits").mkdir()
+    for state_dir, config, key, said in (
+        (tmp_path / "a", tmp_path / "broken", Path(f"{keys}.pub"), "/given/file: not well-formed JSON"),
+        (tmp_path / "a", EXAMPLE, tmp_path / "broken", "/given/key"),
+        (tmp_path, EXAMPLE, Path(f"{keys}.pub"), "no commit in /given/state/commits can be used"),
+        (tmp_path / "b", EXAMPLE, Path(f"{keys}.pub"), "the host key /given/state/host-keys/ssh-ed25519 is damaged"),
+    ):
+        (tmp_path / "commits" / "commit-0000000001.json").write_text("")
+        (tmp_path / "b" / "host-keys").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "b" / "host-keys" / "ssh-ed25519").write_text("junk")
+        process = start(state_dir, config, key, shown)
+        _, errors = process.communicate(timeout=30)
+        assert said in errors
+        assert "Traceback" not in errors

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from applianced.netconf import server as limits
+from applianced.netconf import xmltext
 from tests.support.netconf_session import NC, Client, serving, tags
 from tests.support.shop import DECLARED
 
@@ -94,6 +97,16 @@ def test_faults_have_their_tags_and_the_session_goes_on(tmp_path: Path, operatio
         assert await one.rpc(GET_RUNNING) == "<data><shop><size>1</size></shop></data>"
 
     run(tmp_path, scenario, "<size>1</size>")
+
+
+def test_what_to_do_is_said(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        reply = await one.rpc("<kill-session><session-id>99</session-id></kill-session>")
+        assert 'there is no session "99": it may have ended' in reply
+        one.octets(f'<rpc xmlns="{NC}" message-id="9"><get></rpc>'.encode())
+        assert b"mend it there, end every element" in await one.next()
+
+    run(tmp_path, scenario)
 
 
 @pytest.mark.parametrize(
@@ -195,6 +208,27 @@ def test_a_candidate_with_changes_is_not_locked(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+@pytest.mark.parametrize(
+    ("option", "change"),
+    [
+        ("", ""),
+        ("", "<title>old</title>"),
+        ("<error-option>continue-on-error</error-option>", "<size>900</size><bogus/>"),
+        ("<default-operation>none</default-operation>", ""),
+        ("", '<size nc:operation="remove"/>'),
+    ],
+)
+def test_an_edit_that_changed_nothing_is_no_change(tmp_path: Path, option: str, change: str) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        await one.rpc(EDIT.format(option, change))
+        assert await two.rpc(LOCK) == OK
+        assert await two.rpc(UNLOCK) == OK
+        await one.rpc(EDIT.format("", "<size>10</size>"))
+        assert tags(await two.rpc(LOCK)) == ["lock-denied"], "a default that is set is a change"
+
+    run(tmp_path, scenario, "<title>old</title>")
+
+
 @pytest.mark.parametrize("end", ["drop", "close", "kill"])
 def test_however_a_session_ends_its_lock_and_edits_go(tmp_path: Path, end: str) -> None:
     async def scenario(one: Client, two: Client) -> None:
@@ -209,6 +243,33 @@ def test_however_a_session_ends_its_lock_and_edits_go(tmp_path: Path, end: str) 
         await one.closed()
         assert await two.rpc(LOCK) == OK
         assert await two.rpc(GET_CANDIDATE) == "<data/>"
+
+    run(tmp_path, scenario)
+
+
+def test_an_edit_on_its_way_dies_with_its_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The killed session's message is still being parsed, in a thread, when the other is told that it is gone."""
+    parsing, go_on = threading.Event(), threading.Event()
+
+    def parse(text: bytes) -> xmltext.Element:
+        if b"slow" in text:
+            parsing.set()
+            assert go_on.wait(10)
+        return xmltext.parse(text)
+
+    monkeypatch.setattr(limits, "_THREAD_FROM", 0)
+    monkeypatch.setattr(limits, "xmltext", SimpleNamespace(parse=parse))
+
+    async def scenario(one: Client, two: Client) -> None:
+        await one.rpc(LOCK)
+        sent = EDIT.format("", "<title>slow</title>")
+        one.octets(f'<rpc xmlns="{NC}" message-id="2">{sent}</rpc>'.encode())
+        await asyncio.to_thread(parsing.wait, 10)
+        assert await two.rpc("<kill-session><session-id>1</session-id></kill-session>") == OK
+        go_on.set()
+        await one.closed()
+        assert await two.rpc(GET_CANDIDATE) == "<data/>"
+        assert await two.rpc(LOCK) == OK
 
     run(tmp_path, scenario)
 
@@ -236,6 +297,34 @@ def test_copy_config(tmp_path: Path) -> None:
         assert tags(await one.rpc(copy.format(broken))) == ["invalid-value"]
 
     run(tmp_path, scenario, "<title>old</title>")
+
+
+@pytest.mark.parametrize(
+    ("config", "tag"),
+    [
+        ("<config>junk</config>", "bad-element"),
+        ('<config><shop {}><item nc:operation="delete"><name>a</name></item></shop></config>', "unknown-attribute"),
+        ("<config><shop {}><item><name>a</name><name>b</name></item></shop></config>", "bad-element"),
+        ("<config><shop {0}><item><name>a</name></item><item><name>a</name></item></shop></config>", "bad-element"),
+    ],
+)
+def test_what_no_whole_configuration_holds(tmp_path: Path, config: str, tag: str) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        sent = config.format(DECLARED)
+        copied = await one.rpc(f"<copy-config><target><candidate/></target><source>{sent}</source></copy-config>")
+        assert tags(copied) == tags(await one.rpc(f"<validate><source>{sent}</source></validate>")) == [tag]
+        assert tag != "unknown-attribute" or "<bad-attribute>operation</bad-attribute><bad-element>item" in copied
+        assert await one.rpc(GET_CANDIDATE) == "<data><shop><title>old</title></shop></data>"
+
+    run(tmp_path, scenario, "<title>old</title>")
+
+
+def test_text_beside_the_elements_of_an_edit(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        edit = "<edit-config><target><candidate/></target><config>junk</config></edit-config>"
+        assert tags(await one.rpc(edit)) == ["bad-element"]
+
+    run(tmp_path, scenario)
 
 
 def test_validate_a_configuration_that_is_sent_along(tmp_path: Path) -> None:

@@ -13,11 +13,15 @@ from tests.support.sockets import connect_in, listen_in
 
 
 class FtpSession:
-    """One control session, logged in. Octets go out exactly as `send` cuts them."""
+    """One control session from the plan's client, logged in. Octets go out exactly as `send` cuts them.
 
-    def __init__(self, topology: Topology, server: FtpServer, plan: Plan) -> None:
-        self.topology, self.server, self.plan = topology, server, plan
-        self.control = connect_in(topology.client, plan.server, server.port)
+    namespace: where the client runs.
+    """
+
+    def __init__(self, topology: Topology, server: FtpServer, plan: Plan, namespace: str = "") -> None:
+        self.namespace = namespace or topology.client
+        self.server, self.plan = server, plan
+        self.control = connect_in(self.namespace, plan.server, server.port, source=plan.client)
         self._replies = self.control.makefile("rb")
         assert self.reply()[0] == 220
         # vsftpd's anonymous user is in without a password.
@@ -49,12 +53,20 @@ class FtpSession:
 
     def listen(self) -> tuple[socket.socket, bytes]:
         """A listener on the client and the PORT or EPRT command that announces it, with its line end."""
-        listener = listen_in(self.topology.client, self.plan.client)
-        port = listener.getsockname()[1]
+        listener = listen_in(self.namespace, self.plan.client)
+        return listener, announcement(self.plan.client, listener.getsockname()[1])
+
+    def passive(self) -> tuple[str, int]:
+        """Ask the server to listen, by PASV or EPSV; the endpoint that it announces to us."""
         if self.plan.version == 6:
-            return listener, f"EPRT |2|{self.plan.client}|{port}|\r\n".encode()
-        numbers = [*self.plan.client.split("."), str(port >> 8), str(port & 255)]
-        return listener, f"PORT {','.join(numbers)}\r\n".encode()
+            return self.plan.server, announced_port(self.command("EPSV", 229))
+        reply = self.command("PASV", 227)
+        numbers = reply.partition("(")[2].partition(")")[0].split(",")
+        return ".".join(numbers[:4]), announced_port(reply)
+
+    def connect(self, address: str, port: int, timeout_s: float = 60) -> socket.socket:
+        """A data connection. Raises OSError."""
+        return connect_in(self.namespace, address, port, source=self.plan.client, timeout_s=timeout_s)
 
     def receive(self, listener: socket.socket) -> bytes:
         """Accept the one data connection and read it to its end."""
@@ -67,6 +79,21 @@ class FtpSession:
         self.control.close()
 
 
+def announcement(address: str, port: int) -> bytes:
+    """PORT or, for an IPv6 address, EPRT, with its line end."""
+    if ":" in address:
+        return f"EPRT |2|{address}|{port}|\r\n".encode()
+    return f"PORT {address.replace('.', ',')},{port >> 8},{port & 255}\r\n".encode()
+
+
+def announced_port(line: str) -> int:
+    """The port of a PORT, EPRT, 227 or 229 line."""
+    if "|" in line:
+        return int(line.split("|")[3])
+    high, low = re.findall(r"\d+", line)[-2:]
+    return int(high) << 8 | int(low)
+
+
 def read_all(connection: socket.socket) -> bytes:
     """Everything up to the peer's end."""
     connection.settimeout(60)
@@ -75,9 +102,9 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def ftp_session(topology: Topology, server: FtpServer, plan: Plan) -> Iterator[FtpSession]:
+def ftp_session(topology: Topology, server: FtpServer, plan: Plan, namespace: str = "") -> Iterator[FtpSession]:
     """A session that is closed at the end, whatever happened."""
-    session = FtpSession(topology, server, plan)
+    session = FtpSession(topology, server, plan, namespace)
     try:
         yield session
     finally:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 
-from applianced.tools.namespaces import HOST_INTERFACE, LAN_INTERFACE, WAN_INTERFACE, Topology
+from applianced.tools.namespaces import (
+    HOST_INTERFACE,
+    LAN_INTERFACE,
+    PLANS,
+    WAN_INTERFACE,
+    Topology,
+    end_all_in,
+    run,
+)
 
+SECOND_INSIDE = {4: "10.71.1.3", 6: "fd71:1::3"}
 _numbers = itertools.count()
 
 
@@ -27,6 +37,30 @@ EVERYWHERE = tuple(Loss)
 def unique_topology(*, route_back: bool = False, offloads: bool = False) -> Topology:
     """A topology whose name no other run on this machine has."""
     return Topology(f"apt{os.getpid():x}-{next(_numbers)}", route_back=route_back, offloads=offloads)
+
+
+@contextmanager
+def second_inside(topology: Topology) -> Iterator[str]:
+    """The name of a fourth namespace, inside as the client's: both reach the gateway, and each other only through it.
+
+    Its addresses are those of SECOND_INSIDE.
+    """
+    name = f"{topology.name}-second"
+    run(["ip", "netns", "add", name])
+    try:
+        # A macvlan and the interface below it do not hear each other.
+        link = ["link", HOST_INTERFACE, "netns", name, "name", HOST_INTERFACE, "type", "macvlan", "mode", "bridge"]
+        run(["ip", "-n", topology.client, "link", "add", *link])
+        topology.sysctl(name, f"net/ipv6/conf/{HOST_INTERFACE}/accept_dad", "0")
+        for interface in ("lo", HOST_INTERFACE):
+            run(["ip", "-n", name, "link", "set", interface, "up"])
+        for version, address in SECOND_INSIDE.items():
+            topology.add_address(name, PLANS[version], address)
+            topology.add_route(name, PLANS[version], "default", PLANS[version].lan)
+        yield name
+    finally:
+        end_all_in(name)
+        run(["ip", "netns", "delete", name])
 
 
 def lose(topology: Topology, percent: int, places: Iterable[Loss] = EVERYWHERE) -> None:

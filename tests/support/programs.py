@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+
+import pytest
+from _pytest.mark.structures import ParameterSet
 
 from applianced.tools.ftp_server import FtpServer
 from applianced.tools.namespaces import Plan, Topology
@@ -154,3 +157,25 @@ def make_file(path: Path, octets: int) -> str:
             file.write(piece[: octets - number])
     path.chmod(0o644)
     return checksum(path)
+
+
+def cases_of(names: Iterable[str]) -> list[ParameterSet]:
+    """Parameters (client, IP version, mode): everything that these clients can do."""
+    return [
+        pytest.param(CLIENTS[name], version, mode, id=f"{name}-ipv{version}-{mode.value}")
+        for name in names
+        for version, mode in CLIENTS[name].modes
+    ]
+
+
+def fetch_and_store(client: Client, transfer: Transfer, directory: Path, *, offered: int, stored: int) -> None:
+    """Fetch a file of so many octets and store another, both whole. directory: where the client keeps its own."""
+    files = transfer.server.files
+    wanted = make_file(files / "offered", offered)
+    client.fetch(transfer, "offered", directory / "fetched")
+    assert checksum(directory / "fetched") == wanted
+
+    wanted = make_file(directory / "stored", stored)
+    client.store(transfer, directory / "stored", "stored")
+    assert checksum(files / "stored") == wanted
+    (files / "stored").unlink()

@@ -43,12 +43,17 @@ def family_of(address: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
-def connect_in(namespace: str, address: str, port: int, *, timeout_s: float = 60) -> socket.socket:
-    """A TCP connection from a namespace; small writes leave at once. Raises OSError."""
+def connect_in(namespace: str, address: str, port: int, *, source: str = "", timeout_s: float = 60) -> socket.socket:
+    """A TCP connection from a namespace; small writes leave at once. Raises OSError.
+
+    source: the address that it leaves from.
+    """
     connection = socket_in(namespace, family_of(address))
     connection.settimeout(timeout_s)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
+        if source:
+            connection.bind((source, 0))
         connection.connect((address, port))
     except OSError:
         connection.close()
@@ -56,10 +61,11 @@ def connect_in(namespace: str, address: str, port: int, *, timeout_s: float = 60
     return connection
 
 
-def listen_in(namespace: str, address: str, *, timeout_s: float = 60) -> socket.socket:
-    """A listening TCP socket on a free port of an address of a namespace."""
+def listen_in(namespace: str, address: str, *, port: int = 0, timeout_s: float = 60) -> socket.socket:
+    """A listening TCP socket on a port (default: a free one) of an address of a namespace."""
     listener = socket_in(namespace, family_of(address))
     listener.settimeout(timeout_s)
-    listener.bind((address, 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((address, port))
     listener.listen(1)
     return listener

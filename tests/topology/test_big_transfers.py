@@ -1,58 +1,37 @@
-"""Big files arrive whole in every mode, also when packets are lost on the path."""
+"""Big files arrive whole in every mode and on every kind of path, also when packets are lost."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from applianced.tools.ftp_server import FtpServer, make_certificate, vsftpd
+from applianced.tools.namespaces import PLANS, Plan, Topology
+from tests.support.appliance import Appliance
+from tests.support.programs import ALL_MODES, Mode
 
-from applianced.tools.ftp_server import FtpServer, vsftpd
-from applianced.tools.namespaces import PLANS, Topology
-from tests.support.appliance import appliance_on, private_directory
-from tests.support.netns import EVERYWHERE, lose, lost, unique_topology
-from tests.support.programs import ALL_MODES, CLIENTS, Mode, Transfer, checksum, make_file
-
-CASES = [pytest.param(version, mode, id=f"ipv{version}-{mode.value}") for version, mode in ALL_MODES]
 LOSS_PERCENT = 3
 
 
-@pytest.fixture(scope="module", params=[pytest.param(0, id="no-loss"), pytest.param(LOSS_PERCENT, id="loss")])
-def route(request: pytest.FixtureRequest) -> Iterator[tuple[Topology, FtpServer, int]]:
-    """The appliance and vsftpd, with so much loss at every entrance."""
-    unstarted = unique_topology(offloads=not request.param)
-    with unstarted as topology, private_directory() as directory, appliance_on(topology):
-        server = vsftpd(topology, directory)
-        if request.param:
-            lose(topology, request.param)
-        yield topology, server, request.param
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of path. security: what is configured. inside: the server is. tls: explicit, control and data.
 
+    modes: those that can work: what is encrypted cannot be translated.
+    """
 
-@pytest.mark.parametrize(("version", "mode"), CASES)
-def test_arrives_whole(
-    route: tuple[Topology, FtpServer, int], version: int, mode: Mode, tmp_path: Path, soak: bool
-) -> None:
-    topology, server, loss = route
-    octets = (4_000_000 if loss else 200_000_000) * (5 if soak else 1)
-    sent = tmp_path / f"big-{version}-{mode.value}"
-    wanted = make_file(sent, octets)
-    transfer = Transfer(topology, server, PLANS[version], mode, timeout_s=100)
-    curl = CLIENTS["curl"]
+    name: str
+    security: Callable[[Plan], str] | None = None
+    inside: bool = False
+    tls: bool = False
+    modes: tuple[tuple[int, Mode], ...] = ALL_MODES
 
-    curl.store(transfer, sent, sent.name)
-    stored = server.files / sent.name
-    assert checksum(stored) == wanted
-    curl.fetch(transfer, sent.name, tmp_path / "back")
-    assert checksum(tmp_path / "back") == wanted
-
-    stored.unlink()
-    assert invalid_packets(topology) == 0
-    if loss:
-        assert all(lost(topology, place) for place in EVERYWHERE)
-
-
-def invalid_packets(topology: Topology) -> int:
-    """What connection tracking in the gateway has found invalid so far."""
-    statistics = topology.run(topology.gateway, ["conntrack", "--stats"]).stdout
-    return sum(int(number) for number in re.findall(r"\binvalid=(\d+)", statistics))
+    def server(self, topology: Topology, appliance: Appliance, directory: Path) -> FtpServer:
+        """Configure the appliance, start the server."""
+        if self.security:
+            for plan in PLANS.values():
+                appliance.push(self.security(plan))
+        certificate = make_certificate(directory) if self.tls else None
+        namespace = topology.client if self.inside else topology.server
+        return vsftpd(topology, directory, namespace=namespace, certificate=certificate)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
+from subprocess import PIPE
 
 import pytest
 
-from applianced.tools.namespaces import IPV4, Topology
+from applianced.tools.namespaces import IPV4, IPV6, Topology
 from tests.support.appliance import Appliance
 from tests.support.sockets import connect_in, socket_in
 
@@ -111,3 +113,17 @@ def test_sessions_of_a_global_policy(topology: Topology, appliance: Appliance, w
         assert goes_on(client, served)
         appliance.push(GLOBAL.format("<policy><name>web</name><then><reject/></then></policy>"))
         assert not goes_on(client, served)
+
+
+@pytest.mark.parametrize("address", [IPV4.server, IPV6.server])
+def test_pings_end_with_their_policy(topology: Topology, appliance: Appliance, address: str) -> None:
+    """Conntrack knows an ICMP session by identifier, type and code."""
+    sent = 80
+    appliance.push(REMATCH)
+    ping = topology.popen(topology.client, ["ping", "-i", "0.05", "-c", str(sent), "-W", "1", address], stdout=PIPE)
+    assert ping.stdout is not None
+    assert any("bytes from" in ping.stdout.readline() for _ in range(3))
+    appliance.push(PAIR.format("<policy><name>allow-ping</name><then><deny/></then></policy>"))
+    found = re.search(r"(\d+) received", ping.communicate(timeout=20)[0])
+    assert found is not None
+    assert 0 < int(found[1]) < sent

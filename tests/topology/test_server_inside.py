@@ -2,79 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from applianced.tools.ftp_server import FtpServer, vsftpd
-from applianced.tools.namespaces import PLANS, Plan, Topology
-from tests.support.appliance import Appliance
-from tests.support.programs import ALL_MODES, CLIENTS, Mode, Transfer, checksum, make_file
+from applianced.tools.namespaces import PLANS, Topology
+from tests.support.appliance import appliance_on, private_directory
+from tests.support.netns import unique_topology
+from tests.support.programs import ALL_MODES, CLIENTS, Mode, Transfer, fetch_and_store
+from tests.support.translations import destination_nat, permit_ftp, static_nat
 
-NAT = "urn:applianced:yang:nat"
-POLICY = """
-<policies><policy><from-zone-name>untrust</from-zone-name><to-zone-name>trust</to-zone-name>
-  <policy><name>ftp-server</name>
-    <match><source-address>any</source-address><destination-address>any</destination-address>
-      <application>junos-ftp</application></match>
-    <then><permit/></then>
-  </policy>
-</policy></policies>
-"""
 CASES = [pytest.param(version, mode, id=f"ipv{version}-{mode.value}") for version, mode in ALL_MODES]
+TRANSLATIONS = [
+    pytest.param((static_nat, 21), id="static"),
+    pytest.param((destination_nat, 21), id="destination"),
+    pytest.param((partial(destination_nat, outside_port=2121, port=21), 2121), id="other-port"),
+]
 
 
-def static_nat(plan: Plan) -> str:
-    host = 32 if plan.version == 4 else 128
-    return f"""
-    <nat xmlns="{NAT}"><static><rule-set><name>inside</name><from><zone>untrust</zone></from>
-      <rule><name>server{plan.version}</name>
-        <match><destination-address>{plan.extra_public}/{host}</destination-address></match>
-        <then><static-nat><prefix><addr-prefix>{plan.client}/{host}</addr-prefix></prefix></static-nat></then>
-      </rule></rule-set></static></nat>
-    """
+@pytest.fixture(scope="module", params=TRANSLATIONS)
+def route(request: pytest.FixtureRequest) -> Iterator[tuple[Topology, FtpServer]]:
+    """The server inside, as it is known outside."""
+    translation, port = request.param
+    with unique_topology() as topology, private_directory() as directory, appliance_on(topology) as appliance:
+        topology.add_public_addresses()
+        appliance.push(permit_ftp("untrust", "trust"))
+        for plan in PLANS.values():
+            appliance.push(translation(plan))
+        yield topology, replace(vsftpd(topology, directory, namespace=topology.client), port=port)
 
 
-def destination_nat(plan: Plan) -> str:
-    host = 32 if plan.version == 4 else 128
-    return f"""
-    <nat xmlns="{NAT}"><destination>
-      <pool><name>server{plan.version}</name><address><ip-prefix>{plan.client}/{host}</ip-prefix></address></pool>
-      <rule-set><name>inside</name><from><zone>untrust</zone></from>
-        <rule><name>server{plan.version}</name>
-          <match><destination-address>{plan.extra_public}/{host}</destination-address></match>
-          <then><destination-nat><pool><pool-name>server{plan.version}</pool-name></pool></destination-nat></then>
-        </rule></rule-set></destination></nat>
-    """
-
-
-@pytest.fixture
-def server(topology: Topology, server_directory: Path) -> FtpServer:
-    topology.add_public_addresses()
-    return vsftpd(topology, server_directory, namespace=topology.client)
-
-
-@pytest.mark.parametrize("translation", [static_nat, destination_nat])
 @pytest.mark.parametrize(("version", "mode"), CASES)
 def test_outside_client_fetches_and_stores(
-    topology: Topology,
-    server: FtpServer,
-    appliance: Appliance,
-    translation: Callable[[Plan], str],
-    version: int,
-    mode: Mode,
-    tmp_path: Path,
+    route: tuple[Topology, FtpServer], version: int, mode: Mode, tmp_path: Path
 ) -> None:
+    topology, server = route
     plan = PLANS[version]
-    appliance.push(POLICY + translation(plan))
-    offered = make_file(server.files / "offered", 300_000)
     transfer = Transfer(topology, server, plan, mode, namespace=topology.server, host=plan.extra_public)
-    curl = CLIENTS["curl"]
-
-    curl.fetch(transfer, "offered", tmp_path / "fetched")
-    wanted = make_file(tmp_path / "sent", 200_000)
-    curl.store(transfer, tmp_path / "sent", "stored")
-
-    assert checksum(tmp_path / "fetched") == offered
-    assert checksum(server.files / "stored") == wanted
+    fetch_and_store(CLIENTS["curl"], transfer, tmp_path, offered=300_000, stored=200_000)

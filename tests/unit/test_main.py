@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from applianced.errors import ConfigError
-from applianced.main import _address
+from applianced.main import _address, main
 
 
 @pytest.mark.parametrize(
@@ -30,3 +32,12 @@ def test_where_to_listen(text: str, read: tuple[str, int | None]) -> None:
 def test_what_is_no_place_to_listen(text: str) -> None:
     with pytest.raises(ConfigError, match="--listen"):
         _address(text)
+
+
+def test_a_file_may_have_the_name_of_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "serve").write_text("{}")
+    assert main(["--log-level", "error", "compile", "serve", "--policy-only"]) == 0
+    assert "table inet rules" in capsys.readouterr().out

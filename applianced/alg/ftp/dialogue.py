@@ -104,7 +104,9 @@ class Dialogue:
             return self._commands(data) if direction is ORIGINAL else self._replies(data)
         lines = head + data
         actions = self._commands(lines) if direction is ORIGINAL else self._replies(lines)
-        return continued(direction, head, actions, partial(self._heads.__setitem__, direction, b""))
+        refused = self._long_command if direction is ORIGINAL else self._long_reply
+        over = partial(self._heads.__setitem__, direction, b"")
+        return continued(direction, head, data, actions, over, spoil=refused)
 
     def urge(self, direction: Direction, data: bytes) -> int:
         """Let go what is never rewritten of a line that is not complete."""

@@ -3,7 +3,7 @@
 A sender with a window of one segment sends nothing more until something of the line it began is acknowledged. What is
 never rewritten may go then: a verb, the text before the first digit of an announcement, any other line to its end so
 far. The line is still judged as a whole when it is complete; only a refusal can no longer touch what has left, and
-spoils the argument instead.
+spoils the argument instead, to the end of the line.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from applianced.alg.contract import Actions, Drop, Pass, Reply, Rewrite
 from applianced.alg.ftp.lines import SPACE, find_verb
+from applianced.alg.ftp.settings import REWRITE_LIMIT
 from applianced.alg.ftp.verbs import DATA_PORT, KINDS
 from applianced.model.tuples import ORIGINAL, Direction
 
@@ -34,33 +35,55 @@ def free(direction: Direction, line: bytes) -> int:
     return digit.start() if digit else len(line)
 
 
-def continued(direction: Direction, head: bytes, actions: Actions, over: Callable[[], None]) -> Actions:
-    """The actions for `head` and what follows it, as actions for what follows it alone.
+def continued(
+    direction: Direction, head: bytes, data: bytes, actions: Actions, over: Callable[[], None], *, spoil: bool
+) -> Actions:
+    """The actions for `head` and the `data` that follows it, as actions for the data alone.
 
-    over: called when the line that the head began has been judged.
+    spoil: the line was refused, and goes on. over: called when nothing of the line that the head began is left, so
+    not while a refused one goes on: what is still to come of it is spoiled too.
     """
     reply: Reply = None
-    due = len(head)
+    due, at = len(head), 0
+    line_end = data.find(b"\n") + 1
     while True:
         try:
             action = actions.send(reply)
         except StopIteration:
+            if at and not line_end and not spoil:
+                over()
             return
-        if due and isinstance(action, Pass | Rewrite | Drop):
-            over()
-            octets = action.octets - due
-            if isinstance(action, Rewrite):
-                kept = action.replacement[:due] == head
-                rest = action.replacement[due:]
-                yield Rewrite(octets, rest if kept else rest_spoiled(direction, rest, octets))
-            elif octets:
-                yield type(action)(octets)
-            due = 0
-            reply = None
-        else:
+        if not isinstance(action, Pass | Rewrite | Drop):
             reply = yield action
+            continue
+        reply = None
+        gone = min(due, action.octets)
+        octets = action.octets - gone
+        begun = len(head) - due
+        due -= gone
+        of_line = at < line_end or not line_end
+        if isinstance(action, Rewrite):
+            spoil = spoil or (of_line and action.replacement[:gone] != head[begun : begun + gone])
+            action = Rewrite(octets, action.replacement[gone:])
+        elif not isinstance(action, Drop):
+            action = Pass(octets)
+        else:
+            action = Drop(octets)
+        if octets and spoil and of_line:
+            yield from _spoiled(direction, data[at : at + octets], line_end - at if line_end else octets)
+        elif octets:
+            yield action
+        at += octets
+        if line_end and at >= line_end and of_line:
+            spoil = False
+            over()
 
 
-def rest_spoiled(direction: Direction, rest: bytes, octets: int) -> bytes:
-    """A refusal whose beginning could not be written: no digit of an address or port is left."""
-    return rest[:octets].translate(_SPOILED[direction])
+def _spoiled(direction: Direction, octets: bytes, of_line: int) -> Actions:
+    """A refusal whose beginning could not be written: no digit of an address or port is left in the line."""
+    line, rest = octets[:of_line], octets[of_line:]
+    for start in range(0, len(line), REWRITE_LIMIT):
+        piece = line[start : start + REWRITE_LIMIT]
+        yield Rewrite(len(piece), piece.translate(_SPOILED[direction]))
+    if rest:
+        yield Pass(len(rest))

@@ -12,7 +12,7 @@ from applianced.alg.contract import Action, Pass, Rewrite
 # Telnet commands before a verb (RFC 959 4.1.3 asks for IP and Synch before ABOR; RFC 854 gives their forms).
 # A data mark without its IAC is what is left when the IAC went as urgent data and its receiver took it out.
 _TELNET = re.compile(rb"(?:\xff[\xf0-\xf9]|\xff[\xfb-\xfe].|\xf2)+", re.DOTALL)
-_VERB = re.compile(rb"[A-Za-z][A-Za-z0-9]{0,15}(?=[ \r\n])")
+_VERB = re.compile(rb"[A-Za-z][A-Za-z0-9]{0,15}(?=[\x00- ])")
 NO_ARGUMENT = re.compile(rb"[^ ]+ *\r?\n")
 EPSV_COMMAND = re.compile(rb"[^ ]+(?: +(?:1|2|(ALL)))? *\r?\n", re.IGNORECASE)
 

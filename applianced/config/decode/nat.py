@@ -65,6 +65,9 @@ def _span(entry: Node) -> tuple[Network, ...]:
         return tuple(summarize_address_range(low, last))
     if isinstance(low, IPv6Address) and isinstance(last, IPv6Address) and low <= last:
         return tuple(summarize_address_range(low, last))
+    if low.version != last.version:
+        message = f"'{low}' is IPv{low.version} and '{last}' is IPv{last.version}; a range is of one family, make two"
+        return fail(f"{entry.path}/to/ipaddr", message)
     return fail(f"{entry.path}/to/ipaddr", f"'{last}' does not come after '{low}'; exchange them")
 
 

@@ -73,11 +73,13 @@ def decode_algs(security: Node) -> dict[str, AlgConfig]:
 
 
 def _alg(container: Node, name: str) -> AlgConfig:
+    flags = list(container.child("traceoptions").entries("flag"))
     return AlgConfig(
         name=name,
         state=_state(container, name),
         leaves=dict(_leaves(container, "")),
-        trace=any(True for _ in container.child("traceoptions").entries("flag")),
+        traced=bool(flags),
+        trace_extensive=any(flag.has("extensive") for flag in flags),
     )
 
 

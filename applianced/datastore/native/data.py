@@ -35,6 +35,9 @@ _find_sibling = _entry(
     "LY_ERR(*)(struct lyd_node *, struct lysc_node *, char *, size_t, struct lyd_node **)",
 )
 _find_like = _entry("lyd_find_sibling_first", "LY_ERR(*)(struct lyd_node *, struct lyd_node *, struct lyd_node **)")
+_compare = _entry("lyd_compare_siblings", "LY_ERR(*)(struct lyd_node *, struct lyd_node *, uint32_t)")
+_COMPARE_ALL = 0x01 | 0x02
+"""LYD_COMPARE_FULL_RECURSION, LYD_COMPARE_DEFAULTS."""
 _release = ctypes.CDLL(None).free
 _release.argtypes = [ctypes.c_void_p]
 _release.restype = None
@@ -277,6 +280,11 @@ def first_like(first: Node, node: Node) -> Node:
     """The first among siblings that is the same instance as `node`: for a list entry, the one with its keys."""
     out = ffi.new("struct lyd_node **")
     return NULL if _find_like(first, node, out) else out[0]
+
+
+def equal(first: Node, other: Node) -> bool:
+    """Whether two trees, each given by its first node, hold the same in the same order, defaults told apart."""
+    return not _compare(first_sibling(first), first_sibling(other), _COMPARE_ALL)
 
 
 def find_all(context: libyang.Context, first: Node, xpath: str) -> list[Node]:

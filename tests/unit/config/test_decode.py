@@ -219,7 +219,7 @@ def test_algs_map_without_knowing_them() -> None:
         "sip": "enabled",
         "ike-esp-nat": "enabled",
     }
-    assert (found["ftp"].leaves, found["ftp"].trace) == ({"ftps_extension": True}, True)
+    assert (found["ftp"].leaves, found["ftp"].traced) == ({"ftps_extension": True}, True)
     assert found["new"].leaves == {"limit": 5, "screen_permit_routed": True, "hosts": ("a", "b")}
 
 
@@ -369,3 +369,9 @@ def test_nat_matches_that_cannot_be_read_are_named(leaf: str, value: str) -> Non
     with pytest.raises(ConfigError) as refused:
         _nat("source", {"match": {leaf: [value]}, "then": {"source-nat": {"off": [None]}}})
     assert refused.value.path.endswith(f"/rule[name='r']/match/{leaf}[.='{value}']")
+
+
+def test_a_range_of_a_pool_is_of_one_family() -> None:
+    pool = _pool({"name": "10.0.0.1", "to": {"ipaddr": "2001:db8::1"}})
+    with pytest.raises(ConfigError, match=r"'10\.0\.0\.1' is IPv4 and '2001:db8::1' is IPv6; a range is of one family"):
+        decode(pool)

@@ -169,7 +169,7 @@ def test_each_level_writes_what_the_one_below_does() -> None:
 
 def traced(log: EventLog, algs: list[str], **leaves: Any) -> None:
     trace = {"file": "t", "size": 10240, "files": 3, "world_readable": False, "match": "", "level": "brief", **leaves}
-    log.configure({}, trace, algs)
+    log.configure({}, trace, dict.fromkeys(algs, trace["level"]))
 
 
 def test_the_trace_has_the_algs_that_are_flagged(log: EventLog, tmp_path: Path) -> None:

@@ -47,14 +47,15 @@ async def agent(directory: Path, answer: Answer) -> AsyncIterator[AgentClient]:
 def test_answers_and_refusals(tmp_path: Path) -> None:
     async def answer(request: Message) -> Message:
         if request["op"] == "bad":
-            return {"ok": False, "what": "nft", "detail": "no"}
+            return {"ok": False, "what": "nft", "detail": "no", "path": "/a:b"}
         return {"ok": True, "told": request["value"]}
 
     async def run() -> None:
         async with agent(tmp_path, answer) as client:
             assert (await client.call("good", value=1))["told"] == 1
-            with pytest.raises(DataplaneError, match="nft: no"):
+            with pytest.raises(DataplaneError, match="nft: no") as caught:
                 await client.call("bad")
+            assert caught.value.path == "/a:b"
             assert (await client.call("good", value=2))["told"] == 2
 
     asyncio.run(run())

@@ -39,7 +39,7 @@ def gate() -> Gate:
 def told(**wanted: Any) -> list[str]:
     """The kinds of one event each that are told."""
     made = EventReporter(Coupling(Conntrack.__new__(Conntrack)))
-    made.configure(**{"streamed": False, "traced": (), "level": "brief", **wanted})
+    made.configure(**{"streamed": False, "traced": {}, **wanted})
     session = Quiet()
     made.noted(session, "port", "PORT 10,0,0,1,4,1")
     made.noted(session, "bounce", "PORT 192,0,2,9,4,1")
@@ -60,11 +60,11 @@ GATES = ["gate-opened", "gate-closed", "gate-refused"]
     [
         ({}, []),
         ({"streamed": True}, ["violation", "violation", *GATES]),
-        ({"traced": ["sip"], "level": "extensive"}, []),
-        ({"traced": ["ftp"]}, [*NOTES, "gate-refused"]),
-        ({"traced": ["ftp"], "level": "detail"}, [*NOTES, "rewritten", "gate-refused"]),
-        ({"traced": ["ftp"], "level": "extensive"}, [*NOTES, "rewritten", *GATES]),
-        ({"streamed": True, "traced": ["ftp"]}, [*NOTES, *GATES]),
+        ({"traced": {"sip": "extensive"}}, []),
+        ({"traced": {"ftp": "brief"}}, [*NOTES, "gate-refused"]),
+        ({"traced": {"ftp": "detail"}}, [*NOTES, "rewritten", "gate-refused"]),
+        ({"traced": {"ftp": "extensive", "sip": "brief"}}, [*NOTES, "rewritten", *GATES]),
+        ({"streamed": True, "traced": {"ftp": "brief"}}, [*NOTES, *GATES]),
     ],
 )
 def test_what_is_told(wanted: dict[str, Any], kinds: list[str]) -> None:
@@ -74,7 +74,7 @@ def test_what_is_told(wanted: dict[str, Any], kinds: list[str]) -> None:
 def test_a_flood_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reporter_module, "EVENTS_PER_TICK", 3)
     made = EventReporter(Coupling(Conntrack.__new__(Conntrack)))
-    made.configure(streamed=True, traced=(), level="brief")
+    made.configure(streamed=True, traced={})
     for _ in range(5):
         made.gate_refused(Quiet(), "PORT")
     message = made.take()

@@ -22,6 +22,7 @@ from applianced.dataplane.listener import ULOG
 from applianced.dataplane.naming import Naming
 from applianced.dataplane.netlink import CONNTRACK, attribute, message, nested, number
 from applianced.dataplane.sessionlog import SessionLog
+from tests.support.soak import rounds
 
 CREATED, UPDATED, DESTROYED = (0, 0x600), (0, 0), (2, 0)
 ESTABLISHED, TIME_WAIT, CLOSE = 3, 7, 8
@@ -226,7 +227,7 @@ def test_sessions_awaited_are_bounded(bench: Bench, monkeypatch: pytest.MonkeyPa
     assert [fields["session-id-32"] for name, fields in bench.said() if "CLOSE" in name] == ["1", "2"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=rounds(50))
 @given(st.binary(max_size=120), st.sampled_from([CREATED, UPDATED, DESTROYED]))
 def test_nothing_breaks_the_reader(bench: Bench, octets: bytes, kind: tuple[int, int]) -> None:
     bench.log.take_events(event(CREATED, body(label(6))))

@@ -13,7 +13,7 @@ from lxml import etree
 from applianced.datastore.edit import EditError, EditOptions, ErrorOption, Operation, ResultTest, edit
 from applianced.datastore.tree import Tree
 from applianced.errors import ConfigError
-from tests.support.shop import DECLARED, content, edited, shop, tree_of
+from tests.support.shop import DECLARED, content, edited, shop, shop_models, tree_of
 
 A = "<item><name>a</name><kind>small</kind></item>"
 B = "<item><name>b</name><kind>large</kind></item>"
@@ -105,6 +105,9 @@ def test_operations(before: str, change: str, after: str) -> None:
         (A, f"{B}<item><name>b</name><price>3</price></item>", "bad-element", "/example:shop/item[name='b']"),
         (A, f"<item nc:operation='merge'>{A[6:]}{A}", "bad-element", "/example:shop/item[name='a']"),
         ("", "<size>1</size><size>2</size>", "bad-element", "/example:shop/size"),
+        (A, A.replace("<name>", "<name>a</name><name>"), "bad-element", "/example:shop/item"),
+        (A, "<item nc:operation='delete'><name>a</name><name>b</name></item>", "bad-element", "/example:shop/item"),
+        ("", A.replace("<name>", "<name>a</name><name>"), "bad-element", "/example:shop/item"),
         ("", "<open><hours>1</hours><hours>2</hours></open>", "bad-element", "/example:shop/open/hours"),
         ("", "<cash/><issuer>v</issuer>", "bad-element", "/example:shop/issuer"),
         ("", "text", "bad-element", "/example:shop"),
@@ -184,6 +187,49 @@ def test_default_operation_none() -> None:
     with pytest.raises(EditError) as caught:
         edited(A, "<item><name>z</name></item>", options)
     assert caught.value.tag == "data-missing"
+
+
+NONE = EditOptions(default_operation=Operation.NONE)
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "after"),
+    [
+        ("", "<hall><lamp nc:operation='create'>x</lamp></hall>", "<hall><lamp>x</lamp></hall>"),
+        ("", "<hall><rug><length nc:operation='merge'>3</length></rug></hall>",
+         "<hall><rug><length>3</length></rug></hall>"),
+        ("", "<hall><lamp nc:operation='remove'/></hall>", ""),
+        ("<cash/>", "<hall><lamp nc:operation='remove'/></hall>", "<cash/>"),
+        ("<cash/>", "<hall><lamp nc:operation='create'>x</lamp></hall>", "<hall><lamp>x</lamp></hall>"),
+    ],
+)  # fmt: skip
+def test_containers_without_presence_always_exist(before: str, change: str, after: str) -> None:
+    assert edited(before, change, NONE) == after
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ("<hall><lamp nc:operation='delete'/></hall>", "/example:shop/hall/lamp"),
+        ("<hall><rug/><lamp/></hall>", "/example:shop/hall/lamp"),
+        ("<open><hours nc:operation='create'>9</hours></open>", "/example:shop/open"),
+    ],
+)
+def test_what_does_not_exist_with_default_operation_none(change: str, path: str) -> None:
+    with tree_of("<cash/>") as tree:
+        with pytest.raises(EditError) as caught:
+            edit(tree, shop(change), NONE)
+        assert (caught.value.tag, caught.value.path) == ("data-missing", path)
+        assert content(tree) == "<cash/>"
+
+
+def test_default_operation_none_on_nothing_at_all() -> None:
+    with Tree(shop_models()) as tree:
+        edit(tree, shop("<title nc:operation='create'>x</title>"), NONE)
+        assert content(tree) == "<title>x</title>"
+    with Tree(shop_models()) as tree:
+        edit(tree, shop("<title nc:operation='remove'/>"), NONE)
+        assert not tree.first
 
 
 def test_one_fault_takes_the_whole_edit_back() -> None:

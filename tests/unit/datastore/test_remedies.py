@@ -27,6 +27,11 @@ def _pair(zone: str) -> dict[str, Any]:
     return {"applianced-security:security": {"policies": {"policy": [pair]}}}
 
 
+def _nat_protocol(value: str) -> dict[str, Any]:
+    rules = {"name": "r", "rule": [{"name": "x", "match": {"protocol": [value]}}]}
+    return {"applianced-security:security": {"applianced-nat:nat": {"source": {"rule-set": [rules]}}}}
+
+
 @pytest.mark.parametrize(
     ("data", "tag", "message"),
     [
@@ -42,6 +47,14 @@ def _pair(zone: str) -> dict[str, Any]:
          "create it, or name one that exists"),
         ({SYSTEM: {"platform-profile": "frob"}}, "invalid-value",
          '"frob" is no value of platform-profile: use branch, high-end, sdwan'),
+        ({SYSTEM: {"host-name": "a b"}}, "invalid-value",
+         "\"a b\" is no value of host-name: use a name of letters, digits, '-' and '_', in parts joined by dots"),
+        ({SYSTEM: {"host-name": "x" * 65}}, "invalid-value",
+         f'"{"x" * 40}" is no value of host-name: use 1..64 characters'),
+        ({SYSTEM: {"login": {"user": [{"name": "a b"}]}}}, "invalid-value",
+         r'"a b" is no value of name: use text of the form [A-Za-z_][A-Za-z0-9_.\-]*'),
+        (_nat_protocol("0"), "invalid-value",
+         '"0" is no value of protocol: use IP protocol, by number or by name'),
         ({SYSTEM: {"services": {"netconf": {"ssh": {"port": 0}}}}}, "invalid-value",
          '"0" is no value of port: use a number in 1..65535'),
         ({"ietf-interfaces:interfaces": {"interface": [{"name": "e0", "enabled": "x"}]}}, "invalid-value",

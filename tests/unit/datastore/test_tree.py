@@ -6,6 +6,7 @@ import resource
 
 import pytest
 
+from applianced.datastore import native
 from applianced.datastore.native import Defaults, Form
 from applianced.datastore.tree import InvalidTreeError, Tree
 from applianced.errors import ConfigError
@@ -110,3 +111,21 @@ def test_closed_trees_give_their_memory_back() -> None:
 
     settled = churn(5)
     assert churn(30) - settled < 8 * 1024  # KiB; thirty leaked pairs would be over 30 MiB
+
+
+A_SMALL_ONE = ITEM.format("a", "")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        (A_SMALL_ONE, A_SMALL_ONE, True),
+        (A_SMALL_ONE, A_SMALL_ONE.replace("small", "large"), False),
+        (A_SMALL_ONE, A_SMALL_ONE.replace("</item>", "<price>3</price></item>"), False),
+        (A_SMALL_ONE, "", False),
+        ("<queue>a</queue><queue>b</queue>", "<queue>b</queue><queue>a</queue>", False),
+    ],
+)
+def test_trees_are_compared_to_the_leaf(one: str, other: str, equal: bool) -> None:
+    with tree_of(one) as first, tree_of(other) as second:
+        assert native.equal(first.first, second.first) is equal

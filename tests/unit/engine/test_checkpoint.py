@@ -91,7 +91,7 @@ def test_cleared_slots_are_gone(memory: memoryview, checkpoint: Checkpoint) -> N
 @pytest.mark.parametrize(("room", "alg"), [(ALG_OCTETS, True), (SESSION_OCTETS, False)])
 def test_what_does_not_fit_loses_the_slot(memory: memoryview, checkpoint: Checkpoint, room: int, alg: bool) -> None:
     save = checkpoint.save_alg if alg else checkpoint.save_session
-    overhead = 5 + 5  # marshal's tuple; marshal's octets
+    overhead = (5 if alg else 2) + 5  # marshal's tuple; marshal's octets
     store(checkpoint, 1, "x")
     save(1, (bytes(room - overhead),))
     checkpoint.publish(1, 1, 2)

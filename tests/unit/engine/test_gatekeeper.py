@@ -25,6 +25,11 @@ class Books:
     def count(self, event: str) -> None:
         self.counted[event] += 1
 
+    def close(self, number: int) -> None:
+        struck = self.keeper.strike(number, 1.0, over=False)
+        assert struck is not None
+        self.keeper.shut([struck], 1.0)
+
     def open(self, gate: Gate, *, of_session: int = 0) -> bool:
         return self.keeper.open(gate, [], of_session, self.count)
 
@@ -60,7 +65,7 @@ def test_limit_per_source() -> None:
     assert all(books.open(each) for each in opened)
     assert not books.open(gate(port=3))
     assert books.open(gate(SERVER.address)), "another source has its own"
-    books.keeper.close([opened[0].number], 1.0, books.count)
+    books.close(opened[0].number)
     assert books.open(gate(port=3))
     assert books.counted["gates-refused-source"] == 1
 
@@ -70,7 +75,7 @@ def test_limit_in_total() -> None:
     opened = [gate(bytes((10, 0, 0, each))) for each in (1, 2)]
     assert all(books.open(each) for each in opened)
     assert not books.open(gate(bytes((10, 0, 0, 3))))
-    books.keeper.close([opened[0].number], 1.0, books.count)
+    books.close(opened[0].number)
     assert books.open(gate(bytes((10, 0, 0, 3))))
     assert books.counted["gates-refused-total"] == 1
 
@@ -127,7 +132,7 @@ def test_adopted_gates_count_and_give_their_ports_back() -> None:
     books.ports.held.add(50123)
     books.keeper.adopt(adopted)
     assert not books.open(gate(port=2001))
-    books.keeper.close([500], 1.0, books.count)
+    books.close(500)
     assert books.ports.given == [(50123, False)]
     following = gate(port=2002)
     assert books.open(following)
@@ -145,8 +150,20 @@ def test_closing_is_one_transaction_and_remembered() -> None:
     books = Books()
     opened = [gate(port=port) for port in range(1, RECENT + 11)]
     assert all(books.open(each) for each in opened[: books.keeper.limits.per_source])
-    books.keeper.close(list(books.keeper.gates), 1.0, books.count)
+    struck = [books.keeper.strike(number, 1.0, over=False) for number in tuple(books.keeper.gates)]
+    books.keeper.shut([gate for gate in struck if gate is not None], 1.0)
     assert not books.kernel.gates
     assert not books.keeper.gates
     assert len(books.keeper.recent) <= RECENT
-    assert books.counted["gates-closed"] == books.counted["gates-opened"]
+
+
+def test_what_the_kernel_keeps_is_closed_later() -> None:
+    books = Books()
+    opened = gate()
+    assert books.open(opened)
+    books.kernel.refuse_gates = True
+    books.close(opened.number)
+    assert opened.number in books.kernel.gates
+    books.kernel.refuse_gates = False
+    books.keeper.shut((), 2.0)
+    assert not books.kernel.gates

@@ -18,6 +18,7 @@ from applianced.model.tuples import ORIGINAL, TCP, Direction, FlowTuple
 from applianced.packet.segment import ACK, FIN, PSH, SYN, Segment
 from applianced.packet.sequence import advance, distance
 from tests.support.engine import CLIENT, FRESH, SERVER, Bench, FakeKernel, Packet, announcement, octets
+from tests.support.soak import rounds
 from tests.support.tcp_model import Kernel as Offsets
 
 START = 1000
@@ -214,19 +215,19 @@ def check(world: World, lines: list[bytes]) -> None:
     assert {gate.number for gate in world.kernel.gates.values()} >= set(world.bench.keeper.gates), "books without gates"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=rounds(60), deadline=None)
 @given(LINES, st.integers(0, 2**32))
 def test_killed_at_any_packet(lines: list[bytes], seed: int) -> None:
     check(World(b"".join(lines), seed, deaths=0.3, loss=0.0), lines)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=rounds(60), deadline=None)
 @given(LINES, st.integers(0, 2**32))
 def test_killed_at_any_packet_with_loss(lines: list[bytes], seed: int) -> None:
     check(World(b"".join(lines), seed, deaths=0.15, loss=0.15), lines)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=rounds(60), deadline=None)
 @given(LINES, st.integers(0, 2**32))
 def test_killed_at_any_write_to_the_checkpoint(lines: list[bytes], seed: int) -> None:
     """Nothing is torn: what was being written counts as not written."""

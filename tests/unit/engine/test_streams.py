@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from applianced.engine.judge import StreamError
+from applianced.engine.streams import REPEATS
 from applianced.model.tuples import Direction
 from applianced.packet.segment import ACK, FIN, SYN
 from applianced.packet.sequence import advance
+from tests.support.soak import rounds
 from tests.support.tcp_model import Carrier, World, packet
 
 CHANGED = {b"P": b"PORT 192,0,2,10,200,17", b"S": b"s", b"E": b"EPRT x"}
@@ -41,7 +43,7 @@ LINE = st.sampled_from(
 SCRIPT = st.lists(LINE, min_size=1, max_size=30).map(lambda lines: b"\n".join(lines) + b"\n")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=rounds(300), deadline=None)
 @given(
     SCRIPT,
     st.integers(0, 2**32),
@@ -56,14 +58,14 @@ def test_everything_arrives_once_and_changed_whatever_is_lost(
     assert world.run() == expected(data)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=rounds(60), deadline=None)
 @given(SCRIPT, st.integers(0, 2**32))
 def test_sequence_numbers_may_wrap(data: bytes, seed: int) -> None:
     world = World(data, by_line, seed, loss_after=0.2, start=2**32 - 40)
     assert world.run() == expected(data)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=rounds(60), deadline=None)
 @given(SCRIPT, st.integers(0, 2**32))
 def test_one_octet_at_a_time(data: bytes, seed: int) -> None:
     world = World(data, by_line, seed, most=1)
@@ -93,7 +95,7 @@ class Sparing(World):
 SPARING = st.lists(LINE.filter(lambda line: line[:1] not in (b"S", b"x")), min_size=1, max_size=12)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=rounds(150), deadline=None)
 @given(SPARING.map(lambda lines: b"\n".join(lines) + b"\n"), st.integers(0, 2**32), st.sampled_from([0.0, 0.2]))
 def test_what_the_alg_can_spare_leaves_early(data: bytes, seed: int, loss: float) -> None:
     world = Sparing(data, by_line, seed, loss_before=loss, loss_after=loss, most=1)
@@ -134,7 +136,7 @@ def test_the_judged_part_leaves_when_the_held_segment_is_repeated() -> None:
     assert world.received == b"NOOP\n" + expected(b"PO1\n")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=rounds(200), deadline=None)
 @given(SCRIPT, st.integers(0, 2**32), st.sampled_from([0.0, 0.1]), st.sampled_from([1, 2, 7]))
 def test_a_window_smaller_than_a_message(data: bytes, seed: int, loss: float, window: int) -> None:
     """A sender that may not send a whole message before it hears something is answered here."""
@@ -145,10 +147,10 @@ def test_a_window_smaller_than_a_message(data: bytes, seed: int, loss: float, wi
     assert "starved" not in world.events
 
 
-def test_five_repeats_of_nothing_judged_end_the_session() -> None:
+def test_repeats_of_nothing_judged_end_the_session() -> None:
     world = opened()
     world.promises = False
-    for _ in range(5):
+    for _ in range(REPEATS):
         world.stream.take(Carrier(packet(1000, b"PORT 1,2"), world))
     with pytest.raises(StreamError, match="starved"):
         world.stream.take(Carrier(packet(1000, b"PORT 1,2"), world))

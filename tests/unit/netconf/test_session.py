@@ -47,6 +47,19 @@ def test_a_bad_hello_ends_the_session(first: bytes) -> None:
         list(Session(1, []).receive(frame(first, Framing.END_OF_MESSAGE)))
 
 
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        (b"<hello/>", f'<hello> is in namespace "": it must be in "{NC}"'),
+        (b'<hello xmlns="urn:other"/>', f'<hello> is in namespace "urn:other": it must be in "{NC}"'),
+        (f'<rpc xmlns="{NC}"/>'.encode(), "the first message is <rpc>, not <hello>"),
+    ],
+)
+def test_a_bad_hello_is_explained(first: bytes, said: str) -> None:
+    with pytest.raises(ProtocolError, match=said):
+        list(Session(1, []).receive(frame(first, Framing.END_OF_MESSAGE)))
+
+
 def test_a_hello_that_never_ends_is_cut_off() -> None:
     session = Session(1, [])
     assert list(session.receive(b"x" * HELLO_MAX)) == []

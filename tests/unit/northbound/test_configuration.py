@@ -127,6 +127,24 @@ def test_a_failing_hook_leaves_all_as_it_was(tmp_path: Path, phase: str) -> None
     run(tmp_path, scenario, [kernel], "<title>old</title>")
 
 
+def test_the_node_that_the_dataplane_refused_is_named(tmp_path: Path) -> None:
+    class Refusing(Kernel):
+        async def prepare(self, change: Change) -> Kernel:
+            if change.new.system.host_name == "new":
+                raise DataplaneError("interfaces", "there is no interface e9", path="/example:shop/title")
+            return await super().prepare(change)
+
+    async def scenario(configuration: Configuration) -> None:
+        await edit(configuration, "<title>new</title>")
+        with pytest.raises(CommitError) as caught:
+            await configuration.commit(1, ME)
+        (error,) = said(caught.value)
+        assert (error.tag, error.path) == ("operation-failed", "/example:shop/title")
+        assert "there is no interface e9" in error.message
+
+    run(tmp_path, scenario, [Refusing()])
+
+
 def test_a_full_disk_leaves_all_as_it_was(tmp_path: Path) -> None:
     kernel = Kernel()
 
@@ -224,6 +242,30 @@ def test_locks_and_the_candidate(tmp_path: Path) -> None:
         await edit(configuration, "<title>x</title>", session=2)
 
     run(tmp_path, scenario)
+
+
+def test_what_a_session_that_has_ended_still_asks_for_is_not_done(tmp_path: Path) -> None:
+    async def scenario(configuration: Configuration) -> None:
+        await configuration.lock(1, Store.CANDIDATE)
+        await edit(configuration, "<title>mine</title>")
+        await configuration.session_ended(1)
+        for late in (
+            edit(configuration, "<title>late</title>"),
+            configuration.replace_candidate(1, tree_of("<title>late</title>")),
+            configuration.replace_candidate(1, Store.RUNNING),
+            configuration.commit(1, ME),
+            configuration.lock(1, Store.CANDIDATE),
+            configuration.unlock(1, Store.CANDIDATE),
+            configuration.discard(1),
+        ):
+            with pytest.raises(ConfigError, match="session 1 has ended"):
+                await late
+        assert await seen(configuration, Store.CANDIDATE) == "<title>old</title>"
+        await configuration.lock(2, Store.CANDIDATE)
+        await configuration.session_forgotten(1)
+        await edit(configuration, "<title>x</title>", session=2)
+
+    run(tmp_path, scenario, first="<title>old</title>")
 
 
 def test_unlock_discards_and_a_locked_running_refuses_commits(tmp_path: Path) -> None:

@@ -29,6 +29,24 @@ def test_no_namespace_says_what_to_do() -> None:
         enter_namespace("not-there")
 
 
+@pytest.mark.parametrize("name", ["/", "../../etc", "."])
+def test_a_namespace_has_a_name(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"give a name, not a path; 'ip netns list'"):
+        enter_namespace(name)
+
+
+@pytest.mark.skipif(not ROOT, reason="/run/netns is root's")
+def test_a_file_that_is_no_namespace() -> None:
+    made = Path("/run/netns") / f"test-no-namespace-{os.getpid()}"
+    made.parent.mkdir(exist_ok=True)
+    made.touch()
+    try:
+        with pytest.raises(ConfigError, match=f"{made} is none; make it with"):
+            enter_namespace(made.name)
+    finally:
+        made.unlink()
+
+
 def status_after(*capabilities: int) -> dict[str, str]:
     """/proc/self/status of a child that has dropped to nobody."""
     read, write = os.pipe()

@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from struct import pack
 
 import pytest
 
 from applianced.config.schema import AlgConfig, Nat, Policy
-from applianced.errors import ConfigError, ProtocolError
+from applianced.errors import ConfigError
+from applianced.main import main
 from applianced.model.tuples import packed
 from applianced.tools import replay as tool
+from applianced.tools.capture import packets
 from applianced.tools.replay import as_json, as_text, replay
 from tests.support.configs import FTP_OUT
 from tests.support.expected import compare
@@ -128,6 +132,17 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["counters"]["ftp"]["gates-opened"] == 2
 
 
+def test_what_compile_refuses_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(CONFIG).replace('["junos-ftp"]', '["gopher", "finger"]'))
+    for command in (["replay", str(LFTP), "--config", str(file)], ["compile", str(file)]):
+        assert main(command) == 1
+        said = capsys.readouterr()
+        assert not said.out
+        assert "/match/application[.='gopher']: there is no application" in said.err
+        assert "/match/application[.='finger']: there is no application" in said.err
+
+
 def test_command_faults(tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     with pytest.raises(ConfigError, match="No such file"):
@@ -135,7 +150,29 @@ def test_command_faults(tmp_path: Path) -> None:
     file.write_text(json.dumps(CONFIG))
     with pytest.raises(ConfigError, match="go together"):
         tool.run(parse(str(LFTP), "--config", str(file), "--to-zone", "untrust"))
+    for zones, option in ((("lan", "untrust"), "--from-zone lan"), (("trust", "wan"), "--to-zone wan")):
+        with pytest.raises(ConfigError, match=f"{option}: .*no such zone; its zones: trust, untrust"):
+            tool.run(parse(str(LFTP), "--config", str(file), "--from-zone", zones[0], "--to-zone", zones[1]))
     with pytest.raises(ConfigError, match="No such file"):
         tool.run(parse(str(tmp_path / "none.pcap"), "--config", str(file)))
-    with pytest.raises(ProtocolError):
+    with pytest.raises(ConfigError, match=f"{file}: neither pcap nor pcapng"):
         tool.run(parse(str(file), "--config", str(file)))
+
+
+def test_what_came_before_a_fault_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, broken = tmp_path / "config.json", tmp_path / "broken.pcap"
+    file.write_text(json.dumps(CONFIG))
+    broken.write_bytes(LFTP.read_bytes() + pack("<IIII", 0, 0, 1 << 31, 1 << 31))
+    records = sum(1 for _ in packets(BytesIO(LFTP.read_bytes())))
+    arguments = ["--config", str(file), "--outside", "203.0.113.1"]
+    assert main(["replay", str(LFTP), *arguments]) == 0
+    whole = capsys.readouterr().out
+    fault = f"{broken}: record {records + 1} claims a frame of 2147483648 octets"
+    assert main(["replay", str(broken), *arguments]) == 1
+    said = capsys.readouterr()
+    assert said.out == whole
+    assert said.err.startswith(f"applianced: {fault}")
+    assert main(["replay", str(broken), *arguments, "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["error"].startswith(fault)
+    assert document["events"]

@@ -129,5 +129,57 @@ def test_what_left_is_not_consumed_again() -> None:
         yield Pass(3)
         yield Drop(2)
 
-    assert list(continued(ORIGINAL, b"abc", actions(), lambda: over.append(True))) == [Drop(2)]
+    def judged() -> None:
+        over.append(True)
+
+    assert list(continued(ORIGINAL, b"abc", b"d\n", actions(), judged, spoil=False)) == [Drop(2)]
     assert over == [True]
+
+
+@pytest.mark.parametrize("head", [b"PORT", b"PORT ", b"PORT  "])
+@pytest.mark.parametrize("padding", [900, 1100, 2040, 2100, 5000])
+@pytest.mark.parametrize("pieces", [1, 3, 700])
+def test_a_refusal_of_a_long_line_spoils_all_that_is_left(head: bytes, padding: int, pieces: int) -> None:
+    """Wherever the address stands in the line, and however the line is cut."""
+    for argument in (b"10,0,0,3,4,1" + b" " * padding, b" " * padding + b"10,0,0,3,4,1", b"9" * padding):
+        driver = Driver()
+        driver.feed(ORIGINAL, head, urge=True)
+        rest = b" " * (not head.endswith(b" ")) + argument + b"\r\n"
+        for start in range(0, len(rest), max(1, len(rest) // pieces)):
+            driver.feed(ORIGINAL, rest[start : start + max(1, len(rest) // pieces)])
+        driver.feed(ORIGINAL, b"STOR 7\r\n")
+        line, following = driver.out[: len(head) + len(rest)], driver.out[len(head) + len(rest) :]
+        assert line.startswith(head)
+        assert line.endswith(b"\r\n")
+        assert not any(chr(octet).isdigit() for octet in line)
+        assert following == b"STOR 7\r\n", "the next line is judged for itself"
+
+
+def test_a_refused_long_reply_spoils_all_that_is_left() -> None:
+    driver = Driver()
+    driver.feed(ORIGINAL, b"PASV\r\n")
+    driver.feed(REPLY, b"227 Mode (", urge=True)
+    driver.out = b""
+    driver.feed(REPLY, b" " * 1100)
+    driver.feed(REPLY, b"10,9,9,9,4,1)\r\n220 2\r\n")
+    assert driver.out.endswith(b")\r\n220 2\r\n")
+    assert not any(chr(octet).isdigit() for octet in driver.out[:-7])
+
+
+def test_a_line_behind_a_refused_long_one_is_whole() -> None:
+    driver = Driver()
+    driver.feed(ORIGINAL, b"PORT ", urge=True)
+    driver.feed(ORIGINAL, b"9" * 3000)
+    driver.feed(ORIGINAL, b"9\r\nSTOR 7\r\n")
+    assert driver.out == b"PORT " + b"X" * 3001 + b"\r\nSTOR 7\r\n"
+
+
+def test_a_long_reply_that_is_not_refused_passes() -> None:
+    driver = Driver()
+    driver.feed(ORIGINAL, b"NOOP\r\n")
+    driver.out = b""
+    driver.feed(REPLY, b"200 Entering (", urge=True)
+    reply = b"1" * 2000
+    driver.feed(REPLY, reply)
+    driver.feed(REPLY, b"1)\r\n")
+    assert driver.out == b"200 Entering (" + reply + b"1)\r\n"

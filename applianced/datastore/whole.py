@@ -1,0 +1,116 @@
+"""A whole configuration as text: what no edit is, and so holds no attributes, no stray text and nothing twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+from lxml import etree
+
+from applianced.datastore import native, places, twins
+from applianced.datastore.faults import NamedFaultError
+from applianced.datastore.models import Models
+from applianced.datastore.native import Form, Kind
+from applianced.datastore.orders import NETCONF_NS, YANG_NS
+from applianced.datastore.places import Element
+from applianced.datastore.tree import Tree
+from applianced.errors import ConfigError
+
+_WITH_ATTRIBUTES = etree.XPath("descendant-or-self::*[@*]")
+_REMEDY = "only the elements of an <edit-config> have such attributes: remove it"
+
+
+def from_elements(models: Models, elements: Sequence[Element], *, line: int = 0) -> Tree:
+    """A configuration from its top-level elements, unvalidated. line: lines before the text that lxml read.
+
+    Raises ConfigError.
+    """
+    for element in elements:
+        if marked := cast(list[Element], _WITH_ATTRIBUTES(element)):
+            raise _attribute(models, marked[0], line)
+    text = b"".join(etree.tostring(element, with_tail=False) for element in elements)
+    return _parsed(models, text, Form.XML)
+
+
+def from_json(models: Models, text: bytes) -> Tree:
+    """A configuration from RFC 7951 JSON, unvalidated. Raises ConfigError."""
+    try:
+        value = json.loads(text.decode())
+    except (ValueError, RecursionError) as error:
+        raise ConfigError("", f"not well-formed JSON: {error}", tag="malformed-message") from None
+    _refuse_metadata(value)
+    return _parsed(models, text, Form.JSON)
+
+
+def check_holder(config: Element) -> None:
+    """<config>, or what stands for it, holds elements and says nothing itself. Raises ConfigError."""
+    name = etree.QName(config).localname
+    for text in (config.text, *(child.tail for child in config)):
+        if text and not text.isspace():
+            message = f'<{name}> holds elements, and here it holds the text "{text.strip()[:40]}": remove it'
+            raise ConfigError("", message, tag="bad-element", bad_element=name)
+    for attribute in config.attrib:
+        if etree.QName(attribute).namespace in (NETCONF_NS, YANG_NS):
+            local = etree.QName(attribute).localname
+            message = f'<{name}> has the attribute "{local}", which means nothing there: remove it'
+            raise NamedFaultError("", message, tag="unknown-attribute", bad_element=name, attribute=local)
+
+
+def _parsed(models: Models, text: bytes, form: Form) -> Tree:
+    tree = Tree.parse(models, text, form)
+    try:
+        twins.check_tree(tree.first)
+    except ConfigError:
+        tree.close()
+        raise
+    return tree
+
+
+def _attribute(models: Models, element: Element, line: int) -> ConfigError:
+    name = etree.QName(element).localname
+    local = etree.QName(str(next(iter(element.attrib)))).localname
+    at: Any = element.sourceline
+    message = f'line {(at or 0) + line}: <{name}> has the attribute "{local}": {_REMEDY}'
+    path = _path(models, [*reversed(list(element.iterancestors())), element])
+    return NamedFaultError(path, message, tag="unknown-attribute", bad_element=name, attribute=local)
+
+
+def _path(models: Models, elements: Iterable[Element]) -> str:
+    """Instance path of the last of these elements, each below the one before; what is above the data is left out."""
+    path, schema, before = "", native.NULL, ""
+    for element in elements:
+        name = etree.QName(element)
+        module = models.modules.get(name.namespace or "")
+        schema = native.find_schema(schema, module.pointer, name.localname) if module else native.NULL
+        if not module or not schema:
+            continue
+        path += f"/{name.localname}" if module.name == before else f"/{module.name}:{name.localname}"
+        before = module.name
+        if native.kind(schema) is Kind.LIST:
+            texts = ((key, element.findtext(f"{{{name.namespace}}}{key}")) for key in native.keys(schema))
+            path += places.predicate(tuple((key, text) for key, text in texts if text is not None))
+    return path
+
+
+def _refuse_metadata(value: Any) -> None:
+    """RFC 7952 5.2: members that begin with "@" are the attributes of JSON."""
+    pending: list[tuple[str, str, Any]] = [("", "", value)]
+    while pending:
+        path, name, value = pending.pop()
+        if isinstance(value, list):
+            pending.extend((f"{path}[{number}]", name, entry) for number, entry in enumerate(value, 1))
+        elif isinstance(value, dict):
+            for member, below in value.items():
+                if member.startswith("@"):
+                    raise _metadata(path, name, member, below)
+                pending.append((f"{path}/{member}", member.rpartition(":")[2], below))
+
+
+def _metadata(path: str, name: str, member: str, value: Any) -> ConfigError:
+    entries = value if isinstance(value, list) else [value]
+    said = [str(one) for entry in entries if isinstance(entry, dict) for one in entry]
+    attribute = said[0].rpartition(":")[2] if said else member
+    where, element = (f"{path}/{member[1:]}", member[1:].rpartition(":")[2]) if len(member) > 1 else (path, name)
+    message = f'"{member}" gives {element or "the whole"} the attribute "{attribute}": {_REMEDY}'
+    return NamedFaultError(where, message, tag="unknown-attribute", bad_element=element, attribute=attribute)
