@@ -21,12 +21,20 @@ class Module(NamedTuple):
 SEARCH_PATH = (".", "vendor")
 """Directories below `yang/` where modules are found."""
 
+PROTOCOL = (
+    Module("ietf-netconf", "2011-06-01", ("candidate", "confirmed-commit", "validate", "rollback-on-error", "xpath")),
+    Module("ietf-netconf-with-defaults", "2011-06-01"),
+    Module("ietf-netconf-monitoring", "2010-10-04"),
+    Module("ietf-origin", "2018-02-14"),
+    Module("ietf-netconf-nmda", "2019-01-07", ("origin", "with-defaults")),
+)
+"""What the management protocol itself speaks, whatever it configures."""
+
 MODULES = (
-    Module("ietf-netconf", "2011-06-01", ("candidate", "confirmed-commit", "validate", "rollback-on-error")),
+    *PROTOCOL,
     Module("iana-if-type", "2019-02-08"),
     Module("ietf-interfaces", "2018-02-20"),
     Module("ietf-ip", "2018-02-22"),
-    Module("ietf-origin", "2018-02-14"),
     Module("applianced-types"),
     Module("applianced-applications"),
     Module("applianced-security"),

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
 from lxml import etree
 
 from applianced.datastore import native, places, twins
 from applianced.datastore.faults import NamedFaultError, syntax_error
 from applianced.datastore.native import Form, Kind
+from applianced.datastore.orders import NETCONF_NS, Operation, Orders, attribute_fault, read_orders
 from applianced.datastore.places import Element, Place
 from applianced.datastore.remedies import explained
 from applianced.datastore.tree import Tree
@@ -23,17 +24,16 @@ from applianced.datastore.twins import Told
 from applianced.datastore.undo import UndoLog
 from applianced.errors import ConfigError
 
-NETCONF_NS = "urn:ietf:params:xml:ns:netconf:base:1.0"
-YANG_NS = "urn:ietf:params:xml:ns:yang:1"
-
-
-class Operation(Enum):
-    MERGE = "merge"
-    REPLACE = "replace"
-    CREATE = "create"
-    DELETE = "delete"
-    REMOVE = "remove"
-    NONE = "none"
+__all__ = [
+    "NETCONF_NS",
+    "EditError",
+    "EditOptions",
+    "ErrorOption",
+    "Operation",
+    "ResultTest",
+    "edit",
+    "validated",
+]
 
 
 class ResultTest(Enum):
@@ -126,14 +126,6 @@ def _bytes(element: Element) -> bytes:
     return etree.tostring(element, with_tail=False)
 
 
-class _Orders(NamedTuple):
-    """The attributes of one element. insert: "", "first", "last", "before" or "after"; anchor: yang:key or value."""
-
-    operation: Operation
-    insert: str
-    anchor: str | None
-
-
 class _Walk:
     """One edit, element by element."""
 
@@ -167,13 +159,16 @@ class _Walk:
 
     def one(self, parent: native.Node, element: Element, inherited: Operation, told: Told) -> None:
         place = places.resolve(self.models, parent, element)
-        orders = _orders(place, inherited)
+        orders = read_orders(place, inherited)
         told.note(place, removes=orders.operation in (Operation.DELETE, Operation.REMOVE))
         _check_content(place)
         node = self.find(place)
         match orders.operation:
             case Operation.DELETE | Operation.REMOVE:
                 self.delete(place, node, orders.operation)
+                return
+            case _ if orders.to_default:
+                self.default(place, node)
                 return
             case Operation.NONE:
                 self.descend_existing(place, node)
@@ -199,6 +194,14 @@ class _Walk:
         elif operation is Operation.DELETE:
             message = f'"{place.name}" cannot be deleted, it does not exist: use operation "remove" if that is no fault'
             raise ConfigError(place.path, message, tag="data-missing", bad_element=place.name)
+
+    def default(self, place: Place, node: native.Node) -> None:
+        """wd:default: nobody's value from now on (RFC 6243 section 6)."""
+        new = self.create(place, node)
+        if not native.equals_default(new):
+            message = f'wd:default says that "{place.element.text or ""}" is the default of "{place.name}": it is not'
+            raise ConfigError(place.path, message, tag="invalid-value", bad_element=place.name)
+        self.undo.remove(new)
 
     def descend_existing(self, place: Place, node: native.Node) -> None:
         if node:
@@ -298,7 +301,7 @@ class _Walk:
             if native.schema_of(node) == place.schema and native.is_default(node):
                 self.undo.remove(node)
 
-    def order(self, place: Place, node: native.Node, orders: _Orders) -> None:
+    def order(self, place: Place, node: native.Node, orders: Orders) -> None:
         """yang:insert (RFC 7950 7.7.9 and 7.8.6)."""
         entries = [
             other
@@ -313,27 +316,21 @@ class _Walk:
             case where:
                 self.undo.move(node, self.anchor(place, orders, entries), before=where == "before")
 
-    def anchor(self, place: Place, orders: _Orders, entries: list[native.Node]) -> native.Node:
+    def anchor(self, place: Place, orders: Orders, entries: list[native.Node]) -> native.Node:
         attribute = "key" if native.kind(place.schema) is Kind.LIST else "value"
         if orders.anchor is None:
             message = f'insert "{orders.insert}" needs the attribute yang:{attribute}: name the entry to insert beside'
-            raise _attribute_fault(place, message, attribute, tag="missing-attribute")
+            raise attribute_fault(place, message, attribute, tag="missing-attribute")
         try:
             wanted = dict(places.parse_key_attribute(orders.anchor)) if attribute == "key" else orders.anchor
         except ValueError:
             message = f"yang:key {orders.anchor} is not of the form [name='value']"
-            raise _attribute_fault(place, message, attribute) from None
+            raise attribute_fault(place, message, attribute) from None
         for entry in entries:
             if (_key_values(entry) if attribute == "key" else native.value(entry)) == wanted:
                 return entry
         message = f"there is no entry {orders.anchor} to insert beside: name one that exists"
-        raise _attribute_fault(place, message, attribute, app_tag="missing-instance")
-
-
-def _attribute_fault(
-    place: Place, message: str, attribute: str, *, tag: str = "bad-attribute", app_tag: str = ""
-) -> ConfigError:
-    return NamedFaultError(place.path, message, tag=tag, app_tag=app_tag, bad_element=place.name, attribute=attribute)
+        raise attribute_fault(place, message, attribute, app_tag="missing-instance")
 
 
 def _above(node: Element) -> Iterable[Element]:
@@ -365,41 +362,6 @@ def _is_key(place: Place, child: Element, named: set[str]) -> bool:
             place.path, message, tag="bad-attribute", bad_element=name.localname, attribute="operation"
         )
     return True
-
-
-def _orders(place: Place, inherited: Operation) -> _Orders:
-    """Read and take off the attributes of an element. Raises ConfigError."""
-    element = place.element
-    operation = _take(element, f"{{{NETCONF_NS}}}operation")
-    insert = _take(element, f"{{{YANG_NS}}}insert") or ""
-    anchors = [_take(element, f"{{{YANG_NS}}}{name}") for name in ("key", "value")]
-    if element.attrib:
-        unknown = etree.QName(str(next(iter(element.attrib)))).localname
-        message = f'unknown attribute "{unknown}": operation needs the NETCONF namespace, insert and key the YANG one'
-        raise _attribute_fault(place, message, unknown, tag="unknown-attribute")
-    if insert and (insert not in ("first", "last", "before", "after") or not native.is_user_ordered(place.schema)):
-        message = f'insert "{insert}" is for lists that are ordered by the user: first, last, before or after'
-        raise _attribute_fault(place, message, "insert")
-    return _Orders(
-        _operation(place, operation) if operation is not None else inherited,
-        insert,
-        next((anchor for anchor in anchors if anchor is not None), None),
-    )
-
-
-def _take(element: Element, name: str) -> str | None:
-    """Remove an attribute; its value, None when it is not there."""
-    value = element.get(name)
-    if value is not None:
-        del element.attrib[name]
-    return value
-
-
-def _operation(place: Place, text: str) -> Operation:
-    if text not in ("merge", "replace", "create", "delete", "remove"):
-        message = f'operation "{text}" is none of merge, replace, create, delete, remove'
-        raise _attribute_fault(place, message, "operation")
-    return Operation(text)
 
 
 def _explicit(node: native.Node) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from enum import Enum
+from typing import NamedTuple
 
 from applianced.errors import ConfigError
 
@@ -12,6 +14,13 @@ class Store(Enum):
 
     RUNNING = "running"
     CANDIDATE = "candidate"
+
+
+class Held(NamedTuple):
+    """A lock that is taken. since_s: wall clock."""
+
+    session: int
+    since_s: float
 
 
 class LockError(ConfigError):
@@ -33,18 +42,23 @@ class Locks:
     """At most one session per datastore."""
 
     def __init__(self) -> None:
-        self._holders: dict[Store, int] = {}
+        self._holders: dict[Store, Held] = {}
 
     def holder(self, store: Store) -> int:
         """Session-id, 0 when unlocked."""
-        return self._holders.get(store, 0)
+        held = self._holders.get(store)
+        return held.session if held else 0
+
+    def held(self, store: Store) -> Held | None:
+        """Who holds it, and since when; None when unlocked."""
+        return self._holders.get(store)
 
     def take(self, store: Store, session: int) -> None:
         """Raises LockDeniedError when anybody holds it, the asking session included."""
         holder = self.holder(store)
         if holder:
             raise LockDeniedError(_held(store, holder), holder)
-        self._holders[store] = session
+        self._holders[store] = Held(session, time.time())
 
     def release(self, store: Store, session: int) -> None:
         """Raises LockError when this session does not hold it."""
@@ -59,7 +73,7 @@ class Locks:
 
     def release_all(self, session: int) -> list[Store]:
         """Release whatever a session holds; what that was."""
-        held = [store for store, holder in self._holders.items() if holder == session]
+        held = [store for store, holder in self._holders.items() if holder.session == session]
         for store in held:
             del self._holders[store]
         return held

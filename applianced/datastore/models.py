@@ -10,6 +10,7 @@ import libyang
 
 from applianced.config.modules import MODULES, SEARCH_PATH, Module
 from applianced.datastore import native
+from applianced.datastore.schemas import Schema, schema, yang_directory
 from applianced.errors import ConfigError
 
 
@@ -18,18 +19,14 @@ class Models(NamedTuple):
 
     modules: by namespace, implemented ones. names: module name -> namespace.
     choice_tags: elements ({namespace}name) that stand in a choice: setting one may remove another.
+    schemas: every module with its text, sorted by name.
     """
 
     context: libyang.Context
     modules: dict[str, native.ModuleInfo]
     names: dict[str, str]
     choice_tags: frozenset[str]
-
-
-def yang_directory() -> Path:
-    """Where the YANG modules are: beside the package in a checkout, else where the package installs them."""
-    beside = Path(__file__).resolve().parents[2] / "yang"
-    return beside if beside.is_dir() else Path(__file__).resolve().parents[1] / "yang"
+    schemas: tuple[Schema, ...]
 
 
 def load_context(yang_dir: Path | None = None, modules: Sequence[Module] = MODULES) -> libyang.Context:
@@ -66,4 +63,5 @@ def index(context: libyang.Context) -> Models:
             for module in implemented
             for member in native.choice_members(module.pointer)
         ),
+        schemas=tuple(schema(module) for module in sorted(every, key=lambda module: module.name)),
     )

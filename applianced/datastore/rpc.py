@@ -30,7 +30,7 @@ def arguments(models: Models, name: str, operation: Element) -> dict[str, Any]:
     except native.NativeError as error:
         raise syntax_error(explained(models, error.fault)) from None
     try:
-        given: dict[str, Any] = json.loads(native.render(tree, Form.JSON, defaults=True)).get(name, {})
+        given: dict[str, Any] = json.loads(native.render(tree, Form.JSON, defaults=native.Defaults.ALL)).get(name, {})
         return given
     finally:
         native.free(tree)

@@ -14,18 +14,14 @@ from lxml import etree
 from applianced.datastore import native, places
 from applianced.datastore.edit import NETCONF_NS
 from applianced.datastore.models import Models
-from applianced.datastore.native import Form, Kind
+from applianced.datastore.native import Kind
 from applianced.datastore.places import Element
+from applianced.datastore.writer import Writer
 
 
-def whole(roots: Iterable[native.Node]) -> bytes:
-    """All of the data as XML, values that nobody set left out."""
-    return b"".join(native.render(root, Form.XML) for root in roots)
-
-
-def select(models: Models, roots: Sequence[native.Node], filters: Sequence[Element]) -> bytes:
+def select(models: Models, roots: Sequence[native.Node], filters: Sequence[Element], writer: Writer) -> bytes:
     """The data below `roots` (top-level nodes, of one tree or several) that the children of <filter> select, as XML."""
-    return _Selection(models).level(native.NULL, roots, filters, "")
+    return _Selection(models, writer).level(native.NULL, roots, filters, "")
 
 
 class _Pick(NamedTuple):
@@ -36,8 +32,9 @@ class _Pick(NamedTuple):
 
 
 class _Selection:
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: Models, writer: Writer) -> None:
         self.models = models
+        self.writer = writer
 
     def level(
         self, parent: native.Node, nodes: Sequence[native.Node] | None, filters: Sequence[Element], above: str
@@ -70,19 +67,14 @@ class _Selection:
             inner = list(element)
             contents = [child for child in inner if _is_content(child)]
             if not inner or len(contents) == len(inner):
-                return native.render(pick.node, Form.XML)
+                return self.writer.whole(pick.node, above)
             wanted.extend(inner)
-        namespace = native.namespace(schema)
-        keys = _key_leaves(pick.node, schema)
-        named = {native.name(native.schema_of(key)) for key in keys}
+        named = native.keys(schema) if native.kind(schema) is Kind.LIST else []
         others = [element for element in wanted if etree.QName(element).localname not in named]
-        body = self.level(pick.node, None, others, namespace)
-        if not body and len(others) == len(wanted):
+        body = self.level(pick.node, None, others, native.namespace(schema))
+        if not body and (len(others) == len(wanted) or not self.writer.keeps(pick.node)):
             return b""
-        name = native.name(schema)
-        start = f"<{name}>" if namespace == above else f'<{name} xmlns="{namespace}">'
-        shown = (native.render(key, Form.XML) for key in keys)
-        return b"".join((start.encode(), *shown, body, f"</{name}>".encode()))
+        return self.writer.part(pick.node, above, body)
 
     def matching(
         self, parent: native.Node, nodes: Sequence[native.Node] | None, element: Element
@@ -137,13 +129,6 @@ class _Selection:
 def _is_content(element: Element) -> bool:
     """A content match node: text and nothing else."""
     return len(element) == 0 and bool(element.text and element.text.strip())
-
-
-def _key_leaves(node: native.Node, schema: native.Schema) -> list[native.Node]:
-    """The keys of a list entry, which come with every part of it, and first (RFC 7950 7.8.5)."""
-    if native.kind(schema) is not Kind.LIST:
-        return []
-    return [child for child in native.children(node) if native.is_key(native.schema_of(child))]
 
 
 def _all_keys(schema: native.Schema, element: Element) -> tuple[tuple[str, str], ...]:

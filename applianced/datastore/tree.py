@@ -14,7 +14,7 @@ from typing import Any
 from applianced.datastore import lacking, native
 from applianced.datastore.faults import missing_name, syntax_error, validation_error
 from applianced.datastore.models import Models
-from applianced.datastore.native import Form
+from applianced.datastore.native import Defaults, Form
 from applianced.datastore.remedies import explained
 from applianced.errors import ConfigError
 
@@ -68,13 +68,17 @@ class Tree:
             self.first = error.moved
             raise InvalidTreeError(self._located(error.fault)) from None
 
-    def render(self, form: Form, *, defaults: bool = False) -> bytes:
-        """The whole as text. defaults: with the values that nobody set (with-defaults report-all)."""
+    def complete(self) -> None:
+        """Add the defaults in use, which a tree that was edited since its validation may lack."""
+        self.first = native.complete(self.models.context, self.first)
+
+    def render(self, form: Form, *, defaults: Defaults = Defaults.EXPLICIT) -> bytes:
+        """The whole as text."""
         return native.render(native.first_sibling(self.first), form, defaults=defaults, siblings=True)
 
     def data(self) -> dict[str, Any]:
         """The whole as RFC 7951 JSON values, defaults included."""
-        loaded: dict[str, Any] = json.loads(self.render(Form.JSON, defaults=True))
+        loaded: dict[str, Any] = json.loads(self.render(Form.JSON, defaults=Defaults.ALL))
         return loaded
 
     def roots(self) -> Iterator[native.Node]:

@@ -9,10 +9,10 @@ from typing import Any, cast
 from lxml import etree
 
 from applianced.datastore import native, places, twins
-from applianced.datastore.edit import NETCONF_NS, YANG_NS
 from applianced.datastore.faults import NamedFaultError
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form, Kind
+from applianced.datastore.orders import NETCONF_NS, YANG_NS
 from applianced.datastore.places import Element
 from applianced.datastore.tree import Tree
 from applianced.errors import ConfigError

@@ -6,8 +6,10 @@ import asyncio
 from enum import Enum
 
 from applianced.datastore import whole
+from applianced.datastore.content import parse_content
 from applianced.datastore.edit import EditOptions, ErrorOption, Operation, ResultTest
 from applianced.datastore.lock import Store
+from applianced.datastore.native import Defaults, Form
 from applianced.datastore.tree import Tree
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.messages import OK, RpcError, bad
@@ -21,7 +23,12 @@ COMMENT_MAX = 1024
 """As applianced-history says."""
 
 
-class _DefaultOperation(Enum):
+def _rewritten(tree: Tree, defaults: Defaults) -> Tree:
+    tree.complete()
+    return Tree.parse(tree.models, tree.render(Form.JSON, defaults=defaults), Form.JSON)
+
+
+class DefaultOperation(Enum):
     MERGE = "merge"
     REPLACE = "replace"
     NONE = "none"
@@ -48,7 +55,7 @@ class Changing:
     async def _edit_config(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "target", "default-operation", "test-option", "error-option", "config", "url")
         self._only_candidate(given)
-        default = given.choice("default-operation", _DefaultOperation, _DefaultOperation.MERGE)
+        default = given.choice("default-operation", DefaultOperation, DefaultOperation.MERGE)
         options = EditOptions(
             default_operation=Operation(default.value),
             test_option=given.choice("test-option", ResultTest, ResultTest.SYNTAX),
@@ -60,16 +67,27 @@ class Changing:
         return OK
 
     async def _copy_config(self, caller: Caller, operation: Element) -> bytes:
-        given = Parameters(operation, "target", "source")
+        given = Parameters(operation, "target", "source", "with-defaults")
         self._only_candidate(given)
         source = given.datastore_or_config("source")
         if source is Store.CANDIDATE:
             message = "source and target are the same datastore: name another source"
             raise RpcError("invalid-value", message, info=bad("element", "source"))
-        await self._configuration.replace_candidate(
-            caller.number, source if isinstance(source, Store) else await self._inline(source)
-        )
+        defaults = given.defaults()
+        tree = source if isinstance(source, Store) else await self._inline(source)
+        if defaults in (Defaults.ALL, Defaults.TRIM):
+            tree = await self._with_defaults(tree, defaults)
+        await self._configuration.replace_candidate(caller.number, tree)
         return OK
+
+    async def _with_defaults(self, source: Store | Tree, defaults: Defaults) -> Tree:
+        """RFC 6243 4.5.1: what is copied is what a retrieval in that mode shows, each value explicit."""
+        if isinstance(source, Tree):
+            with source:
+                return await asyncio.to_thread(_rewritten, source, defaults)
+        async with self._configuration.reading(source) as tree:
+            with tree.duplicate() as copy:
+                return await asyncio.to_thread(_rewritten, copy, defaults)
 
     async def _delete_config(self, caller: Caller, operation: Element) -> bytes:
         store = Parameters(operation, "target").datastore("target")
@@ -79,7 +97,7 @@ class Changing:
 
     async def _inline(self, config: Element) -> Tree:
         whole.check_holder(config)
-        return await asyncio.to_thread(whole.from_elements, self._configuration.models, list(config))
+        return await asyncio.to_thread(parse_content, self._configuration.models, list(config))
 
     def _only_candidate(self, given: Parameters) -> None:
         if given.datastore("target") is not Store.CANDIDATE:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from typing import Protocol
 
@@ -17,7 +18,7 @@ from applianced.netconf import messages
 from applianced.netconf.messages import RpcError
 from applianced.netconf.session import Session
 from applianced.northbound.recording import Author
-from applianced.northbound.state import NetconfCounters
+from applianced.northbound.state import NetconfCounters, SessionCounters
 
 _LOG = logging.getLogger(__name__)
 WAITING_MAX = 64
@@ -77,6 +78,8 @@ class LiveSession:
     def __init__(self, server: Server, session: Session, transport: Transport, author: Author) -> None:
         self.number = session.number
         self.author = author
+        self.login_s = time.time()
+        self.counters = SessionCounters()
         self.server = server
         self._session = session
         self._transport = transport
@@ -221,7 +224,10 @@ class LiveSession:
             too_big = RpcError("too-big", str(error), type="rpc")
             body = messages.render_rpc_error(too_big)
             self._transport.write(self._session.send(messages.reply(BARE_START, body)))
-        self.server.counters.in_bad_rpcs += 1
+        if self._session.established:
+            self.server.counters.in_bad_rpcs += 1
+        else:
+            self.server.counters.in_bad_hellos += 1
         self._take_no_more()
 
     def _resume(self) -> None:

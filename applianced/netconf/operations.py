@@ -12,6 +12,8 @@ from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.changing import Changing
 from applianced.netconf.history import History
 from applianced.netconf.messages import OK, RpcError, bad
+from applianced.netconf.monitoring import Monitoring, Server
+from applianced.netconf.nmda import DatastoreOperations
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.reading import Reading
 from applianced.netconf.xmltext import Element
@@ -19,8 +21,8 @@ from applianced.northbound.configuration import Configuration
 from applianced.northbound.state import NetconfCounters, StateProvider
 
 
-class Sessions(Protocol):
-    """All sessions, to be killed."""
+class Sessions(Server, Protocol):
+    """All sessions, to be shown and killed."""
 
     def kill(self, number: int) -> bool:
         """End a session; False when there is none of this number."""
@@ -37,7 +39,9 @@ class Operations:
         self._state = state
         self._history = History(configuration).offered
         self._sessions = sessions
-        reading = Reading(configuration, state, counters)
+        monitoring = Monitoring(configuration, sessions)
+        reading = Reading(configuration, state, counters, monitoring)
+        self._defined: Offered = {**monitoring.offered, **DatastoreOperations(configuration, reading).offered}
         self.content_id = reading.content_id
         self._operations: Offered = {
             **reading.offered,
@@ -56,7 +60,8 @@ class Operations:
             if perform:
                 return await perform(caller, operation)
         elif defined := rpc.defined(self._configuration.models, operation):
-            return await self._act(caller, defined, operation)
+            ours = self._defined.get(defined)
+            return await (ours(caller, operation) if ours else self._act(caller, defined, operation))
         message = (
             f'there is no operation <{name.localname}> in namespace "{name.namespace or ""}": see the capabilities'
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import TypeVar
 
@@ -9,38 +10,72 @@ from lxml import etree
 
 from applianced.datastore.edit import NETCONF_NS
 from applianced.datastore.lock import Store
+from applianced.datastore.native import Defaults
+from applianced.datastore.orders import WD_MODULE_NS
 from applianced.netconf.messages import RpcError, bad
 from applianced.netconf.xmltext import Element
+from applianced.northbound.library import DATASTORES
 
 _Choice = TypeVar("_Choice", bound=Enum)
+NMDA_NS = "urn:ietf:params:xml:ns:yang:ietf-netconf-nmda"
+_HOMES = {"with-defaults": WD_MODULE_NS}
+"""Namespaces of parameters that other modules add to NETCONF's operations."""
+
+
+class _Mode(Enum):
+    EXPLICIT = "explicit"
+    TRIM = "trim"
+    REPORT_ALL = "report-all"
+    REPORT_ALL_TAGGED = "report-all-tagged"
+
+
+_DEFAULTS = {
+    _Mode.EXPLICIT: Defaults.EXPLICIT,
+    _Mode.TRIM: Defaults.TRIM,
+    _Mode.REPORT_ALL: Defaults.ALL,
+    _Mode.REPORT_ALL_TAGGED: Defaults.TAGGED,
+}
 
 
 class Parameters:
     """The children of an operation element."""
 
-    def __init__(self, operation: Element, *allowed: str) -> None:
-        """allowed: local names in NETCONF's namespace, "{namespace}name" in others. Raises RpcError for children that
-        are not allowed or come twice."""
+    def __init__(
+        self, operation: Element, *allowed: str, namespace: str = NETCONF_NS, repeated: Sequence[str] = ()
+    ) -> None:
+        """allowed: local names in the operation's `namespace`, "{namespace}name" in others. repeated: those that may
+        come several times.
+
+        Raises RpcError for children that are not allowed or come twice.
+        """
         self.operation = etree.QName(operation).localname
-        self._given: dict[str, Element] = {}
+        self._given: dict[str, list[Element]] = {}
         for child in operation:
             name = etree.QName(child)
             # Clients that let their users write <config> by hand often send it without a namespace.
-            key = name.localname if name.namespace in (NETCONF_NS, None) else name.text
+            homes = [_HOMES.get(name.localname, namespace), None]
+            if namespace != NETCONF_NS:
+                # The grouping that holds it is used there, which puts it in the operation's namespace (RFC 7950 7.13).
+                homes.append(namespace)
+            key = name.localname if name.namespace in homes else name.text
             if key not in allowed:
                 message = f"<{name.localname}> is no parameter of <{self.operation}>: it takes {_listed(allowed)}"
                 raise RpcError("unknown-element", message, info=bad("element", name.localname))
-            if key in self._given:
+            if key in self._given and key not in repeated:
                 message = f"<{name.localname}> may be given once"
                 raise RpcError("bad-element", message, info=bad("element", name.localname))
-            self._given[key] = child
+            self._given.setdefault(key, []).append(child)
 
     def get(self, name: str) -> Element | None:
-        return self._given.get(name)
+        return next(iter(self.all(name)), None)
+
+    def all(self, name: str) -> Sequence[Element]:
+        """Every one of a parameter that may come several times."""
+        return self._given.get(name, ())
 
     def require(self, name: str) -> Element:
         """Raises RpcError when it is absent."""
-        element = self._given.get(name)
+        element = self.get(name)
         if element is None:
             message = f"<{self.operation}> needs the parameter <{name}>"
             raise RpcError("missing-element", message, info=bad("element", name))
@@ -51,12 +86,12 @@ class Parameters:
 
     def optional_text(self, name: str) -> str | None:
         """The text as it was sent, None when the parameter is absent; it may be a token, in which spaces count."""
-        element = self._given.get(name)
+        element = self.get(name)
         return None if element is None else element.text or ""
 
     def flag(self, name: str) -> bool:
         """Whether an empty element is there. Raises RpcError when it holds something."""
-        element = self._given.get(name)
+        element = self.get(name)
         if element is not None and (len(element) or (element.text or "").strip()):
             raise RpcError("invalid-value", f"<{name}/> is empty or absent", info=bad("element", name))
         return element is not None
@@ -74,7 +109,7 @@ class Parameters:
 
     def choice(self, name: str, among: type[_Choice], default: _Choice) -> _Choice:
         """One of an Enum's values. Raises RpcError for any other text."""
-        element = self._given.get(name)
+        element = self.get(name)
         if element is None:
             return default
         text = (element.text or "").strip()
@@ -83,6 +118,10 @@ class Parameters:
         except ValueError:
             message = f'"{text}" is no value of <{name}>: use {_listed([str(one.value) for one in among if one.value])}'
             raise RpcError("invalid-value", message, info=bad("element", name)) from None
+
+    def defaults(self) -> Defaults:
+        """<with-defaults> (RFC 6243 4.5.1); without it the basic mode, explicit. Raises RpcError "invalid-value"."""
+        return _DEFAULTS[self.choice("with-defaults", _Mode, _Mode.EXPLICIT)]
 
     def datastore(self, name: str) -> Store:
         """The datastore that <source> or <target> names. Raises RpcError."""
@@ -95,6 +134,8 @@ class Parameters:
     def datastore_or_config(self, name: str) -> Store | Element:
         """A datastore, or the <config> given instead. Raises RpcError."""
         holder = self.require(name)
+        if len(holder) == 1 and holder[0].tag == f"{{{NMDA_NS}}}datastore":
+            return _lockable(holder[0])
         if len(holder) != 1 or etree.QName(holder[0]).namespace != NETCONF_NS:
             message = f"<{name}> holds exactly one datastore: <running/> or <candidate/>"
             raise RpcError("missing-element" if len(holder) == 0 else "bad-element", message, info=bad("element", name))
@@ -109,6 +150,32 @@ class Parameters:
         except ValueError:
             message = f"there is no datastore <{local}>: use running or candidate"
             raise RpcError("unknown-element", message, info=bad("element", local)) from None
+
+
+def _lockable(element: Element) -> Store:
+    """What <lock>, <unlock> and <validate> take by its NMDA name (RFC 8526 3.2)."""
+    name = datastore_name(element)
+    try:
+        return Store(name)
+    except ValueError:
+        message = f"{name} cannot be locked or validated: use running or candidate"
+        raise RpcError("invalid-value", message, info=bad("element", "datastore")) from None
+
+
+def datastore_name(element: Element) -> str:
+    """A datastore by its identity of ietf-datastores (RFC 8342). Raises RpcError "invalid-value"."""
+    name = identity(element, "urn:ietf:params:xml:ns:yang:ietf-datastores")
+    if name not in DATASTORES:
+        message = f'there is no datastore "{(element.text or "").strip()}": use ds:{", ds:".join(DATASTORES)}'
+        raise RpcError("invalid-value", message, info=bad("element", "datastore"))
+    return name
+
+
+def identity(element: Element, namespace: str) -> str:
+    """The local name of an identity of that namespace, "" for any other value. A prefix may be left out, as long as
+    it would not be another's."""
+    prefix, colon, name = (element.text or "").strip().rpartition(":")
+    return name if not colon or element.nsmap.get(prefix) == namespace else ""
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:

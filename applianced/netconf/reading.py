@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
-from applianced.datastore import native, subtree
-from applianced.datastore.edit import NETCONF_NS
 from applianced.datastore.lock import Store
-from applianced.datastore.native import Form
+from applianced.datastore.native import Defaults, Form
 from applianced.datastore.tree import Tree
+from applianced.datastore.writer import Writer
 from applianced.errors import ApplianceError, ConfigError
+from applianced.netconf import monitoring
 from applianced.netconf.caller import Caller, Offered
-from applianced.netconf.messages import RpcError, bad
+from applianced.netconf.filters import Filter
+from applianced.netconf.monitoring import Monitoring
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
+from applianced.northbound.library import yang_library
 from applianced.northbound.state import NetconfCounters, Operational, StateProvider, management_state
 
 _LOG = logging.getLogger(__name__)
@@ -26,50 +30,76 @@ _LOG = logging.getLogger(__name__)
 class Reading:
     """Operations that change nothing."""
 
-    def __init__(self, configuration: Configuration, state: StateProvider, counters: NetconfCounters) -> None:
+    def __init__(
+        self, configuration: Configuration, state: StateProvider, counters: NetconfCounters, monitoring: Monitoring
+    ) -> None:
+        self._monitoring = monitoring
         self._counters = counters
         self._configuration = configuration
+        self._models = configuration.models
         self._state = state
-        self._library, self.content_id = _yang_library(configuration)
+        self.library, self.content_id = yang_library(configuration.models)
 
     @property
     def offered(self) -> Offered:
         return {"get": self._get, "get-config": self._get_config}
 
     async def _get_config(self, caller: Caller, operation: Element) -> bytes:
-        given = Parameters(operation, "source", "filter")
+        given = Parameters(operation, "source", "filter", "with-defaults")
         store = given.datastore("source")
-        filters = _filters(given.get("filter"))
-        async with self._configuration.reading(store) as tree:
-            return _data(self._select(list(tree.roots()), filters))
+        wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
+        async with self.shown(store, writer.defaults, lasting=wanted.expression is not None) as tree:
+            if wanted.expression:
+                return _data(await wanted.evaluate(tree, writer))
+            return _data(wanted.select(self._models, list(tree.roots()), writer))
 
     async def _get(self, caller: Caller, operation: Element) -> bytes:
-        filters = _filters(Parameters(operation, "filter").get("filter"))
-        state = await self._state_tree()
+        given = Parameters(operation, "filter", "with-defaults")
+        wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
+        state = await self.state_tree(wanted)
         async with self._configuration.reading(Store.RUNNING) as tree:
             operational = Operational(tree, state)
             try:
-                return _data(self._select([*operational.roots, *self._library.roots()], filters))
+                if writer.defaults in (Defaults.ALL, Defaults.TAGGED):
+                    operational.complete()
+                if not wanted.expression:
+                    return _data(wanted.select(self._models, [*operational.roots, *self.library.roots()], writer))
+                with await asyncio.to_thread(operational.one_tree, self.library) as whole:
+                    return _data(await wanted.evaluate(whole, writer))
             finally:
                 operational.close()
 
-    def _select(self, roots: Sequence[native.Node], filters: Sequence[Element] | None) -> bytes:
-        if filters is None:
-            return subtree.whole(roots)
-        return subtree.select(self._configuration.models, roots, filters)
+    @asynccontextmanager
+    async def shown(self, store: Store, defaults: Defaults, *, lasting: bool) -> AsyncIterator[Tree]:
+        """A configuration datastore, with all the defaults in use when they are to be shown.
 
-    async def _state_tree(self) -> Tree:
+        lasting: it may be read for long; nobody's edit waits for that.
+        """
+        lacking = defaults in (Defaults.ALL, Defaults.TAGGED)
+        if store is Store.RUNNING or not (lasting or lacking):
+            async with self._configuration.reading(store) as tree:
+                yield tree
+            return
+        # What was edited since its validation lacks defaults, and is read in turns with edits and commits.
+        async with self._configuration.reading(store) as tree:
+            copy = tree.duplicate()
+        with copy:
+            if lacking:
+                await asyncio.to_thread(copy.complete)
+            yield copy
+
+    async def state_tree(self, wanted: Filter) -> Tree:
         """What the state provider and management itself know. A part that does not fit the model is left out."""
         models = self._configuration.models
         tree = Tree(models)
-        for part in await self._state_parts():
+        for part in await self._state_parts(wanted):
             try:
                 tree.merge(Tree.parse(models, json.dumps(part).encode(), Form.JSON, state=True))
             except ConfigError as error:
                 _LOG.error("state left out, it does not fit the model: %s", error)
         return tree
 
-    async def _state_parts(self) -> Iterable[Mapping[str, Any]]:
+    async def _state_parts(self, wanted: Filter) -> Iterable[Mapping[str, Any]]:
         parts = []
         try:
             parts.append(await self._state.state())
@@ -80,29 +110,10 @@ class Reading:
             commits, pending, rescue = configuration.history(), configuration.pending, configuration.rescue
             standing = configuration.alarms.standing()
             parts.append(management_state(commits, pending, rescue, standing, self._counters))
+        if "ietf-netconf-monitoring" in self._models.names and wanted.may_select(monitoring.NAMESPACE):
+            parts.append(self._monitoring.state())
         return parts
 
 
 def _data(inner: bytes) -> bytes:
     return b"<data>" + inner + b"</data>" if inner else b"<data/>"
-
-
-def _filters(element: Element | None) -> list[Element] | None:
-    """The children of a subtree filter; None for no filter at all. Raises RpcError."""
-    if element is None:
-        return None
-    kind = element.get("type", element.get(f"{{{NETCONF_NS}}}type", "subtree"))
-    if kind != "subtree":
-        message = f'filter type "{kind}" is not offered: use "subtree"'
-        raise RpcError("bad-attribute", message, info=bad("attribute", "type") + bad("element", "filter"))
-    return list(element)
-
-
-def _yang_library(configuration: Configuration) -> tuple[Tree, str]:
-    """RFC 8525 data; without the places of the files, which are nobody's business outside."""
-    first, content_id = native.yang_library(configuration.models.context)
-    tree = Tree(configuration.models, first)
-    for xpath in ("/ietf-yang-library:yang-library//location", "/ietf-yang-library:modules-state//schema"):
-        for node in tree.find_all(xpath):
-            native.free_subtree(node)
-    return tree, content_id

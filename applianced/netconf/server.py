@@ -8,22 +8,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from applianced.config.access import NetconfLimits
 from applianced.config.schema import Config
 from applianced.errors import ApplianceError, ProtocolError
 from applianced.netconf import messages, xmltext
+from applianced.netconf.capabilities import capabilities
 from applianced.netconf.live import BARE_START, LiveSession, Transport
 from applianced.netconf.messages import RpcError
 from applianced.netconf.operations import Operations
-from applianced.netconf.session import BASE_1_0, BASE_1_1, Session
+from applianced.netconf.session import Session
 from applianced.northbound.configuration import Configuration, said
 from applianced.northbound.recording import Author
 from applianced.northbound.state import NetconfCounters, StateProvider
 
 _LOG = logging.getLogger(__name__)
-_CAPABILITY = "urn:ietf:params:netconf:capability:"
 _THREAD_FROM = 128 * 1024
 
 
@@ -34,7 +34,7 @@ class NetconfServer:
         self.configuration = configuration
         self.counters = NetconfCounters()
         self._operations = Operations(configuration, state, self, self.counters)
-        self._capabilities = capabilities(self._operations.content_id)
+        self._capabilities = capabilities(configuration.models, self._operations.content_id)
         self._sessions: dict[int, LiveSession] = {}
         self._users: Counter[str] = Counter()
         """Sessions of each user."""
@@ -95,6 +95,15 @@ class NetconfServer:
             )  # fmt: skip
             greediest.kill()
 
+    @property
+    def capabilities(self) -> Sequence[str]:
+        """What a hello announces."""
+        return self._capabilities
+
+    def sessions(self) -> Iterable[LiveSession]:
+        """Those that are open."""
+        return list(self._sessions.values())
+
     def kill(self, number: int) -> bool:
         """End a session; False when there is none of this number."""
         session = self._sessions.get(number)
@@ -118,7 +127,7 @@ class NetconfServer:
 
     async def reply(self, session: LiveSession, message: bytes, chunked: bool) -> bytes:
         """The reply to one message, whatever the message is. chunked: the session speaks base:1.1."""
-        start, counters = BARE_START, self.counters
+        start, counted = BARE_START, (self.counters, session.counters)
         bad = 1
         try:
             root = (
@@ -147,20 +156,9 @@ class NetconfServer:
                 )
             )
         finally:
-            counters.in_bad_rpcs += bad
-            counters.in_rpcs += not bad
-        counters.out_rpc_errors += 1
+            for counters in counted:
+                counters.in_bad_rpcs += bad
+                counters.in_rpcs += not bad
+        for counters in counted:
+            counters.out_rpc_errors += 1
         return messages.reply(start, body)
-
-
-def capabilities(content_id: str) -> Sequence[str]:
-    """What the hello announces. YANG 1.1 modules are listed in the YANG library only (RFC 7950 5.6.4)."""
-    return (
-        BASE_1_0,
-        BASE_1_1,
-        f"{_CAPABILITY}candidate:1.0",
-        f"{_CAPABILITY}confirmed-commit:1.1",
-        f"{_CAPABILITY}rollback-on-error:1.0",
-        f"{_CAPABILITY}validate:1.1",
-        f"{_CAPABILITY}yang-library:1.1?revision=2019-01-04&content-id={content_id}",
-    )

@@ -16,7 +16,7 @@ from applianced.config.logins import require_login
 from applianced.config.schema import Config
 from applianced.datastore.compare import changes, differ
 from applianced.datastore.edit import EditOptions
-from applianced.datastore.lock import LockDeniedError, LockError, Locks, Store
+from applianced.datastore.lock import Held, LockDeniedError, LockError, Locks, Store
 from applianced.datastore.models import Models
 from applianced.datastore.persist import Commit, CommitLog, CorruptCommitError
 from applianced.datastore.places import Element
@@ -333,6 +333,10 @@ class Configuration:
             self._locks.release(store, session)
             if store is Store.CANDIDATE:
                 self._store.discard()
+
+    def held(self, store: Store) -> Held | None:
+        """Who holds the lock of a datastore, None when it is free."""
+        return self._locks.held(store)
 
     async def session_ended(self, session: int) -> None:
         """Release what the session held, as `unlock` would, and roll back what it did not confirm (RFC 6241 8.4.1).

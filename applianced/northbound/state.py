@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -39,14 +40,22 @@ class NoDataplane:
 
 
 @dataclass(slots=True)
-class NetconfCounters:
-    """Since the start of management (RFC 6022 2.1.5); the fields are the leaves of `statistics`."""
+class SessionCounters:
+    """Of one session (RFC 6022 2.1.4)."""
 
-    in_sessions: int = 0
-    dropped_sessions: int = 0
     in_rpcs: int = 0
     in_bad_rpcs: int = 0
     out_rpc_errors: int = 0
+    out_notifications: int = 0
+
+
+@dataclass(slots=True)
+class NetconfCounters(SessionCounters):
+    """Of all sessions since the start of management (RFC 6022 2.1.5). start_s: wall clock."""
+
+    in_sessions: int = 0
+    dropped_sessions: int = 0
+    in_bad_hellos: int = 0
     login_failures: int = 0
     logins_delayed: int = 0
     lockouts: int = 0
@@ -56,6 +65,26 @@ class NetconfCounters:
     sessions_refused: int = 0
     sessions_timed_out: int = 0
     sessions_out_of_memory: int = 0
+    start_s: float = field(default_factory=time.time)
+
+
+_STATISTICS = (
+    "in_sessions",
+    "dropped_sessions",
+    "in_rpcs",
+    "in_bad_rpcs",
+    "out_rpc_errors",
+    "login_failures",
+    "logins_delayed",
+    "lockouts",
+    "connections_refused",
+    "logins_abandoned",
+    "key_exchange_failures",
+    "sessions_refused",
+    "sessions_timed_out",
+    "sessions_out_of_memory",
+)
+"""Those that applianced-state shows."""
 
 
 class Operational:
@@ -74,6 +103,17 @@ class Operational:
         self._merged.adopt(both)
         self._merged.merge(state)
         self.roots = [root for root in roots if root not in both] + list(self._merged.roots())
+
+    def complete(self) -> None:
+        """Add the defaults of the state."""
+        for root in self._merged.roots():
+            native.complete_below(self._merged.models.context, root)
+
+    def one_tree(self, beside: Tree) -> Tree:
+        """A copy of everything with all of `beside`, as one tree, for whoever must see the whole at once."""
+        tree = Tree(self._merged.models)
+        tree.adopt([*self.roots, *beside.roots()])
+        return tree
 
     def close(self) -> None:
         self._merged.close()
@@ -96,7 +136,7 @@ def management_state(
         {"id": alarm.id, "severity": alarm.severity.value, "text": alarm.text, "time": timestamp(alarm.time_s)}
         for alarm in alarms
     ]
-    statistics = {name.replace("_", "-"): count % 2**32 for name, count in asdict(netconf).items()}
+    statistics = {name.replace("_", "-"): getattr(netconf, name) % 2**32 for name in _STATISTICS}
     below = {
         "applianced-state:commits": {**awaiting, **saved, "commit": entries},
         "applianced-state:alarms": {"alarm": raised},

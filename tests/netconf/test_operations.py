@@ -65,7 +65,7 @@ def test_get_joins_state_and_configuration(tmp_path: Path) -> None:
         ("<get-config><source><nowhere/></source></get-config>", "unknown-element"),
         ("<get-config><source><startup/></source></get-config>", "operation-not-supported"),
         ("<get><frob/></get>", "unknown-element"),
-        ('<get><filter type="xpath" select="/"/></get>', "bad-attribute"),
+        ('<get><filter type="regex" select="/"/></get>', "bad-attribute"),
         (EDIT.format("<default-operation>frob</default-operation>", ""), "invalid-value"),
         (EDIT.format("<test-option>frob</test-option>", ""), "invalid-value"),
         (EDIT.format("<error-option>frob</error-option>", ""), "invalid-value"),

@@ -10,7 +10,7 @@ from typing import Any
 from lxml import etree
 
 from applianced.compiler.plan import Plan
-from applianced.config.modules import MODULES, Module
+from applianced.config.modules import PROTOCOL, Module
 from applianced.config.schema import Config, System, User
 from applianced.datastore.edit import EditOptions, edit
 from applianced.datastore.models import Models, load_models
@@ -29,13 +29,10 @@ DECLARED = (
 )
 
 
-_NETCONF = next(module for module in MODULES if module.name == "ietf-netconf")
-
-
 @lru_cache(maxsize=1)
 def shop_models() -> Models:
-    """The module, and those of ours that fit any model; loaded once."""
-    return load_models(YANG, [_NETCONF, Module("example"), Module("applianced-history")])
+    """The module, and those of the protocol and of ours that fit any model; loaded once."""
+    return load_models(YANG, [*PROTOCOL, Module("example"), Module("applianced-history")])
 
 
 def shop(inner: str) -> list[etree._Element]:

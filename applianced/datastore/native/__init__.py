@@ -9,6 +9,7 @@ Rule: only this folder touches `_libyang` or a pointer's fields.
 
 from applianced.datastore.native.data import (
     NULL,
+    Defaults,
     Fault,
     Form,
     Module,
@@ -50,12 +51,15 @@ from applianced.datastore.native.data import (
     value,
     yang_library,
 )
+from applianced.datastore.native.defaults import complete, complete_below, equals_default
+from applianced.datastore.native.query import find_xml
 from applianced.datastore.native.schema import (
     Kind,
     ModuleInfo,
     cases,
     child_named,
     choice_members,
+    features_on,
     find_schema,
     fulfils,
     has_rpc,
@@ -66,7 +70,9 @@ from applianced.datastore.native.schema import (
     is_identity,
     is_key,
     is_presence,
+    is_term,
     is_user_ordered,
+    is_yang_1,
     keys,
     kind,
     load_module,
@@ -75,10 +81,13 @@ from applianced.datastore.native.schema import (
     name,
     namespace,
     schema_children,
+    source,
+    written,
 )
 
 __all__ = [
     "NULL",
+    "Defaults",
     "Fault",
     "Form",
     "Kind",
@@ -93,11 +102,16 @@ __all__ = [
     "children",
     "choice_members",
     "clean_errors",
+    "complete",
+    "complete_below",
     "duplicate",
     "equal",
+    "equals_default",
+    "features_on",
     "find",
     "find_all",
     "find_schema",
+    "find_xml",
     "first_child",
     "first_like",
     "first_sibling",
@@ -120,7 +134,9 @@ __all__ = [
     "is_key",
     "is_presence",
     "is_same",
+    "is_term",
     "is_user_ordered",
+    "is_yang_1",
     "keys",
     "kind",
     "load_module",
@@ -139,8 +155,10 @@ __all__ = [
     "schema_children",
     "schema_of",
     "siblings",
+    "source",
     "unlink",
     "validate",
     "value",
+    "written",
     "yang_library",
 ]

@@ -51,6 +51,15 @@ class Form(IntEnum):
     JSON = lib.LYD_JSON
 
 
+class Defaults(IntEnum):
+    """Which values that equal their schema's default are printed (RFC 6243 section 3)."""
+
+    EXPLICIT = lib.LYD_PRINT_WD_EXPLICIT
+    TRIM = lib.LYD_PRINT_WD_TRIM
+    ALL = lib.LYD_PRINT_WD_ALL
+    TAGGED = lib.LYD_PRINT_WD_ALL_TAG
+
+
 class Fault(NamedTuple):
     """What libyang found wrong. path: data path or "". schema_path: or "". app_tag: error-app-tag or ""."""
 
@@ -199,11 +208,11 @@ def duplicate(context: libyang.Context, first: Node, *, siblings: bool = True) -
     return out[0]
 
 
-def render(node: Node, form: Form, *, defaults: bool = False, siblings: bool = False) -> bytes:
+def render(node: Node, form: Form, *, defaults: Defaults = Defaults.EXPLICIT, siblings: bool = False) -> bytes:
     """A subtree as text without insignificant space; b"" for nothing. siblings: everything beside it as well."""
     if not node:
         return b"{}" if form is Form.JSON else b""
-    flags = lib.LYD_PRINT_SHRINK | (lib.LYD_PRINT_WD_ALL if defaults else lib.LYD_PRINT_WD_EXPLICIT)
+    flags = lib.LYD_PRINT_SHRINK | defaults
     out = ffi.new("char **")
     if lib.lyd_print_mem(out, node, form, flags | (lib.LYD_PRINT_WITHSIBLINGS if siblings else 0)):
         _raise_plain("the data cannot be printed")
@@ -359,16 +368,12 @@ def is_same(node: Node, other: Node) -> bool:
     return not _compare_single(node, other, _COMPARE_ALL)
 
 
-def yang_library(context: libyang.Context) -> tuple[Node, str]:
-    """RFC 8525 data of the context, owned by the caller, and its content-id."""
+def yang_library(context: libyang.Context, content_id: str) -> Node:
+    """RFC 8525 data of the context, owned by the caller."""
     out = ffi.new("struct lyd_node **")
-    if lib.ly_ctx_get_yanglib_data(context.cdata, out, b"%s", ffi.new("char[]", CONTENT_ID)):
+    if lib.ly_ctx_get_yanglib_data(context.cdata, out, b"%s", ffi.new("char[]", content_id.encode())):
         _raise(context)
-    return out[0], CONTENT_ID.decode()
-
-
-CONTENT_ID = b"1"
-"""The modules never change while the process lives; a client that asks again after a restart loses nothing."""
+    return out[0]
 
 
 def _number(pointer: Any) -> int:

@@ -9,7 +9,16 @@ from typing import Any, NamedTuple
 import libyang
 from _libyang import ffi, lib
 
-from applianced.datastore.native.data import Module, Schema, _number, _raise, _text, siblings
+from applianced.datastore.native.data import (
+    Module,
+    Schema,
+    _number,
+    _raise,
+    _raise_plain,
+    _release,
+    _text,
+    siblings,
+)
 
 
 class Kind(IntEnum):
@@ -23,6 +32,8 @@ class Kind(IntEnum):
     OTHER = 0
 
 
+_YANG_1_1 = 2
+"""LYS_VERSION_1_1, which the binding leaves out."""
 _KINDS = {int(kind): kind for kind in Kind}
 
 
@@ -52,6 +63,11 @@ def is_user_ordered(schema: Schema) -> bool:
 
 def is_presence(schema: Schema) -> bool:
     return bool(schema.nodetype == lib.LYS_CONTAINER and schema.flags & lib.LYS_PRESENCE)
+
+
+def is_term(schema: Schema) -> bool:
+    """A leaf or a leaf-list."""
+    return schema.nodetype in (lib.LYS_LEAF, lib.LYS_LEAFLIST)
 
 
 def is_identity(schema: Schema) -> bool:
@@ -189,3 +205,33 @@ def modules(context: libyang.Context) -> list[ModuleInfo]:
             ModuleInfo(_text(module.name), _text(module.revision), _text(module.ns), bool(module.implemented), module)
         )
     return found
+
+
+def is_yang_1(module: Module) -> bool:
+    """Written in YANG 1 (RFC 6020), not in 1.1."""
+    return bool(module.parsed.version < _YANG_1_1)
+
+
+def features_on(module: Module) -> list[str]:
+    """Names of a module's features that are switched on."""
+    names, feature, index = [], ffi.NULL, ffi.new("uint32_t *")
+    while feature := lib.lysp_feature_next(feature, module.parsed, index):
+        if feature.flags & lib.LYS_FENABLED:
+            names.append(_text(feature.name))
+    return names
+
+
+def source(module: Module) -> str:
+    """The file that a module was read from, "" when libyang brought it along."""
+    return _text(module.filepath)
+
+
+def written(module: Module) -> bytes:
+    """A module as YANG, written anew: what it says, in libyang's layout. Raises NativeError."""
+    out = ffi.new("char **")
+    if lib.lys_print_mem(out, module, lib.LYS_OUT_YANG, 0):
+        _raise_plain(f"the module {_text(module.name)} cannot be printed")
+    try:
+        return bytes(ffi.string(out[0]))
+    finally:
+        _release(int(ffi.cast("uintptr_t", out[0])))

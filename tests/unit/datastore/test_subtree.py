@@ -6,6 +6,7 @@ import pytest
 from lxml import etree
 
 from applianced.datastore import subtree
+from applianced.datastore.writer import Writer
 from tests.support.shop import NS, shop_models, tree_of
 
 CONTENT = (
@@ -20,7 +21,7 @@ def select(inner: str, namespace: str = NS) -> str:
     """What a filter selects, without declarations of the shop's namespace; `inner` stands in <shop>."""
     element = etree.fromstring(f'<filter><shop xmlns="{namespace}">{inner}</shop></filter>')
     with tree_of(CONTENT) as tree:
-        text = subtree.select(shop_models(), list(tree.roots()), list(element)).decode()
+        text = subtree.select(shop_models(), list(tree.roots()), list(element), Writer()).decode()
     etree.fromstring(f"<data>{text}</data>")
     return text.replace(f' xmlns="{NS}"', "").removeprefix("<shop>").removesuffix("</shop>")
 
@@ -81,4 +82,4 @@ def test_a_foreign_namespace_matches_nothing() -> None:
 
 def test_an_empty_filter_selects_nothing() -> None:
     with tree_of(CONTENT) as tree:
-        assert subtree.select(shop_models(), list(tree.roots()), []) == b""
+        assert subtree.select(shop_models(), list(tree.roots()), [], Writer()) == b""

@@ -7,12 +7,27 @@ import resource
 import pytest
 
 from applianced.datastore import native
-from applianced.datastore.native import Form
+from applianced.datastore.native import Defaults, Form
 from applianced.datastore.tree import InvalidTreeError, Tree
 from applianced.errors import ConfigError
-from tests.support.shop import content, shop_models, tree_of
+from tests.support.shop import NS, content, shop_models, tree_of
 
 ITEM = "<item><name>{}</name><kind>small</kind>{}</item>"
+
+
+@pytest.mark.parametrize(
+    ("inner", "shown"),
+    [
+        ("", "<size>10</size>"),
+        ("<title>t</title>", "<title>t</title><size>10</size>"),
+        ("<size>10</size>", "<size>10</size>"),
+    ],
+)
+def test_completed_trees_have_every_default(inner: str, shown: str) -> None:
+    with tree_of(inner) as tree:
+        tree.complete()
+        text = tree.render(Form.XML, defaults=Defaults.ALL).decode()
+        assert text == f'<shop xmlns="{NS}">{shown}</shop>'
 
 
 @pytest.mark.parametrize(

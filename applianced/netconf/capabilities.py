@@ -1,0 +1,41 @@
+"""What the hello announces (RFC 6241 8.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from applianced.datastore import native
+from applianced.datastore.models import Models
+from applianced.netconf.session import BASE_1_0, BASE_1_1
+
+_CAPABILITY = "urn:ietf:params:netconf:capability:"
+_DEFAULTS = "basic-mode=explicit&also-supported=report-all,report-all-tagged,trim"
+
+
+def capabilities(models: Models, content_id: str) -> Sequence[str]:
+    """URIs, in the order in which they are announced."""
+    return (
+        BASE_1_0,
+        BASE_1_1,
+        f"{_CAPABILITY}candidate:1.0",
+        f"{_CAPABILITY}confirmed-commit:1.1",
+        f"{_CAPABILITY}rollback-on-error:1.0",
+        f"{_CAPABILITY}validate:1.1",
+        f"{_CAPABILITY}xpath:1.0",
+        f"{_CAPABILITY}with-defaults:1.0?{_DEFAULTS}",
+        f"{_CAPABILITY}with-operational-defaults:1.0?{_DEFAULTS}",
+        f"{_CAPABILITY}yang-library:1.1?revision=2019-01-04&content-id={content_id}",
+        *_modules(models),
+    )
+
+
+def _modules(models: Models) -> Iterable[str]:
+    """Modules in YANG 1 are announced one by one (RFC 6020 5.6.4); the others are in the YANG library only (RFC 7950
+    5.6.4)."""
+    for module in sorted(models.modules.values(), key=lambda module: module.name):
+        # `yang` is libyang's own, for the attributes of RFC 7950; nobody published it as a module.
+        if not native.is_yang_1(module.pointer) or module.name == "yang":
+            continue
+        features = native.features_on(module.pointer)
+        listed = f"&features={','.join(features)}" if features else ""
+        yield f"{module.namespace}?module={module.name}&revision={module.revision}{listed}"

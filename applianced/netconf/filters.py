@@ -1,0 +1,94 @@
+"""The parameter <filter> (RFC 6241 6, 8.9), and the answer to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from lxml import etree
+
+from applianced.datastore import native, subtree, xpath
+from applianced.datastore.edit import NETCONF_NS
+from applianced.datastore.models import Models
+from applianced.datastore.tree import Tree
+from applianced.datastore.writer import Writer
+from applianced.datastore.xpath import Expression, ExpressionError
+from applianced.netconf.messages import RpcError, bad
+from applianced.netconf.xmltext import Element
+
+XPATHS_MAX = 2
+"""XPath filters evaluated at once; one that takes long must not keep commits from their threads."""
+_EVALUATING = ThreadPoolExecutor(XPATHS_MAX, thread_name_prefix="xpath")
+
+
+class Filter(NamedTuple):
+    """What is wanted: the children of a subtree filter, or an XPath; with neither, everything.
+
+    place: the error-info that says where the XPath stands.
+    """
+
+    elements: Sequence[Element] | None = None
+    expression: Expression | None = None
+    place: str = ""
+
+    @classmethod
+    def read(cls, models: Models, element: Element | None) -> Filter:
+        """<filter> of <get> and <get-config>. Raises RpcError."""
+        if element is None:
+            return cls()
+        kind = _attribute(element, "type") or "subtree"
+        if kind == "subtree":
+            return cls(elements=list(element))
+        if kind != "xpath":
+            message = f'filter type "{kind}" is not offered: use "subtree" or "xpath"'
+            raise RpcError("bad-attribute", message, info=_place("type"))
+        text = _attribute(element, "select")
+        if text is None:
+            message = 'a filter of type "xpath" needs the attribute select: write the XPath there'
+            raise RpcError("missing-attribute", message, info=_place("select"))
+        return cls.xpath(models, text, element, _place("select"))
+
+    @classmethod
+    def xpath(cls, models: Models, text: str, element: Element, place: str) -> Filter:
+        """An XPath with the namespaces in scope on `element`. Raises RpcError."""
+        try:
+            return cls(expression=xpath.read(models, text, element.nsmap), place=place)
+        except ExpressionError as error:
+            raise _refused(error, place) from None
+
+    def may_select(self, namespace: str) -> bool:
+        """Whether top-level data of a module can be in the answer."""
+        if self.elements is None:
+            return True
+        return any(etree.QName(element).namespace in (namespace, NETCONF_NS, None) for element in self.elements)
+
+    def select(self, models: Models, roots: Sequence[native.Node], writer: Writer) -> bytes:
+        """The answer to a filter that is no XPath, from the top-level nodes of one tree or several."""
+        if self.elements is None:
+            return writer.all_of(roots)
+        return subtree.select(models, roots, self.elements, writer)
+
+    async def evaluate(self, tree: Tree, writer: Writer) -> bytes:
+        """The answer to an XPath, off the event loop. Raises RpcError."""
+        assert self.expression is not None
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(_EVALUATING, xpath.select, tree, self.expression, writer)
+        except ExpressionError as error:
+            raise _refused(error, self.place) from None
+
+
+def _refused(error: ExpressionError, place: str) -> RpcError:
+    tag = "invalid-value" if error.tag == "bad-attribute" and "bad-attribute" not in place else error.tag
+    return RpcError(tag, error.message, info="" if tag in ("too-big", "resource-denied") else place)
+
+
+def _attribute(element: Element, name: str) -> str | None:
+    """Clients qualify the attributes of <filter> or do not."""
+    return element.get(name, element.get(f"{{{NETCONF_NS}}}{name}"))
+
+
+def _place(attribute: str) -> str:
+    return bad("attribute", attribute) + bad("element", "filter")
