@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lxml import etree
-from ncclient.transport.errors import TransportError  # type: ignore[import-untyped]
+from ncclient import NCClientError  # type: ignore[import-untyped]
 
 from applianced.tools import serving
 from applianced.tools.lab_report import leaf, state_of
@@ -97,7 +97,7 @@ class Appliance:
             undo.callback(self._end)
             try:
                 self._session.close()
-            except TransportError:
+            except NCClientError:
                 if self.serving.alive:
                     raise
 
