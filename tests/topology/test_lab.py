@@ -14,17 +14,20 @@ import pytest
 from applianced.tools.lab import EXERCISES, HOST, NAME, PORT
 from applianced.tools.lab_report import state_of
 from applianced.tools.namespaces import IPV4, Topology, end, processes_in, run
-from applianced.tools.netconf_client import PREFIXES, connect
+from applianced.tools.netconf_client import ALG, PREFIXES, SECURITY, connect
 from tests.support.appliance import private_directory
 from tests.support.programs import make_file
 from tests.support.until import until
 
 LAB = Topology(NAME)
 
+ALGS = f'<security xmlns="{SECURITY}"><alg xmlns="{ALG}"/></security>'
 
-def lab(action: str, directory: Path) -> subprocess.CompletedProcess[str]:
+
+def lab(action: str, directory: Path, *more: str) -> subprocess.CompletedProcess[str]:
     """What the Makefile's targets run."""
-    return run([sys.executable, "-m", "applianced.tools.lab", action, "--directory", str(directory)], timeout_s=100)
+    argv = [sys.executable, "-m", "applianced.tools.lab", "--directory", str(directory), action, *more]
+    return run(argv, timeout_s=100)
 
 
 def namespaces() -> set[str]:
@@ -113,6 +116,15 @@ def test_goes_on_as_it_says(shown: Shown) -> None:
         assert state_of(netconf, "counters").find(".//state:counters", PREFIXES) is not None
     command = next(line for line in text.splitlines() if " curl " in line).partition("more transfers")[2].split()
     assert "example.bin" in run(command).stdout
+
+
+def test_shows_and_changes(shown: Shown) -> None:
+    change = Path(__file__).parents[2] / "docs" / "examples" / "ftp-line-break-extension.xml"
+    assert change.name in shown.text
+    assert "committed" in lab("change", shown.directory, str(change)).stdout
+    with connect(HOST, PORT, shown.directory / "admin") as netconf:
+        assert netconf.get_config(ALGS).find(".//{*}line-break-extension") is not None
+    assert "gates-opened" in lab("show", shown.directory).stdout
 
 
 def test_stop_during_a_transfer_leaves_nothing(shown: Shown) -> None:
