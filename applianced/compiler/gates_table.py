@@ -7,7 +7,8 @@ Order of the hooks that meet a forwarded packet, ours in brackets:
     postrouting   99 [gates' SNAT] | 100 policy's SNAT
 
 Maps and sets are declared with `type`: nft 1.0.6 cannot load a rule a second time that names a map declared by
-`typeof` with `th`. TCP gates are one-shot: the rule that admits deletes its own element.
+`typeof` with `th`. TCP gates are one-shot: the rule that admits deletes its own element. A gate for every port leaves
+out those of control sessions: these are for the policy to admit and for an ALG to read.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def _family(version: int) -> str:
     meta l4proto . {ip} saddr . {ip} daddr . th dport @once{version} \
 delete @once{version} {{ meta l4proto . {ip} saddr . {ip} daddr . th dport }} jump admitted
     meta l4proto . {ip} saddr . {ip} daddr . th dport @several{version} jump admitted
-    meta l4proto . {ip} saddr . {ip} daddr @pair{version} jump admitted
+    meta l4proto . {ip} saddr . {ip} daddr @pair{version} meta l4proto . th dport != @{CONTROL_PORTS} jump admitted
   }}
 """
 

@@ -82,7 +82,7 @@ the lab goes on running; from here:
   the configuration   {configuration}
   more transfers      {inside} curl -sS --disable-eprt -P - ftp://anonymous:lab@{IPV4.server}/pub/
                       {inside} lftp -u anonymous,lab {IPV4.server}
-  change it           {lab} change docs/examples/ftp-disable.xml
+  change it           {lab} change docs/examples/ftp-line-break-extension.xml
   watch               watch -n 1 {lab} show
                       {gateway} nft list table inet {GATES_TABLE}
                       {gateway} tcpdump -n -A -i wan0 tcp port 21

@@ -58,14 +58,15 @@ def serve(
     port: int = 0,
     command: Sequence[str] = (),
 ) -> Serving:
-    """Start the appliance on `namespace` and return when it says that it is ready.
+    """Start the appliance on `namespace` ("": management alone) and return when it says that it is ready.
 
     directory: holds its state and its log; state of an earlier run in it is taken up again.
     port: 0 chooses a free one. command: what to run instead of the console script. Raises ServingError.
     """
     log = directory / "serve.log"
     chosen = port or free_port(host)
-    argv = [*(command or [str(Path(sys.executable).with_name("applianced"))]), "serve", "--netns", namespace]
+    argv = [*(command or [str(Path(sys.executable).with_name("applianced"))]), "serve"]
+    argv += ["--netns", namespace] if namespace else ["--dataplane", "none"]
     argv += ["--config", str(configuration), "--state-dir", str(directory / "state")]
     argv += ["--listen", f"{host}:{chosen}", "--admin-key", str(key.with_name(f"{key.name}.pub"))]
     with log.open("ab") as output:

@@ -8,15 +8,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lxml import etree
-from ncclient.transport.errors import TransportError  # type: ignore[import-untyped]
+from ncclient import NCClientError  # type: ignore[import-untyped]
 
 from applianced.tools import serving
 from applianced.tools.lab_report import leaf, state_of
 from applianced.tools.namespaces import Topology, processes_in
-from applianced.tools.netconf_client import PREFIXES, SECURITY, STATE, NetconfClient, connect
+from applianced.tools.netconf_client import ALG, ALG_FTP, PREFIXES, SECURITY, STATE, NetconfClient, connect
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "netns-ftp.json"
 SECURITY_ELEMENT = f'<security xmlns="{SECURITY}">{{}}</security>'
+FTPS_EXTENSION = f'<alg xmlns="{ALG}"><ftp xmlns="{ALG_FTP}"><ftps-extension/></ftp></alg>'
 FLOW_FILTER = SECURITY_ELEMENT.format(f'<flow><{{}} xmlns="{STATE}"/></flow>')
 
 
@@ -97,7 +98,7 @@ class Appliance:
             undo.callback(self._end)
             try:
                 self._session.close()
-            except TransportError:
+            except NCClientError:
                 if self.serving.alive:
                     raise
 

@@ -59,15 +59,15 @@ class BothEnds:
 
 
 @contextmanager
-def both_ends(client: tuple[str, Plan], server: tuple[str, str]) -> Iterator[BothEnds]:
+def both_ends(client: tuple[str, Plan], server: tuple[str, str], port: int = FTP) -> Iterator[BothEnds]:
     """A session that is closed at the end.
 
     client: its namespace, and the plan whose client it is and whose server it calls. server: namespace and address
     where the call arrives.
     """
     namespace, plan = client
-    with listen_in(*server, port=FTP) as listener:
-        connection = connect_in(namespace, plan.server, FTP, source=plan.client)
+    with listen_in(*server, port=port) as listener:
+        connection = connect_in(namespace, plan.server, port, source=plan.client)
         accepted, _ = listener.accept()
     ends = BothEnds(connection, accepted)
     try:

@@ -8,11 +8,11 @@ import pytest
 
 from applianced.tools.ftp_server import FtpServer, make_certificate, vsftpd
 from applianced.tools.namespaces import IPV4, IPV6, CommandError, Plan, Topology
-from applianced.tools.netconf_client import ALG, ALG_FTP
-from tests.support.appliance import Appliance
+from tests.support.appliance import FTPS_EXTENSION, Appliance
+from tests.support.both_ends import both_ends
+from tests.support.ftp_session import announcement
 from tests.support.programs import checksum, make_file
 
-FTPS_EXTENSION = f'<alg xmlns="{ALG}"><ftp xmlns="{ALG_FTP}"><ftps-extension/></ftp></alg>'
 PLAN_PARAMETERS = [pytest.param(IPV4, id="ipv4"), pytest.param(IPV6, id="ipv6")]
 
 
@@ -49,3 +49,16 @@ def test_data_session_needs_the_extension(
 
     assert checksum(tmp_path / "fetched") == wanted
     assert appliance.counter("ftp", "ftps-gate") == 1
+
+
+@pytest.mark.parametrize("plan", PLAN_PARAMETERS)
+def test_the_extension_admits_no_control_sessions(topology: Topology, appliance: Appliance, plan: Plan) -> None:
+    """What may go to every port of the server is data: another control session beside it is read all the same."""
+    appliance.push(FTPS_EXTENSION)
+    places = (topology.client, plan), (topology.server, plan.server)
+    with both_ends(*places) as encrypted:
+        assert encrypted.command(b"AUTH TLS\r\n") == b"AUTH TLS\r\n"
+        assert encrypted.reply(b"234 go on\r\n") == b"234 go on\r\n"
+        with both_ends(*places) as clear:
+            assert announcement(plan.public, 0)[:-5] in clear.command(announcement(plan.client, 2000))
+    assert appliance.counter("ftp", "sessions") == 2
