@@ -35,7 +35,10 @@ class Mode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One transfer to do. namespace: where the client runs. host: the server's address as the client knows it."""
+    """One transfer to do. namespace: where the client runs. host: the server's address as the client knows it.
+
+    tls: explicit FTPS, control and data (curl alone).
+    """
 
     topology: Topology
     server: FtpServer
@@ -44,6 +47,7 @@ class Transfer:
     namespace: str = ""
     host: str = ""
     timeout_s: float = 60
+    tls: bool = False
 
     @property
     def where(self) -> str:
@@ -67,8 +71,9 @@ class Client:
     store: Callable[[Transfer, Path, str], None]
 
 
-def curl_options(mode: Mode, *more: str) -> list[str]:
-    """curl's options for a mode; both commands of the other kind are switched off, so nothing falls back."""
+def curl(transfer: Transfer, name: str, *more: str) -> None:
+    """Run curl; both commands of the other kind are switched off, so nothing falls back."""
+    mode = transfer.mode
     options = ["curl", "--silent", "--show-error", "--insecure", "--max-time", "55", *more]
     if mode.active:
         options += ["--ftp-port", "-"]
@@ -76,17 +81,17 @@ def curl_options(mode: Mode, *more: str) -> list[str]:
         options += ["--disable-eprt"]
     if mode is Mode.PASV:
         options += ["--disable-epsv"]
-    return options
+    if transfer.tls:
+        options += ["--ssl-reqd"]
+    transfer.run([*options, transfer.server.url(transfer.plan, name, host=transfer.host)])
 
 
 def curl_fetch(transfer: Transfer, name: str, path: Path) -> None:
-    url = transfer.server.url(transfer.plan, name, host=transfer.host)
-    transfer.run([*curl_options(transfer.mode), "--output", str(path), url])
+    curl(transfer, name, "--output", str(path))
 
 
 def curl_store(transfer: Transfer, path: Path, name: str) -> None:
-    url = transfer.server.url(transfer.plan, name, host=transfer.host)
-    transfer.run([*curl_options(transfer.mode), "--upload-file", str(path), url])
+    curl(transfer, name, "--upload-file", str(path))
 
 
 def lftp(transfer: Transfer, command: str) -> None:
