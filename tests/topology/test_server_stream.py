@@ -92,12 +92,12 @@ def test_reply_cut_at_every_octet(route: tuple[Topology, bool], passive: Passive
     _, loss = route
     for cut in range(1, len(passive.reply)):
         port = passive.announce(passive.reply[:cut], passive.reply[cut:])
-        if soak or not loss or cut % 10 == 0:
+        if soak or not loss or cut % 20 == 0:
             passive.meet(port)
 
 
 def test_reply_in_tiny_segments(passive: Passive) -> None:
-    for size in (1, 2, 5):
+    for size in (1, 5):
         pieces = [passive.reply[at : at + size] for at in range(0, len(passive.reply), size)]
         passive.meet(passive.announce(*pieces))
 
