@@ -118,6 +118,10 @@ class GateKeeper:
         if closing:
             self._left = [] if self.kernel.exchange((), closing, now) else closing[-LEFT_MAX:]
 
+    def for_every_port(self) -> Iterable[Gate]:
+        """Gates that admit to every port of their listener."""
+        return [gate for gate in self.gates.values() if not gate.inside.port]
+
     def expired(self, now: float) -> Iterable[Gate]:
         """Gates whose time is over."""
         return [gate for gate in self.gates.values() if gate.expires_s <= now]

@@ -30,6 +30,8 @@ LINGER_S = 60.0
 """A session that has ended is remembered this long, for repeats that are still under way."""
 IDLE_CHECK_S = 60.0
 """A session silent for so long is looked up in conntrack: pure ACKs and untouched sessions are not seen here."""
+UNREAD_CHECK_S = 5.0
+"""The same for a session that has gone over to TLS and holds a gate for every port."""
 CHECKS_PER_TICK = 256
 
 _SEQUENCES_FLAGS = Struct("!IIBB")
@@ -364,6 +366,7 @@ class Engine:
         while self._lingering and self._lingering[0][0] <= now:
             self._forget(self._lingering.popleft()[1])
         self._check_silent(now)
+        self._check_unread(now)
 
     def _forget(self, session: Session) -> None:
         if self.sessions[session.slot] is session:
@@ -381,6 +384,17 @@ class Engine:
                 continue
             session.checked_s = now
             if now - session.last_s >= IDLE_CHECK_S and not self.kernel.alive(session.control.tuple, session.base_mark):
+                self._end(session)
+
+    def _check_unread(self, now: float) -> None:
+        """Sessions that nobody reads any more and whose gate is for every port: it ends with them, soon."""
+        for gate in self.keeper.for_every_port():
+            session = self.session(gate.session)
+            if session is None or now - session.checked_s < UNREAD_CHECK_S:
+                continue
+            session.checked_s = now
+            if not self.kernel.alive(session.control.tuple, session.base_mark):
+                session.last_s = now
                 self._end(session)
 
 

@@ -298,6 +298,19 @@ def test_a_session_that_conntrack_has_forgotten_ends(bench: Bench) -> None:
     assert not bench.kernel.gates
 
 
+def test_a_gate_for_every_port_ends_soon_after_its_session(bench: Bench) -> None:
+    opened(bench)
+    say(bench, b"P2000\n")
+    (gate,) = bench.engine.keeper.gates.values()
+    gate.inside = gate.inside._replace(port=0)
+    bench.engine.tick(bench.now + 6)
+    assert bench.engine.live()
+    bench.kernel.knows = False
+    bench.engine.tick(bench.now + 12)
+    assert not bench.engine.live()
+    assert not bench.engine.keeper.gates
+
+
 @pytest.mark.parametrize(
     ("kernel", "event"),
     [
