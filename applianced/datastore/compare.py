@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 
 from applianced.datastore import native
 from applianced.datastore.native import Kind
+from applianced.datastore.places import is_configured
 from applianced.datastore.tree import Tree
 
 _PLAIN = re.compile(r"[\w./:@%+,=*$!?~^-]+")
@@ -118,23 +119,13 @@ def _counterpart(among: native.Node, node: native.Node) -> native.Node:
     schema = native.schema_of(node)
     by_value = native.kind(schema) in (Kind.LIST, Kind.LEAF_LIST)
     found = native.first_like(among, node) if by_value else native.find(among, schema)
-    return found if found and _is_configured(found) else native.NULL
+    return found if found and is_configured(found) else native.NULL
 
 
 def _configured(first: native.Node) -> Iterator[native.Node]:
     for node in native.siblings(first):
-        if not native.is_key(native.schema_of(node)) and _is_configured(node):
+        if not native.is_key(native.schema_of(node)) and is_configured(node):
             yield node
-
-
-def _is_configured(node: native.Node) -> bool:
-    """Whether somebody configured it: defaults, and containers that hold nothing else, do not count."""
-    if native.is_default(node):
-        return False
-    schema = native.schema_of(node)
-    if native.kind(schema) is Kind.CONTAINER and not native.is_presence(schema):
-        return any(_is_configured(child) for child in native.children(node))
-    return True
 
 
 def _step(node: native.Node) -> Words:

@@ -189,7 +189,7 @@ class _Walk:
         return native.first_child(parent) if parent else self.tree.first
 
     def delete(self, place: Place, node: native.Node, operation: Operation) -> None:
-        if node and _explicit(node):
+        if node and places.is_configured(node):
             self.undo.remove(node)
         elif operation is Operation.DELETE:
             message = f'"{place.name}" cannot be deleted, it does not exist: use operation "remove" if that is no fault'
@@ -214,13 +214,13 @@ class _Walk:
         mark = len(self.undo)
         node = self.parse(place, _shell(place))
         self.descend(place, node, Operation.NONE)
-        if _explicit(node):
+        if places.is_configured(node):
             self.leave_other_cases(place)
         else:
             self.undo.back_to(mark)
 
     def create_absent(self, place: Place, node: native.Node) -> native.Node:
-        if node and _explicit(node):
+        if node and places.is_configured(node):
             message = f'"{place.name}" exists already: use operation "merge" or "replace" to change it'
             raise ConfigError(place.path, message, tag="data-exists", bad_element=place.name)
         return self.create(place, node)
@@ -361,16 +361,6 @@ def _is_key(place: Place, child: Element, named: set[str]) -> bool:
         raise NamedFaultError(
             place.path, message, tag="bad-attribute", bad_element=name.localname, attribute="operation"
         )
-    return True
-
-
-def _explicit(node: native.Node) -> bool:
-    """Whether somebody configured it: defaults, and containers that hold nothing else, do not count."""
-    if native.is_default(node):
-        return False
-    schema = native.schema_of(node)
-    if native.kind(schema) is Kind.CONTAINER and not native.is_presence(schema):
-        return any(_explicit(child) for child in native.children(node))
     return True
 
 

@@ -150,3 +150,13 @@ def parse_key_attribute(text: str) -> tuple[tuple[str, str], ...]:
         keys.append((step[1], step[2] if step[2] is not None else step[3]))
         at = step.end()
     return tuple(keys)
+
+
+def is_configured(node: native.Node) -> bool:
+    """Whether somebody configured it: defaults, and containers that hold nothing else, do not count."""
+    if native.is_default(node):
+        return False
+    schema = native.schema_of(node)
+    if native.kind(schema) is Kind.CONTAINER and not native.is_presence(schema):
+        return any(is_configured(child) for child in native.children(node))
+    return True
