@@ -65,10 +65,8 @@ def continued(
         if isinstance(action, Rewrite):
             spoil = spoil or (of_line and action.replacement[:gone] != head[begun : begun + gone])
             action = Rewrite(octets, action.replacement[gone:])
-        elif not isinstance(action, Drop):
-            action = Pass(octets)
         else:
-            action = Drop(octets)
+            action = type(action)(octets)
         if octets and spoil and of_line:
             yield from _spoiled(direction, data[at : at + octets], line_end - at if line_end else octets)
         elif octets:
