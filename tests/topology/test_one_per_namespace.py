@@ -11,11 +11,10 @@ from applianced.tools import serving
 from applianced.tools.ftp_server import FtpServer
 from applianced.tools.namespaces import IPV4, Topology
 from tests.support.appliance import EXAMPLE, Appliance
-from tests.support.ftp_session import FtpSession, ftp_session
+from tests.support.faults import SMALL_OCTETS, fetch_small
+from tests.support.ftp_session import ftp_session
 from tests.support.programs import make_file
 from tests.support.until import until
-
-OCTETS = 1000
 
 
 def start(namespace: str, directory: Path, listen: str) -> subprocess.CompletedProcess[str]:
@@ -31,23 +30,13 @@ def ruleset(topology: Topology) -> str:
     return topology.run(topology.gateway, ["nft", "--stateless", "list", "table", "inet", "rules"]).stdout
 
 
-def fetch(session: FtpSession) -> None:
-    listener, announcement = session.listen()
-    session.send(announcement)
-    session.expect(200)
-    session.send(b"RETR pub/small\r\n")
-    assert len(session.receive(listener)) == OCTETS
-    session.expect(150)
-    session.expect(226)
-
-
 def test_second_on_a_namespace_is_refused(
     topology: Topology, appliance: Appliance, server: FtpServer, server_directory: Path
 ) -> None:
-    make_file(server.files / "small", OCTETS)
+    make_file(server.files / "small", SMALL_OCTETS)
     before, workers = ruleset(topology), appliance.workers()
     with ftp_session(topology, server, IPV4) as session:
-        fetch(session)
+        fetch_small(session)
         second = start(topology.gateway, server_directory / "second", "127.0.0.1:0")
         assert second.returncode == 1
         assert f"network namespace {topology.gateway} is served already (by process " in second.stderr
@@ -55,7 +44,7 @@ def test_second_on_a_namespace_is_refused(
         assert holder in appliance.dataplane_processes()
         assert ruleset(topology) == before
         assert appliance.workers() == workers
-        fetch(session)
+        fetch_small(session)
 
 
 def test_namespace_is_free_again_after_the_end(topology: Topology, appliance: Appliance) -> None:

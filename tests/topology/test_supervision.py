@@ -11,28 +11,18 @@ from applianced.tools.ftp_server import FtpServer
 from applianced.tools.lab_report import leaf
 from applianced.tools.namespaces import IPV4, Topology
 from tests.support.appliance import Appliance
-from tests.support.ftp_session import FtpSession, ftp_session
+from tests.support.faults import SMALL_OCTETS, fetch_small
+from tests.support.ftp_session import ftp_session
 from tests.support.programs import make_file
 from tests.support.until import until
 
-OCTETS = 1000
 COMMIT = "<flow><gate-timeout>{}</gate-timeout></flow>"
 
 
 @pytest.fixture
 def server(server: FtpServer) -> FtpServer:
-    make_file(server.files / "small", OCTETS)
+    make_file(server.files / "small", SMALL_OCTETS)
     return server
-
-
-def fetch(session: FtpSession) -> None:
-    listener, announcement = session.listen()
-    session.send(announcement)
-    session.expect(200)
-    session.send(b"RETR pub/small\r\n")
-    assert len(session.receive(listener)) == OCTETS
-    session.expect(150)
-    session.expect(226)
 
 
 def tables(topology: Topology) -> list[str]:
@@ -45,11 +35,11 @@ BOTH = {"table inet gates", "table inet rules"}
 def test_stopped_workers_are_replaced_unasked(topology: Topology, appliance: Appliance, server: FtpServer) -> None:
     workers = appliance.workers()
     with ftp_session(topology, server, IPV4) as session:
-        fetch(session)
+        fetch_small(session)
         for pid in workers:
             os.kill(pid, signal.SIGSTOP)
         session.control.settimeout(12)
-        fetch(session)
+        fetch_small(session)
     assert set(appliance.workers()).isdisjoint(workers)
     assert all(int(leaf(worker, "restarts")) == 1 for worker in appliance.flow("workers"))
     assert "has said nothing for 5 s" in appliance.log()
@@ -65,7 +55,7 @@ def test_state_does_not_wait_for_stopped_workers_in_turn(appliance: Appliance) -
 @pytest.mark.parametrize("command", ["flush ruleset", "delete table inet gates", "delete table inet rules"])
 def test_deleted_tables_come_back(topology: Topology, appliance: Appliance, server: FtpServer, command: str) -> None:
     with ftp_session(topology, server, IPV4) as session:
-        fetch(session)
+        fetch_small(session)
         listener, announcement = session.listen()
         session.send(announcement)
         session.expect(200)
@@ -78,12 +68,12 @@ def test_deleted_tables_come_back(topology: Topology, appliance: Appliance, serv
         until(lambda: "tcp . 21" in control_ports(topology), what="the ports of control sessions")
         until(lambda: "203.0.113.2" in gates(topology), what="the open gate")
         session.send(b"RETR pub/small\r\n")
-        assert len(session.receive(listener)) == OCTETS
+        assert len(session.receive(listener)) == SMALL_OCTETS
         session.expect(150)
         session.expect(226)
-        fetch(session)
+        fetch_small(session)
     with ftp_session(topology, server, IPV4) as another:
-        fetch(another)
+        fetch_small(another)
     assert "were deleted: putting them back" in appliance.log()
 
 
@@ -101,4 +91,4 @@ def test_commit_puts_deleted_tables_back(topology: Topology, appliance: Applianc
     appliance.push(COMMIT.format(17))
     assert set(tables(topology)) >= BOTH
     with ftp_session(topology, server, IPV4) as session:
-        fetch(session)
+        fetch_small(session)
