@@ -1,7 +1,8 @@
 """Applications to lines: what a policy matches beyond addresses, and which ALG reads what matched.
 
 A *line* is one term with its ALG decided. A term that says nothing about an ALG is preceded by one line for each
-well-known port that it covers, so that everybody below only needs the first line that matches.
+service of an ALG policy and each well-known port that it covers, so that everybody below only needs the first line
+that matches.
 """
 
 from __future__ import annotations
@@ -22,14 +23,25 @@ NEVER_S = 2_000_000
 """Inactivity timeout `never`: conntrack counts in signed 32-bit jiffies, 24 days at 1,000 a second."""
 
 
+class Claim(NamedTuple):
+    """Traffic that an ALG reads because an ALG policy names it as a service. source_ports: None for any."""
+
+    protocol: int
+    ports: PortRange
+    source_ports: PortRange | None
+    alg: str
+
+
 class InForce(NamedTuple):
     """The ALGs that are built and enabled.
 
     transports: ALG -> protocols that it reads. ports: well-known (protocol, port, ALG), sorted.
+    services: what ALG policies add to them; it goes first, and the first that matches decides.
     """
 
     transports: Mapping[str, frozenset[int]]
     ports: tuple[tuple[int, int, str], ...]
+    services: tuple[Claim, ...] = ()
 
 
 NO_ALGS = InForce({}, ())
@@ -78,7 +90,7 @@ def named_terms(names: Iterable[str], applications: Applications) -> Iterator[tu
         yield "", Term()
 
 
-def in_force(registry: Mapping[str, Descriptor], enabled: frozenset[str]) -> InForce:
+def in_force(registry: Mapping[str, Descriptor], enabled: frozenset[str], services: Iterable[Claim] = ()) -> InForce:
     """What classification needs of the enabled ALGs; a port that two of them claim belongs to the first by name."""
     names = sorted(enabled & registry.keys())
     found: dict[tuple[int, int], str] = {}
@@ -88,7 +100,17 @@ def in_force(registry: Mapping[str, Descriptor], enabled: frozenset[str]) -> InF
     return InForce(
         {name: frozenset(protocol for protocol, _ in registry[name].ports) for name in names},
         tuple(sorted((protocol, port, name) for (protocol, port), name in found.items())),
+        tuple(services),
     )
+
+
+def claims(alg: str, transports: frozenset[int], named: Iterable[tuple[str, Term]]) -> Iterator[Claim]:
+    """The services of an ALG, as far as it reads their protocols. named: as named_terms gives them."""
+    for application, term in named:
+        for protocol in _protocols(term):
+            line = _line(application, term, protocol)
+            if line is not None and protocol is not None and protocol in transports:
+                yield Claim(protocol, line.ports, line.source_ports, alg)
 
 
 def lines(named: Iterable[tuple[str, Term]], algs: InForce) -> Iterator[Line]:
@@ -102,6 +124,7 @@ def lines(named: Iterable[tuple[str, Term]], algs: InForce) -> Iterator[Line]:
             if alg:
                 yield from _bound(plain, alg, algs)
             elif term.alg not in KEEP_OFF:
+                yield from _of_services(plain, algs)
                 yield from _on_well_known(plain, algs)
             yield plain
 
@@ -153,6 +176,24 @@ def _bound(plain: Line, alg: str, algs: InForce) -> Iterator[Line]:
     for protocol in sorted(algs.transports.get(alg, ())):
         if plain.protocol in (None, protocol):
             yield plain._replace(protocol=protocol, outcome=plain.outcome._replace(alg=alg))
+
+
+def _of_services(plain: Line, algs: InForce) -> Iterator[Line]:
+    """The parts of a line that are services of an ALG."""
+    for claim in algs.services:
+        if plain.protocol not in (None, claim.protocol):
+            continue
+        ports = _common(plain.ports, claim.ports)
+        sources = _common(plain.source_ports or ALL_PORTS, claim.source_ports or ALL_PORTS)
+        if ports and sources:
+            outcome = plain.outcome._replace(alg=claim.alg)
+            named = None if sources == ALL_PORTS else sources
+            yield plain._replace(protocol=claim.protocol, ports=ports, source_ports=named, outcome=outcome)
+
+
+def _common(one: PortRange, other: PortRange) -> PortRange | None:
+    low, high = max(one[0], other[0]), min(one[1], other[1])
+    return (low, high) if low <= high else None
 
 
 def _on_well_known(plain: Line, algs: InForce) -> Iterator[Line]:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from applianced.alg.contract import Descriptor
 from applianced.alg.registry import REGISTRY
-from applianced.compiler import settings
-from applianced.compiler.applications import InForce, Line, in_force, lines, named_terms
+from applianced.compiler.applications import InForce, Line, lines, named_terms
+from applianced.compiler.deciding import view
 from applianced.compiler.policies import DEFAULT, Numbered, numbered
 from applianced.config.schema import Applications, Config, Network, Policy
 from applianced.model.tuples import FlowTuple
@@ -51,7 +51,7 @@ def classify(
     zones = [config.zones.get(name) for name in (from_zone, to_zone)]
     if any(zone is None or zone.functional for zone in zones):
         return NO_TRANSIT
-    algs = in_force(registry, settings.enabled(config, registry))
+    algs = view(config, registry, from_zone)
     entries = numbered((*config.policies, *config.global_policies))
     count = len(config.policies)
     for place, entry in enumerate(entries):

@@ -21,7 +21,8 @@ from applianced.compiler import (
     static,
     zones,
 )
-from applianced.compiler.applications import PORT_PROTOCOLS, in_force, named_terms
+from applianced.compiler.applications import PORT_PROTOCOLS, named_terms
+from applianced.compiler.deciding import views
 from applianced.compiler.marks import CONTROL_PORTS, GATES_TABLE, POLICY_TABLE
 from applianced.compiler.plan import Plan, PolicyName
 from applianced.compiler.policies import Compiled, Numbered
@@ -74,8 +75,7 @@ def compile_ruleset(config: Config, *, queues: int = 2, registry: Mapping[str, D
 def _ruleset(
     config: Config, queues: int, registry: Mapping[str, Descriptor], entries: Sequence[Numbered]
 ) -> tuple[Ruleset, tuple[control.Ports, ...]]:
-    algs = in_force(registry, settings.enabled(config, registry))
-    forward = zones.compiled(config, entries, algs)
+    forward = zones.compiled(config, entries, views(config, registry))
     table = Table(
         name=POLICY_TABLE,
         counters=tuple(_counters(entries)),

@@ -21,16 +21,41 @@ class PolicyName:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlgInZone:
+    """One ALG for sessions that enter by a zone whose own ALG policy decides about it; as AlgPlan has it."""
+
+    zone: str
+    state: str
+    origin: str
+    decided_by: str
+    services: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlgPlan:
     """One ALG as effective: state "enabled", "disabled" or "not-implemented"; where that comes from
-    ("platform-profile", "security alg", ...); its settings dataclass as a dict ({} when not enabled); trace: the level
-    at which it is traced, "" when it is not."""
+    ("platform-profile branch", "security alg ftp disable", "device policy NAME", ...), and that as a word, "" when not
+    implemented; its settings dataclass as a dict ({} when nobody reads with it); trace: the level at which it is
+    traced, "" when it is not; services: applications that it reads besides its well-known ports; zones: those whose
+    own ALG policy decides instead."""
 
     name: str
     state: str
     origin: str
     settings: dict[str, Any] = field(default_factory=dict)
     trace: str = ""
+    decided_by: str = ""
+    services: tuple[str, ...] = ()
+    zones: tuple[AlgInZone, ...] = ()
+
+    @property
+    def read(self) -> bool:
+        """Whether it is on anywhere."""
+        return "enabled" in (self.state, *(zone.state for zone in self.zones))
+
+    def enabled_in(self, zone: str) -> bool:
+        """Whether it is on for sessions that enter by this zone."""
+        return next((each.state for each in self.zones if each.zone == zone), self.state) == "enabled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 pair/FROM/TO     a rule per policy of the zone pair, in order, then goto global
 global           a rule per global policy, then goto default
 match/N          where a policy's addresses take more than one rule: its applications
+global/ZONE...   global, match/N and default once more, where ALGs are in force otherwise for what enters by ZONE
 policy/N...      what policy N does: its number into the label, counters, log, ALG or verdict
 """
 
@@ -63,11 +64,16 @@ def _key(policy: Policy) -> tuple[str, str, str]:
     return policy.from_zone, policy.to_zone, policy.name
 
 
-def chain_of(rest: str, policies: Sequence[Numbered], applications: Applications, algs: InForce) -> Compiled:
-    """These policies, tried in order, then `goto` the chain named `rest`."""
+def chain_of(
+    rest: str, policies: Sequence[Numbered], applications: Applications, algs: InForce, *, zone: str = ""
+) -> Compiled:
+    """These policies, tried in order, then `goto` the chain named `rest`.
+
+    zone: where the same policies are compiled once more, for the ALGs of a zone, it names what differs.
+    """
     compiled = Compiled()
     for entry in policies:
-        _add(compiled, entry, applications, algs)
+        _add(compiled, entry, applications, algs, zone)
     compiled.rules.append((Do(f"goto {rest}"),))
     return compiled
 
@@ -76,7 +82,7 @@ def default_chain(permit: bool, algs: InForce) -> Compiled:
     """What becomes of a session that no policy matches. Permitted ones have their well-known ALGs."""
     policy = Policy(name="default-policy", from_zone="", to_zone="", action="permit" if permit else "deny")
     compiled = Compiled()
-    _add(compiled, Numbered(DEFAULT, policy), Applications(), algs)
+    _add(compiled, Numbered(DEFAULT, policy), Applications(), algs, "")
     return compiled
 
 
@@ -90,7 +96,7 @@ def traffic_counter(number: int) -> str:
     return f"policy_{number}"
 
 
-def _add(compiled: Compiled, entry: Numbered, applications: Applications, algs: InForce) -> None:
+def _add(compiled: Compiled, entry: Numbered, applications: Applications, algs: InForce, zone: str) -> None:
     number, policy = entry
     variants = addresses.variants(
         policy.sources,
@@ -109,7 +115,7 @@ def _add(compiled: Compiled, entry: Numbered, applications: Applications, algs: 
     if len(variants) == 1:
         compiled.rules.extend((*variants[0], *rule) for rule in service_rules)
     else:
-        name = identifier("match", str(number))
+        name = identifier("match", str(number), *([zone] if zone else []))
         compiled.chains.append(Chain(name=name, rules=service_rules))
         compiled.rules.extend((*variant, Do(f"jump {name}")) for variant in variants)
     compiled.chains.extend(_outcome_chain(entry, outcome) for outcome in sorted(used))

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from applianced.alg.contract import Descriptor
+from applianced.compiler.deciding import By, decided
 from applianced.compiler.marks import ALG_NUMBERS
-from applianced.compiler.plan import AlgPlan
-from applianced.config.catalogue import PROFILES
+from applianced.compiler.plan import AlgInZone, AlgPlan
 from applianced.config.schema import AlgConfig, Config
-from applianced.errors import ConfigError
-
-
-def enabled(config: Config, registry: Mapping[str, Descriptor]) -> frozenset[str]:
-    """The ALGs that are built and on."""
-    return frozenset(name for name in registry if _state(config, name)[0] == "enabled")
 
 
 def plans(config: Config, registry: Mapping[str, Descriptor]) -> tuple[AlgPlan, ...]:
@@ -27,27 +21,37 @@ def plans(config: Config, registry: Mapping[str, Descriptor]) -> tuple[AlgPlan, 
 def _plan(config: Config, name: str, descriptor: Descriptor | None) -> AlgPlan:
     if descriptor is None:
         return AlgPlan(name=name, state="not-implemented", origin="not part of this release")
-    state, origin = _state(config, name)
+    found = decided(config, name)
+    zones = tuple(_in_zones(config, name))
     own = config.algs.get(name, AlgConfig(name=name))
-    settings = _settings(descriptor, own.leaves) if state == "enabled" else {}
-    return AlgPlan(name=name, state=state, origin=origin, settings=settings, trace=_trace_level(config, own))
+    plan = AlgPlan(
+        name=name,
+        state=found.state,
+        origin=found.origin,
+        decided_by=found.by,
+        services=found.services,
+        zones=zones,
+        trace=_trace_level(config, own),
+    )
+    return replace(plan, settings=_settings(descriptor, own.leaves)) if plan.read else plan
+
+
+def _in_zones(config: Config, name: str) -> Iterator[AlgInZone]:
+    for zone in sorted(config.zones):
+        found = decided(config, name, zone)
+        if found.by is By.ZONE_POLICY:
+            yield AlgInZone(
+                zone=zone,
+                state=found.state,
+                origin=found.origin,
+                decided_by=found.by,
+                services=found.services,
+            )
 
 
 def _settings(descriptor: Descriptor, leaves: Mapping[str, Any]) -> dict[str, Any]:
     known = (field.name for field in fields(descriptor.settings))
     return asdict(descriptor.settings(**{name: leaves[name] for name in known if name in leaves}))
-
-
-def _state(config: Config, name: str) -> tuple[str, str]:
-    """Either "enabled" or "disabled", and what says so."""
-    said = config.algs[name].state if name in config.algs else "default"
-    if said != "default":
-        return said, f"security alg {name}{' disable' if said == 'disabled' else ''}"
-    profile = config.system.platform_profile
-    if profile not in PROFILES:
-        path = "/applianced-system:system/platform-profile"
-        raise ConfigError(path, f"'{profile}' is not one of {', '.join(sorted(PROFILES))}")
-    return ("enabled" if name in PROFILES[profile] else "disabled"), f"platform-profile {profile}"
 
 
 def _trace_level(config: Config, own: AlgConfig) -> str:

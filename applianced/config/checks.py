@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from applianced.config.alg_policy_checks import ALG_POLICY_RULES, unbuilt_services
 from applianced.config.catalogue import PREDEFINED
 from applianced.config.identities import APPLICATION_PROTOCOLS, TRANSPORTS
 from applianced.config.instances import (
@@ -36,7 +37,8 @@ def check(config: Config, built: frozenset[str]) -> list[ConfigError]:
 
     built: ALGs that exist in this release, named as their containers.
     """
-    return [*unbuilt_algs(config, built), *(fault for rule in RULES for fault in rule(config))]
+    unbuilt = (*unbuilt_algs(config, built), *unbuilt_services(config, built))
+    return [*unbuilt, *(fault for rule in RULES for fault in rule(config))]
 
 
 def _own(config: Config) -> Iterator[Application]:
@@ -192,5 +194,6 @@ RULES: Iterable[Callable[[Config], Iterator[ConfigError]]] = (
     excluded_any,
     trace_match,
     unusable_keys,
+    *ALG_POLICY_RULES,
     *NAT_RULES,
 )

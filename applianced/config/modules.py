@@ -41,6 +41,7 @@ MODULES = (
     Module("applianced-nat"),
     Module("applianced-alg"),
     Module("applianced-alg-ftp"),
+    Module("applianced-alg-policies"),
     Module("applianced-system"),
     Module("applianced-state"),
     Module("applianced-history"),

@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6
 from typing import Any
 
 from applianced.config.access import CallHomeClient, NetconfLimits, RetryOptions
+from applianced.config.alg_policies import AlgPolicies
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -68,6 +69,7 @@ class Zone:
 
     interface_services, interface_protocols: the same per interface, which replace those of the zone.
     addresses: entries of the zone's own address-book are in `AddressBook`s attached to it.
+    alg_policy: name of the ALG policy for sessions that enter by it, "" for none.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Zone:
     interface_services: dict[str, tuple[str, ...]] = field(default_factory=dict)
     interface_protocols: dict[str, tuple[str, ...]] = field(default_factory=dict)
     functional: bool = False
+    alg_policy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +287,7 @@ class Config:
     flow: Flow = field(default_factory=Flow)
     log: Log = field(default_factory=Log)
     algs: dict[str, AlgConfig] = field(default_factory=dict)
+    alg_policies: AlgPolicies = field(default_factory=AlgPolicies)
     trace: Trace = field(default_factory=Trace)
     interfaces: tuple[Link, ...] = ()
     system: System = field(default_factory=System)

@@ -104,16 +104,18 @@ class Books:
     # ----- ends
 
     def _end_sessions(self, request: Message) -> Message:
-        """Delete the sessions that these policies (by number) or ALGs (by number in ct mark) admitted, and those with
-        these original tuples; of control sessions among them the gates too, and the data sessions that came through
-        those."""
+        """Delete the sessions that these policies (by number) admitted or ALGs (by number in ct mark) read, those of
+        a policy that an ALG read ("silenced": pairs of both numbers), and those with these original tuples; of control
+        sessions among them the gates too, and the data sessions that came through those."""
         policies, algs = set(request.get("policies", ())), set(request.get("algs", ()))
+        silenced = {(int(alg), int(policy)) for alg, policy in request.get("silenced", ())}
         originals = {flow_of(plain) for plain in request.get("originals", ())}
         over = [
             entry
             for entry in self._conntrack.marked(0, 0)
             if entry.policy in policies
             or (entry.mark & CONTROL and entry.mark & ALG_MASK in algs)
+            or (entry.mark & CONTROL and (entry.mark & ALG_MASK, entry.policy) in silenced)
             or entry.translation.original in originals
         ]
         controls = {_place(entry.mark) for entry in over if entry.mark & CONTROL}

@@ -13,6 +13,7 @@ from typing import Any
 
 from applianced.compiler.marks import ALG_NUMBERS
 from applianced.compiler.plan import Change, Plan
+from applianced.compiler.policies import DEFAULT
 from applianced.dataplane import rematch
 from applianced.dataplane.channel import Decoder, Message, encode, flow_of, plain_flow
 from applianced.errors import DataplaneError
@@ -118,8 +119,9 @@ class PreparedPlan:
         """Let go of the old plan, and end the sessions that rested on what is gone."""
         await self._agent.call("finish")
         policies, algs = removed(self._change.old_plan, self._change.new_plan)
-        if policies or algs:
-            await self._agent.call("end-sessions", policies=policies, algs=algs)
+        silent = silenced(self._change.old_plan, self._change.new_plan)
+        if policies or algs or silent:
+            await self._agent.call("end-sessions", policies=policies, algs=algs, silenced=silent)
         await self._rematch()
 
     async def _rematch(self) -> None:
@@ -151,5 +153,24 @@ def removed(old: Plan | None, new: Plan) -> tuple[list[int], list[int]]:
         for policy in old.policies
         if (policy.number, policy.from_zone, policy.to_zone, policy.name) not in kept
     ]
-    enabled = {alg.name for alg in new.algs if alg.state == "enabled"}
-    return policies, [ALG_NUMBERS[alg.name] for alg in old.algs if alg.state == "enabled" and alg.name not in enabled]
+    read = {alg.name for alg in new.algs if alg.read}
+    return policies, [ALG_NUMBERS[alg.name] for alg in old.algs if alg.read and alg.name not in read]
+
+
+def silenced(old: Plan | None, new: Plan) -> list[tuple[int, int]]:
+    """ALGs that are still on somewhere, but no longer for all that they read: (number of the ALG, number of a policy
+    whose sessions it no longer reads).
+
+    Nobody knows any more by which zone a session of a global policy or of the default policy came in: theirs are among
+    them as soon as one zone is.
+    """
+    after = {alg.name: alg for alg in new.algs if alg.read}
+    found: list[tuple[int, int]] = []
+    for before in old.algs if old is not None else ():
+        now = after.get(before.name)
+        if old is None or now is None:
+            continue
+        off = {zone for zone in old.zones.values() if before.enabled_in(zone) and not now.enabled_in(zone)}
+        pairs = [(policy.number, policy.from_zone) for policy in old.policies] + [(DEFAULT, "")]
+        found += [(ALG_NUMBERS[before.name], number) for number, zone in pairs if off and (not zone or zone in off)]
+    return found

@@ -300,10 +300,9 @@ class Workers:
 
 def settings_of(plan: Message, own_addresses: list[str]) -> Message:
     """What a worker is told of a plan. own_addresses: of the appliance itself, as text."""
-    enabled = [alg for alg in plan["algs"] if alg["state"] == "enabled"]
     return {
         "generation": plan["generation"],
-        "algs": {alg["name"]: alg["settings"] for alg in enabled},
+        "algs": {alg["name"]: alg["settings"] for alg in plan["algs"] if _read(alg)},
         "trace": traced(plan),
         "flow": plan["flow"],
         "ranges": plan["alg_port_ranges"],
@@ -316,4 +315,9 @@ def traced(plan: Message) -> dict[str, str]:
     """The ALGs that are traced -> level; without a file nobody reads what they would say."""
     if not plan["trace"]["file"]:
         return {}
-    return {alg["name"]: alg["trace"] for alg in plan["algs"] if alg["trace"] and alg["state"] == "enabled"}
+    return {alg["name"]: alg["trace"] for alg in plan["algs"] if alg["trace"] and _read(alg)}
+
+
+def _read(alg: Message) -> bool:
+    """Whether an ALG is on anywhere. alg: a compiler.plan.AlgPlan as it crosses the socket."""
+    return "enabled" in (alg["state"], *(zone["state"] for zone in alg["zones"]))

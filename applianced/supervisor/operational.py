@@ -8,7 +8,7 @@ from typing import Any
 
 from applianced.alg.registry import REGISTRY
 from applianced.compiler.marks import SLOT_SHIFT
-from applianced.compiler.plan import Change, Plan
+from applianced.compiler.plan import AlgInZone, AlgPlan, Change, Plan
 from applianced.compiler.policies import hit_counter, traffic_counter
 from applianced.dataplane.participant import AgentClient
 from applianced.engine.counters import ENGINE_EVENTS
@@ -58,9 +58,7 @@ class DataplaneState:
         if plan is None:
             return {}
         books = await self._agent.call("state", recent=True) if self._agent is not None else {}
-        alg: dict[str, Any] = {
-            "applianced-state:status": {"alg": [_status(each.name, each.state, each.origin) for each in plan.algs]}
-        }
+        alg: dict[str, Any] = {"applianced-state:status": {"alg": [_status(each) for each in plan.algs]}}
         if not books:
             return {SESSION: {"applianced-alg:alg": alg}}
         alg["applianced-state:counters"] = {"alg": _counters(books["counters"])}
@@ -102,8 +100,15 @@ def session_id(worker: int, slot: int) -> int:
     return worker << _SLOT_BITS | slot
 
 
-def _status(name: str, state: str, origin: str) -> dict[str, str]:
-    return {"name": name, "state": state, "origin": origin}
+def _status(alg: AlgPlan) -> dict[str, Any]:
+    zones = {"zone": [{"name": zone.zone, **_decision(zone)} for zone in alg.zones]} if alg.zones else {}
+    return {"name": alg.name, **_decision(alg), **zones}
+
+
+def _decision(said: AlgPlan | AlgInZone) -> dict[str, Any]:
+    by = {"decided-by": said.decided_by} if said.decided_by else {}
+    services = {"service": list(said.services)} if said.services else {}
+    return {"state": said.state, "origin": said.origin, **by, **services}
 
 
 def _counters(values: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:

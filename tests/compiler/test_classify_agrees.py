@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_network
 
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from applianced.alg.contract import Descriptor
 from applianced.alg.registry import REGISTRY
 from applianced.compiler.classify import Classified, classify
 from applianced.compiler.compile import compile_ruleset
+from applianced.config.alg_policies import AlgPolicies, AlgPolicy, PolicyAlg
 from applianced.config.schema import AlgConfig, Application, Applications, Config, Policy, Term, Zone
 from applianced.model.tuples import Endpoint, FlowTuple, packed
 from tests.compiler.interpreter import Packet, Verdict, run
@@ -48,6 +50,24 @@ networks = st.lists(
 ).map(tuple)
 
 
+said = st.builds(
+    PolicyAlg,
+    enabled=st.booleans(),
+    services=st.lists(st.sampled_from(["app0", "app1", "app2", "pair"]), max_size=2).map(tuple),
+)
+alg_policies = st.builds(
+    AlgPolicies,
+    policies=st.fixed_dictionaries(
+        {
+            name: st.builds(AlgPolicy, name=st.just(name), algs=st.dictionaries(st.sampled_from(sorted(BUILT)), said))
+            for name in ("one", "two")
+        }
+    ),
+    device=st.sampled_from(["", "", "one", "two"]),
+)
+attached = st.sampled_from(["", "one", "two"])
+
+
 @st.composite
 def configurations(draw: st.DrawFn) -> Config:
     made = [Application(name=f"app{n}", terms=tuple(draw(st.lists(terms, min_size=1, max_size=3)))) for n in range(4)]
@@ -69,11 +89,12 @@ def configurations(draw: st.DrawFn) -> Config:
         applications=Applications(
             applications={each.name: each for each in made}, sets={"pair": (made[0].name, made[1].name)}
         ),
-        zones=ZONES,
+        zones={name: replace(zone, alg_policy=draw(attached)) for name, zone in ZONES.items()},
         policies=tuple(draw(st.lists(policies, max_size=5))),
         global_policies=tuple(draw(st.lists(policies, max_size=2))),
         default_policy=draw(st.sampled_from(["deny", "permit"])),
         algs={name: AlgConfig(name=name, state=draw(st.sampled_from(["enabled", "disabled"]))) for name in BUILT},
+        alg_policies=draw(alg_policies),
     )
 
 

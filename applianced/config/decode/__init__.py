@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from applianced.config.decode.addresses import Resolver, decode_books
+from applianced.config.decode.alg_policies import decode_alg_policies
 from applianced.config.decode.applications import decode_applications
 from applianced.config.decode.nat import decode_nat
 from applianced.config.decode.node import Node
@@ -42,6 +43,7 @@ def decode(data: Mapping[str, Any]) -> Config:
         flow=decode_flow(security),
         log=decode_log(security),
         algs=decode_algs(security),
+        alg_policies=decode_alg_policies(security),
         trace=decode_trace(security),
         interfaces=decode_links(data),
         system=decode_system(data),

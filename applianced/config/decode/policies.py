@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from applianced.config.decode.addresses import Resolver
+from applianced.config.decode.alg_policies import MODULE as ALG_POLICIES
 from applianced.config.decode.node import Node
 from applianced.config.schema import Policy, Zone
 
@@ -32,6 +33,7 @@ def _zone(entry: Node, name: str, *, functional: bool = False) -> Zone:
         interface_services={one.text("name"): _inbound(one)[0] for one in own},
         interface_protocols={one.text("name"): _inbound(one)[1] for one in own},
         functional=functional,
+        alg_policy=entry.text(f"{ALG_POLICIES}:alg-policy"),
     )
 
 

@@ -29,6 +29,8 @@ TRACE_SIZES = (10 * 1024, 1 << 30)
 
 _SUFFIXES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _STATE_LEAVES = frozenset(("enable", "disable", "traceoptions"))
+_NO_ALGS = frozenset(("traceoptions", "policies", "device-policy"))
+"""What stands under `security alg` beside the ALGs' containers."""
 
 
 def decode_flow(security: Node) -> Flow:
@@ -69,7 +71,7 @@ def decode_algs(security: Node) -> dict[str, AlgConfig]:
     """Every container under `security alg`, by name; nothing here knows one ALG from another."""
     algs = security.child("applianced-alg:alg")
     named = ((key, key.rpartition(":")[2]) for key in algs.data)
-    return {name: _alg(algs.child(key), name) for key, name in named if name != "traceoptions"}
+    return {name: _alg(algs.child(key), name) for key, name in named if name not in _NO_ALGS}
 
 
 def _alg(container: Node, name: str) -> AlgConfig:
