@@ -14,6 +14,7 @@ from typing import Any
 
 from applianced.config.access import CallHomeClient, NetconfLimits, RetryOptions
 from applianced.config.alg_policies import AlgPolicies
+from applianced.config.nacm import Nacm
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -253,12 +254,15 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A login user. password: crypt(3) hash or "". keys: OpenSSH public key lines."""
+    """A login user. password: crypt(3) hash or "". keys: OpenSSH public key lines.
+
+    login_class: "super-user", or "" for whoever may do what access control says.
+    """
 
     name: str
     password: str = ""
     keys: tuple[str, ...] = ()
-    role: str = ""
+    login_class: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,3 +295,4 @@ class Config:
     trace: Trace = field(default_factory=Trace)
     interfaces: tuple[Link, ...] = ()
     system: System = field(default_factory=System)
+    nacm: Nacm = field(default_factory=Nacm)

@@ -11,6 +11,7 @@ from typing import Any
 from applianced.config.decode.addresses import Resolver, decode_books
 from applianced.config.decode.alg_policies import decode_alg_policies
 from applianced.config.decode.applications import decode_applications
+from applianced.config.decode.nacm import decode_nacm
 from applianced.config.decode.nat import decode_nat
 from applianced.config.decode.node import Node
 from applianced.config.decode.policies import decode_global_policies, decode_policies, decode_zones, default_policy
@@ -47,4 +48,5 @@ def decode(data: Mapping[str, Any]) -> Config:
         trace=decode_trace(security),
         interfaces=decode_links(data),
         system=decode_system(data),
+        nacm=decode_nacm(data),
     )

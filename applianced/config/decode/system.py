@@ -33,6 +33,7 @@ def _user(entry: Node) -> User:
         name=entry.text("name"),
         password=secrets.text("encrypted-password"),
         keys=tuple(key for key, _ in secrets.texts("ssh-public-key")),
+        login_class=entry.text("class"),
     )
 
 
