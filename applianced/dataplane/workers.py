@@ -320,4 +320,4 @@ def traced(plan: Message) -> dict[str, str]:
 
 def _read(alg: Message) -> bool:
     """Whether an ALG is on anywhere. alg: a compiler.plan.AlgPlan as it crosses the socket."""
-    return "enabled" in (alg["state"], *(zone["state"] for zone in alg["zones"]))
+    return "enabled" in (alg["state"], *(zone["state"] for zone in alg.get("zones", ())))

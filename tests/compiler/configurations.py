@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from math import inf
 from typing import NamedTuple
 
+from applianced.config.alg_policies import AlgPolicies, AlgPolicy, PolicyAlg
 from applianced.config.catalogue import PREDEFINED
 from applianced.config.schema import (
     AlgConfig,
@@ -312,6 +314,39 @@ def alg_disabled() -> Case:
     """A disabled ALG reads nothing, whatever the application says."""
     off = {"ftp": AlgConfig(name="ftp", state="disabled", leaves={"line_break_extension": True})}
     return Case(Config(applications=known(), zones=ZONES, policies=(outbound("ftp", "junos-ftp"),), algs=off))
+
+
+@case
+def alg_policies() -> Case:
+    """The policy of the device reads another port, those of two zones turn the ALG off: global and default policies
+    come once more for these two together, and policies of a pair once, as its first zone has it."""
+    odd = Application(name="odd", terms=(Term(protocol=6, destination_ports=(2121, 2121)),))
+    said = {"base": PolicyAlg(services=("odd",)), "off": PolicyAlg(enabled=False), "none": PolicyAlg(enabled=False)}
+    zones = {
+        **ZONES,
+        "guest": Zone(name="guest", interfaces=("wlan0",), alg_policy="off"),
+        "lab": Zone(name="lab", interfaces=("lab0",), alg_policy="none"),
+    }
+    permitted = Policy(name="tcp", from_zone="", to_zone="", action="permit", applications=("all-tcp",), count=True)
+    return Case(
+        Config(
+            applications=known(odd, Application(name="all-tcp", terms=(Term(protocol=6),))),
+            zones=zones,
+            policies=(
+                outbound("ftp", "junos-ftp"),
+                Policy(name="guests", from_zone="guest", to_zone="untrust", action="permit"),
+            ),
+            global_policies=(
+                replace(permitted, name="here", sources=networks("10.0.0.0/8", "fd00::/8")),
+                permitted,
+                replace(permitted, name="no", action="deny"),
+            ),
+            default_policy="permit",
+            alg_policies=AlgPolicies(
+                policies={name: AlgPolicy(name=name, algs={"ftp": alg}) for name, alg in said.items()}, device="base"
+            ),
+        )
+    )
 
 
 @case

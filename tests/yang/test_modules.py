@@ -11,6 +11,7 @@ import pytest
 from applianced.compiler.host import PROTOCOLS as INBOUND_PROTOCOLS
 from applianced.compiler.host import SERVICES as INBOUND_SERVICES
 from applianced.compiler.marks import ALG_NUMBERS
+from applianced.config.alg_policies import DEFAULT_PERMISSIONS, Permission
 from applianced.config.catalogue import PROFILES
 from applianced.config.identities import APPLICATION_PROTOCOLS, KEEP_OFF, TRANSPORTS
 from applianced.config.modules import MODULES
@@ -78,6 +79,12 @@ def test_identities_of_algs_are_the_numbered_ones() -> None:
     assert set().union(*PROFILES.values()) <= set(ALG_NUMBERS)
 
 
+def test_permissions_of_roles_are_the_table() -> None:
+    _, _, text = (YANG / "applianced-alg-policies.yang").read_text().partition("container permissions {")
+    found = re.findall(r'leaf ([\w-]+) \{\s+type permission;\s+default "(\w+)"', text)
+    assert dict(found) == DEFAULT_PERMISSIONS
+
+
 def test_application_protocols_are_the_table() -> None:
     derived = _derived("applianced-applications.yang", "ap-types:application-protocol")
     algs = {
@@ -94,6 +101,8 @@ def test_application_protocols_are_the_table() -> None:
     [
         ("applianced-types.yang", "typedef port-name", PORTS),
         ("applianced-types.yang", "typedef ip-protocol", PROTOCOLS),
+        ("applianced-alg-policies.yang", "typedef alg-name", ALG_NUMBERS),
+        ("applianced-alg-policies.yang", "typedef permission", dict.fromkeys(Permission)),
         ("applianced-security.yang", "list system-services", {**INBOUND_SERVICES, "all": ()}),
         ("applianced-security.yang", "list protocols", {**INBOUND_PROTOCOLS, "all": ()}),
     ],

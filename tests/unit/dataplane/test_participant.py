@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from applianced.compiler.plan import AlgPlan, Plan, PolicyName
+from applianced.compiler.plan import AlgInZone, AlgPlan, Plan, PolicyName
 from applianced.dataplane.channel import Decoder, Message, encode
-from applianced.dataplane.participant import AgentClient, removed
+from applianced.dataplane.participant import AgentClient, removed, silenced
 from applianced.errors import DataplaneError
 
 Answer = Callable[[Message], Awaitable[Message | None]]
@@ -154,3 +154,37 @@ def test_removed_algs_by_their_number_in_ct_mark() -> None:
 
 def test_nothing_is_removed_at_first() -> None:
     assert removed(None, plan((policy(1, "one"),), ftp="enabled")) == ([], [])
+
+
+def zoned(device: str, **zones: str) -> Plan:
+    """FTP on the device, and where a zone's own policy decides; policies 1 and 2 are between zones, 3 is global."""
+    own = tuple(AlgInZone(zone=zone, state=state, origin="", decided_by="zone-policy") for zone, state in zones.items())
+    between = tuple(
+        PolicyName(number=number, name=name, from_zone=zone, to_zone="a")
+        for number, name, zone in ((1, "one", "a"), (2, "two", "b"), (3, "three", ""))
+    )
+    algs = (AlgPlan(name="ftp", state=device, origin="", zones=own),)
+    return Plan(ruleset="", chains={}, queues=1, policies=between, algs=algs, zones={"a0": "a", "b0": "b"})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        pytest.param(zoned("enabled"), zoned("enabled", b="disabled"), [(2, 2), (2, 3), (2, 0)], id="off in a zone"),
+        pytest.param(zoned("enabled"), zoned("disabled", b="enabled"), [(2, 1), (2, 3), (2, 0)], id="on in one only"),
+        pytest.param(
+            zoned("disabled", b="enabled"), zoned("enabled", b="disabled"), [(2, 2), (2, 3), (2, 0)], id="swap"
+        ),
+        pytest.param(zoned("enabled", b="disabled"), zoned("enabled", b="disabled"), [], id="as before"),
+        pytest.param(zoned("enabled", b="disabled"), zoned("enabled"), [], id="on again"),
+        pytest.param(zoned("enabled"), zoned("disabled", b="disabled"), [], id="off everywhere is not of zones"),
+        pytest.param(None, zoned("enabled"), [], id="at first"),
+    ],
+)
+def test_algs_that_are_silenced_in_a_zone(old: Plan | None, new: Plan, expected: list[tuple[int, int]]) -> None:
+    assert silenced(old, new) == expected
+
+
+def test_an_alg_is_removed_when_no_zone_has_it() -> None:
+    assert removed(zoned("enabled"), zoned("disabled", b="enabled")) == ([], [])
+    assert removed(zoned("disabled", b="enabled"), zoned("disabled")) == ([], [2])

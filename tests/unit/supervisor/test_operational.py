@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from applianced.alg.registry import REGISTRY
 from applianced.compiler.compile import compile_plan
-from applianced.compiler.plan import Plan
+from applianced.config.alg_policies import AlgPolicies, AlgPolicy, PolicyAlg
+from applianced.config.schema import Config
 from applianced.datastore.native import Form
 from applianced.datastore.tree import Tree
 from applianced.engine.counters import ENGINE_EVENTS
@@ -89,19 +91,15 @@ class Agent:
         return BOOKS if operation == "state" else {"found": self.found}
 
 
-def plan() -> Plan:
-    return compile_plan(FTP_OUT, queues=2)
-
-
-def provider(agent: Agent | None) -> DataplaneState:
+def provider(agent: Agent | None, config: Config = FTP_OUT) -> DataplaneState:
     memory = PlanMemory()
-    memory.plan = plan()
+    memory.plan = compile_plan(config, queues=2)
     return DataplaneState(agent, memory)  # type: ignore[arg-type]
 
 
-def shown(agent: Agent | None) -> dict[str, Any]:
+def shown(agent: Agent | None, config: Config = FTP_OUT) -> dict[str, Any]:
     """`security` of the state, having passed libyang."""
-    state = asyncio.run(provider(agent).state())
+    state = asyncio.run(provider(agent, config).state())
     with Tree.parse(shipped(), json.dumps(state).encode(), Form.JSON, state=True) as tree:
         assert list(tree.roots())
     found: dict[str, Any] = state[SECURITY]
@@ -122,6 +120,41 @@ def test_everything_passes_the_models() -> None:
     assert control["application"] == "junos-ftp"
     assert control["translated"]["source-address"] == "203.0.113.1"
     assert untouched["state"] == "untouched"
+
+
+def test_the_status_names_who_decided() -> None:
+    """Per ALG, and for the zones whose own ALG policy decides about it."""
+    services = PolicyAlg(services=("junos-http",))
+    config = replace(
+        FTP_OUT,
+        zones={**FTP_OUT.zones, "trust": replace(FTP_OUT.zones["trust"], alg_policy="own")},
+        alg_policies=AlgPolicies(
+            policies={
+                "own": AlgPolicy(name="own", algs={"ftp": PolicyAlg(enabled=False), "sip": PolicyAlg()}),
+                "base": AlgPolicy(name="base", algs={"ftp": services}),
+            },
+            device="base",
+        ),
+    )
+    status = shown(None, config)["applianced-alg:alg"]["applianced-state:status"]["alg"]
+    ftp, sip = (next(each for each in status if each["name"] == name) for name in ("ftp", "sip"))
+    assert ftp == {
+        "name": "ftp",
+        "state": "enabled",
+        "origin": "device policy base",
+        "decided-by": "device-policy",
+        "service": ["junos-http"],
+        "zone": [
+            {"name": "trust", "state": "disabled", "origin": "zone policy own", "decided-by": "zone-policy"},
+        ],
+    }
+    assert sip == {"name": "sip", "state": "not-implemented", "origin": "not part of this release"}
+
+
+def test_without_policies_the_profile_decides() -> None:
+    status = shown(None)["applianced-alg:alg"]["applianced-state:status"]["alg"]
+    ftp = next(each for each in status if each["name"] == "ftp")
+    assert (ftp["origin"], ftp["decided-by"]) == ("platform-profile branch", "platform-profile")
 
 
 def test_gates_and_their_sessions_name_each_other() -> None:
