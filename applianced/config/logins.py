@@ -9,6 +9,7 @@ import base64
 import binascii
 from collections.abc import Iterator
 
+from applianced.config.nacm import SUPER_USER
 from applianced.config.schema import Config, User
 from applianced.errors import ConfigError
 
@@ -68,17 +69,28 @@ def can_log_in(user: User) -> bool:
     return bool(user.password) or any(not key_fault(key) for key in user.keys)
 
 
+def can_mend(user: User) -> bool:
+    """He can log in, and no rule of access control keeps him from changing anything."""
+    return user.login_class == SUPER_USER and can_log_in(user)
+
+
 def anybody(config: Config) -> bool:
-    """Somebody can log in."""
-    return any(can_log_in(user) for user in config.system.users.values())
+    """Somebody can log in who may change everything."""
+    return any(map(can_mend, config.system.users.values()))
 
 
 def require_login(config: Config) -> None:
-    """Raises ConfigError when nobody could log in any more, not even to mend this."""
-    if not anybody(config):
+    """Raises ConfigError when nobody could log in any more who may mend this."""
+    if not any(map(can_log_in, config.system.users.values())):
         message = (
             "nobody could log in any more; leave at least one user an 'encrypted-password' or an 'ssh-public-key' "
-            f"({', '.join(KEY_TYPES)}) under login user NAME authentication"
+            f"({', '.join(KEY_TYPES)}) under login user NAME authentication, and 'class {SUPER_USER}'"
+        )
+        raise ConfigError(LOGIN, message, tag="operation-failed", app_tag="nobody-can-log-in")
+    if not anybody(config):
+        message = (
+            f"no {SUPER_USER} could log in any more, and nobody else can be sure to be able to mend that; leave "
+            f"'class {SUPER_USER}' under login user NAME for at least one user who has a password or a key"
         )
         raise ConfigError(LOGIN, message, tag="operation-failed", app_tag="nobody-can-log-in")
 

@@ -14,6 +14,10 @@ from applianced.datastore.lock import Store
 from applianced.datastore.models import Models
 from applianced.datastore.places import Element
 from applianced.datastore.tree import Tree
+from applianced.errors import ConfigError
+
+Judge = Callable[[Tree, Tree], None]
+"""Given what was and what would be: raises ConfigError when whoever asks may not make that change."""
 
 
 class Datastore:
@@ -35,8 +39,17 @@ class Datastore:
         """The content, to be read."""
         return self._running if store is Store.RUNNING or self._candidate is None else self._candidate
 
-    def edit(self, elements: Sequence[Element], options: EditOptions, test: Callable[[Tree], None] = validated) -> None:
-        """<edit-config> on the candidate; test: as of edit.edit. Raises edit.EditError."""
+    def edit(
+        self,
+        elements: Sequence[Element],
+        options: EditOptions,
+        test: Callable[[Tree], None] = validated,
+        judge: Judge | None = None,
+    ) -> None:
+        """<edit-config> on the candidate; test: as of edit.edit. Raises edit.EditError, and what `judge` raises."""
+        if judge is not None:
+            self._edit_judged(elements, options, test, judge)
+            return
         self.generation += 1
         fresh = self._candidate is None
         candidate = self._candidate or self._running.duplicate()
@@ -52,6 +65,32 @@ class Datastore:
                 self._candidate = candidate
             else:
                 candidate.close()
+
+    def _edit_judged(
+        self, elements: Sequence[Element], options: EditOptions, test: Callable[[Tree], None], judge: Judge
+    ) -> None:
+        """An edit that somebody may object to, which is then as if it had never been tried."""
+        with (self._candidate or self._running).duplicate() as before:
+            modified = self._candidate is not None
+
+            def tested(tree: Tree) -> None:
+                # What a test says of a change is for those alone who may make it.
+                judge(before, tree)
+                test(tree)
+
+            failed = None
+            try:
+                self.edit(elements, options, tested)
+            except ConfigError as error:
+                failed = error
+            try:
+                judge(before, self.tree(Store.CANDIDATE))
+            except ConfigError:
+                self.discard()
+                self._candidate = before.release() if modified else None
+                raise
+            if failed:
+                raise failed
 
     def replace_candidate(self, tree: Tree) -> None:
         """Make `tree` the candidate; it belongs to the datastore from now on."""

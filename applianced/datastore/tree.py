@@ -102,6 +102,11 @@ class Tree:
         """Nodes that an XPath with module names as prefixes selects."""
         return native.find_all(self.models.context, self.first, xpath)
 
+    def release(self) -> Tree:
+        """Another owner of what this tree held; this one is empty then."""
+        released, self.first = Tree(self.models, self.first), native.NULL
+        return released
+
     def close(self) -> None:
         """Free the memory; safe to call twice."""
         if self._open and self.first:

@@ -63,7 +63,8 @@ class Changing:
         )
         config = given.require("config")
         whole.check_holder(config)
-        await self._configuration.edit(caller.number, list(config), options)
+        access = self._configuration.access.of(caller.author.user)
+        await self._configuration.edit(caller.number, list(config), options, access)
         return OK
 
     async def _copy_config(self, caller: Caller, operation: Element) -> bytes:
@@ -77,7 +78,8 @@ class Changing:
         tree = source if isinstance(source, Store) else await self._inline(source)
         if defaults in (Defaults.ALL, Defaults.TRIM):
             tree = await self._with_defaults(tree, defaults)
-        await self._configuration.replace_candidate(caller.number, tree)
+        access = self._configuration.access.of(caller.author.user)
+        await self._configuration.replace_candidate(caller.number, tree, access)
         return OK
 
     async def _with_defaults(self, source: Store | Tree, defaults: Defaults) -> Tree:

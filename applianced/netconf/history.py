@@ -30,13 +30,15 @@ class History:
         }
 
     async def _rollback(self, caller: Caller, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        await self._configuration.rollback(caller.number, _version(arguments, Version(Name.NUMBER, "0")))
+        access = self._configuration.access.of(caller.author.user)
+        await self._configuration.rollback(caller.number, _version(arguments, Version(Name.NUMBER, "0")), access)
         return {}
 
     async def _compare(self, caller: Caller, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         source = _version(arguments.get("source", {}), RUNNING)
         target = _version(arguments.get("target", {}), CANDIDATE)
-        lines = await self._configuration.compare(source, target)
+        access = self._configuration.access.of(caller.author.user)
+        lines = await self._configuration.compare(source, target, access)
         return {"changes": "".join(f"{line}\n" for line in lines)}
 
     async def _save_rescue(self, caller: Caller, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

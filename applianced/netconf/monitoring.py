@@ -20,6 +20,7 @@ from applianced.northbound.state import NetconfCounters, SessionCounters, timest
 NAMESPACE = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
 _MODULE = "ietf-netconf-monitoring"
 _GET_SCHEMA = f"{_MODULE}:get-schema"
+_SCHEMA_WAY = tuple((_MODULE, name) for name in ("netconf-state", "schemas", "schema"))
 
 
 class Present(Protocol):
@@ -57,7 +58,10 @@ class Monitoring:
 
     async def _get_schema(self, caller: Caller, operation: Element) -> bytes:
         wanted = rpc.arguments(self._configuration.models, _GET_SCHEMA, operation)
-        return f'<data xmlns="{NAMESPACE}">{escape(choose(self._schemas, wanted).text)}</data>'.encode()
+        access = self._configuration.access.of(caller.author.user)
+        # The text of a module is shown to whoever may see it listed.
+        known = [schema for schema in self._schemas if access.reads(_SCHEMA_WAY, _schema_keys(schema))]
+        return f'<data xmlns="{NAMESPACE}">{escape(choose(known, wanted).text)}</data>'.encode()
 
     def state(self) -> Mapping[str, Any]:
         """netconf-state as RFC 7951 JSON values."""
@@ -111,6 +115,10 @@ def choose(known: Sequence[Schema], wanted: Mapping[str, Any]) -> Schema:
 
 def _unknown(element: str, message: str) -> ConfigError:
     return ConfigError("", message, tag="invalid-value", bad_element=element)
+
+
+def _schema_keys(schema: Schema) -> dict[str, str]:
+    return {"identifier": schema.identifier, "version": schema.version, "format": f"{_MODULE}:yang"}
 
 
 def _schema(schema: Schema) -> dict[str, Any]:

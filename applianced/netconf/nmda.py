@@ -48,7 +48,8 @@ class DatastoreOperations:
         options = EditOptions(default_operation=Operation(default.value), error_option=ErrorOption.ROLLBACK)
         config = given.require("config")
         whole.check_holder(config)
-        await self._configuration.edit(caller.number, list(config), options)
+        access = self._configuration.access.of(caller.author.user)
+        await self._configuration.edit(caller.number, list(config), options, access)
         return OK
 
     async def _get_data(self, caller: Caller, operation: Element) -> bytes:
@@ -62,11 +63,11 @@ class DatastoreOperations:
         name = datastore_name(given.require("datastore"))
         wanted, options, defaults = self._filter(given), _options(given, name), given.defaults()
         if name == "operational":
-            return await self._operational(wanted, options, defaults)
+            return await self._operational(caller, wanted, options, defaults)
         store = _STORES[name]
         writer = SelectiveWriter(defaults, options, lambda _: "unknown")
         lasting = wanted.expression is not None or not options.plain
-        async with self._reading.shown(store, defaults, lasting=lasting) as tree:
+        async with self._reading.shown(caller, store, defaults, lasting=lasting) as tree:
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer), options)
             roots = list(tree.roots())
@@ -74,13 +75,16 @@ class DatastoreOperations:
                 return _data(wanted.select(self._models, roots, writer), options)
             return _data(await asyncio.to_thread(wanted.select, self._models, roots, writer), options)
 
-    async def _operational(self, wanted: Filter, options: Options, defaults: Defaults) -> bytes:
+    async def _operational(self, caller: Caller, wanted: Filter, options: Options, defaults: Defaults) -> bytes:
         # All values in use are shown, also when the basic mode hides them elsewhere (RFC 8342 5.3).
         defaults = Defaults.ALL if defaults is Defaults.EXPLICIT else defaults
         state = await self._reading.state_tree(wanted)
         with OperationalDatastore(self._models) as operational:
             async with self._configuration.reading(Store.RUNNING) as running:
                 await asyncio.to_thread(operational.build, running, state, self._reading.library)
+            # Last of all, so that no default of something hidden is added again.
+            access = self._configuration.access.of(caller.author.user)
+            await asyncio.to_thread(access.prune, operational.tree)
             writer, tree = SelectiveWriter(defaults, options, operational.origin), operational.tree
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer), options)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from lxml import etree
 
+from applianced.access.changes import AccessDeniedError
 from applianced.datastore import rpc
 from applianced.datastore.edit import NETCONF_NS
 from applianced.netconf.caller import Caller, Offered
@@ -58,14 +59,23 @@ class Operations:
         if name.namespace == NETCONF_NS:
             perform = self._operations.get(name.localname)
             if perform:
+                self._require_call(caller, "ietf-netconf", name.localname)
                 return await perform(caller, operation)
         elif defined := rpc.defined(self._configuration.models, operation):
+            self._require_call(caller, *defined.split(":"))
             ours = self._defined.get(defined)
             return await (ours(caller, operation) if ours else self._act(caller, defined, operation))
         message = (
             f'there is no operation <{name.localname}> in namespace "{name.namespace or ""}": see the capabilities'
         )
         raise RpcError("operation-not-supported", message)
+
+    def _require_call(self, caller: Caller, module: str, name: str) -> None:
+        """Raises RpcError "access-denied" (RFC 8341 3.4.4)."""
+        try:
+            self._configuration.access.of(caller.author.user).require_call(module, name)
+        except AccessDeniedError as error:
+            raise RpcError(error.tag, error.message) from None
 
     async def _lock(self, caller: Caller, operation: Element) -> bytes:
         await self._configuration.lock(caller.number, Parameters(operation, "target").datastore("target"))

@@ -20,9 +20,10 @@ from applianced.netconf.filters import Filter
 from applianced.netconf.monitoring import Monitoring
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.xmltext import Element
+from applianced.northbound.access import UserAccess
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.library import yang_library
-from applianced.northbound.state import NetconfCounters, Operational, StateProvider, management_state
+from applianced.northbound.state import NetconfCounters, Operational, StateProvider, access_state, management_state
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Reading:
         given = Parameters(operation, "source", "filter", "with-defaults")
         store = given.datastore("source")
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
-        async with self.shown(store, writer.defaults, lasting=wanted.expression is not None) as tree:
+        async with self.shown(caller, store, writer.defaults, lasting=wanted.expression is not None) as tree:
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer))
             return _data(wanted.select(self._models, list(tree.roots()), writer))
@@ -57,27 +58,40 @@ class Reading:
         given = Parameters(operation, "filter", "with-defaults")
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
         state = await self.state_tree(wanted)
-        async with self._configuration.reading(Store.RUNNING) as tree:
+        access = self._configuration.access.of(caller.author.user)
+        async with self._configuration.reading(Store.RUNNING, access) as tree, self._library_for(access) as library:
             operational = Operational(tree, state)
             try:
                 if writer.defaults in (Defaults.ALL, Defaults.TAGGED):
                     operational.complete()
+                if not access.unrestricted:
+                    await asyncio.to_thread(operational.restrict, access.prune)
                 if not wanted.expression:
-                    return _data(wanted.select(self._models, [*operational.roots, *self.library.roots()], writer))
-                with await asyncio.to_thread(operational.one_tree, self.library) as whole:
+                    return _data(wanted.select(self._models, [*operational.roots, *library.roots()], writer))
+                with await asyncio.to_thread(operational.one_tree, library) as whole:
                     return _data(await wanted.evaluate(whole, writer))
             finally:
                 operational.close()
 
     @asynccontextmanager
-    async def shown(self, store: Store, defaults: Defaults, *, lasting: bool) -> AsyncIterator[Tree]:
-        """A configuration datastore, with all the defaults in use when they are to be shown.
+    async def _library_for(self, access: UserAccess) -> AsyncIterator[Tree]:
+        """The YANG library as a user may see it."""
+        if access.sees_all(self.library):
+            yield self.library
+            return
+        with await asyncio.to_thread(access.seen, self.library) as seen:
+            yield seen
+
+    @asynccontextmanager
+    async def shown(self, caller: Caller, store: Store, defaults: Defaults, *, lasting: bool) -> AsyncIterator[Tree]:
+        """A configuration datastore as the caller may see it, with all the defaults in use when they are to be shown.
 
         lasting: it may be read for long; nobody's edit waits for that.
         """
+        access = self._configuration.access.of(caller.author.user)
         lacking = defaults in (Defaults.ALL, Defaults.TAGGED)
         if store is Store.RUNNING or not (lasting or lacking):
-            async with self._configuration.reading(store) as tree:
+            async with self._configuration.reading(store, access) as tree:
                 yield tree
             return
         # What was edited since its validation lacks defaults, and is read in turns with edits and commits.
@@ -86,6 +100,7 @@ class Reading:
         with copy:
             if lacking:
                 await asyncio.to_thread(copy.complete)
+            await asyncio.to_thread(access.prune, copy)
             yield copy
 
     async def state_tree(self, wanted: Filter) -> Tree:
@@ -110,6 +125,8 @@ class Reading:
             commits, pending, rescue = configuration.history(), configuration.pending, configuration.rescue
             standing = configuration.alarms.standing()
             parts.append(management_state(commits, pending, rescue, standing, self._counters))
+        if self._configuration.access.known:
+            parts.append(access_state(self._configuration.access.denied))
         if "ietf-netconf-monitoring" in self._models.names and wanted.may_select(monitoring.NAMESPACE):
             parts.append(self._monitoring.state())
         return parts

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from applianced.config.logins import require_login
 from applianced.config.schema import Config
 from applianced.datastore.compare import changes, differ
-from applianced.datastore.edit import EditOptions
+from applianced.datastore.edit import EditOptions, Operation
 from applianced.datastore.lock import Held, LockDeniedError, LockError, Locks, Store
 from applianced.datastore.models import Models
 from applianced.datastore.persist import Commit, CommitLog, CorruptCommitError
@@ -25,6 +25,7 @@ from applianced.datastore.sealed import StorageError
 from applianced.datastore.store import Datastore
 from applianced.datastore.tree import Tree
 from applianced.errors import ApplianceError, ConfigError, DataplaneError
+from applianced.northbound.access import AccessControl, UserAccess
 from applianced.northbound.alarms import Severity
 from applianced.northbound.confirming import Confirmation, Confirming, Pending
 from applianced.northbound.inforce import Builder, InForce, Validated
@@ -32,6 +33,7 @@ from applianced.northbound.readers import Readers
 from applianced.northbound.recording import Author, Recording
 from applianced.northbound.transaction import CommitError, Participant
 from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Name, Version
+from applianced.northbound.views import Views
 
 _LOG = logging.getLogger(__name__)
 NOBODY = 0
@@ -59,6 +61,8 @@ class Configuration:
         self._turn = asyncio.Lock()
         self._ended: set[int] = set()
         self._readers = Readers()
+        self._views = Views(self._readers)
+        self.access = AccessControl(models, lambda: self.config)
         self._tested: _Tested | None = None
         self._confirming = Confirming(self._turn, self._in_force, self._reinstate)
         self._followers: list[Callable[[Config], None]] = []
@@ -110,14 +114,24 @@ class Configuration:
 
     # --- change ------------------------------------------------------------------------------------------------
 
-    async def edit(self, session: int, elements: Sequence[Element], options: EditOptions) -> None:
+    async def edit(
+        self, session: int, elements: Sequence[Element], options: EditOptions, access: UserAccess | None = None
+    ) -> None:
         """<edit-config> on the candidate; test-then-set and test-only test what <validate> tests.
 
-        Raises EditError, LockDeniedError.
+        access: of who asks, None for the appliance itself. Raises EditError, LockDeniedError, AccessDeniedError.
         """
         async with self._turn_of(session):
             self._locks.require(Store.CANDIDATE, session)
-            await asyncio.to_thread(self._store.edit, elements, options, self._test)
+            await asyncio.to_thread(self._edit, elements, options, access)
+
+    def _edit(self, elements: Sequence[Element], options: EditOptions, access: UserAccess | None) -> None:
+        judge = None
+        if access is not None and not access.unrestricted:
+            access.check_edit(elements, options.default_operation.value)
+            if options.default_operation is Operation.REPLACE or access.judges_edit(elements):
+                judge = access.judge
+        self._store.edit(elements, options, self._test, judge)
 
     async def amend(self, change: Callable[[Tree], None], author: Author, comment: str) -> None:
         """Change the running configuration in a commit of the appliance's own; nobody may be editing.
@@ -134,14 +148,25 @@ class Configuration:
                 self._store.discard()
                 raise
 
-    async def replace_candidate(self, session: int, source: Store | Tree) -> None:
-        """<copy-config> to the candidate; a Tree is used up. Raises LockDeniedError."""
+    async def replace_candidate(self, session: int, source: Store | Tree, access: UserAccess | None = None) -> None:
+        """<copy-config> to the candidate; a Tree is used up. access: as of `edit`.
+
+        Raises LockDeniedError, AccessDeniedError.
+        """
         async with self._turn_of(session):
             self._locks.require(Store.CANDIDATE, session)
             if isinstance(source, Tree):
+                await self._judge(access, Store.CANDIDATE, source)
                 self._store.replace_candidate(source)
             elif source is Store.RUNNING:
+                await self._judge(access, Store.CANDIDATE, self._store.tree(source))
                 self._store.discard()
+
+    async def _judge(self, access: UserAccess | None, store: Store, after: Tree) -> None:
+        """Whether whoever asks may change the one tree into the other. Raises AccessDeniedError."""
+        before = self._store.tree(store)
+        if access is not None and not access.unrestricted and before is not after:
+            await asyncio.to_thread(access.judge, before, after)
 
     async def discard(self, session: int) -> None:
         """<discard-changes>. Raises LockDeniedError."""
@@ -172,13 +197,14 @@ class Configuration:
 
         confirmation: it must be confirmed, else it is rolled back. persist_id: the token of the confirmed commit that
         this one confirms or prolongs. A candidate that holds what is running is not recorded.
-        Raises ConfigError, CommitError, StorageError, LockError; then running, the candidate and what is pending are
-        as before.
+        Raises ConfigError, CommitError, StorageError, LockError, and AccessDeniedError when the author may not make all
+        of the changes, whoever edited them; then running, the candidate and what is pending are as before.
         """
         async with self._turn_of(session):
             self._locks.require(Store.CANDIDATE, session)
             self._locks.require(Store.RUNNING, session)
             self._confirming.require_commit(session, persist_id)
+            await self._judge(self.access.of(author.user), Store.RUNNING, self._store.tree(Store.CANDIDATE))
             pending = self._confirming.pending
             base, body = (pending.base, pending.body) if pending else (self._log.newest, self._in_force.body)
             changed = self._store.modified and await self._commit(
@@ -249,6 +275,7 @@ class Configuration:
 
     def _published(self, former: Tree | None) -> None:
         self._tested = None
+        self._views.forget()
         self._readers.retire(former)
         for told in self._followers:
             told(self.config)
@@ -256,43 +283,76 @@ class Configuration:
     # --- read --------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def reading(self, store: Store) -> AsyncIterator[Tree]:
-        """The content of a datastore, unchanged as long as the block lasts."""
+    async def reading(self, store: Store, access: UserAccess | None = None) -> AsyncIterator[Tree]:
+        """The content of a datastore, unchanged as long as the block lasts, without what may not be read.
+
+        access: of who will see it, None for the appliance itself.
+        """
         if store is Store.CANDIDATE and self._store.modified:
-            async with self._turn:
-                yield self._store.tree(store)
+            async with self._candidate(access) as tree:
+                yield tree
             return
         with self._readers.holding(self._store.tree(Store.RUNNING)) as tree:
-            yield tree
+            if access is None or access.decider is None or access.sees_all(tree):
+                yield tree
+                return
+            async with self._views.holding(tree, access.decider) as view:
+                yield view
+
+    @asynccontextmanager
+    async def _candidate(self, access: UserAccess | None) -> AsyncIterator[Tree]:
+        async with self._turn:
+            tree = self._store.tree(Store.CANDIDATE)
+            if access is None or access.sees_all(tree):
+                yield tree
+                return
+            seen = await asyncio.to_thread(access.seen, tree)
+        with seen:
+            yield seen
 
     def history(self) -> list[Commit]:
         """Commits, the one in force first."""
         return self._log.history()
 
-    async def compare(self, source: Version, target: Version) -> list[str]:
-        """What leads from one configuration to the other, as of datastore.compare. Raises ConfigError."""
+    async def compare(self, source: Version, target: Version, access: UserAccess | None = None) -> list[str]:
+        """What leads from one configuration to the other, as of datastore.compare, each without what may not be read.
+
+        access: as of `reading`. Raises ConfigError.
+        """
         if source == target:
             return []
-        async with self._opened(source) as before, self._opened(target) as after:
+        async with self._opened(source, access) as before, self._opened(target, access) as after:
             return await asyncio.to_thread(lambda: list(changes(before, after)))
 
     @asynccontextmanager
-    async def _opened(self, version: Version) -> AsyncIterator[Tree]:
+    async def _opened(self, version: Version, access: UserAccess | None) -> AsyncIterator[Tree]:
         if version in (RUNNING, CANDIDATE):
-            async with self.reading(Store(version.name.value)) as tree:
+            async with self.reading(Store(version.name.value), access) as tree:
                 yield tree
             return
         with await asyncio.to_thread(self._archive.tree, version) as tree:
+            if access is not None:
+                await asyncio.to_thread(access.prune, tree)
             yield tree
 
-    async def rollback(self, session: int, version: Version) -> None:
-        """Replace the candidate by an earlier configuration. Raises ConfigError, LockDeniedError."""
+    async def rollback(self, session: int, version: Version, access: UserAccess | None = None) -> None:
+        """Replace the candidate by an earlier configuration; access: as of `edit`.
+
+        Raises ConfigError, LockDeniedError, AccessDeniedError.
+        """
         async with self._turn_of(session):
             self._locks.require(Store.CANDIDATE, session)
             if version in (RUNNING, Version(Name.NUMBER, "0")):
+                await self._judge(access, Store.CANDIDATE, self._store.tree(Store.RUNNING))
                 self._store.discard()
-            else:
-                self._store.replace_candidate(await asyncio.to_thread(self._archive.tree, version))
+                return
+            tree = await asyncio.to_thread(self._archive.tree, version)
+            try:
+                await self._judge(access, Store.CANDIDATE, tree)
+            except ConfigError:
+                tree.close()
+                raise
+            self._store.replace_candidate(tree)
 
     # --- rescue ------------------------------------------------------------------------------------------------
 
@@ -369,6 +429,7 @@ class Configuration:
 
     def close(self) -> None:
         """Free the trees and the state directory; what is in force stays so."""
+        self._views.forget()
         self._store.close()
         self._log.close()
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from lxml import etree
 
 from applianced.config import logins
+from applianced.config.nacm import SUPER_USER
 from applianced.datastore import whole
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form
@@ -54,7 +55,7 @@ def initial_tree(
 
 
 def add_admin_key(tree: Tree, file: Path, shown: Path | None = None) -> None:
-    """Give the public key in `file` to the user `admin`, made when he is not there. Raises ConfigError.
+    """Give the public key in `file` to the user `admin`, a super-user from then on. Raises ConfigError.
 
     shown: what messages call the file, where that is not `file`.
     """
@@ -104,5 +105,5 @@ def _key_line(file: Path, shown: Path) -> str:
 
 
 def _admin(key: str) -> dict[str, object]:
-    user = {"name": ADMIN, "authentication": {"ssh-public-key": [key]}}
+    user = {"name": ADMIN, "class": SUPER_USER, "authentication": {"ssh-public-key": [key]}}
     return {"applianced-system:system": {"login": {"user": [user]}}}

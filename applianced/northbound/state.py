@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from applianced.datastore import native
 from applianced.datastore.persist import Commit
 from applianced.datastore.rescue import Saved
 from applianced.datastore.tree import Tree
+from applianced.northbound.access import DeniedCounters
 from applianced.northbound.alarms import Alarm
 from applianced.northbound.confirming import Pending
 
@@ -102,12 +103,18 @@ class Operational:
         self._merged = Tree(running.models)
         self._merged.adopt(both)
         self._merged.merge(state)
-        self.roots = [root for root in roots if root not in both] + list(self._merged.roots())
+        self._plain = [root for root in roots if root not in both]
+        self.roots = [*self._plain, *self._merged.roots()]
 
     def complete(self) -> None:
         """Add the defaults of the state."""
         for root in self._merged.roots():
             native.complete_below(self._merged.models.context, root)
+
+    def restrict(self, prune: Callable[[Tree], None]) -> None:
+        """Take out of the state what may not be shown; of the configuration that was done before."""
+        prune(self._merged)
+        self.roots = [*self._plain, *self._merged.roots()]
 
     def one_tree(self, beside: Tree) -> Tree:
         """A copy of everything with all of `beside`, as one tree, for whoever must see the whole at once."""
@@ -143,6 +150,16 @@ def management_state(
         "services": {"netconf": {"applianced-state:statistics": statistics}},
     }
     return {"applianced-system:system": below}
+
+
+def access_state(denied: DeniedCounters) -> Mapping[str, Any]:
+    """The counters of ietf-netconf-acm."""
+    counted = {
+        "denied-operations": denied.operations % 2**32,
+        "denied-data-writes": denied.data_writes % 2**32,
+        "denied-notifications": denied.notifications % 2**32,
+    }
+    return {"ietf-netconf-acm:nacm": counted}
 
 
 def timestamp(time_s: float) -> str:

@@ -41,7 +41,7 @@ SAY = partial(print, flush=True)
 class ManagementOptions:
     """host, port: where NETCONF listens; port None takes the configuration's, 0 any. config: the first configuration,
     which counts while `state_dir` holds no commit. admin_key: public key that the first commit gives to `admin`, or,
-    when nobody can log in, a commit at start.
+    when no super-user can log in, a commit at start.
     bound: the socket for NETCONF, bound already. lock: of `state_dir` (persist.claim), taken already; None takes it.
     queues: workers that the plan is made for. yang_dir: None for the modules that come with the package.
     shown: what the command line calls these paths, for messages, where that is something else."""
@@ -121,29 +121,31 @@ async def _let_in(configuration: Configuration, options: ManagementOptions) -> N
         shown = options.shown.get(admin_key, admin_key)
         author, comment = (
             Author("applianced", "--admin-key"),
-            f"nobody could log in: {ADMIN} has the key given at start",
+            f"no super-user could log in: {ADMIN} has the key given at start",
         )
         try:
             await configuration.amend(lambda tree: add_admin_key(tree, admin_key, shown), author, comment)
         except ApplianceError as error:
             configuration.alarms.raise_alarm("admin-key", Severity.MAJOR, f"--admin-key could not be used: {error}")
         else:
-            _LOG.warning("nobody could log in: the key in %s was given to user %s", shown, ADMIN)
+            _LOG.warning("no super-user could log in: the key in %s was given to user %s", shown, ADMIN)
             return
     # Traffic must not stop because of it; the next boot of a distant appliance may be this one.
-    text = f"nobody can log in: start with --admin-key PUBLICKEYFILE, which adds that key to user {ADMIN} in a commit"
+    remedy = f"start with --admin-key PUBLICKEYFILE, which makes user {ADMIN} one, with that key, in a commit"
+    text = f"no super-user can log in: {remedy}"
     configuration.alarms.raise_alarm("no-login", Severity.MAJOR, text)
 
 
 _REMEDY = (
-    "configure system login user NAME authentication in the file given with --config (it counts while --state-dir"
-    f" holds no commit), or give --admin-key PUBLICKEYFILE, which adds that key to user {ADMIN}"
+    "configure system login user NAME with class super-user and authentication in the file given with --config (it"
+    f" counts while --state-dir holds no commit), or give --admin-key PUBLICKEYFILE, which makes user {ADMIN} one, with"
+    " that key"
 )
 
 
 def _require_login(config: Config) -> None:
     if not logins.anybody(config):
-        message = f"nobody could log in, so nothing is started: {_REMEDY}"
+        message = f"no super-user could log in, so nothing is started: {_REMEDY}"
         raise ConfigError("/applianced-system:system/login", message, tag="operation-failed")
 
 

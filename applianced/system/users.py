@@ -21,8 +21,8 @@ class Users:
         self._hashing = asyncio.Semaphore(_HASHING_MAX)
 
     def anybody(self) -> bool:
-        """At least one user has a password, or a key that the server can use."""
-        return any(logins.can_log_in(user) for user in self._configured().values())
+        """At least one super-user has a password, or a key that the server can use."""
+        return any(logins.can_mend(user) for user in self._configured().values())
 
     def keys(self, name: str) -> tuple[str, ...]:
         """Public keys (OpenSSH lines) of a user; () for one that does not exist."""

@@ -35,7 +35,7 @@ NAME = "applab"
 HOST, PORT = "127.0.0.1", 8830
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLE = REPOSITORY / "docs" / "examples" / "netns-ftp.xml"
-BARE_CONFIGURATION = {"applianced-system:system": {"login": {"user": [{"name": "admin"}]}}}
+BARE_CONFIGURATION = {"applianced-system:system": {"login": {"user": [{"name": "admin", "class": "super-user"}]}}}
 FILE_OCTETS = 5_000_000
 ANNOUNCEMENT = re.compile(rb"(?:PORT [\d,]+|EPRT \|[^\r\n]+|227 [^\r\n]+|229 [^\r\n]+)(?=\r\n)")
 

@@ -20,7 +20,7 @@ from applianced.northbound.recording import Author
 from tests.support.netconf_session import NC, Client, Wire, serving
 from tests.support.shop import PASSWORD_HASH, touch
 
-ADMIN = User(name="admin", password=PASSWORD_HASH)
+ADMIN = User(name="admin", password=PASSWORD_HASH, login_class="super-user")
 
 
 class Limited:

@@ -199,7 +199,7 @@ def test_nobody_who_could_log_in_is_an_error(tmp_path: Path) -> None:
     process = start(tmp_path, EXAMPLE, "")
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert "nobody could log in" in errors
+    assert "no super-user could log in" in errors
     assert "--admin-key" in errors
     assert not list((tmp_path / "commits").iterdir())
 
@@ -238,7 +238,7 @@ def test_admin_key_is_the_way_back_in(tmp_path: Path, keys: Path) -> None:
     with serving(tmp_path, keys) as (_, session):
         history = str(session.get(filter=SYSTEM))
         assert "<client>--admin-key</client>" in history
-        assert "nobody can log in" not in history
+        assert "no super-user can log in" not in history
     process = start(tmp_path, "", "")
     try:
         assert process.stdout

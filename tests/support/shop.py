@@ -66,5 +66,5 @@ def touch(tree: Tree) -> None:
 def build_shop(data: Mapping[str, Any], in_force: Plan | None) -> Built:
     """A Builder for configurations of the module `example`: the shop's title becomes the host's name."""
     title = data.get("example:shop", {}).get("title", "")
-    users = {"admin": User(name="admin", password=PASSWORD_HASH)}
+    users = {"admin": User(name="admin", password=PASSWORD_HASH, login_class="super-user")}
     return Built(Config(system=System(host_name=title, users=users)), Plan(ruleset=title, chains={}, queues=1))

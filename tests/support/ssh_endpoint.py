@@ -36,7 +36,7 @@ class Endpoint:
         self.key = asyncssh.generate_private_key("ssh-ed25519")
         line = self.key.export_public_key().decode().strip()
         people = (
-            User(name="admin", password=PASSWORD_HASH, keys=(line,)),
+            User(name="admin", password=PASSWORD_HASH, keys=(line,), login_class="super-user"),
             User(name="other", keys=(line,)),
             User(name="nosecret"),
         )

@@ -7,6 +7,7 @@ when NULL. Who owns a tree is `datastore.tree.Tree`'s business.
 Rule: only this folder touches `_libyang` or a pointer's fields.
 """
 
+from applianced.datastore.native.annotations import canonical, data_roots, extensions, operation
 from applianced.datastore.native.data import (
     NULL,
     Defaults,
@@ -97,6 +98,7 @@ __all__ = [
     "Node",
     "Schema",
     "ValidationError",
+    "canonical",
     "cases",
     "child_named",
     "children",
@@ -104,9 +106,11 @@ __all__ = [
     "clean_errors",
     "complete",
     "complete_below",
+    "data_roots",
     "duplicate",
     "equal",
     "equals_default",
+    "extensions",
     "features_on",
     "find",
     "find_all",
@@ -145,6 +149,7 @@ __all__ = [
     "modules",
     "name",
     "namespace",
+    "operation",
     "parent",
     "parse",
     "parse_rpc",

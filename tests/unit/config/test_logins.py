@@ -58,6 +58,14 @@ def test_who_can_log_in() -> None:
     assert can_log_in(User(name="u", keys=("ssh-rsa garbage", ED25519)))
     assert can_log_in(User(name="u", password="$6$x"))
     assert not anybody(_configured(User(name="u")))
-    require_login(_configured(User(name="u"), User(name="v", keys=(ED25519,))))
+    require_login(_configured(User(name="u"), User(name="v", keys=(ED25519,), login_class="super-user")))
     with pytest.raises(ConfigError, match="leave at least one user"):
         require_login(_configured(User(name="u")))
+
+
+def test_a_super_user_must_be_able_to_log_in() -> None:
+    others = User(name="u", keys=(ED25519,)), User(name="v", login_class="super-user")
+    assert not anybody(_configured(*others))
+    with pytest.raises(ConfigError, match="'class super-user' under login user NAME") as refused:
+        require_login(_configured(*others))
+    assert (refused.value.path, refused.value.tag) == ("/applianced-system:system/login", "operation-failed")

@@ -35,7 +35,7 @@ def test_the_configuration_of_the_moment_counts() -> None:
     assert not users.anybody()
     assert users.keys("a") == ()
     assert not asyncio.run(users.password_matches("a", PASSWORD))
-    configured["a"] = User(name="a", password=PASSWORD_HASH, keys=("k",))
+    configured["a"] = User(name="a", password=PASSWORD_HASH, keys=("k",), login_class="super-user")
     assert users.anybody()
     assert users.keys("a") == ("k",)
     assert asyncio.run(users.password_matches("a", PASSWORD))
@@ -43,7 +43,8 @@ def test_the_configuration_of_the_moment_counts() -> None:
 
 def test_a_user_without_a_password_has_none_that_matches() -> None:
     key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
-    users = Users(lambda: {"a": User(name="a", keys=(key,))})
+    users = Users(lambda: {"a": User(name="a", keys=(key,), login_class="super-user")})
     assert users.anybody()
-    assert not Users(lambda: {"a": User(name="a", keys=("ssh-rsa garbage",))}).anybody()
+    assert not Users(lambda: {"a": User(name="a", keys=(key,))}).anybody()
+    assert not Users(lambda: {"a": User(name="a", keys=("ssh-rsa garbage",), login_class="super-user")}).anybody()
     assert not asyncio.run(users.password_matches("a", ""))

@@ -1,0 +1,180 @@
+"""Decisions for the members of one set of groups (RFC 8341 3.4), each in constant time once it was made."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from applianced.access.rules import DataRule, Keys, Verdict, called, data_rules
+from applianced.access.schema import Deny, SchemaIndex, SchemaNode
+from applianced.config.nacm import ANY, WRITES, Access, Nacm, Rule
+from applianced.datastore import native
+from applianced.datastore.native import Kind
+
+_ALWAYS_CALLED = ("ietf-netconf", "close-session")
+_SELDOM_CALLED = (("ietf-netconf", "kill-session"), ("ietf-netconf", "delete-config"))
+"""Denied unless a rule permits them (RFC 8341 3.4.4, step 11)."""
+_ALWAYS_NOTIFIED = ("replayComplete", "notificationComplete")
+
+
+class Spot(NamedTuple):
+    """A place in the data: its schema node, and those rules with keys in their paths whose keys the entries on the
+    way have, as far as the way has gone."""
+
+    node: SchemaNode
+    met: frozenset[int]
+
+
+class Decider:
+    """Compiled rules. Reads the schema only; may be shared by sessions and threads."""
+
+    def __init__(self, index: SchemaIndex, nacm: Nacm, groups: frozenset[str]) -> None:
+        self.index = index
+        self._nacm = nacm
+        self._rules = nacm.rules_of(groups)
+        self._data = data_rules(index, self._rules)
+        self._keyed = _by_list(self._data)
+        self._verdicts: dict[tuple[int, Access, frozenset[int]], Verdict] = {}
+        self._everywhere: dict[tuple[int, Access, frozenset[int]], bool] = {}
+        self._uneven: dict[tuple[int, frozenset[int]], tuple[SchemaNode, ...]] = {}
+
+    # --- operations and notifications --------------------------------------------------------------------------
+
+    def may_call(self, module: str, name: str) -> Verdict:
+        """Whether an RPC may be called (RFC 8341 3.4.4)."""
+        if (module, name) == _ALWAYS_CALLED:
+            return Verdict(True, "RFC 8341")
+        for rule_list, rule in self._rules:
+            if Access.EXEC in rule.operations and _names(rule, rule.rpc, module, name, rule.notification):
+                return Verdict(rule.permit, called(rule_list, rule))
+        if self.index.operation_denied(module, name) is Deny.ALL:
+            return Verdict(False, Deny.ALL.value)
+        if (module, name) in _SELDOM_CALLED:
+            return Verdict(False, "RFC 8341, which denies it unless a rule permits it")
+        return Verdict(self._nacm.exec_permitted, "exec-default")
+
+    def may_notify(self, module: str, name: str) -> Verdict:
+        """Whether a notification may be sent to the user (RFC 8341 3.4.6)."""
+        if name in _ALWAYS_NOTIFIED:
+            return Verdict(True, "RFC 8341")
+        for rule_list, rule in self._rules:
+            if Access.READ in rule.operations and _names(rule, rule.notification, module, name, rule.rpc):
+                return Verdict(rule.permit, called(rule_list, rule))
+        if self.index.operation_denied(module, name) is Deny.ALL:
+            return Verdict(False, Deny.ALL.value)
+        return Verdict(self._nacm.read_permitted, "read-default")
+
+    # --- data --------------------------------------------------------------------------------------------------
+
+    def enter(self, above: Spot | None, child: SchemaNode, keys: Keys) -> Spot:
+        """The place of a child, None standing for what is above the top. keys: of an entry; {} for one that no rule
+        names, and for all that is no entry."""
+        met = above.met if above else frozenset[int]()
+        for number, wanted in self._keyed.get(child.number, ()):
+            first = _is_first(self._data[number], child)
+            fits = (first or number in met) and all(keys.get(name) == value for name, value in wanted.items())
+            met = met | {number} if fits else met - {number}
+        return Spot(child, met)
+
+    def at(self, above: Spot | None, node: native.Node) -> Spot:
+        """The place of an instance."""
+        child = self.index.of(node)
+        return self.enter(above, child, _keys_of(node, child) if child.number in self._keyed else {})
+
+    def told_apart(self, node: SchemaNode) -> bool:
+        """Whether a rule names entries of this list by their keys."""
+        return node.number in self._keyed
+
+    def verdict(self, spot: Spot, access: Access) -> Verdict:
+        """Whether one node may be read, created, updated or deleted (RFC 8341 3.4.5); what is above it aside."""
+        known = (spot.node.number, access, spot.met)
+        found = self._verdicts.get(known)
+        if found is None:
+            found = self._verdicts[known] = self._decide(spot, access)
+        return found
+
+    def _decide(self, spot: Spot, access: Access) -> Verdict:
+        node = spot.node
+        for number, rule in enumerate(self._data):
+            if access not in rule.operations or rule.module not in (ANY, node.module):
+                continue
+            if rule.target is None or (rule.target in node.above and (not rule.keyed or number in spot.met)):
+                return rule.verdict
+        if node.deny is Deny.ALL or (node.deny is Deny.WRITE and access in WRITES):
+            return Verdict(False, node.deny.value)
+        if access is Access.READ:
+            return Verdict(self._nacm.read_permitted, "read-default")
+        return Verdict(self._nacm.write_permitted, "write-default")
+
+    def reads(self, spot: Spot) -> bool:
+        """Whether a node is shown, those above it being shown; an entry needs its keys."""
+        if not self.verdict(spot, Access.READ).permitted:
+            return False
+        if spot.node.kind is not Kind.LIST:
+            return True
+        return all(self.verdict(Spot(key, spot.met), Access.READ).permitted for key in spot.node.keys)
+
+    def everywhere(self, spot: Spot, access: Access) -> bool:
+        """Whether the access is permitted to a node and to all that can be below it."""
+        known = (spot.node.number, access, spot.met)
+        found = self._everywhere.get(known)
+        if found is None:
+            below = (self._all_of(spot, child, access) for child in spot.node.children.values())
+            found = self._everywhere[known] = self.verdict(spot, access).permitted and all(below)
+        return found
+
+    def _all_of(self, above: Spot | None, child: SchemaNode, access: Access) -> bool:
+        return not self.named(above, child, access) and self.everywhere(self.enter(above, child, {}), access)
+
+    def named(self, above: Spot | None, child: SchemaNode, access: Access = Access.READ) -> list[Keys]:
+        """Keys of those entries of a list to which, or below which, a rule denies what others may be permitted."""
+        met = above.met if above else frozenset[int]()
+        return [
+            wanted
+            for number, wanted in self._keyed.get(child.number, ())
+            if not self._data[number].verdict.permitted
+            and access in self._data[number].operations
+            and (_is_first(self._data[number], child) or number in met)
+        ]
+
+    def uneven(self, above: Spot | None) -> tuple[SchemaNode, ...]:
+        """The children of which not everything can be read."""
+        known = (above.node.number if above else 0, above.met if above else frozenset[int]())
+        found = self._uneven.get(known)
+        if found is None:
+            children = (above.node.children if above else self.index.tops).values()
+            found = self._uneven[known] = tuple(
+                child for child in children if not self._all_of(above, child, Access.READ)
+            )
+        return found
+
+    def writes_all(self, spot: Spot) -> bool:
+        """Whether a node and all that can be below it may be created, updated and deleted."""
+        return all(self.everywhere(spot, access) for access in WRITES)
+
+
+def _by_list(rules: list[DataRule]) -> dict[int, list[tuple[int, Keys]]]:
+    """Number of a list -> (number of a rule, the keys that it wants there)."""
+    found: dict[int, list[tuple[int, Keys]]] = {}
+    for number, rule in enumerate(rules):
+        for schema, wanted in rule.keyed.items():
+            found.setdefault(schema, []).append((number, wanted))
+    return found
+
+
+def _is_first(rule: DataRule, node: SchemaNode) -> bool:
+    """Whether this list is the first on the rule's path that it wants keys of."""
+    return next(iter(rule.keyed)) == node.number
+
+
+def _names(rule: Rule, names: str, module: str, name: str, other: str) -> bool:
+    """Whether a rule matches an operation or a notification. names: what it says of that kind; other: of the other."""
+    if rule.path or other or rule.module not in (ANY, module):
+        return False
+    return names in ("", ANY, name)
+
+
+def _keys_of(node: native.Node, schema: SchemaNode) -> Keys:
+    if schema.kind is Kind.LEAF_LIST:
+        return {".": native.value(node)}
+    keys = (child for child in native.children(node) if native.is_key(native.schema_of(child)))
+    return {native.name(native.schema_of(key)): native.value(key) for key in keys}

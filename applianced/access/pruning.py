@@ -1,0 +1,87 @@
+"""Taking out of a tree what a user may not read (RFC 8341 3.2.4).
+
+What is left is all that operations for that user ever look at: no filter and no error can then tell what was there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from applianced.access.decider import Decider, Spot
+from applianced.access.rules import Keys
+from applianced.access.schema import SchemaNode
+from applianced.config.nacm import Access
+from applianced.datastore import native, places
+from applianced.datastore.native import Kind
+from applianced.datastore.tree import Tree
+
+
+def sees_all(decider: Decider, tree: Tree) -> bool:
+    """Whether there can be nothing in the tree that has to be taken out; looks at its top-level nodes only."""
+    uneven = decider.uneven(None)
+    return not uneven or all(decider.index.of(root) not in uneven for root in tree.roots())
+
+
+def pruned_copy(decider: Decider, tree: Tree) -> Tree:
+    """A copy without what may not be read; the tree itself is not touched. Takes about as long as a copy."""
+    copy = Tree(tree.models)
+    copy.adopt([root for root in tree.roots() if decider.reads(decider.at(None, root))])
+    prune(decider, copy)
+    return copy
+
+
+def prune(decider: Decider, tree: Tree) -> None:
+    """Take out what may not be read."""
+    _Pruning(decider, tree).below(native.NULL, None)
+
+
+class _Pruning:
+    def __init__(self, decider: Decider, tree: Tree) -> None:
+        self._decider = decider
+        self._tree = tree
+
+    def below(self, parent: native.Node, above: Spot | None) -> None:
+        """All below one node; NULL for the top."""
+        for child in self._decider.uneven(above):
+            first = native.first_child(parent) if parent else native.first_sibling(self._tree.first)
+            if first:
+                for node in self._doubtful(first, child, above):
+                    if not self._shown(node, self._decider.at(above, node)):
+                        self._tree.detach(node)
+                        native.free_subtree(node)
+
+    def _doubtful(self, first: native.Node, child: SchemaNode, above: Spot | None) -> list[native.Node]:
+        """The instances of a schema node in which something may have to be taken out."""
+        others = self._decider.enter(above, child, {})
+        if self._decider.everywhere(others, Access.READ):
+            found = (self._entry(first, child, keys) for keys in self._decider.named(above, child))
+            return list({native.identity(node): node for node in found if node}.values())
+        return list(_instances(first, child))
+
+    def _entry(self, first: native.Node, child: SchemaNode, keys: Keys) -> native.Node:
+        if child.kind is Kind.LEAF_LIST:
+            return native.find(first, child.schema, keys["."])
+        ordered = tuple((key.name, keys[key.name]) for key in child.keys)
+        return places.entry(self._tree.models, first, child.schema, ordered)
+
+    def _shown(self, node: native.Node, spot: Spot) -> bool:
+        """Whether a node stays; what is below it is pruned then."""
+        if not self._decider.reads(spot):
+            return False
+        held = bool(native.first_child(node))
+        self.below(node, spot)
+        # That a container exists would say that something is in it.
+        return not (held and spot.node.is_bare and not native.first_child(node))
+
+
+def _instances(first: native.Node, child: SchemaNode) -> Iterator[native.Node]:
+    if child.kind is Kind.LEAF_LIST:
+        return (node for node in native.siblings(first) if native.schema_of(node) == child.schema)
+    return _run(native.find(first, child.schema), child)
+
+
+def _run(node: native.Node, child: SchemaNode) -> Iterator[native.Node]:
+    """Instances of a schema node stand together."""
+    while node and native.schema_of(node) == child.schema:
+        yield node
+        node = native.following(node)

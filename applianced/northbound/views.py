@@ -1,0 +1,64 @@
+"""Copies of the running datastore as users may see it, made once for all who see the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from applianced.access.decider import Decider
+from applianced.access.pruning import pruned_copy
+from applianced.datastore.tree import Tree
+from applianced.northbound.readers import Readers
+
+VIEWS_MAX = 8
+"""Copies kept at once; each takes as much memory as what it shows of the datastore."""
+
+
+class Views:
+    """Of one tree at a time; the copies that were used last are kept."""
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+        self._kept: OrderedDict[int, tuple[Decider, Tree]] = OrderedDict()
+        self._generation = 0
+        self._making = asyncio.Lock()
+
+    @asynccontextmanager
+    async def holding(self, tree: Tree, decider: Decider) -> AsyncIterator[Tree]:
+        """What may be seen of `tree`, which must be held meanwhile; not closed as long as the block lasts."""
+        view = self._find(decider) or await self._make(tree, decider, self._generation)
+        with self._readers.holding(view):
+            if self._find(decider) is not view:
+                self._readers.retire(view)
+            yield view
+
+    async def _make(self, tree: Tree, decider: Decider, generation: int) -> Tree:
+        """One at a time: whoever waited may find what he needs made."""
+        async with self._making:
+            view = self._find(decider)
+            if view is None:
+                view = await asyncio.to_thread(pruned_copy, decider, tree)
+                # What was made of a tree that is no longer the datastore serves whoever asked for it, and nobody else.
+                if generation == self._generation:
+                    self._keep(decider, view)
+            return view
+
+    def forget(self) -> None:
+        """The tree is another one now."""
+        self._generation += 1
+        while self._kept:
+            self._readers.retire(self._kept.popitem()[1][1])
+
+    def _find(self, decider: Decider) -> Tree | None:
+        found = self._kept.get(id(decider))
+        if found is None:
+            return None
+        self._kept.move_to_end(id(decider))
+        return found[1]
+
+    def _keep(self, decider: Decider, tree: Tree) -> None:
+        self._kept[id(decider)] = decider, tree
+        if len(self._kept) > VIEWS_MAX:
+            self._readers.retire(self._kept.popitem(last=False)[1][1])
