@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from applianced.config.alg_policies import AlgPolicies, Permission
+from applianced.config.alg_policies import Permission
 from applianced.config.alg_policy_checks import policy_path
 from applianced.config.nacm import Access, Rule, RuleList
+from applianced.config.schema import Config
 
 
-def role_rule_lists(policies: AlgPolicies) -> tuple[RuleList, ...]:
+def role_rule_lists(config: Config) -> tuple[RuleList, ...]:
     """A rule-list per ALG policy and role, by their names. Its group is named as the role."""
     return tuple(
         RuleList(
@@ -23,7 +24,7 @@ def role_rule_lists(policies: AlgPolicies) -> tuple[RuleList, ...]:
             groups=(role,),
             rules=tuple(_rules(policy_path(name), policy.permissions[role])),
         )
-        for name, policy in sorted(policies.policies.items())
+        for name, policy in sorted(config.alg_policies.policies.items())
         for role in sorted(policy.permissions)
     )
 

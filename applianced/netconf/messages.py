@@ -16,7 +16,7 @@ from applianced.netconf.xmltext import Element, escape, escape_attribute
 
 OK = b"<ok/>"
 _STEP = re.compile(r"""/(?:([\w.-]+):)?([\w.-]+)((?:\[(?:[^\]'"]|'[^']*'|"[^"]*")*\])*)""")
-_KEY = re.compile(r"""\[([\w.-]+)=""")
+_KEY = re.compile(r"""\[([A-Za-z_][\w.-]*)=""")
 ATTRIBUTES_MAX = 64
 """Attributes of <rpc>; reading all of them takes time that grows with the square of their number."""
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
+from applianced.config.alg_policy_roles import role_rule_lists
 from applianced.config.logins import require_login
 from applianced.config.schema import Config
 from applianced.datastore.compare import changes, differ
@@ -62,7 +63,7 @@ class Configuration:
         self._ended: set[int] = set()
         self._readers = Readers()
         self._views = Views(self._readers)
-        self.access = AccessControl(models, lambda: self.config)
+        self.access = AccessControl(models, lambda: self.config, role_rule_lists)
         self._tested: _Tested | None = None
         self._confirming = Confirming(self._turn, self._in_force, self._reinstate)
         self._followers: list[Callable[[Config], None]] = []

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from applianced.config.alg_policy_roles import role_rule_lists
 from applianced.config.decode.addresses import Resolver, decode_books
 from applianced.config.decode.alg_policies import decode_alg_policies
 from applianced.config.decode.applications import decode_applications
@@ -33,7 +32,6 @@ def decode(data: Mapping[str, Any]) -> Config:
     security = Node(data).child("applianced-security:security")
     books = decode_books(security)
     resolver = Resolver(books)
-    alg_policies = decode_alg_policies(security)
     return Config(
         applications=decode_applications(data),
         zones=decode_zones(security),
@@ -46,9 +44,9 @@ def decode(data: Mapping[str, Any]) -> Config:
         flow=decode_flow(security),
         log=decode_log(security),
         algs=decode_algs(security),
-        alg_policies=alg_policies,
+        alg_policies=decode_alg_policies(security),
         trace=decode_trace(security),
         interfaces=decode_links(data),
         system=decode_system(data),
-        nacm=decode_nacm(data).preceded_by(role_rule_lists(alg_policies)),
+        nacm=decode_nacm(data),
     )

@@ -11,6 +11,7 @@ from applianced.config.alg_policy_roles import role_rule_lists
 from applianced.config.checks import check
 from applianced.config.decode import decode
 from applianced.config.nacm import EVERY_ACCESS, Access, Nacm
+from applianced.config.schema import Config
 from applianced.errors import ConfigError
 
 Data = dict[str, Any]
@@ -193,7 +194,7 @@ def test_many_services_are_checked_in_time() -> None:
 def allowed(permission: Permission, role: Role, group: str, wanted: Access) -> bool | None:
     """What the first matching rule says to a member of `group`; None when no rule is for them."""
     policies = AlgPolicies(policies={"p": AlgPolicy(name="p", permissions={role: permission})})
-    nacm = Nacm().preceded_by(role_rule_lists(policies))
+    nacm = Nacm().preceded_by(role_rule_lists(Config(alg_policies=policies)))
     rules = (rule for _, rule in nacm.rules_of(frozenset((group,))) if wanted in rule.operations)
     return next((rule.permit for rule in rules), None)
 
@@ -215,7 +216,7 @@ def test_each_role_by_each_permission(role: Role) -> None:
 
 def test_rules_are_about_one_policy_and_come_by_name() -> None:
     policies = AlgPolicies(policies={name: AlgPolicy(name=name) for name in ("z", "a")})
-    lists = role_rule_lists(policies)
+    lists = role_rule_lists(Config(alg_policies=policies))
     assert [each.name for each in lists] == [f"alg-policy {name} {role}" for name in "az" for role in sorted(Role)]
     assert {rule.path for each in lists for rule in each.rules} == {f"{PATH}/policy[name='{name}']" for name in "az"}
     assert all(rule.operations in (EVERY_ACCESS, Access.READ) for each in lists for rule in each.rules)
@@ -225,7 +226,8 @@ def test_they_stand_before_the_configured_rules() -> None:
     wide = {"name": "all", "action": "permit"}
     lists = [{"name": "wide", "group": ["enterprise-operator"], "rule": [wide]}]
     data = configured(permissions={"enterprise-operator": "hide"}) | {"ietf-netconf-acm:nacm": {"rule-list": lists}}
-    rules = decode(data).nacm.rules_of(frozenset(("enterprise-operator",)))
+    config = decode(data)
+    rules = config.nacm.preceded_by(role_rule_lists(config)).rules_of(frozenset(("enterprise-operator",)))
     assert [(name, rule.permit) for name, rule in rules] == [
         ("alg-policy p enterprise-operator", False),
         ("wide", True),

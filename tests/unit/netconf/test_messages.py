@@ -69,6 +69,11 @@ def test_error_path_has_a_prefix_at_every_step() -> None:
     assert declared == [f' xmlns:example="{NS}"', ' xmlns:other="urn:o"']
 
 
+def test_error_path_leaves_the_value_of_a_leaf_list_alone() -> None:
+    path, _ = error_path("/example:shop/tag[.='x']", {"example": NS})
+    assert path == "/example:shop/example:tag[.='x']"
+
+
 def test_config_errors_become_one_rpc_error_each() -> None:
     errors = [
         ConfigError("/example:shop/size", "too <big>", tag="invalid-value", app_tag="t", bad_element="size"),
