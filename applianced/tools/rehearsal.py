@@ -195,7 +195,7 @@ class Rehearsal:
         choices = {
             plan.name: REGISTRY[plan.name].settings(**plan.settings)
             for plan in effective.plans(self._config, REGISTRY)
-            if plan.state == "enabled"
+            if plan.read
         }
         engine.configure(choices, limits, flow.alg_message_size, 0.0)
         return engine

@@ -16,6 +16,7 @@ from applianced.compiler.applications import UDP
 from applianced.compiler.classify import classify
 from applianced.compiler.compile import compile_plan
 from applianced.compiler.marks import POLICY_TABLE
+from applianced.config.alg_policies import AlgPolicies, AlgPolicy, PolicyAlg
 from applianced.config.schema import Application, Config, Nat, NatMatch, NatRule, NatRuleSet, Policy, Pool, Term
 from applianced.model.tuples import TCP, Endpoint, FlowTuple, packed
 from applianced.tools.namespaces import IPV4, IPV6, PLANS, Plan, Topology
@@ -274,6 +275,39 @@ def test_destination_nat_to_another_port(network: Topology, plan: Plan) -> None:
     marks = set(re.findall(r"mark=(\d+)", entries(network, "-p", "tcp", "-f", f"ipv{plan.version}")))
     assert marks <= {str(0x202), str(0x222)}
     assert marks
+
+
+def read(topology: Topology) -> bool:
+    """Whether an ALG was to read the TCP session that was made since `load`."""
+    marks = set(re.findall(r"mark=(\d+)", entries(topology, "-p", "tcp")))
+    assert marks <= {"0", str(0x202), str(0x222)}
+    return marks != {"0"}
+
+
+def test_alg_policies_of_the_zone_where_a_session_enters(network: Topology) -> None:
+    """One global policy for both directions: what the client opens is untouched, what the server opens is read, on one
+    more port, too."""
+    more = Application(name="more", terms=(Term(protocol=TCP, destination_ports=(2100, 2100)),))
+    said = {"off": PolicyAlg(enabled=False), "more": PolicyAlg(services=("more",))}
+    match = NatMatch(destinations=networks("198.51.101.0/24"))
+    rule = NatRule(name="net", match=match, action="prefix", prefix=ip_network("10.71.1.0/24"))
+    config = Config(
+        applications=known(more),
+        zones={**ZONES, "trust": replace(ZONES["trust"], alg_policy="off")},
+        global_policies=(Policy(name="all", from_zone="", to_zone="", action="permit"),),
+        nat=Nat(static=(NatRuleSet(name="static", from_zones=("untrust",), rules=(rule,)),)),
+        alg_policies=AlgPolicies(
+            policies={name: AlgPolicy(name=name, algs={"ftp": alg}) for name, alg in said.items()}, device="more"
+        ),
+    )
+    for port, outside, expected in ((21, False, False), (2100, False, False), (21, True, True), (2100, True, True)):
+        load(network, config)
+        host = "198.51.101.2" if outside else IPV4.server
+        assert call(network, "tcp", host, port, outside=outside) == (IPV4.server if outside else "198.51.101.2")
+        assert read(network) is expected, (port, outside)
+    load(network, config)
+    assert call(network, "tcp", "198.51.101.2", 80, outside=True) == IPV4.server
+    assert not read(network)
 
 
 def test_host_inbound_traffic(network: Topology) -> None:

@@ -11,6 +11,7 @@ from struct import pack
 
 import pytest
 
+from applianced.config.alg_policies import AlgPolicies, AlgPolicy, PolicyAlg
 from applianced.config.schema import AlgConfig, Nat, Policy
 from applianced.errors import ConfigError
 from applianced.main import main
@@ -90,6 +91,22 @@ def test_disabled_alg_reads_nothing() -> None:
     config = replace(FTP_OUT, algs={"ftp": AlgConfig(name="ftp", state="disabled")})
     kinds = {event.kind for event in replay(config, LFTP).events}
     assert kinds == {"passed", "denied"}
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_the_alg_policy_of_the_zone_decides(on: bool) -> None:
+    """Against the one of the device, which says the contrary."""
+    said = {"zone": PolicyAlg(enabled=on), "device": PolicyAlg(enabled=not on)}
+    config = replace(
+        FTP_OUT,
+        zones={**FTP_OUT.zones, "trust": replace(FTP_OUT.zones["trust"], alg_policy="zone")},
+        alg_policies=AlgPolicies(
+            policies={name: AlgPolicy(name=name, algs={"ftp": alg}) for name, alg in said.items()}, device="device"
+        ),
+    )
+    kinds = [event.kind for event in replay(config, LFTP).events]
+    assert kinds.count("gate-opened") == (2 if on else 0)
+    assert on or set(kinds) == {"passed", "denied"}
 
 
 def test_ftps_extension_admits_what_cannot_be_read() -> None:
