@@ -8,7 +8,7 @@ import pytest
 
 from applianced.alg.registry import REGISTRY
 from applianced.compiler import settings
-from applianced.compiler.applications import Claim
+from applianced.compiler.applications import UDP, Claim
 from applianced.compiler.classify import classify
 from applianced.compiler.compile import compile_plan
 from applianced.compiler.deciding import By, Decided, decided, views
@@ -122,6 +122,36 @@ def test_what_enters_by_a_zone_is_read_as_its_policy_says() -> None:
     assert [read_by(configured, "trust", port) for port in (21, 2100, 2121, 2122, 80)] == ["ftp", "ftp", "ftp", "", ""]
     assert [read_by(configured, "trust", 9, source) for source in (20, 21)] == ["ftp", ""]
     assert {read_by(configured, "guest", port) for port in (21, 2100, 80)} == {""}
+
+
+def test_only_what_the_alg_can_read_of_a_service_counts() -> None:
+    """What the checks refuse matches nothing here, either."""
+    terms = (Term(protocol=UDP, destination_ports=(2100, 2100)), Term(protocol=TCP, uuid="any"), Term(icmp_type=8))
+    mixed = Application(name="mixed", terms=(*terms, Term(protocol=TCP, destination_ports=(2100, 2100))))
+    configured = config(policies("d", d=PolicyAlg(services=("mixed",))))
+    configured = replace(configured, applications=known(mixed))
+    assert views(configured, REGISTRY).of("trust").services == (Claim(TCP, (2100, 2100), None, "ftp"),)
+
+
+def test_a_service_is_read_where_the_policy_permits_its_protocol() -> None:
+    datagrams = Application(name="datagrams", terms=(Term(protocol=UDP, destination_ports=(2000, 2200)),))
+    configured = config(policies("d", d=PolicyAlg(services=("odd",))))
+    configured = replace(
+        configured,
+        applications=known(ODD, datagrams),
+        global_policies=(replace(EVERYTHING, applications=("datagrams", "any")),),
+    )
+    assert read_by(configured, "trust", 2100) == "ftp"
+    ends = Endpoint(packed("10.0.0.1"), 40000), Endpoint(packed("192.0.2.1"), 2100)
+    found = classify(configured, FlowTuple(UDP, *ends), "trust", "trust")
+    assert (found.application, found.alg) == ("datagrams", "")
+
+
+def test_a_service_permits_nothing() -> None:
+    configured = config(policies("d", d=PolicyAlg(services=("odd",))))
+    configured = replace(configured, global_policies=(replace(EVERYTHING, applications=("junos-http",)),))
+    assert compile_plan(configured).control_ports == ()
+    assert read_by(configured, "trust", 2100) == ""
 
 
 def test_an_application_that_keeps_algs_off_goes_before_a_service() -> None:
