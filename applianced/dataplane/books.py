@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -105,17 +106,15 @@ class Books:
 
     def _end_sessions(self, request: Message) -> Message:
         """Delete the sessions that these policies (by number) admitted or ALGs (by number in ct mark) read, those of
-        a policy that an ALG read ("silenced": pairs of both numbers), and those with these original tuples; of control
-        sessions among them the gates too, and the data sessions that came through those."""
+        a policy that an ALG read ("silenced", see _silenced), and those with these original tuples; of control sessions
+        among them the gates too, and the data sessions that came through those."""
         policies, algs = set(request.get("policies", ())), set(request.get("algs", ()))
-        silenced = {(int(alg), int(policy)) for alg, policy in request.get("silenced", ())}
-        originals = {flow_of(plain) for plain in request.get("originals", ())}
+        originals = {flow_of(plain) for plain in request.get("originals", ())} | self._silenced(request)
         over = [
             entry
             for entry in self._conntrack.marked(0, 0)
             if entry.policy in policies
             or (entry.mark & CONTROL and entry.mark & ALG_MASK in algs)
-            or (entry.mark & CONTROL and (entry.mark & ALG_MASK, entry.policy) in silenced)
             or entry.translation.original in originals
         ]
         controls = {_place(entry.mark) for entry in over if entry.mark & CONTROL}
@@ -124,6 +123,36 @@ class Books:
         for place in controls:
             self._end(place)
         return {"ended": sum(self._conntrack.delete(entry.translation.original) == 0 for entry in over)}
+
+    def _silenced(self, request: Message) -> set[FlowTuple]:
+        """The original tuples of the control sessions that an ALG read of a policy and that entered by one of some
+        interfaces.
+
+        request: "silenced" has the numbers of ALG and policy and the names of the interfaces, [] for any. A session of
+        which nobody knows where it entered is among them.
+        """
+        asked = {(alg, policy): interfaces for alg, policy, interfaces in request.get("silenced", ())}
+        if not asked:
+            return set()
+        entries = [(entry, (entry.mark & ALG_MASK, entry.policy)) for entry in self._conntrack.marked(CONTROL, CONTROL)]
+        entered = self._entered([_place(entry.mark) for entry, key in entries if asked.get(key)])
+        return {
+            entry.translation.original
+            for entry, key in entries
+            if key in asked and (not asked[key] or entered.get(_place(entry.mark), asked[key][0]) in asked[key])
+        }
+
+    def _entered(self, places: Sequence[Place]) -> dict[Place, str]:
+        """The interfaces where these control sessions entered, as far as workers know and they are still there."""
+        found: dict[Place, str] = {}
+        for worker in self._workers.running():
+            slots = [place.slot for place in places if place.worker == worker.number]
+            if slots:
+                with contextlib.suppress(DataplaneError):
+                    for slot, index in self._workers.tell(worker, {"op": "entered", "slots": slots})["entered"]:
+                        with contextlib.suppress(OSError):
+                            found[Place(slot, worker.number)] = socket.if_indextoname(index)
+        return found
 
     def _end_session(self, request: Message) -> Message:
         """End one control session by the number under which it is shown."""

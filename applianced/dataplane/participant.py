@@ -157,20 +157,22 @@ def removed(old: Plan | None, new: Plan) -> tuple[list[int], list[int]]:
     return policies, [ALG_NUMBERS[alg.name] for alg in old.algs if alg.read and alg.name not in read]
 
 
-def silenced(old: Plan | None, new: Plan) -> list[tuple[int, int]]:
-    """ALGs that are still on somewhere, but no longer for all that they read: (number of the ALG, number of a policy
-    whose sessions it no longer reads).
-
-    Nobody knows any more by which zone a session of a global policy or of the default policy came in: theirs are among
-    them as soon as one zone is.
+def silenced(old: Plan | None, new: Plan) -> list[tuple[int, int, list[str]]]:
+    """ALGs that are still on somewhere, but no longer for all that they read: (number of the ALG, number of a policy,
+    interfaces). It no longer reads the policy's sessions that entered by one of these; by any, when none is named,
+    since a policy between zones says where they entered.
     """
     after = {alg.name: alg for alg in new.algs if alg.read}
-    found: list[tuple[int, int]] = []
+    found: list[tuple[int, int, list[str]]] = []
     for before in old.algs if old is not None else ():
         now = after.get(before.name)
         if old is None or now is None:
             continue
         off = {zone for zone in old.zones.values() if before.enabled_in(zone) and not now.enabled_in(zone)}
-        pairs = [(policy.number, policy.from_zone) for policy in old.policies] + [(DEFAULT, "")]
-        found += [(ALG_NUMBERS[before.name], number) for number, zone in pairs if off and (not zone or zone in off)]
+        interfaces = sorted(interface for interface, zone in old.zones.items() if zone in off)
+        everywhere = [policy.number for policy in old.policies if not policy.from_zone] + [DEFAULT]
+        between = [policy.number for policy in old.policies if policy.from_zone in off]
+        alg = ALG_NUMBERS[before.name]
+        found += [(alg, number, []) for number in between]
+        found += [(alg, number, interfaces) for number in everywhere if interfaces]
     return found

@@ -32,6 +32,11 @@ class QueuedPacket:
         self.raw: bytes = packet.get_payload()
         self.mark: int = packet.get_mark()
 
+    @property
+    def incoming(self) -> int:
+        """Index of the interface where it entered; 0 once the verdict is given."""
+        return self._packet.indev if self._packet is not None else 0
+
     def release(self, packet: bytes | None, mark: int) -> None:
         """Accept. The mark is always set: chain mark_back copies it, and a packet that was queued before another's
         verdict would carry the older one."""

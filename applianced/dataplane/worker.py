@@ -218,6 +218,11 @@ class WorkerProcess:
             self._engine.save(session)
         return {"found": True}
 
+    def _on_entered(self, request: Message) -> Message:
+        """The indices of the interfaces where sessions entered, by slot; those that are not here are left out."""
+        found = ((slot, self._engine.session(slot)) for slot in request["slots"])
+        return {"entered": [[slot, session.control.incoming] for slot, session in found if session is not None]}
+
     def _on_end_session(self, request: Message) -> Message:
         """Close a session's gates and delete its conntrack entry: both ends are reset with their next segment."""
         session = self._engine.session(int(request["slot"]))

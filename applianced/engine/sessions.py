@@ -396,6 +396,7 @@ class Session:
             first.snapshot()[1:] if first.buffer or first.changed or first.unacked >= 0 else None,
             second.snapshot()[1:] if second.buffer or second.changed or second.unacked >= 0 else None,
             tuple(self._plain.values()),
+            self.control.incoming,
         )
 
     def restore(self, saved: Saved) -> None:

@@ -45,6 +45,11 @@ class Queued(Protocol):
     raw: bytes
     mark: int
 
+    @property
+    def incoming(self) -> int:
+        """Index of the interface where it entered, 0 when nobody knows; of a packet that waits for its verdict."""
+        ...
+
     def release(self, packet: bytes | None, mark: int) -> None:
         """Accept, with this content (None: as it is) and this mark."""
         ...
@@ -271,13 +276,13 @@ class Engine:
             queued.release(None, mark | UNTOUCHED)
             return None
         slot = self._free.pop()
-        session = self._make(name, slot, segment.flow, mark, now)
+        session = self._make(name, slot, ControlSession(segment.flow, incoming=queued.incoming), mark, now)
         session.count("sessions")
         return session
 
-    def _make(self, name: str, slot: int, flow: FlowTuple, mark: int, now: float) -> Session:
+    def _make(self, name: str, slot: int, control: ControlSession, mark: int, now: float) -> Session:
         session = Session(
-            ControlSession(flow),
+            control,
             self.descriptors[name],
             self.settings[name],
             keeper=self.keeper,
@@ -342,7 +347,7 @@ class Engine:
         if name not in self.settings:
             return None
         flow = FlowTuple(TCP, Endpoint(source, source_port), Endpoint(destination, destination_port))
-        session = self._make(name, slot, flow, mark, now)
+        session = self._make(name, slot, ControlSession(flow, incoming=saved.session[12]), mark, now)
         session.restore(saved)
         session.agree_on_offsets()
         self.save(session)

@@ -13,6 +13,7 @@ class ControlSession(NamedTuple):
     tuple: its original direction as the forward path shows it: inside addresses are private, outside ones real.
     zone_from, zone_to: where it entered and leaves.
     policy: name of the policy that admitted it. application: the application that classified it.
+    incoming: index of the interface where it entered, 0 when nobody knows.
     """
 
     tuple: FlowTuple
@@ -20,6 +21,7 @@ class ControlSession(NamedTuple):
     zone_to: str = ""
     policy: str = ""
     application: str = ""
+    incoming: int = 0
 
     def party(self, direction: Direction) -> Endpoint:
         """The endpoint that speaks in this direction."""

@@ -57,6 +57,7 @@ class _Queued:
     """A packet; its verdict is of no interest but for the mark."""
 
     __slots__ = ("mark", "raw")
+    incoming = 0
 
     def __init__(self, raw: bytes, mark: int) -> None:
         self.raw = raw

@@ -46,6 +46,7 @@ class Packet:
     mark: int
     released: bytes | None = None
     dropped: bool = False
+    incoming: int = 0
 
     def release(self, packet: bytes | None, mark: int) -> None:
         assert self.waiting, "a second verdict"

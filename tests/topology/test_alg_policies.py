@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +21,7 @@ from tests.support.ftp_session import FtpSession, ftp_session, read_all
 from tests.support.netns import unique_topology
 from tests.support.programs import make_file
 from tests.support.translations import NO_NAT, permit_ftp
+from tests.support.until import until
 
 MODULE = "urn:applianced:yang:alg-policies"
 OCTETS = 1000
@@ -39,6 +42,16 @@ APPLICATION = """
   <protocol>tcp</protocol><destination-port>2121</destination-port></application></applications>
 """
 PERMIT_2121 = permit_ftp("trust", "untrust").replace("junos-ftp", "ftp-2121").replace("ftp-server", "other-port")
+
+EVERYWHERE = f"""
+<policies xmlns:nc="{NETCONF}"><policy nc:operation="delete"><from-zone-name>trust</from-zone-name>
+    <to-zone-name>untrust</to-zone-name></policy>
+  <policy nc:operation="delete"><from-zone-name>untrust</from-zone-name><to-zone-name>trust</to-zone-name></policy>
+  <global><policy><name>ftp-everywhere</name>
+    <match><source-address>any</source-address><destination-address>any</destination-address>
+      <application>junos-ftp</application></match>
+    <then><permit/></then></policy></global></policies>
+"""
 
 
 class Ends(NamedTuple):
@@ -161,6 +174,27 @@ def test_the_device_decides_where_no_zone_does(ends: Ends) -> None:
     with inbound(ends) as unread, outbound(ends, ends.other_port) as read:
         assert not fetches(unread)
         assert fetches(read), "one zone has it on, so workers read although it is off on the device"
+
+
+def test_sessions_of_a_global_policy_end_where_they_entered(ends: Ends) -> None:
+    """One policy for both directions: the commit ends what entered by the zone, also after its worker has changed."""
+    ends.appliance.netconf.edit(security(POLICIES))
+    ends.appliance.push(EVERYWHERE)
+    with outbound(ends, ends.outside) as ended, outbound(ends, ends.outside) as passed_on, inbound(ends) as kept:
+        assert fetches(ended)
+        assert fetches(kept)
+        before = ends.appliance.workers()
+        for worker in before:
+            os.kill(worker, signal.SIGKILL)
+        until(lambda: len(set(ends.appliance.workers()) - set(before)) == len(before), what="others take their place")
+        assert fetches(passed_on)
+        assert {leaf(session, "from-zone") for session in ends.appliance.flow("control-sessions")} == {""}
+
+        attach(ends.appliance, trust="off")
+
+        assert is_reset(ended)
+        assert is_reset(passed_on)
+        assert fetches(kept)
 
 
 def test_a_commit_that_changes_hands(ends: Ends) -> None:

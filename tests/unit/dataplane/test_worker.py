@@ -68,6 +68,7 @@ def test_what_is_not_there_is_not_found(worker: WorkerProcess) -> None:
     assert worker._on_close_gate({"gate": 7}) == {"found": False}
     assert worker._on_end_session({"slot": 3}) == {"found": False}
     assert worker._on_end_session({"slot": 99999}) == {"found": False}
+    assert worker._on_entered({"slots": [3, 99999]}) == {"entered": []}
 
 
 def test_settings_that_do_not_fit_are_refused_at_prepare(worker: WorkerProcess) -> None:

@@ -258,6 +258,14 @@ def test_gates_and_changes_outlive_the_worker() -> None:
     assert bench.kernel.announced[-1][2] == len(announcement(1, 2000)) - 6
 
 
+def test_where_a_session_entered_outlives_the_worker() -> None:
+    bench = Bench()
+    bench.engine.handle(Packet(octets(CLIENT, SERVER, SYN, sequence=100), FRESH, incoming=7), bench.now)
+    assert bench.start() == 1
+    (session,) = bench.engine.live()
+    assert session.control.incoming == 7
+
+
 def test_a_disabled_alg_is_not_resumed() -> None:
     bench = Bench()
     bench.send(CLIENT, SERVER, SYN, sequence=100)
