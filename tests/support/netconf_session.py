@@ -72,9 +72,9 @@ class Wire:
 class Client:
     """One session over a Wire, base:1.0 after the hello, so that replies can be cut apart simply."""
 
-    def __init__(self, server: NetconfServer) -> None:
+    def __init__(self, server: NetconfServer, user: str = "admin") -> None:
         self.wire = Wire()
-        session = server.open(self.wire, Author("admin", "192.0.2.1:4711"))
+        session = server.open(self.wire, Author(user, "192.0.2.1:4711"))
         assert session
         self.session: LiveSession = session
         self._id = 0
