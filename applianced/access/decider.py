@@ -35,6 +35,7 @@ class Decider:
         self._keyed = _by_list(self._data)
         self._verdicts: dict[tuple[int, Access, frozenset[int]], Verdict] = {}
         self._everywhere: dict[tuple[int, Access, frozenset[int]], bool] = {}
+        self._reads: dict[tuple[int, frozenset[int]], bool] = {}
         self._uneven: dict[tuple[int, frozenset[int]], tuple[SchemaNode, ...]] = {}
 
     # --- operations and notifications --------------------------------------------------------------------------
@@ -107,11 +108,12 @@ class Decider:
 
     def reads(self, spot: Spot) -> bool:
         """Whether a node is shown, those above it being shown; an entry needs its keys."""
-        if not self.verdict(spot, Access.READ).permitted:
-            return False
-        if spot.node.kind is not Kind.LIST:
-            return True
-        return all(self.verdict(Spot(key, spot.met), Access.READ).permitted for key in spot.node.keys)
+        known = (spot.node.number, spot.met)
+        found = self._reads.get(known)
+        if found is None:
+            needed = (spot, *(Spot(key, spot.met) for key in spot.node.keys))
+            found = self._reads[known] = all(self.verdict(each, Access.READ).permitted for each in needed)
+        return found
 
     def everywhere(self, spot: Spot, access: Access) -> bool:
         """Whether the access is permitted to a node and to all that can be below it."""
@@ -135,6 +137,10 @@ class Decider:
             and access in self._data[number].operations
             and (_is_first(self._data[number], child) or number in met)
         ]
+
+    def keyed(self, child: SchemaNode) -> list[Keys]:
+        """Keys of the entries of a list that rules tell apart from the others."""
+        return [wanted for _, wanted in self._keyed.get(child.number, ())]
 
     def uneven(self, above: Spot | None) -> tuple[SchemaNode, ...]:
         """The children of which not everything can be read."""

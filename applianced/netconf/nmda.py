@@ -66,13 +66,13 @@ class DatastoreOperations:
             return await self._operational(caller, wanted, options, defaults)
         store = _STORES[name]
         writer = SelectiveWriter(defaults, options, lambda _: "unknown")
-        lasting = wanted.expression is not None or not options.plain
-        async with self._reading.shown(caller, store, defaults, lasting=lasting) as tree:
+        if options.plain and not wanted.expression:
+            async with self._reading.roots_shown(caller, store, defaults) as roots:
+                return _data(wanted.select(self._models, roots, writer), options)
+        async with self._reading.shown(caller, store, defaults, lasting=True) as tree:
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer), options)
             roots = list(tree.roots())
-            if options.plain:
-                return _data(wanted.select(self._models, roots, writer), options)
             return _data(await asyncio.to_thread(wanted.select, self._models, roots, writer), options)
 
     async def _operational(self, caller: Caller, wanted: Filter, options: Options, defaults: Defaults) -> bytes:

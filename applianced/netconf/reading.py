@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from applianced.datastore import native
 from applianced.datastore.lock import Store
 from applianced.datastore.native import Defaults, Form
 from applianced.datastore.tree import Tree
@@ -49,18 +50,19 @@ class Reading:
         given = Parameters(operation, "source", "filter", "with-defaults")
         store = given.datastore("source")
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
-        async with self.shown(caller, store, writer.defaults, lasting=wanted.expression is not None) as tree:
-            if wanted.expression:
-                return _data(await wanted.evaluate(tree, writer))
-            return _data(wanted.select(self._models, list(tree.roots()), writer))
+        if not wanted.expression:
+            async with self.roots_shown(caller, store, writer.defaults) as roots:
+                return _data(wanted.select(self._models, roots, writer))
+        async with self.shown(caller, store, writer.defaults, lasting=True) as tree:
+            return _data(await wanted.evaluate(tree, writer))
 
     async def _get(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "filter", "with-defaults")
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
         state = await self.state_tree(wanted)
         access = self._configuration.access.of(caller.author.user)
-        async with self._configuration.reading(Store.RUNNING, access) as tree, self._library_for(access) as library:
-            operational = Operational(tree, state)
+        async with self._configuration.showing(access) as roots, self._library_for(access) as library:
+            operational = Operational(self._models, roots, state)
             try:
                 if writer.defaults in (Defaults.ALL, Defaults.TAGGED):
                     operational.complete()
@@ -81,6 +83,16 @@ class Reading:
             return
         with await asyncio.to_thread(access.seen, self.library) as seen:
             yield seen
+
+    @asynccontextmanager
+    async def roots_shown(self, caller: Caller, store: Store, defaults: Defaults) -> AsyncIterator[list[native.Node]]:
+        """The top-level nodes of `shown`, for a short read that goes from each of them downwards."""
+        if store is Store.RUNNING:
+            async with self._configuration.showing(self._configuration.access.of(caller.author.user)) as roots:
+                yield roots
+            return
+        async with self.shown(caller, store, defaults, lasting=False) as tree:
+            yield list(tree.roots())
 
     @asynccontextmanager
     async def shown(self, caller: Caller, store: Store, defaults: Defaults, *, lasting: bool) -> AsyncIterator[Tree]:
