@@ -87,7 +87,7 @@ class Changing:
         if isinstance(source, Tree):
             with source:
                 return await asyncio.to_thread(_rewritten, source, defaults)
-        async with self._configuration.reading(source) as tree:
+        async with self._configuration.reading(source, None) as tree:
             with tree.duplicate() as copy:
                 return await asyncio.to_thread(_rewritten, copy, defaults)
 

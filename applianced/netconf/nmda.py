@@ -80,7 +80,7 @@ class DatastoreOperations:
         defaults = Defaults.ALL if defaults is Defaults.EXPLICIT else defaults
         state = await self._reading.state_tree(wanted)
         with OperationalDatastore(self._models) as operational:
-            async with self._configuration.reading(Store.RUNNING) as running:
+            async with self._configuration.reading(Store.RUNNING, None) as running:
                 await asyncio.to_thread(operational.build, running, state, self._reading.library)
             # Last of all, so that no default of something hidden is added again.
             access = self._configuration.access.of(caller.author.user)

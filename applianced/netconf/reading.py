@@ -107,7 +107,7 @@ class Reading:
                 yield tree
             return
         # What was edited since its validation lacks defaults, and is read in turns with edits and commits.
-        async with self._configuration.reading(store) as tree:
+        async with self._configuration.reading(store, None) as tree:
             copy = tree.duplicate()
         with copy:
             if lacking:

@@ -285,7 +285,7 @@ class Configuration:
     # --- read --------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def reading(self, store: Store, access: UserAccess | None = None) -> AsyncIterator[Tree]:
+    async def reading(self, store: Store, access: UserAccess | None) -> AsyncIterator[Tree]:
         """The content of a datastore, unchanged as long as the block lasts, without what may not be read.
 
         access: of who will see it, None for the appliance itself.
@@ -295,11 +295,20 @@ class Configuration:
                 yield tree
             return
         with self._readers.holding(self._store.tree(Store.RUNNING)) as tree:
-            if access is None or access.decider is None or access.sees_all(tree):
-                yield tree
-                return
+            async with self._seen(tree, access) as seen:
+                yield seen
+
+    @asynccontextmanager
+    async def _seen(self, tree: Tree, access: UserAccess | None) -> AsyncIterator[Tree]:
+        """A tree, which must be held meanwhile, without what may not be read."""
+        if access is None or access.decider is None or access.sees_all(tree):
+            yield tree
+        elif tree is self._store.tree(Store.RUNNING):
             async with self._views.holding(tree, access.decider, whole=True) as view:
                 yield view
+        else:
+            with await asyncio.to_thread(access.seen, tree) as seen:
+                yield seen
 
     @asynccontextmanager
     async def showing(self, access: UserAccess) -> AsyncIterator[list[native.Node]]:
@@ -320,6 +329,7 @@ class Configuration:
                 yield tree
                 return
             seen = await asyncio.to_thread(access.seen, tree)
+        # Nobody's edit waits for whoever reads a copy.
         with seen:
             yield seen
 
@@ -327,7 +337,7 @@ class Configuration:
         """Commits, the one in force first."""
         return self._log.history()
 
-    async def compare(self, source: Version, target: Version, access: UserAccess | None = None) -> list[str]:
+    async def compare(self, source: Version, target: Version, access: UserAccess | None) -> list[str]:
         """What leads from one configuration to the other, as of datastore.compare, each without what may not be read.
 
         access: as of `reading`. Raises ConfigError.

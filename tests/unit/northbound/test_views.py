@@ -101,7 +101,7 @@ def test_what_is_shown_whole_is_shared(tmp_path: Path) -> None:
         first = f"<shop {DECLARED}>{SECRET}</shop>{hidden}".encode()
         await configuration.start(lambda: Tree.parse(guarded_models(), first, Form.XML), source="test")
         sue, other, admin = (configuration.access.of(user) for user in ("sue", "nobody", "admin"))
-        async with configuration.reading(Store.RUNNING) as running:
+        async with configuration.reading(Store.RUNNING, None) as running:
             roots = {str(root) for root in running.roots()}
             async with configuration.showing(admin) as shown:
                 assert {str(root) for root in shown} == roots
