@@ -87,6 +87,7 @@ class Changing:
         if isinstance(source, Tree):
             with source:
                 return await asyncio.to_thread(_rewritten, source, defaults)
+        # Nobody is shown this copy; whoever reads the candidate sees as much of it as he may.
         async with self._configuration.reading(source, None) as tree:
             with tree.duplicate() as copy:
                 return await asyncio.to_thread(_rewritten, copy, defaults)

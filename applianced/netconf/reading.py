@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -85,7 +85,9 @@ class Reading:
             yield seen
 
     @asynccontextmanager
-    async def roots_shown(self, caller: Caller, store: Store, defaults: Defaults) -> AsyncIterator[list[native.Node]]:
+    async def roots_shown(
+        self, caller: Caller, store: Store, defaults: Defaults
+    ) -> AsyncIterator[Sequence[native.Node]]:
         """The top-level nodes of `shown`, for a short read that goes from each of them downwards."""
         if store is Store.RUNNING:
             async with self._configuration.showing(self._configuration.access.of(caller.author.user)) as roots:
@@ -106,7 +108,8 @@ class Reading:
             async with self._configuration.reading(store, access) as tree:
                 yield tree
             return
-        # What was edited since its validation lacks defaults, and is read in turns with edits and commits.
+        # What was edited since its validation lacks defaults, and is read in turns with edits and commits. What may not
+        # be read is taken out last, or a default would stand for it again.
         async with self._configuration.reading(store, None) as tree:
             copy = tree.duplicate()
         with copy:

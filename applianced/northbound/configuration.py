@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from applianced.access.pruning import shown_whole
 from applianced.config.logins import require_login
 from applianced.config.schema import Config
 from applianced.datastore import native
@@ -295,31 +294,16 @@ class Configuration:
                 yield tree
             return
         with self._readers.holding(self._store.tree(Store.RUNNING)) as tree:
-            async with self._seen(tree, access) as seen:
+            async with self._views.seen(tree, access) as seen:
                 yield seen
 
     @asynccontextmanager
-    async def _seen(self, tree: Tree, access: UserAccess | None) -> AsyncIterator[Tree]:
-        """A tree, which must be held meanwhile, without what may not be read."""
-        if access is None or access.decider is None or access.sees_all(tree):
-            yield tree
-        elif tree is self._store.tree(Store.RUNNING):
-            async with self._views.holding(tree, access.decider, whole=True) as view:
-                yield view
-        else:
-            with await asyncio.to_thread(access.seen, tree) as seen:
-                yield seen
-
-    @asynccontextmanager
-    async def showing(self, access: UserAccess) -> AsyncIterator[list[native.Node]]:
+    async def showing(self, access: UserAccess) -> AsyncIterator[Sequence[native.Node]]:
         """The top-level nodes of the running datastore without what may not be read: as `reading`, and cheaper where
         no XPath has to walk from one to the other."""
         with self._readers.holding(self._store.tree(Store.RUNNING)) as tree:
-            if access.decider is None or access.sees_all(tree):
-                yield list(tree.roots())
-                return
-            async with self._views.holding(tree, access.decider, whole=False) as view:
-                yield [*shown_whole(access.decider, tree), *view.roots()]
+            async with self._views.roots(tree, access) as roots:
+                yield roots
 
     @asynccontextmanager
     async def _candidate(self, access: UserAccess | None) -> AsyncIterator[Tree]:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from applianced.access.decider import Decider
-from applianced.access.pruning import pruned_copy
+from applianced.access.pruning import pruned_copy, shown_whole
+from applianced.datastore import native
 from applianced.datastore.tree import Tree
+from applianced.northbound.access import UserAccess
 from applianced.northbound.readers import Readers
 
 VIEWS_MAX = 8
@@ -31,6 +33,24 @@ class Views:
         self._kept: OrderedDict[_Key, tuple[Decider, Tree]] = OrderedDict()
         self._generation = 0
         self._making = asyncio.Lock()
+
+    @asynccontextmanager
+    async def seen(self, tree: Tree, access: UserAccess | None) -> AsyncIterator[Tree]:
+        """The running tree, which must be held meanwhile, without what may not be read. None may read everything."""
+        if access is None or access.decider is None or access.sees_all(tree):
+            yield tree
+            return
+        async with self.holding(tree, access.decider, whole=True) as view:
+            yield view
+
+    @asynccontextmanager
+    async def roots(self, tree: Tree, access: UserAccess) -> AsyncIterator[Sequence[native.Node]]:
+        """The top-level nodes of `seen`."""
+        if access.decider is None or access.sees_all(tree):
+            yield list(tree.roots())
+            return
+        async with self.holding(tree, access.decider, whole=False) as view:
+            yield [*shown_whole(access.decider, tree), *view.roots()]
 
     @asynccontextmanager
     async def holding(self, tree: Tree, decider: Decider, *, whole: bool) -> AsyncIterator[Tree]:
