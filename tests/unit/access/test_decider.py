@@ -146,7 +146,7 @@ def test_keys_of_entries() -> None:
     for way in (("shop", "item"), ("shop", "item", "price")):
         assert not made.verdict(spot(made, *way, **gold), READ).permitted
         assert made.verdict(spot(made, *way, **tin), READ).permitted
-    assert made.named(spot(made, "shop"), spot(made, "shop", "item").node) == [{"name": "gold"}]
+    assert made.keyed(spot(made, "shop", "item").node) == [{"name": "gold"}]
     assert not made.everywhere(spot(made, "shop"), READ)
     assert made.everywhere(spot(made, "shop", "item", **tin), READ)
     assert not made.everywhere(spot(made, "shop", "item", **gold), READ)
