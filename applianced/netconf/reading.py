@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from applianced.access.schema import ACM
 from applianced.datastore import native
 from applianced.datastore.lock import Store
 from applianced.datastore.native import Defaults, Form
@@ -140,7 +141,7 @@ class Reading:
             commits, pending, rescue = configuration.history(), configuration.pending, configuration.rescue
             standing = configuration.alarms.standing()
             parts.append(management_state(commits, pending, rescue, standing, self._counters))
-        if self._configuration.access.known:
+        if self._configuration.access.known and wanted.may_select(self._models.names[ACM]):
             parts.append(access_state(self._configuration.access.denied))
         if "ietf-netconf-monitoring" in self._models.names and wanted.may_select(monitoring.NAMESPACE):
             parts.append(self._monitoring.state())

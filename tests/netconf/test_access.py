@@ -339,6 +339,42 @@ def test_operations_that_are_denied_unless_permitted(tmp_path: Path) -> None:
     run(tmp_path, scenario, STOCK, nacm(leaves="<exec-default>permit</exec-default>"))
 
 
+def test_state_is_hidden_as_configuration_is(tmp_path: Path) -> None:
+    async def scenario(admin: Client, sue: Client) -> None:
+        for operation in (
+            f"<get>{shop_filter('')}</get>",
+            f"<get>{XPATH.format('/ex:shop')}</get>",
+            f"<get-data {NMDA}><datastore>ds:operational</datastore></get-data>",
+            f"<get-data {NMDA}><datastore>ds:operational</datastore><config-filter>false</config-filter></get-data>",
+        ):
+            assert "<visitors>3<" in await admin.rpc(operation)
+            assert "visitors" not in _of_data(await sue.rpc(operation))
+        for wanted in (shop_filter("<visitors>3</visitors>"), XPATH.format("/ex:shop[ex:visitors=3]")):
+            assert await sue.rpc(f"<get>{wanted}</get>") == "<data/>"
+            assert await admin.rpc(f"<get>{wanted}</get>") != "<data/>"
+
+    run(tmp_path, scenario, STOCK, nacm(rule("crowd", "deny", path("/ex:shop/ex:visitors"))))
+
+
+def _of_data(reply: str) -> str:
+    """Without the schemas that monitoring lists."""
+    return reply.partition("<shop")[2].partition("</shop>")[0]
+
+
+def test_the_yang_library_is_data_as_well(tmp_path: Path) -> None:
+    library = "urn:ietf:params:xml:ns:yang:ietf-yang-library"
+
+    async def scenario(admin: Client, sue: Client) -> None:
+        for operation in ("<get/>", f"<get-data {NMDA}><datastore>ds:operational</datastore></get-data>"):
+            assert f'<modules-state xmlns="{library}"' in await admin.rpc(operation)
+            shown = await sue.rpc(operation)
+            assert "<modules-state" not in shown
+            assert f'<yang-library xmlns="{library}"' in shown
+
+    hidden = f'<path xmlns:l="{library}">/l:modules-state</path>'
+    run(tmp_path, scenario, STOCK, nacm(rule("old", "deny", hidden)))
+
+
 def test_closing_is_always_permitted(tmp_path: Path) -> None:
     async def scenario(admin: Client, sue: Client) -> None:
         assert tags(await sue.rpc("<get/>")) == ["access-denied"]
