@@ -32,9 +32,10 @@ class Decider:
         self._nacm = nacm
         self._rules = nacm.rules_of(groups)
         self._data = data_rules(index, self._rules)
-        self._keyed = _by_list(self._data)
+        self._keyed, self._unkeyed = _by_entry(self._data), _by_target(self._data)
         self._verdicts: dict[tuple[int, Access, frozenset[int]], Verdict] = {}
         self._everywhere: dict[tuple[int, Access, frozenset[int]], bool] = {}
+        self._reads: dict[tuple[int, frozenset[int]], bool] = {}
         self._uneven: dict[tuple[int, frozenset[int]], tuple[SchemaNode, ...]] = {}
 
     # --- operations and notifications --------------------------------------------------------------------------
@@ -69,10 +70,11 @@ class Decider:
         """The place of a child, None standing for what is above the top. keys: of an entry; {} for one that no rule
         names, and for all that is no entry."""
         met = above.met if above else frozenset[int]()
-        for number, wanted in self._keyed.get(child.number, ()):
-            first = _is_first(self._data[number], child)
-            fits = (first or number in met) and all(keys.get(name) == value for name, value in wanted.items())
-            met = met | {number} if fits else met - {number}
+        entries = self._keyed.get(child.number)
+        if entries is not None:
+            fitting = entries.get(frozenset(keys.items()), ())
+            fits = {number for number in fitting if number in met or _is_first(self._data[number], child)}
+            met = frozenset(fits | {number for number in met if child.number not in self._data[number].keyed})
         return Spot(child, met)
 
     def at(self, above: Spot | None, node: native.Node) -> Spot:
@@ -94,10 +96,11 @@ class Decider:
 
     def _decide(self, spot: Spot, access: Access) -> Verdict:
         node = spot.node
-        for number, rule in enumerate(self._data):
+        for number in sorted((*self._unkeyed_for(node), *spot.met)):
+            rule = self._data[number]
             if access not in rule.operations or rule.module not in (ANY, node.module):
                 continue
-            if rule.target is None or (rule.target in node.above and (not rule.keyed or number in spot.met)):
+            if rule.target is None or rule.target in node.above:
                 return rule.verdict
         if node.deny is Deny.ALL or (node.deny is Deny.WRITE and access in WRITES):
             return Verdict(False, node.deny.value)
@@ -105,13 +108,18 @@ class Decider:
             return Verdict(self._nacm.read_permitted, "read-default")
         return Verdict(self._nacm.write_permitted, "write-default")
 
+    def _unkeyed_for(self, node: SchemaNode) -> list[int]:
+        """Rules without keys that are about a node or what is above it."""
+        return [number for target in (None, *node.above) for number in self._unkeyed.get(target, ())]
+
     def reads(self, spot: Spot) -> bool:
         """Whether a node is shown, those above it being shown; an entry needs its keys."""
-        if not self.verdict(spot, Access.READ).permitted:
-            return False
-        if spot.node.kind is not Kind.LIST:
-            return True
-        return all(self.verdict(Spot(key, spot.met), Access.READ).permitted for key in spot.node.keys)
+        known = (spot.node.number, spot.met)
+        found = self._reads.get(known)
+        if found is None:
+            needed = (spot, *(Spot(key, spot.met) for key in spot.node.keys))
+            found = self._reads[known] = all(self.verdict(each, Access.READ).permitted for each in needed)
+        return found
 
     def everywhere(self, spot: Spot, access: Access) -> bool:
         """Whether the access is permitted to a node and to all that can be below it."""
@@ -123,18 +131,20 @@ class Decider:
         return found
 
     def _all_of(self, above: Spot | None, child: SchemaNode, access: Access) -> bool:
-        return not self.named(above, child, access) and self.everywhere(self.enter(above, child, {}), access)
+        entries = self._keyed.get(child.number, {}).values()
+        if any(self._denies(number, above, child, access) for numbers in entries for number in numbers):
+            return False
+        return self.everywhere(self.enter(above, child, {}), access)
 
-    def named(self, above: Spot | None, child: SchemaNode, access: Access = Access.READ) -> list[Keys]:
-        """Keys of those entries of a list to which, or below which, a rule denies what others may be permitted."""
-        met = above.met if above else frozenset[int]()
-        return [
-            wanted
-            for number, wanted in self._keyed.get(child.number, ())
-            if not self._data[number].verdict.permitted
-            and access in self._data[number].operations
-            and (_is_first(self._data[number], child) or number in met)
-        ]
+    def _denies(self, number: int, above: Spot | None, child: SchemaNode, access: Access) -> bool:
+        """Whether a rule denies to an entry of a list, or below it, what others may be permitted."""
+        rule = self._data[number]
+        alive = _is_first(rule, child) or (above is not None and number in above.met)
+        return alive and not rule.verdict.permitted and access in rule.operations
+
+    def keyed(self, child: SchemaNode) -> list[Keys]:
+        """Keys of the entries of a list that rules tell apart from the others."""
+        return [dict(keys) for keys in self._keyed.get(child.number, ())]
 
     def uneven(self, above: Spot | None) -> tuple[SchemaNode, ...]:
         """The children of which not everything can be read."""
@@ -152,12 +162,21 @@ class Decider:
         return all(self.everywhere(spot, access) for access in WRITES)
 
 
-def _by_list(rules: list[DataRule]) -> dict[int, list[tuple[int, Keys]]]:
-    """Number of a list -> (number of a rule, the keys that it wants there)."""
-    found: dict[int, list[tuple[int, Keys]]] = {}
+def _by_entry(rules: list[DataRule]) -> dict[int, dict[frozenset[tuple[str, str]], list[int]]]:
+    """Number of a list -> keys of an entry -> numbers of the rules that want them there."""
+    found: dict[int, dict[frozenset[tuple[str, str]], list[int]]] = {}
     for number, rule in enumerate(rules):
         for schema, wanted in rule.keyed.items():
-            found.setdefault(schema, []).append((number, wanted))
+            found.setdefault(schema, {}).setdefault(frozenset(wanted.items()), []).append(number)
+    return found
+
+
+def _by_target(rules: list[DataRule]) -> dict[int | None, list[int]]:
+    """Target -> numbers of the rules that need no keys."""
+    found: dict[int | None, list[int]] = {}
+    for number, rule in enumerate(rules):
+        if not rule.keyed:
+            found.setdefault(rule.target, []).append(number)
     return found
 
 

@@ -22,10 +22,21 @@ def sees_all(decider: Decider, tree: Tree) -> bool:
     return not uneven or all(decider.index.of(root) not in uneven for root in tree.roots())
 
 
-def pruned_copy(decider: Decider, tree: Tree) -> Tree:
-    """A copy without what may not be read; the tree itself is not touched. Takes about as long as a copy."""
+def shown_whole(decider: Decider, tree: Tree) -> list[native.Node]:
+    """The top-level nodes in which there can be nothing that has to be taken out."""
+    uneven = decider.uneven(None)
+    return [root for root in tree.roots() if decider.index.of(root) not in uneven]
+
+
+def pruned_copy(decider: Decider, tree: Tree, *, whole: bool = True) -> Tree:
+    """A copy without what may not be read; the tree itself is not touched. Takes about as long as a copy.
+
+    whole: with what is `shown_whole`, too.
+    """
+    spared = set() if whole else {native.identity(root) for root in shown_whole(decider, tree)}
+    roots = (root for root in tree.roots() if native.identity(root) not in spared)
     copy = Tree(tree.models)
-    copy.adopt([root for root in tree.roots() if decider.reads(decider.at(None, root))])
+    copy.adopt([root for root in roots if decider.reads(decider.at(None, root))])
     prune(decider, copy)
     return copy
 
@@ -45,18 +56,21 @@ class _Pruning:
         for child in self._decider.uneven(above):
             first = native.first_child(parent) if parent else native.first_sibling(self._tree.first)
             if first:
-                for node in self._doubtful(first, child, above):
-                    if not self._shown(node, self._decider.at(above, node)):
-                        self._tree.detach(node)
-                        native.free_subtree(node)
+                self._level(first, child, above)
 
-    def _doubtful(self, first: native.Node, child: SchemaNode, above: Spot | None) -> list[native.Node]:
-        """The instances of a schema node in which something may have to be taken out."""
-        others = self._decider.enter(above, child, {})
-        if self._decider.everywhere(others, Access.READ):
-            found = (self._entry(first, child, keys) for keys in self._decider.named(above, child))
-            return list({native.identity(node): node for node in found if node}.values())
-        return list(_instances(first, child))
+    def _level(self, first: native.Node, child: SchemaNode, above: Spot | None) -> None:
+        """The instances of one schema node among siblings."""
+        decider, others = self._decider, self._decider.enter(above, child, {})
+        apart = {
+            native.identity(node): node for keys in decider.keyed(child) if (node := self._entry(first, child, keys))
+        }
+        # Where the others need no look, those that rules name are looked up.
+        even = decider.everywhere(others, Access.READ)
+        for node in list(apart.values()) if even else list(_instances(first, child)):
+            spot = decider.at(above, node) if native.identity(node) in apart else others
+            if not self._shown(node, spot):
+                self._tree.detach(node)
+                native.free_subtree(node)
 
     def _entry(self, first: native.Node, child: SchemaNode, keys: Keys) -> native.Node:
         if child.kind is Kind.LEAF_LIST:

@@ -20,6 +20,7 @@ from applianced.datastore.native import Kind
 from applianced.datastore.orders import NETCONF_NS, YANG_NS
 from applianced.datastore.places import Element
 
+_ANCHORS = etree.XPath("descendant::*[@yang:key or @yang:value]", namespaces={"yang": YANG_NS})
 _NEEDED = {
     "create": (Access.CREATE,),
     "delete": (Access.DELETE,),
@@ -73,7 +74,7 @@ class _Request:
         if self._hidden and not node.is_bare:
             self._require(spot, _NEEDED.get(operation, ()), path)
         self._check_anchor(element, node, above, path)
-        if self._harmless(spot):
+        if self._harmless(element, spot):
             self._hidden = hidden_above
             return
         for child in element:
@@ -82,10 +83,11 @@ class _Request:
                 self.one(child, below, spot, operation, path)
         self._hidden = hidden_above
 
-    def _harmless(self, spot: Spot) -> bool:
-        """Nothing below can be hidden, or all of it may be written."""
-        sees = not self._hidden and self._decider.everywhere(spot, Access.READ)
-        return sees or self._decider.writes_all(spot)
+    def _harmless(self, element: Element, spot: Spot) -> bool:
+        """Nothing below can be hidden, or all of it may be written and nothing is placed beside something else."""
+        if not self._hidden and self._decider.everywhere(spot, Access.READ):
+            return True
+        return self._decider.writes_all(spot) and not _ANCHORS(element)
 
     def _require(self, spot: Spot, needed: Sequence[Access], path: str) -> None:
         for access in needed:

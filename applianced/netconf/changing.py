@@ -87,7 +87,8 @@ class Changing:
         if isinstance(source, Tree):
             with source:
                 return await asyncio.to_thread(_rewritten, source, defaults)
-        async with self._configuration.reading(source) as tree:
+        # Nobody is shown this copy; whoever reads the candidate sees as much of it as he may.
+        async with self._configuration.reading(source, None) as tree:
             with tree.duplicate() as copy:
                 return await asyncio.to_thread(_rewritten, copy, defaults)
 

@@ -66,13 +66,13 @@ class DatastoreOperations:
             return await self._operational(caller, wanted, options, defaults)
         store = _STORES[name]
         writer = SelectiveWriter(defaults, options, lambda _: "unknown")
-        lasting = wanted.expression is not None or not options.plain
-        async with self._reading.shown(caller, store, defaults, lasting=lasting) as tree:
+        if options.plain and not wanted.expression:
+            async with self._reading.roots_shown(caller, store, defaults) as roots:
+                return _data(wanted.select(self._models, roots, writer), options)
+        async with self._reading.shown(caller, store, defaults, lasting=True) as tree:
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer), options)
             roots = list(tree.roots())
-            if options.plain:
-                return _data(wanted.select(self._models, roots, writer), options)
             return _data(await asyncio.to_thread(wanted.select, self._models, roots, writer), options)
 
     async def _operational(self, caller: Caller, wanted: Filter, options: Options, defaults: Defaults) -> bytes:
@@ -80,7 +80,7 @@ class DatastoreOperations:
         defaults = Defaults.ALL if defaults is Defaults.EXPLICIT else defaults
         state = await self._reading.state_tree(wanted)
         with OperationalDatastore(self._models) as operational:
-            async with self._configuration.reading(Store.RUNNING) as running:
+            async with self._configuration.reading(Store.RUNNING, None) as running:
                 await asyncio.to_thread(operational.build, running, state, self._reading.library)
             # Last of all, so that no default of something hidden is added again.
             access = self._configuration.access.of(caller.author.user)

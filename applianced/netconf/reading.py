@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from applianced.access.schema import ACM
+from applianced.datastore import native
 from applianced.datastore.lock import Store
 from applianced.datastore.native import Defaults, Form
 from applianced.datastore.tree import Tree
@@ -49,18 +51,19 @@ class Reading:
         given = Parameters(operation, "source", "filter", "with-defaults")
         store = given.datastore("source")
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
-        async with self.shown(caller, store, writer.defaults, lasting=wanted.expression is not None) as tree:
-            if wanted.expression:
-                return _data(await wanted.evaluate(tree, writer))
-            return _data(wanted.select(self._models, list(tree.roots()), writer))
+        if not wanted.expression:
+            async with self.roots_shown(caller, store, writer.defaults) as roots:
+                return _data(wanted.select(self._models, roots, writer))
+        async with self.shown(caller, store, writer.defaults, lasting=True) as tree:
+            return _data(await wanted.evaluate(tree, writer))
 
     async def _get(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "filter", "with-defaults")
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
         state = await self.state_tree(wanted)
         access = self._configuration.access.of(caller.author.user)
-        async with self._configuration.reading(Store.RUNNING, access) as tree, self._library_for(access) as library:
-            operational = Operational(tree, state)
+        async with self._configuration.showing(access) as roots, self._library_for(access) as library:
+            operational = Operational(self._models, roots, state)
             try:
                 if writer.defaults in (Defaults.ALL, Defaults.TAGGED):
                     operational.complete()
@@ -83,6 +86,18 @@ class Reading:
             yield seen
 
     @asynccontextmanager
+    async def roots_shown(
+        self, caller: Caller, store: Store, defaults: Defaults
+    ) -> AsyncIterator[Sequence[native.Node]]:
+        """The top-level nodes of `shown`, for a short read that goes from each of them downwards."""
+        if store is Store.RUNNING:
+            async with self._configuration.showing(self._configuration.access.of(caller.author.user)) as roots:
+                yield roots
+            return
+        async with self.shown(caller, store, defaults, lasting=False) as tree:
+            yield list(tree.roots())
+
+    @asynccontextmanager
     async def shown(self, caller: Caller, store: Store, defaults: Defaults, *, lasting: bool) -> AsyncIterator[Tree]:
         """A configuration datastore as the caller may see it, with all the defaults in use when they are to be shown.
 
@@ -94,8 +109,9 @@ class Reading:
             async with self._configuration.reading(store, access) as tree:
                 yield tree
             return
-        # What was edited since its validation lacks defaults, and is read in turns with edits and commits.
-        async with self._configuration.reading(store) as tree:
+        # What was edited since its validation lacks defaults, and is read in turns with edits and commits. What may not
+        # be read is taken out last, or a default would stand for it again.
+        async with self._configuration.reading(store, None) as tree:
             copy = tree.duplicate()
         with copy:
             if lacking:
@@ -125,7 +141,7 @@ class Reading:
             commits, pending, rescue = configuration.history(), configuration.pending, configuration.rescue
             standing = configuration.alarms.standing()
             parts.append(management_state(commits, pending, rescue, standing, self._counters))
-        if self._configuration.access.known:
+        if self._configuration.access.known and wanted.may_select(self._models.names[ACM]):
             parts.append(access_state(self._configuration.access.denied))
         if "ietf-netconf-monitoring" in self._models.names and wanted.may_select(monitoring.NAMESPACE):
             parts.append(self._monitoring.state())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from applianced.datastore import native
+from applianced.datastore.models import Models
 from applianced.datastore.persist import Commit
 from applianced.datastore.rescue import Saved
 from applianced.datastore.tree import Tree
@@ -95,12 +96,11 @@ class Operational:
     gone; the running tree must live as long.
     """
 
-    def __init__(self, running: Tree, state: Tree) -> None:
-        """`state` is used up."""
+    def __init__(self, models: Models, roots: Sequence[native.Node], state: Tree) -> None:
+        """roots: the top-level nodes of the running datastore. `state` is used up."""
         shown = {native.identity(native.schema_of(root)) for root in state.roots()}
-        roots = list(running.roots())
         both = [root for root in roots if native.identity(native.schema_of(root)) in shown]
-        self._merged = Tree(running.models)
+        self._merged = Tree(models)
         self._merged.adopt(both)
         self._merged.merge(state)
         self._plain = [root for root in roots if root not in both]

@@ -78,7 +78,7 @@ async def edit(configuration: Configuration, inner: str, session: int = 1) -> No
 
 
 async def seen(configuration: Configuration, store: Store = Store.RUNNING) -> str:
-    async with configuration.reading(store) as tree:
+    async with configuration.reading(store, None) as tree:
         return content(tree)
 
 
@@ -284,7 +284,7 @@ def test_unlock_discards_and_a_locked_running_refuses_commits(tmp_path: Path) ->
 
 def test_a_reader_keeps_the_tree_that_it_reads(tmp_path: Path) -> None:
     async def scenario(configuration: Configuration) -> None:
-        async with configuration.reading(Store.RUNNING) as tree:
+        async with configuration.reading(Store.RUNNING, None) as tree:
             await edit(configuration, "<title>new</title>")
             await configuration.commit(1, ME)
             assert content(tree) == "<title>old</title>"
