@@ -42,7 +42,9 @@ MODULES = (
     Module("applianced-alg"),
     Module("applianced-alg-ftp"),
     Module("applianced-system"),
+    Module("applianced-records"),
     Module("applianced-state"),
+    Module("applianced-operations"),
     Module("applianced-history"),
     Module("applianced-deviations"),
 )
