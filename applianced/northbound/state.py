@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from applianced.datastore.rescue import Saved
 from applianced.datastore.tree import Tree
 from applianced.errors import DataplaneError
 from applianced.northbound.alarms import Alarm
+from applianced.northbound.bundles import Bundle
 from applianced.northbound.confirming import Pending
 
 Wanted = Callable[[str], bool]
@@ -154,6 +155,17 @@ def management_state(
         "services": {"netconf": {"applianced-state:statistics": statistics}},
     }
     return {"applianced-system:system": below}
+
+
+def bundle_state(bundles: Sequence[Bundle]) -> Mapping[str, Any]:
+    """Support bundles in the shape of applianced-state."""
+    entries = [bundle_entry(bundle) for bundle in bundles]
+    return {"applianced-system:system": {"applianced-state:support-bundles": {"support-bundle": entries}}}
+
+
+def bundle_entry(bundle: Bundle) -> dict[str, Any]:
+    """A support bundle in the shape of applianced-records."""
+    return {"name": bundle.name, "size": str(bundle.size), "created": timestamp(bundle.made_s)}
 
 
 def timestamp(time_s: float) -> str:

@@ -52,6 +52,7 @@ from applianced.datastore.native.data import (
     yang_library,
 )
 from applianced.datastore.native.defaults import complete, complete_below, equals_default
+from applianced.datastore.native.extensions import carriers
 from applianced.datastore.native.query import find_xml
 from applianced.datastore.native.schema import (
     Kind,
@@ -97,6 +98,7 @@ __all__ = [
     "Node",
     "Schema",
     "ValidationError",
+    "carriers",
     "cases",
     "child_named",
     "children",
