@@ -11,6 +11,7 @@ from pathlib import Path
 
 from applianced import __version__
 from applianced.errors import ApplianceError, ConfigError
+from applianced.recentlog import keep_recent
 
 EPILOG = """\
 examples:
@@ -21,6 +22,7 @@ examples:
 """
 
 
+_LOG_FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"
 _LONG_RUNNING = frozenset({"serve", "dataplane"})
 """Commands that must not carry the offline tools' libraries in their memory."""
 
@@ -37,6 +39,7 @@ def _parser(*, tools: bool) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _serve_parser(commands)
     _dataplane_parser(commands)
+    _support_bundle_parser(commands)
     if tools:
         _replay_parser(commands)
         _compile_parser(commands)
@@ -98,6 +101,17 @@ def _dataplane_parser(commands: Commands[argparse.ArgumentParser]) -> None:
     dataplane.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="ALG workers, 1 to 16")
 
 
+def _support_bundle_parser(commands: Commands[argparse.ArgumentParser]) -> None:
+    bundle = commands.add_parser(
+        "support-bundle",
+        help="collect what somebody needs who is to find a fault, without secrets",
+        description="Writes an archive with versions, the newest commit without its secrets, the list of commits, the"
+        " state, the rules in the kernel, logs and limits. Management need not run. Started by root.",
+    )
+    bundle.add_argument("--state-dir", type=Path, required=True, metavar="DIR", help="that of 'applianced serve'")
+    bundle.add_argument("--output", type=Path, metavar="FILE", help="default: support-TIME.tar.gz in this directory")
+
+
 def _replay_parser(commands: Commands[argparse.ArgumentParser]) -> None:
     from applianced.tools import replay
 
@@ -116,7 +130,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The first argument that is a command is the command; one after it may be a file of that name.
     command = next((argument for argument in arguments if argument in _COMMANDS), "")
     options = _parser(tools=command not in _LONG_RUNNING).parse_args(arguments)
-    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.basicConfig(level=options.log_level.upper(), format=_LOG_FORMAT)
+    if command in _LONG_RUNNING:
+        keep_recent(logging.Formatter(_LOG_FORMAT))
     try:
         return int(_COMMANDS[options.command](options))
     except (ApplianceError, OSError) as error:
@@ -184,6 +200,16 @@ def _dataplane(options: argparse.Namespace) -> int:
     )
 
 
+def _support_bundle(options: argparse.Namespace) -> int:
+    from applianced.supervisor.support import make_bundle
+
+    path, made = make_bundle(options.state_dir, options.output)
+    print(path)
+    for each in made.missing:
+        print(f"missing: {each}", file=sys.stderr)
+    return 0
+
+
 def _replay(options: argparse.Namespace) -> int:
     from applianced.tools import replay
 
@@ -196,4 +222,10 @@ def _compile(options: argparse.Namespace) -> int:
     return compile_.run(options)
 
 
-_COMMANDS = {"serve": _serve, "dataplane": _dataplane, "replay": _replay, "compile": _compile}
+_COMMANDS = {
+    "serve": _serve,
+    "dataplane": _dataplane,
+    "support-bundle": _support_bundle,
+    "replay": _replay,
+    "compile": _compile,
+}

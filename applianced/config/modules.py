@@ -47,7 +47,9 @@ MODULES = (
     Module("applianced-alg-ftp"),
     Module("applianced-alg-policies"),
     Module("applianced-system"),
+    Module("applianced-records"),
     Module("applianced-state"),
+    Module("applianced-operations"),
     Module("applianced-history"),
     Module("applianced-deviations"),
 )

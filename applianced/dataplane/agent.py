@@ -36,11 +36,14 @@ from applianced.dataplane.channel import Decoder, Message, arrived, encode
 from applianced.dataplane.conntrack import Conntrack
 from applianced.dataplane.eventlog import EventLog
 from applianced.dataplane.interfaces import Interfaces
+from applianced.dataplane.listings import Listings
 from applianced.dataplane.memory import Memory
 from applianced.dataplane.netlink import Netlink
 from applianced.dataplane.sessionlog import SessionLog
+from applianced.dataplane.supplies import Supplies
 from applianced.dataplane.sysctls import Sysctls
 from applianced.dataplane.tables import Tables
+from applianced.dataplane.upkeep import Upkeep
 from applianced.dataplane.worker import WorkerProcess, run_worker
 from applianced.dataplane.workers import Worker, Workers, settings_of, traced
 from applianced.errors import DataplaneError
@@ -76,9 +79,12 @@ class Agent:
         state_dir: Path,
         lifeline: int,
         lock: socket.socket,
+        queue_file: int,
     ) -> None:
-        """lifeline: a descriptor that is at its end as soon as the watchdog is gone. lock: held for the namespace."""
+        """lifeline: a descriptor that is at its end as soon as the watchdog is gone. lock: held for the namespace.
+        queue_file: of depths.open_depths()."""
         self._lock = lock
+        self._queue_file = queue_file
         self._listener = listener
         self._lifeline = lifeline
         self._memory = list(memory)
@@ -99,6 +105,8 @@ class Agent:
         )
         self._tables = Tables(self._netlink, self._workers, self._events)
         self._books = Books(self._conntrack, self._workers, [each.counters() for each in memory])
+        self._supplies = Supplies(self._workers, queue_file)
+        upkeep = Upkeep(self._conntrack, self._workers, state_dir, lambda: self._applied)
         self._operations: dict[str, Operation] = {
             "hello": self._hello,
             "prepare": self._prepare,
@@ -107,9 +115,11 @@ class Agent:
             "revert": self._revert,
             "abort": self._abort,
             "finish": self._finish,
-            "state": self._state,
             "shutdown": self._shutdown,
             **self._books.operations,
+            **Listings(self._conntrack, self._workers).operations,
+            **self._supplies.operations,
+            **upkeep.operations,
         }
         self._applied: Message | None = None
         self._before: Message | None = None
@@ -138,6 +148,7 @@ class Agent:
             self._sessions.tick()
             self._workers.reap()
             self._tables.tick(self._applied)
+            self._supplies.tick()
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         if self._ending is Ending.ORPHANED:
             self._step_back()
@@ -196,6 +207,8 @@ class Agent:
         self._listener.close()
         self._lock.close()
         os.close(self._lifeline)
+        if self._queue_file >= 0:
+            os.close(self._queue_file)
         memory = self._memory[number]
         memory.make_ready()
         run_worker(
@@ -272,11 +285,6 @@ class Agent:
             "generation": self._generation,
             "configured": self._applied is not None,
         }
-
-    def _state(self, request: Message) -> Message:
-        """Everything operational."""
-        # The workers last: one that does not tell its part is replaced.
-        return {**self._books.state(request), "workers": self._workers.state(self._generation)}
 
     def _shutdown(self, _: Message) -> None:
         self._end(Ending.SHUT_DOWN)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from applianced.compiler.marks import ALG_MASK, CONTROL, QUEUE_MASK, QUEUE_SHIFT, SLOT_SHIFT, SLOTS
@@ -35,7 +35,7 @@ class Place(NamedTuple):
 
 
 class Books:
-    """Operations of management on sessions, gates and counters."""
+    """Operations of management that end sessions and gates, on counters, and on the sessions of policies."""
 
     def __init__(self, conntrack: Conntrack, workers: Workers, counters: Sequence[Counters]) -> None:
         self._conntrack = conntrack
@@ -50,41 +50,18 @@ class Books:
             "relabel": self._relabel,
             "end-sessions": self._end_sessions,
             "end-session": self._end_session,
+            "end-data-session": self._end_data_session,
             "close-gate": self._close_gate,
+            "counters": self._values,
             "clear-counters": self._clear_counters,
+            "hits": lambda _: {"hits": _hits()},
         }
 
     # ----- what is under way
 
-    def state(self, request: Message) -> Message:
-        """Sessions, gates (with "recent" also those lately closed), counters and hits; one look at conntrack."""
-        controls = {_place(entry.mark): entry for entry in self._conntrack.marked(CONTROL, CONTROL)}
-        data = self._conntrack.data_sessions()
-        sessions: list[Message] = []
-        gates: list[Message] = []
-        # One that does not answer is being replaced; what the others know is worth more than an error.
-        for worker, state in self._workers.tell_all({"op": "state", "recent": bool(request.get("recent"))}):
-            for session in state["sessions"]:
-                entry = controls.get(Place(session["id"], worker.number))
-                sessions.append({**session, **(_entry(entry) if entry else {}), "worker": worker.number})
-            gates += [with_use({**gate, "worker": worker.number}, data) for gate in state["gates"]]
-        return {
-            "sessions": sessions,
-            "gates": gates,
-            "data-sessions": [_entry(entry) for entry in data],
-            "counters": self._sums(),
-            "hits": _hits(),
-        }
-
-    def _sums(self) -> dict[str, dict[str, int]]:
-        """ALG -> event -> how often, over all workers."""
-        total: dict[str, dict[str, int]] = {}
-        for counters in self._counters:
-            for alg, events in counters.values().items():
-                sums = total.setdefault(alg, dict.fromkeys(events, 0))
-                for event, value in events.items():
-                    sums[event] += value
-        return total
+    def _values(self, _: Message) -> Message:
+        """Of each worker: ALG -> event -> how often."""
+        return {"workers": [counters.values() for counters in self._counters]}
 
     def _clear_counters(self, request: Message) -> None:
         for counters in self._counters:
@@ -117,12 +94,17 @@ class Books:
             or (entry.mark & CONTROL and entry.mark & ALG_MASK in algs)
             or entry.translation.original in originals
         ]
-        controls = {_place(entry.mark) for entry in over if entry.mark & CONTROL}
-        if controls:
-            over += self._announced_by(controls)
-        for place in controls:
-            self._end(place)
-        return {"ended": sum(self._conntrack.delete(entry.translation.original) == 0 for entry in over)}
+        controls = {place_of(entry.mark) for entry in over if entry.mark & CONTROL}
+        announced = self._announced_by(controls)
+        gates = [self._end(place)["gates"] for place in controls]
+        # A worker that ends its session has deleted the entry already.
+        deleted = [self._conntrack.delete(entry.translation.original) == 0 for entry in (*announced, *over)]
+        return {
+            "control-sessions": len(controls),
+            "gates": sum(gates),
+            "data-sessions": sum(deleted[: len(announced)]),
+            "ended": sum(deleted),
+        }
 
     def _silenced(self, request: Message) -> set[FlowTuple]:
         """The original tuples of the control sessions that an ALG read of a policy and that entered by one of some
@@ -135,11 +117,11 @@ class Books:
         if not asked:
             return set()
         entries = [(entry, (entry.mark & ALG_MASK, entry.policy)) for entry in self._conntrack.marked(CONTROL, CONTROL)]
-        entered = self._entered([_place(entry.mark) for entry, key in entries if asked.get(key)])
+        entered = self._entered([place_of(entry.mark) for entry, key in entries if asked.get(key)])
         return {
             entry.translation.original
             for entry, key in entries
-            if key in asked and (not asked[key] or entered.get(_place(entry.mark), asked[key][0]) in asked[key])
+            if key in asked and (not asked[key] or entered.get(place_of(entry.mark), asked[key][0]) in asked[key])
         }
 
     def _entered(self, places: Sequence[Place]) -> dict[Place, str]:
@@ -160,28 +142,42 @@ class Books:
         place = Place(slot, worker)
         for entry in self._announced_by({place}):
             self._conntrack.delete(entry.translation.original)
-        return {"found": self._end(place)}
+        return {"found": self._end(place)["found"]}
 
-    def _end(self, place: Place) -> bool:
-        """Have a worker end a control session, with its gates; whether it knew it."""
+    def _end(self, place: Place) -> Message:
+        """Have a worker end a control session: whether it knew it ("found"), and how many "gates" it had."""
         worker = next((each for each in self._workers.running() if each.number == place.worker), None)
         if worker is None:
-            return False
-        return bool(self._workers.tell(worker, {"op": "end-session", "slot": place.slot})["found"])
+            return {"found": False, "gates": 0}
+        return self._workers.tell(worker, {"op": "end-session", "slot": place.slot})
+
+    def _end_data_session(self, request: Message) -> Message:
+        """End one data session by the kernel's number of it."""
+        wanted = int(request["session"])
+        found = [entry for entry in self._conntrack.data_sessions() if entry.id == wanted]
+        return {"found": any(self._conntrack.delete(entry.translation.original) == 0 for entry in found)}
 
     def _announced_by(self, controls: set[Place]) -> list[Entry]:
         """The data sessions of these control sessions, as far as the books go back."""
+        if not controls:
+            return []
         gates = []
         for worker in self._workers.running():
-            with contextlib.suppress(DataplaneError):
-                state = self._workers.tell(worker, {"op": "state", "recent": True})
-                gates += [gate for gate in state["gates"] if Place(gate["session"], worker.number) in controls]
-        return [entry for entry in self._conntrack.data_sessions() if any(came_through(gate, entry) for gate in gates)]
+            slots = [place.slot for place in controls if place.worker == worker.number]
+            if slots:
+                with contextlib.suppress(DataplaneError):
+                    gates += self._workers.tell(worker, {"op": "gates", "slots": slots, "state": "all"})["entries"]
+        return [entry for entry, _ in Uses(gates).of(self._conntrack.data_sessions())]
 
     def _close_gate(self, request: Message) -> Message:
-        """Close one gate by number, whichever worker has it."""
-        found = any(self._workers.tell(worker, request)["found"] for worker in self._workers.running())
-        return {"found": found}
+        """Close one gate by number, whichever worker has it, and end the data sessions that it admitted."""
+        for worker in self._workers.running():
+            answer = self._workers.tell(worker, request)
+            if answer["found"]:
+                admitted = [entry for entry, _ in Uses([answer["gate"]]).of(self._conntrack.data_sessions())]
+                ended = [self._conntrack.delete(entry.translation.original) == 0 for entry in admitted]
+                return {"found": True, "data-sessions": sum(ended)}
+        return {"found": False}
 
 
 def _hits() -> dict[str, list[int]]:
@@ -192,7 +188,8 @@ def _hits() -> dict[str, list[int]]:
         return {}
 
 
-def _place(mark: int) -> Place:
+def place_of(mark: int) -> Place:
+    """Where the control session with this ct mark is kept."""
     return Place(mark >> SLOT_SHIFT, (mark & QUEUE_MASK) >> QUEUE_SHIFT)
 
 
@@ -209,8 +206,10 @@ def _endpoints(flow: FlowTuple) -> Message:
     }
 
 
-def _entry(entry: Entry) -> Message:
+def plain_entry(entry: Entry) -> Message:
+    """A session as connection tracking has it, for a message."""
     return {
+        "id": entry.id,
         "protocol": PROTOCOL_NAMES.get(entry.translation.original.protocol, ""),
         "original": _endpoints(entry.translation.original),
         "reply": _endpoints(entry.translation.reply),
@@ -223,16 +222,38 @@ def _entry(entry: Entry) -> Message:
     }
 
 
-def with_use(gate: Message, data: Sequence[Entry]) -> Message:
-    """The gate, with when it was first used, how much went through it, and by which of the data sessions (their
-    places)."""
-    places, packets, used = [], 0, 0.0
-    for place, entry in enumerate(data):
-        if came_through(gate, entry):
-            places.append(place)
-            packets += entry.packets
-            used = min(used or entry.started_s, entry.started_s)
-    return {**gate, "packets": packets, "used": used, "data": places}
+class Uses:
+    """Which of some gates, as workers describe them, admitted which data sessions. It takes time for each gate and for
+    each session, not for each pair of them."""
+
+    def __init__(self, gates: Sequence[Message]) -> None:
+        self._gates: dict[Any, list[Message]] = {}
+        for gate in gates:
+            for key in {_key(gate["peer"], gate["outside"]), _key(gate["peer"], gate["inside"])}:
+                self._gates.setdefault(key, []).append(gate)
+
+    def of(self, data: Iterable[Entry]) -> Iterator[tuple[Entry, Message]]:
+        """Each session that came through one of the gates, with the first of these."""
+        for entry in data:
+            gate = self.gate(entry)
+            if gate is not None:
+                yield entry, gate
+
+    def gate(self, entry: Entry) -> Message | None:
+        """The gate that admitted a data session."""
+        original, reply = entry.translation.original, entry.translation.reply
+        peer, arrived = text(original.source.address), text(reply.source.address)
+        keys = (
+            _key(peer, (text(original.destination.address), original.destination.port)),
+            _key(peer, (arrived, reply.source.port)),
+            _key(peer, (arrived, 0)),
+        )
+        found = (gate for key in keys for gate in self._gates.get(key, ()) if came_through(gate, entry))
+        return next(found, None)
+
+
+def _key(peer: str, endpoint: Sequence[Any]) -> tuple[str, str, int]:
+    return peer, endpoint[0], endpoint[1]
 
 
 def came_through(gate: Message, entry: Entry) -> bool:

@@ -18,7 +18,7 @@ from applianced.model.tuples import Direction, Endpoint, FlowTuple
 
 _NEW, _GET, _DELETE = 0, 1, 2
 _TUPLE = (1, 2)
-_PROTOINFO, _TIMEOUT, _MARK, _COUNTERS, _MARK_MASK, _LABELS, _TIMESTAMP = 4, 7, 8, (9, 10), 21, 22, 20
+_ID, _PROTOINFO, _TIMEOUT, _MARK, _COUNTERS, _MARK_MASK, _LABELS, _TIMESTAMP = 12, 4, 7, 8, (9, 10), 21, 22, 20
 _LABELS_MASK, _LABEL_OCTETS = 23, 16
 _SEQUENCE_OFFSETS = (15, 16)
 _SIGNED = Struct("!i")
@@ -41,7 +41,8 @@ TCP_STATES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A conntrack entry. octets, packets: both directions together. started_s: wall clock, 0 when unknown."""
+    """A conntrack entry. octets, packets: both directions together. started_s: wall clock, 0 when unknown. id: the
+    kernel's own number of it, 0 when unknown."""
 
     translation: Translation
     mark: int
@@ -52,6 +53,7 @@ class Entry:
     octets: int
     timeout_s: int
     started_s: float
+    id: int = 0
 
 
 @lru_cache(maxsize=4096)
@@ -129,6 +131,7 @@ def _parse(found: dict[int, bytes]) -> Entry:
         octets=sum(int.from_bytes(counter.get(2, b""), "big") for counter in counters),
         timeout_s=int.from_bytes(found.get(_TIMEOUT, b""), "big"),
         started_s=int.from_bytes(started, "big") / 1e9,
+        id=int.from_bytes(found.get(_ID, b""), "big"),
     )
 
 

@@ -25,6 +25,8 @@ class PortRanges:
         self._free: dict[tuple[bytes, int], deque[int]] = {}
         self._held: set[tuple[bytes, int, int]] = set()
         self._resting: set[tuple[bytes, int, int]] = set()
+        self.most = 0
+        """The most ports that were in use at once."""
 
     def configure(self, default: Range, ranges: Mapping[bytes, Range]) -> None:
         """New ranges (packed address -> low, high). Ports that are bound stay bound."""
@@ -57,6 +59,7 @@ class PortRanges:
             return None
         port = free.popleft()
         self._held.add((address, protocol, port))
+        self.most = max(self.most, self.used)
         return port
 
     def hold(self, address: bytes, protocol: int, port: int) -> None:
@@ -81,6 +84,18 @@ class PortRanges:
             self._return(key)
         else:
             self._resting.add(key)
+
+    @property
+    def used(self) -> int:
+        """How many ports are bound or rest."""
+        return len(self._held) + len(self._resting)
+
+    @property
+    def offered(self) -> int:
+        """How many ports there are for the addresses and protocols that have been used so far."""
+        seen = {*self._free, *((address, protocol) for address, protocol, _ in self._held | self._resting)}
+        bounds = [self._bounds(address) for address, _ in seen]
+        return sum(last - first + 1 for first, last in bounds)
 
     @property
     def resting(self) -> int:

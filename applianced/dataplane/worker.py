@@ -25,6 +25,7 @@ from applianced.dataplane.kernel import NetlinkKernel
 from applianced.dataplane.ports import PortRanges
 from applianced.dataplane.queue import PacketQueue, QueuedPacket
 from applianced.dataplane.reporter import EventReporter
+from applianced.dataplane.selection import Choice, admitting, gates_of, sessions_of
 from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.counters import Counters
 from applianced.engine.gatekeeper import GateKeeper, GateLimits
@@ -124,7 +125,8 @@ class WorkerProcess:
             log.exception("worker %d: tick", self._number)
         # It must not wait for an agent that is away: a buffer full of beats says enough.
         with contextlib.suppress(BlockingIOError):
-            self._control.send(encode({"beat": self._generation}), socket.MSG_DONTWAIT)
+            beat = {"beat": self._generation, "peaks": self._peaks()}
+            self._control.send(encode(beat), socket.MSG_DONTWAIT)
         told = self._reporter.take()
         if told is not None:
             self._control.sendall(encode(told))
@@ -197,26 +199,70 @@ class WorkerProcess:
     def _on_abort(self, request: Message) -> None:
         self._prepared.pop(int(request["generation"]), None)
 
-    def _on_state(self, request: Message) -> Message:
-        gates = [*self._keeper.gates.values(), *(self._keeper.recent if request.get("recent") else ())]
+    def _on_gates(self, request: Message) -> Message:
+        """A page of the gates."""
+        shown = gates_of(Choice.of(request), self._keeper.gates.values(), self._keeper.recent)
         return {
-            "generation": self._generation,
-            "sessions": [_session(session) for session in self._engine.live()],
-            "gates": [_gate(gate) for gate in gates],
+            "entries": [_gate(gate) for gate in shown.entries], "matched": shown.matched, "beyond": shown.beyond
+        }  # fmt: skip
+
+    def _on_sessions(self, request: Message) -> Message:
+        """A page of the control sessions."""
+        shown = sessions_of(Choice.of(request), self._engine.live())
+        return {
+            "entries": [_session(session) for session in shown.entries],
+            "matched": shown.matched,
+            "beyond": shown.beyond,
         }
 
+    def _on_admitting(self, request: Message) -> Message:
+        """The gates that may have admitted these data sessions."""
+        flows = [
+            (packed(peer), Endpoint(packed(sent), int(to)), Endpoint(packed(arrived), int(at)))
+            for peer, sent, to, arrived, at in request["flows"]
+        ]
+        gates = [*self._keeper.gates.values(), *self._keeper.recent]
+        return {"gates": [_gate(gate) for gate in admitting(gates, flows)]}
+
+    def _on_resources(self, _: Message) -> Message:
+        """Of what has a limit: how much is in use, the most that was, and the limit (null: not known yet)."""
+        used = self._used()
+        limits = {
+            "control-sessions": min(self._engine.session_limit, self._engine.checkpoint.slots),
+            "gates": self._keeper.limits.total,
+            "ports": self._ports.offered or None,
+        }
+        return {"used": used, "peaks": self._peaks(), "limits": limits}
+
+    def _used(self) -> dict[str, int]:
+        return {
+            "control-sessions": self._engine.under_way,
+            "gates": len(self._keeper.gates),
+            "ports": self._ports.used,
+        }
+
+    def _peaks(self) -> dict[str, int]:
+        return {"control-sessions": self._engine.most, "gates": self._keeper.most, "ports": self._ports.most}
+
+    def _on_clear_peaks(self, _: Message) -> None:
+        used = self._used()
+        self._engine.most, self._keeper.most, self._ports.most = (
+            used["control-sessions"], used["gates"], used["ports"],
+        )  # fmt: skip
+
     def _on_close_gate(self, request: Message) -> Message:
-        """Close one gate by number; "found" says whether it was here."""
+        """Close one gate by number; "found" says whether it was here, "gate" what it was."""
         number = int(request["gate"])
         gate = self._keeper.gates.get(number)
         if gate is None:
             return {"found": False}
+        shown = _gate(gate)
         session = self._engine.sessions[gate.session]
         if session is not None:
             session.expire(gate, time.time())
             session.close_struck()
             self._engine.save(session)
-        return {"found": True}
+        return {"found": True, "gate": shown}
 
     def _on_entered(self, request: Message) -> Message:
         """The indices of the interfaces where sessions entered, by slot; those that are not here are left out."""
@@ -226,9 +272,10 @@ class WorkerProcess:
     def _on_end_session(self, request: Message) -> Message:
         """Close a session's gates and delete its conntrack entry: both ends are reset with their next segment."""
         session = self._engine.session(int(request["slot"]))
+        gates = len(session.gates) if session is not None else 0
         if session is not None:
             self._engine.abandon(session, time.time())
-        return {"found": session is not None}
+        return {"found": session is not None, "gates": gates}
 
     def _on_reopen(self, _: Message) -> None:
         """Write the open gates into a gates table that was made anew. Raises DataplaneError."""
@@ -243,8 +290,12 @@ class WorkerProcess:
             if not self._kernel.exchange(gates[start : start + REOPENED], (), time.time()):
                 raise DataplaneError("gates", "the kernel does not take them again")
 
-    def _on_stop(self, _: Message) -> None:
+    def _on_stop(self, _: Message) -> Message:
+        """End in order, with what waits in the queue answered first; how much the next worker has to take up."""
+        if self._queue is not None:
+            self._queue.drain()
         self._running = False
+        return self._used()
 
 
 def _outside(original: Any) -> tuple[bytes, int, int]:

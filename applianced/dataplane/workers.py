@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 from applianced.dataplane.channel import Decoder, Message, arrived, encode
 from applianced.dataplane.eventlog import EventLog, wants
@@ -38,7 +39,7 @@ log = logging.getLogger("applianced.agent")
 @dataclass(slots=True)
 class Worker:
     """A worker as the agent sees it. due: when it is to be forked again (monotonic), 0 while it runs. heard: when it
-    last said something (monotonic)."""
+    last said something (monotonic). peaks: resource -> the most that it, or one before it, had in use."""
 
     number: int
     pid: int = 0
@@ -49,6 +50,18 @@ class Worker:
     due: float = 0.0
     heard: float = 0.0
     decoder: Decoder = field(default_factory=Decoder)
+    peaks: dict[str, int] = field(default_factory=dict)
+
+
+class Replaced(NamedTuple):
+    """A worker that took another's place. former: the process that ended, 0 when none ran. graceful: it ended when it
+    was told to. before: what it had in use, {} when it did not say. unread_s: how long nobody read the queue."""
+
+    worker: Worker
+    former: int
+    graceful: bool
+    before: Message
+    unread_s: float
 
 
 class Workers:
@@ -184,6 +197,49 @@ class Workers:
             "worker %d (pid %d) ended with status %d; restart %d", worker.number, worker.pid, status, worker.restarts
         )
         self._events.write("worker-down", {"worker": worker.number, "pid": worker.pid, "status": status})
+        self._let_go(worker)
+
+    def restart(self, number: int) -> Replaced:
+        """Replace a worker; the next one serves when this returns. Raises DataplaneError when there is none of this
+        number, nothing to work by, or when the next one does not come up; then it is tried again with back-off."""
+        if not 0 <= number < len(self._workers):
+            raise DataplaneError(f"worker {number}", f"there are workers 0 to {len(self._workers) - 1}")
+        if self.settings is None:
+            raise DataplaneError(f"worker {number}", "no configuration is in force yet: nobody has anything to do")
+        worker = self._workers[number]
+        former, graceful, before = worker.pid, False, Message()
+        started = time.monotonic()
+        if worker.control is not None:
+            # One that does not answer is killed by tell().
+            with contextlib.suppress(DataplaneError):
+                before = self.tell(worker, {"op": "stop"})
+                started = time.monotonic()
+                graceful = self._ended(worker)
+        worker.deaths = 0
+        self._fork(worker, self.settings)
+        if worker.control is None:
+            raise DataplaneError(f"worker {number}", "the next one does not come up: look at the log of the dataplane")
+        # One that had to be killed is counted by its burial.
+        worker.restarts += graceful
+        return Replaced(worker, former, graceful, before, time.monotonic() - started)
+
+    def _ended(self, worker: Worker) -> bool:
+        """A worker that was told to stop: wait for its end, and make sure of it; whether it came by itself."""
+        deadline = time.monotonic() + CALL_S
+        pid = 0
+        while not pid and time.monotonic() < deadline:
+            pid, _ = os.waitpid(worker.pid, os.WNOHANG)
+            if not pid:
+                time.sleep(0.001)
+        if not pid:
+            self._bury(worker)
+            return False
+        log.warning("worker %d (pid %d) has ended as it was told to", worker.number, worker.pid)
+        self._let_go(worker)
+        return True
+
+    def _let_go(self, worker: Worker) -> None:
+        """Its process is gone."""
         if worker.control is not None:
             self._selector.unregister(worker.control)
             worker.control.close()
@@ -198,10 +254,7 @@ class Workers:
                     os.kill(worker.pid, signal.SIGKILL)
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(worker.pid, 0)
-            if worker.control is not None:
-                self._selector.unregister(worker.control)
-                worker.control.close()
-            worker.pid, worker.control = 0, None
+            self._let_go(worker)
 
     # ----- what is said
 
@@ -215,18 +268,22 @@ class Workers:
 
     def tell_all(self, request: Message) -> list[tuple[Worker, Message]]:
         """Ask every worker at once and wait CALL_S for all of them together; the answers of those that gave one."""
+        return self.tell_each(lambda _: request)
+
+    def tell_each(self, request: Callable[[Worker], Message]) -> list[tuple[Worker, Message]]:
+        """As `tell_all`, with a request of its own for each."""
         asked: list[Worker] = []
         answers: list[tuple[Worker, Message]] = []
         for worker in self.running():
             with contextlib.suppress(DataplaneError):
-                self._ask(worker, request)
+                self._ask(worker, request(worker))
                 asked.append(worker)
         deadline = time.monotonic() + CALL_S
         for worker in asked:
             try:
                 answers.append((worker, self._taken(worker, deadline)))
             except DataplaneError as error:
-                log.warning("%s: %s", request["op"], error)
+                log.warning("%s: %s", request(worker)["op"], error)
         return answers
 
     def _ask(self, worker: Worker, request: Message) -> None:
@@ -280,6 +337,9 @@ class Workers:
         worker.heard = time.monotonic()
         if "beat" not in message:
             self._hear(message)
+            return
+        for name, most in message.get("peaks", {}).items():
+            worker.peaks[name] = max(worker.peaks.get(name, 0), int(most))
 
     def _readable(self, worker: Worker, control: socket.socket) -> None:
         """Events, or nothing more at all. A worker that speaks nonsense is replaced: the network may have it."""

@@ -23,6 +23,13 @@ class Held(NamedTuple):
     since_s: float
 
 
+class Broken(NamedTuple):
+    """A lock that was broken. discarded: whether changes in the candidate went with it."""
+
+    held: Held
+    discarded: bool
+
+
 class LockError(ConfigError):
     """A lock or unlock that cannot be had: a fault of the protocol, not of the data."""
 
@@ -70,6 +77,17 @@ class Locks:
         else:
             message = f"{store.value} is not locked: there is nothing to unlock"
             raise LockError("", message, tag="operation-failed")
+
+    def take_away(self, store: Store, session: int) -> Held:
+        """Release a lock that another session holds, on behalf of `session`; whose it was. Raises LockError."""
+        held = self._holders.get(store)
+        if held is None:
+            message = f"{store.value} is not locked: there is no lock to break"
+        elif held.session == session:
+            message = f"this session holds the lock of {store.value} itself: use <unlock>"
+        else:
+            return self._holders.pop(store)
+        raise LockError("", message, tag="operation-failed")
 
     def release_all(self, session: int) -> list[Store]:
         """Release whatever a session holds; what that was."""

@@ -105,6 +105,17 @@ def claim(state_dir: Path) -> int:
 class CommitLog:
     """The last commits in a directory that this process alone uses."""
 
+    @classmethod
+    def looked_at(cls, state_dir: Path) -> CommitLog:
+        """To be read only, whoever uses the directory. Raises StorageError when there are no commits."""
+        log = cls.__new__(cls)
+        log.state_dir, log.directory = state_dir, state_dir / "commits"
+        log.shown = log.directory
+        with storage_errors(log.shown):
+            log._lock = os.open(log.directory, os.O_RDONLY | os.O_CLOEXEC)
+        log._take_stock()
+        return log
+
     def __init__(self, state_dir: Path, lock: int | None = None, *, shown: Path | None = None) -> None:
         """Create what is missing. lock: what `claim` returned, closed with this; None takes it here.
 
@@ -120,6 +131,10 @@ class CommitLog:
         for leftover in self.directory.glob("*.tmp"):
             with contextlib.suppress(OSError):
                 leftover.unlink()
+        self._take_stock()
+
+    def _take_stock(self) -> None:
+        """See which commits there are."""
         self._highest = max(self._numbers(), default=0)
         self._history = [commit for number in sorted(self._numbers()) if (commit := self._header(number))]
 

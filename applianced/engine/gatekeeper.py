@@ -43,6 +43,8 @@ class GateKeeper:
         self.limits = GateLimits()
         self.gates: dict[int, Gate] = {}
         self.recent: deque[Gate] = deque(maxlen=RECENT)
+        self.most = 0
+        """The most gates that were open at once."""
         self._number = first_number
         self._per_source: Counter[bytes] = Counter()
         self._left: list[Gate] = []
@@ -81,6 +83,7 @@ class GateKeeper:
     def adopt(self, gate: Gate) -> None:
         """Take a gate into the books that is in the kernel already."""
         self.gates[gate.number] = gate
+        self.most = max(self.most, len(self.gates))
         self._number = max(self._number, gate.number)
         self._per_source[gate.inside.address] += 1
         if gate.outside != gate.inside:

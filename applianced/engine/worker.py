@@ -101,6 +101,8 @@ class Engine:
         self.message_limit = 65536
         self.session_limit = checkpoint.slots
         """Sessions under way at once; the slots are the other limit."""
+        self.most = 0
+        """The most that were under way at once."""
         self.sessions: list[Session | None] = [None] * (checkpoint.slots + 1)
         self._free = list(range(checkpoint.slots, 0, -1))
         """Slots at rest; the one that was in use last is taken first, its memory is at hand."""
@@ -118,6 +120,11 @@ class Engine:
                 session.last_s = now
                 session.hand_over()
                 self.save(session)
+
+    @property
+    def under_way(self) -> int:
+        """How many sessions have not ended."""
+        return self.checkpoint.slots - len(self._free) - len(self._lingering)
 
     def live(self) -> list[Session]:
         """The sessions that have not ended."""
@@ -270,11 +277,12 @@ class Engine:
             self._count(mark, "sessions-unknown")
             queued.release(None, mark | UNTOUCHED)
             return None
-        under_way = self.checkpoint.slots - len(self._free) - len(self._lingering)
+        under_way = self.under_way
         if not self._free or under_way >= self.session_limit:
             self._count(mark, "sessions-refused")
             queued.release(None, mark | UNTOUCHED)
             return None
+        self.most = max(self.most, under_way + 1)
         slot = self._free.pop()
         session = self._make(name, slot, ControlSession(segment.flow, incoming=queued.incoming), mark, now)
         session.count("sessions")
@@ -339,6 +347,7 @@ class Engine:
                 self.keeper.adopt(gate)
             self._free.remove(slot)
             session.count("sessions-resumed")
+        self.most = max(self.most, self.under_way)
         return len(self.live())
 
     def _restored(self, slot: int, saved: Saved, now: float) -> Session | None:

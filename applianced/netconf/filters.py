@@ -16,6 +16,7 @@ from applianced.datastore.tree import Tree
 from applianced.datastore.writer import Writer
 from applianced.datastore.xpath import Expression, ExpressionError
 from applianced.netconf.messages import RpcError, bad
+from applianced.netconf.reach import steps, subtree_reaches, xpath_reaches
 from applianced.netconf.xmltext import Element
 
 XPATHS_MAX = 2
@@ -63,6 +64,13 @@ class Filter(NamedTuple):
         if self.elements is None:
             return True
         return any(etree.QName(element).namespace in (namespace, NETCONF_NS, None) for element in self.elements)
+
+    def reaches(self, models: Models, path: str) -> bool:
+        """Whether what is in a container can be in the answer; the container as of northbound.state.Wanted."""
+        way = steps(path, models.names)
+        if self.expression is not None:
+            return xpath_reaches(self.expression, way)
+        return self.elements is None or subtree_reaches(self.elements, way)
 
     def select(self, models: Models, roots: Sequence[native.Node], writer: Writer) -> bytes:
         """The answer to a filter that is no XPath, from the top-level nodes of one tree or several."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from lxml import etree
@@ -11,12 +12,14 @@ from applianced.datastore import rpc
 from applianced.datastore.edit import NETCONF_NS
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.changing import Changing
-from applianced.netconf.history import History
+from applianced.netconf.history import Act, History
+from applianced.netconf.lockbreaking import LockBreaking
 from applianced.netconf.messages import OK, RpcError, bad
 from applianced.netconf.monitoring import Monitoring, Server
 from applianced.netconf.nmda import DatastoreOperations
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.reading import Reading
+from applianced.netconf.support import SupportBundles
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.state import NetconfCounters, StateProvider
@@ -38,10 +41,14 @@ class Operations:
     ) -> None:
         self._configuration = configuration
         self._state = state
-        self._history = History(configuration).offered
         self._sessions = sessions
         monitoring = Monitoring(configuration, sessions)
         reading = Reading(configuration, state, counters, monitoring)
+        self._acts: Mapping[str, Act] = {
+            **History(configuration).offered,
+            **LockBreaking(configuration, sessions).offered,
+            **SupportBundles(configuration, reading, state).offered,
+        }
         self._defined: Offered = {**monitoring.offered, **DatastoreOperations(configuration, reading).offered}
         self.content_id = reading.content_id
         self._operations: Offered = {
@@ -110,6 +117,6 @@ class Operations:
     async def _act(self, caller: Caller, name: str, operation: Element) -> bytes:
         models = self._configuration.models
         arguments = rpc.arguments(models, name, operation)
-        act = self._history.get(name)
+        act = self._acts.get(name)
         result = await act(caller, arguments) if act else await self._state.act(name, arguments)
         return rpc.output(models, name, result) if result else OK

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,11 +23,22 @@ from applianced.netconf.monitoring import Monitoring
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.xmltext import Element
 from applianced.northbound.access import UserAccess
+from applianced.northbound.bundles import BundleFolder
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.library import yang_library
-from applianced.northbound.state import NetconfCounters, Operational, StateProvider, access_state, management_state
+from applianced.northbound.state import (
+    NetconfCounters,
+    Operational,
+    StateProvider,
+    access_state,
+    bundle_state,
+    management_state,
+)
 
 _LOG = logging.getLogger(__name__)
+_BUNDLES = "applianced-system:system/applianced-state:support-bundles"
+_SLICE = 500
+"""Entries of a list that are written in one go. Parts with longer lists are read off the event loop."""
 
 
 class Reading:
@@ -41,6 +52,7 @@ class Reading:
         self._configuration = configuration
         self._models = configuration.models
         self._state = state
+        self._bundles = BundleFolder(configuration.state_dir)
         self.library, self.content_id = yang_library(configuration.models)
 
     @property
@@ -123,17 +135,27 @@ class Reading:
         """What the state provider and management itself know. A part that does not fit the model is left out."""
         models = self._configuration.models
         tree = Tree(models)
-        for part in await self._state_parts(wanted):
+        for part in await self.state_parts(wanted):
             try:
-                tree.merge(Tree.parse(models, json.dumps(part).encode(), Form.JSON, state=True))
+                tree.merge(await self._parsed(part))
             except ConfigError as error:
                 _LOG.error("state left out, it does not fit the model: %s", error)
         return tree
 
-    async def _state_parts(self, wanted: Filter) -> Iterable[Mapping[str, Any]]:
+    async def _parsed(self, part: Mapping[str, Any]) -> Tree:
+        """A part of the state. Raises ConfigError."""
+        if _long(part):
+            return await asyncio.to_thread(self._parse, part)
+        return self._parse(part)
+
+    def _parse(self, part: Mapping[str, Any]) -> Tree:
+        return Tree.parse(self._models, "".join(_encoded(part)).encode(), Form.JSON, state=True)
+
+    async def state_parts(self, wanted: Filter) -> Iterable[Mapping[str, Any]]:
+        """The state as RFC 7951 JSON values, in parts that add up."""
         parts = []
         try:
-            parts.append(await self._state.state())
+            parts.append(await self._state.state(lambda path: wanted.reaches(self._models, path)))
         except ApplianceError as error:
             _LOG.error("state of the dataplane is not to be had: %s", error)
         if "applianced-state" in self._configuration.models.names:
@@ -141,11 +163,35 @@ class Reading:
             commits, pending, rescue = configuration.history(), configuration.pending, configuration.rescue
             standing = configuration.alarms.standing()
             parts.append(management_state(commits, pending, rescue, standing, self._counters))
+            if wanted.reaches(self._models, _BUNDLES):
+                parts.append(bundle_state(await asyncio.to_thread(self._bundles.kept)))
         if self._configuration.access.known and wanted.may_select(self._models.names[ACM]):
             parts.append(access_state(self._configuration.access.denied))
         if "ietf-netconf-monitoring" in self._models.names and wanted.may_select(monitoring.NAMESPACE):
             parts.append(self._monitoring.state())
         return parts
+
+
+def _long(value: Any) -> bool:
+    """Whether there is a long list in a part of the state."""
+    if isinstance(value, Mapping):
+        return any(_long(each) for each in value.values())
+    return isinstance(value, list) and len(value) > _SLICE
+
+
+def _encoded(value: Any) -> Iterator[str]:
+    """JSON in pieces: the encoder, which keeps every other thread waiting, is called for a little at a time."""
+    if isinstance(value, Mapping):
+        for place, (name, each) in enumerate(value.items()):
+            yield ("," if place else "{") + json.dumps(name) + ":"
+            yield from _encoded(each)
+        yield "}" if value else "{}"
+    elif isinstance(value, list) and len(value) > _SLICE:
+        for start in range(0, len(value), _SLICE):
+            yield ("," if start else "[") + json.dumps(value[start : start + _SLICE])[1:-1]
+        yield "]"
+    else:
+        yield json.dumps(value)
 
 
 def _data(inner: bytes) -> bytes:

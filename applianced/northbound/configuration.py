@@ -18,7 +18,7 @@ from applianced.config.schema import Config
 from applianced.datastore import native
 from applianced.datastore.compare import changes, differ
 from applianced.datastore.edit import EditOptions, Operation
-from applianced.datastore.lock import Held, LockDeniedError, LockError, Locks, Store
+from applianced.datastore.lock import Broken, Held, LockDeniedError, LockError, Locks, Store
 from applianced.datastore.models import Models
 from applianced.datastore.persist import Commit, CommitLog, CorruptCommitError
 from applianced.datastore.places import Element
@@ -58,6 +58,7 @@ class Configuration:
         self.alarms = self._in_force.alarms
         self._store = Datastore(models)
         self._log = log
+        self.state_dir = log.state_dir
         self._archive = Archive(models, log)
         self._locks = Locks()
         self._turn = asyncio.Lock()
@@ -401,6 +402,15 @@ class Configuration:
             self._locks.release(store, session)
             if store is Store.CANDIDATE:
                 self._store.discard()
+
+    async def break_lock(self, session: int, store: Store) -> Broken:
+        """Release the lock that another session holds, as its <unlock> would. Raises LockError when there is none."""
+        async with self._turn_of(session):
+            held = self._locks.take_away(store, session)
+            discarded = store is Store.CANDIDATE and self._store.modified
+            if discarded:
+                self._store.discard()
+            return Broken(held, discarded)
 
     def held(self, store: Store) -> Held | None:
         """Who holds the lock of a datastore, None when it is free."""

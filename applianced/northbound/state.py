@@ -13,16 +13,28 @@ from applianced.datastore.models import Models
 from applianced.datastore.persist import Commit
 from applianced.datastore.rescue import Saved
 from applianced.datastore.tree import Tree
+from applianced.errors import DataplaneError
 from applianced.northbound.access import DeniedCounters
 from applianced.northbound.alarms import Alarm
+from applianced.northbound.bundles import Bundle
 from applianced.northbound.confirming import Pending
+
+Wanted = Callable[[str], bool]
+"""Whether what is below a container can be in the answer; the container by its path as RFC 7951 names it, such as
+"applianced-security:security/flow/applianced-state:workers". What cannot is not worth being found out."""
+
+
+def everything(_: str) -> bool:
+    """Wanted by whoever asks for all."""
+    return True
 
 
 class StateProvider(Protocol):
     """Whoever knows what the appliance is doing (the dataplane's agent)."""
 
-    async def state(self) -> Mapping[str, Any]:
-        """Operational data as RFC 7951 JSON values, {} when there is none. Raises ApplianceError."""
+    async def state(self, wanted: Wanted = everything) -> Mapping[str, Any]:
+        """Operational data as RFC 7951 JSON values, {} when there is none; what is not wanted may be left out. Raises
+        ApplianceError."""
         ...
 
     async def act(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -34,11 +46,11 @@ class StateProvider(Protocol):
 class NoDataplane:
     """The state of an appliance that runs management alone."""
 
-    async def state(self) -> Mapping[str, Any]:
+    async def state(self, wanted: Wanted = everything) -> Mapping[str, Any]:
         return {}
 
     async def act(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {}
+        raise DataplaneError(name, "this appliance runs without a dataplane")
 
 
 @dataclass(slots=True)
@@ -160,6 +172,17 @@ def access_state(denied: DeniedCounters) -> Mapping[str, Any]:
         "denied-notifications": denied.notifications % 2**32,
     }
     return {"ietf-netconf-acm:nacm": counted}
+
+
+def bundle_state(bundles: Sequence[Bundle]) -> Mapping[str, Any]:
+    """Support bundles in the shape of applianced-state."""
+    entries = [bundle_entry(bundle) for bundle in bundles]
+    return {"applianced-system:system": {"applianced-state:support-bundles": {"support-bundle": entries}}}
+
+
+def bundle_entry(bundle: Bundle) -> dict[str, Any]:
+    """A support bundle in the shape of applianced-records."""
+    return {"name": bundle.name, "size": str(bundle.size), "created": timestamp(bundle.made_s)}
 
 
 def timestamp(time_s: float) -> str:

@@ -24,6 +24,7 @@ from struct import Struct
 from applianced.alg.registry import REGISTRY
 from applianced.dataplane.agent import STOPPING, Agent, Ending
 from applianced.dataplane.channel import call
+from applianced.dataplane.depths import open_depths
 from applianced.dataplane.host import spawn
 from applianced.dataplane.memory import Memory, shared_memory
 from applianced.errors import ConfigError, DataplaneError
@@ -65,12 +66,13 @@ def run_dataplane(options: DataplaneOptions) -> int:
     lock = claim_namespace(options.namespace)
     user = account("applianced-dataplane", "applianced", "nobody")
     listener = _listen(options, user)
+    queue_file = open_depths()
     # Its user may not be able to walk down to the directory: stand in it.
     os.chdir(options.directory)
     options = replace(options, directory=Path())
     drop_privileges(user, CAP_NET_ADMIN, CAP_NET_RAW)
     memory = shared_memory(REGISTRY, options.workers)
-    while (status := _Watchdog(options, listener, lock, memory).run()) is None:
+    while (status := _Watchdog(options, listener, lock, memory, queue_file).run()) is None:
         log.error("the watchdog is gone: its agent takes its place and starts another")
         lock.listen()
     return status
@@ -126,12 +128,18 @@ class _Watchdog:
     """Keeps an agent alive."""
 
     def __init__(
-        self, options: DataplaneOptions, listener: socket.socket, lock: socket.socket, memory: Sequence[Memory]
+        self,
+        options: DataplaneOptions,
+        listener: socket.socket,
+        lock: socket.socket,
+        memory: Sequence[Memory],
+        queue_file: int,
     ) -> None:
         self._options = options
         self._listener = listener
         self._lock = lock
         self._memory = memory
+        self._queue_file = queue_file
         self._lifeline, self._held = os.pipe()
         """The agent reads the one end; the other is open in this process alone, for as long as it lives."""
         self._agent = 0
@@ -194,6 +202,7 @@ class _Watchdog:
                 state_dir=self._options.directory,
                 lifeline=self._lifeline,
                 lock=self._lock,
+                queue_file=self._queue_file,
             )
             ending = agent.run()
         except BaseException:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
 
-from applianced.alg.registry import REGISTRY
-from applianced.compiler.marks import SLOT_SHIFT
-from applianced.compiler.plan import AlgInZone, AlgPlan, Change, Plan
-from applianced.compiler.policies import hit_counter, traffic_counter
+from applianced.compiler.plan import Change, Plan
 from applianced.dataplane.participant import AgentClient
-from applianced.engine.counters import ENGINE_EVENTS
-from applianced.errors import ConfigError, DataplaneError
-from applianced.model.tuples import PROTOCOL_NAMES
+from applianced.errors import DataplaneError
+from applianced.northbound.state import Wanted, everything
+from applianced.supervisor import shapes
+from applianced.supervisor.lists import Lists
+from applianced.supervisor.operations import DataplaneOperations
 
-_SLOT_BITS = 32 - SLOT_SHIFT
 SESSION = "applianced-security:security"
+_ALG = f"{SESSION}/applianced-alg:alg/applianced-state:"
+_FLOW = f"{SESSION}/flow/applianced-state:"
+_POLICIES = f"{SESSION}/policies/applianced-state:"
 
 
 class PlanMemory:
@@ -53,194 +53,61 @@ class DataplaneState:
         self._agent = agent
         self._memory = memory
 
-    async def state(self) -> Mapping[str, Any]:
+    async def state(self, wanted: Wanted = everything) -> Mapping[str, Any]:
+        """What `wanted` may show; the agent is asked for nothing else."""
         plan = self._memory.plan
         if plan is None:
             return {}
-        books = await self._agent.call("state", recent=True) if self._agent is not None else {}
-        alg: dict[str, Any] = {"applianced-state:status": {"alg": [_status(each) for each in plan.algs]}}
-        if not books:
-            return {SESSION: {"applianced-alg:alg": alg}}
-        alg["applianced-state:counters"] = {"alg": _counters(books["counters"])}
-        gates = [_gate(gate) for gate in books["gates"]]
-        alg["applianced-state:gates"] = {"open": sum("closed" not in gate for gate in gates), "gate": gates}
-        names = {policy.number: policy for policy in plan.policies}
-        flow = {
-            "applianced-state:control-sessions": {
-                "control-session": [_control_session(session, names, plan) for session in books["sessions"]]
-            },
-            "applianced-state:data-sessions": {"data-session": _data_sessions(books)},
-            "applianced-state:workers": {"worker": [_worker(worker, books) for worker in books["workers"]]},
-        }
-        hits = {"applianced-state:hit-count": {"policy": _hits(books["hits"], plan)}}
-        return {SESSION: {"applianced-alg:alg": alg, "flow": flow, "policies": hits}}
+        alg: dict[str, Any] = {}
+        if wanted(f"{_ALG}status"):
+            alg["applianced-state:status"] = {"alg": [shapes.status(each) for each in plan.algs]}
+        if self._agent is None:
+            return _security({"applianced-alg:alg": alg})
+        alg |= await self._of_algs(self._agent, wanted)
+        flow = await self._of_flow(self._agent, plan, wanted)
+        policies = {}
+        if wanted(f"{_POLICIES}hit-count"):
+            counted = (await self._agent.call("hits"))["hits"]
+            policies = {"applianced-state:hit-count": {"policy": shapes.hits(counted, plan)}}
+        return _security({"applianced-alg:alg": alg, "flow": flow, "policies": policies})
+
+    async def _of_algs(self, agent: AgentClient, wanted: Wanted) -> Mapping[str, Any]:
+        found: dict[str, Any] = {}
+        if wanted(f"{_ALG}counters"):
+            values = (await agent.call("counters"))["workers"]
+            found["applianced-state:counters"] = {"alg": shapes.counters(values)}
+        if wanted(f"{_ALG}gates"):
+            gates = [shapes.gate(gate) async for gate in Lists(agent).gates(state="all")]
+            found["applianced-state:gates"] = {"open": sum("closed" not in gate for gate in gates), "gate": gates}
+        return found
+
+    async def _of_flow(self, agent: AgentClient, plan: Plan, wanted: Wanted) -> Mapping[str, Any]:
+        found: dict[str, Any] = {}
+        if wanted(f"{_FLOW}control-sessions"):
+            sessions = [shapes.control_session(session, plan) async for session in Lists(agent).sessions()]
+            found["applianced-state:control-sessions"] = {"control-session": sessions}
+        if wanted(f"{_FLOW}data-sessions"):
+            data = [shapes.data_session(session) async for session in Lists(agent).data_sessions()]
+            found["applianced-state:data-sessions"] = {"data-session": data}
+        if wanted(f"{_FLOW}workers"):
+            workers = (await agent.call("workers"))["workers"]
+            found["applianced-state:workers"] = {"worker": [shapes.worker(worker) for worker in workers]}
+        if wanted(f"{_FLOW}resources"):
+            found["applianced-state:resources"] = shapes.resources(await agent.call("resources"))
+        return found
 
     async def act(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The RPCs of applianced-state. Raises ConfigError on an argument that names nothing, DataplaneError."""
-        if self._agent is None:
-            raise DataplaneError(name, "this appliance runs without a dataplane")
-        match name.partition(":")[2]:
-            case "clear-alg-counters":
-                await self._agent.call("clear-counters", alg=str(arguments.get("alg", "")))
-            case "clear-gate":
-                answer = await self._agent.call("close-gate", gate=int(arguments["number"]))
-                if not answer["found"]:
-                    raise ConfigError("/applianced-state:clear-gate/number", f"no open gate {arguments['number']}")
-            case "clear-control-session":
-                answer = await self._agent.call("end-session", session=int(arguments["id"]))
-                if not answer["found"]:
-                    raise ConfigError("/applianced-state:clear-control-session/id", f"no session {arguments['id']}")
-            case _:
-                raise ConfigError("", f"unknown operation {name}", tag="operation-not-supported")
-        return {}
+        """The RPCs of applianced-operations about the dataplane, and "applianced-operations:diagnose", which is no RPC:
+        "files" by name and what is "missing", for a support bundle.
+
+        Raises ConfigError on an argument that names nothing, DataplaneError.
+        """
+        plan = self._memory.plan
+        if plan is None:
+            raise DataplaneError(name, "no configuration is in force yet: try again when the appliance is ready")
+        return await DataplaneOperations(self._agent, plan).perform(name, arguments)
 
 
-def session_id(worker: int, slot: int) -> int:
-    """The number under which a control session is shown: its slot, with its worker above."""
-    return worker << _SLOT_BITS | slot
-
-
-def _status(alg: AlgPlan) -> dict[str, Any]:
-    zones = {"zone": [{"name": zone.zone, **_decision(zone)} for zone in alg.zones]} if alg.zones else {}
-    return {"name": alg.name, **_decision(alg), **zones}
-
-
-def _decision(said: AlgPlan | AlgInZone) -> dict[str, Any]:
-    by = {"decided-by": said.decided_by} if said.decided_by else {}
-    services = {"service": list(said.services)} if said.services else {}
-    return {"state": said.state, "origin": said.origin, **by, **services}
-
-
-def _counters(values: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": alg,
-            "event": [
-                {"name": event, "value": str(value), "description": _meaning(alg, event)}
-                for event, value in events.items()
-            ],
-        }
-        for alg, events in values.items()
-    ]
-
-
-def _meaning(alg: str, event: str) -> str:
-    return REGISTRY[alg].events.get(event) or ENGINE_EVENTS.get(event, "")
-
-
-def _time(time_s: float) -> str:
-    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _gate(gate: Mapping[str, Any]) -> dict[str, Any]:
-    inside, outside = gate["inside"], gate["outside"]
-    shown = {
-        "number": gate["number"],
-        "alg": gate["alg"],
-        "control-session": session_id(gate["worker"], gate["session"]),
-        "reason": gate["reason"],
-        "protocol": PROTOCOL_NAMES.get(gate["protocol"], str(gate["protocol"])),
-        "peer-address": gate["peer"],
-        "inside-address": inside[0],
-        "inside-port": inside[1],
-        "outside-address": outside[0],
-        "outside-port": outside[1],
-        "one-shot": gate["one-shot"],
-        "packets": str(gate["packets"]),
-    }
-    times = {name: _time(gate[name]) for name in ("created", "expires", "used", "closed") if gate[name]}
-    return {**shown, **times}
-
-
-def _ends(ends: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-    (source, source_port), (destination, destination_port) = ends["source"], ends["destination"]
-    return {
-        "source-address": source,
-        "source-port": source_port,
-        "destination-address": destination,
-        "destination-port": destination_port,
-    }
-
-
-def _translated(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The original direction as it leaves: the reply tuple turned round."""
-    reply = entry["reply"]
-    return _ends({"source": reply["destination"], "destination": reply["source"]})
-
-
-def _control_session(session: Mapping[str, Any], names: Mapping[int, Any], plan: Plan) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "id": session_id(session["worker"], session["id"]),
-        "alg": session["alg"],
-        "state": "untouched" if session["untouched"] else "reading",
-        "queue": session["worker"],
-        "created": _time(session["created"]),
-        "gates": session["gates"],
-        "messages": str(session["messages"]),
-        "rewrites": str(session["rewrites"]),
-    }
-    if "original" not in session:
-        return {**shown, "protocol": "tcp", "original": _ends(session)}
-    policy = names.get(session["policy"])
-    if policy is not None:
-        shown |= {"policy": policy.name, "from-zone": policy.from_zone, "to-zone": policy.to_zone}
-    port = session["original"]["destination"][1]
-    application = next((name for _, low, high, name in plan.applications if low <= port <= high), "")
-    if application:
-        shown["application"] = application
-    return {
-        **shown,
-        "protocol": "tcp",
-        "original": _ends(session["original"]),
-        "translated": _translated(session),
-        "octets": str(session["octets"]),
-    }
-
-
-def _data_sessions(books: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = []
-    for number, entry in enumerate(books["data-sessions"], start=1):
-        gate = next((gate for gate in books["gates"] if number - 1 in gate["data"]), None)
-        shown = {
-            "id": number,
-            "protocol": entry["protocol"] or "tcp",
-            "original": _ends(entry["original"]),
-            "translated": _translated(entry),
-            "state": entry["state"],
-            "packets": str(entry["packets"]),
-            "octets": str(entry["octets"]),
-            "created": _time(entry["started"]),
-        }
-        if gate is not None:
-            session = session_id(gate["worker"], gate["session"])
-            shown |= {"alg": gate["alg"], "gate": gate["number"], "control-session": session}
-        found.append(shown)
-    return found
-
-
-def _worker(worker: Mapping[str, Any], books: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "queue": worker["queue"],
-        "pid": worker["pid"],
-        "state": "running" if worker["running"] else "starting",
-        "restarts": str(worker["restarts"]),
-        "sessions": sum(session["worker"] == worker["queue"] for session in books["sessions"]),
-        "generation": worker["generation"],
-    }
-
-
-def _hits(counters: Mapping[str, Sequence[int]], plan: Plan) -> list[dict[str, Any]]:
-    shown = []
-    for policy in plan.policies:
-        first = counters.get(hit_counter(policy.number), (0, 0))
-        entry = {
-            "from-zone-name": policy.from_zone or "global",
-            "to-zone-name": policy.to_zone or "global",
-            "name": policy.name,
-            "sessions": str(first[0]),
-        }
-        traffic = counters.get(traffic_counter(policy.number))
-        if traffic:
-            entry |= {"packets": str(traffic[0]), "octets": str(traffic[1])}
-        shown.append(entry)
-    return shown
+def _security(parts: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    shown = {name: part for name, part in parts.items() if part}
+    return {SESSION: shown} if shown else {}

@@ -18,6 +18,7 @@ from applianced.netconf.server import NetconfServer
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.inforce import Builder
 from applianced.northbound.recording import Author
+from applianced.northbound.state import Wanted, everything
 from applianced.northbound.transaction import Participant
 from tests.support.shop import build_shop, shop_models, tree_of
 
@@ -29,7 +30,7 @@ DEADLINE_S = 10.0
 class ShopState:
     """A StateProvider: three visitors, and a bell."""
 
-    async def state(self) -> Mapping[str, Any]:
+    async def state(self, wanted: Wanted = everything) -> Mapping[str, Any]:
         return {"example:shop": {"visitors": 3}}
 
     async def act(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

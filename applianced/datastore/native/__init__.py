@@ -53,6 +53,7 @@ from applianced.datastore.native.data import (
     yang_library,
 )
 from applianced.datastore.native.defaults import complete, complete_below, equals_default
+from applianced.datastore.native.extended import carriers
 from applianced.datastore.native.query import find_xml
 from applianced.datastore.native.schema import (
     Kind,
@@ -99,6 +100,7 @@ __all__ = [
     "Schema",
     "ValidationError",
     "canonical",
+    "carriers",
     "cases",
     "child_named",
     "children",

@@ -9,7 +9,9 @@ from typing import Any
 from applianced.errors import ConfigError
 from applianced.netconf.ssh.identity import Identity
 from applianced.netconf.ssh.sources import Sources, source_of
-from applianced.northbound.state import StateProvider
+from applianced.northbound.state import StateProvider, Wanted, everything
+
+_SSH = "applianced-system:system/services/netconf/ssh"
 
 
 class SshState:
@@ -33,9 +35,9 @@ class SshState:
         self._calls = calls
         self._shown = shown
 
-    async def state(self) -> Mapping[str, Any]:
-        beside = await self._beside.state()
-        if not self._shown:
+    async def state(self, wanted: Wanted = everything) -> Mapping[str, Any]:
+        beside = await self._beside.state(wanted)
+        if not (self._shown and wanted(_SSH)):
             return beside
         ssh = {
             "applianced-state:host-keys": {"host-key": [key.shown() for key in self._identity.keys]},

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from applianced.dataplane.books import came_through, with_use
+from applianced.dataplane.books import Uses, came_through
 from applianced.dataplane.conntrack import Entry
+from applianced.dataplane.listings import with_use
 from applianced.engine.kernel import Translation
 from applianced.model.tuples import TCP, Endpoint, FlowTuple, packed
 
@@ -51,7 +52,28 @@ def test_a_gate_of_any_port_admits_every_port_of_its_host() -> None:
 
 
 def test_use_of_a_gate() -> None:
-    """First use, packets of all, and the places of its sessions among all."""
-    data = [entry(started_s=1005.0), entry(peer="192.0.2.2"), entry(started_s=1003.0, packets=7)]
-    assert with_use(GATE, data) == {**GATE, "packets": 12, "used": 1003.0, "data": [0, 2]}
-    assert with_use(GATE, []) == {**GATE, "packets": 0, "used": 0.0, "data": []}
+    """First use, packets and octets of all, and how many sessions."""
+    data = [entry(started_s=1005.0), entry(peer="192.0.2.2"), entry(started_s=1003.0, packets=7, octets=70)]
+    used, unused = {**GATE}, {**GATE, "outside": [OUTSIDE, 9], "inside": [INSIDE, 9]}
+    with_use([used, unused], data)
+    assert used == {**GATE, "packets": 12, "octets": 570, "used": 1003.0, "data": 2}
+    assert (unused["packets"], unused["octets"], unused["used"], unused["data"]) == (0, 0, 0.0, 0)
+
+
+def test_gates_are_found_as_each_by_itself_would_say() -> None:
+    gates = [
+        {**GATE, "number": 1},
+        {**GATE, "number": 2, "inside": [INSIDE, 0], "outside": [INSIDE, 0]},
+        {**GATE, "number": 3, "peer": "192.0.2.2"},
+    ]
+    data = [
+        entry(),
+        entry(outside=(INSIDE, 4711), inside=(INSIDE, 4711)),
+        entry(peer="192.0.2.2", outside=(OUTSIDE, 9)),
+        entry(peer="192.0.2.3"),
+        entry(started_s=998.0),
+    ]
+    found = {id(session): gate["number"] for session, gate in Uses(gates).of(data)}
+    for session in data:
+        alone = [gate["number"] for gate in gates if came_through(gate, session)]
+        assert found.get(id(session)) == (alone[0] if alone else None)

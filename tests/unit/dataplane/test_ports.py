@@ -107,3 +107,17 @@ def test_a_port_outside_the_new_range_does_not_come_back() -> None:
     for port in old:
         ports.give(ADDRESS, TCP, port, over=True)
     assert len(taken(ports)) == 1
+
+
+def test_how_many_are_in_use_and_how_many_there_are() -> None:
+    ports = ranges(0, 2)
+    assert (ports.used, ports.most, ports.offered) == (0, 0, 0)
+    first = [ports.take(ADDRESS, TCP) for _ in range(2)]
+    assert (ports.used, ports.most, ports.offered) == (2, 2, 5)
+    assert first[0] is not None
+    ports.give(ADDRESS, TCP, first[0], over=True)
+    assert (ports.used, ports.most) == (1, 2)
+    ports.take(OTHER, TCP)
+    assert (ports.used, ports.offered) == (2, 10)
+    ports.configure((50000, 50003), {})
+    assert ports.offered == 4, "of those addresses that are still in use"

@@ -60,14 +60,23 @@ def test_an_exception_in_the_tick_does_not_end_the_worker(
     assert "tick" in caplog.text
 
 
-def test_state_of_nothing(worker: WorkerProcess) -> None:
-    assert worker._on_state({}) == {"generation": 0, "sessions": [], "gates": []}
+def test_lists_of_nothing(worker: WorkerProcess) -> None:
+    assert worker._on_gates({"state": "all"}) == {"entries": [], "matched": 0, "beyond": 0}
+    assert worker._on_sessions({}) == {"entries": [], "matched": 0, "beyond": 0}
+    assert worker._on_admitting({"flows": [["192.0.2.1", "203.0.113.1", 5, "10.0.0.1", 6]]}) == {"gates": []}
+    nothing = {"control-sessions": 0, "gates": 0, "ports": 0}
+    assert worker._on_resources({}) == {
+        "used": nothing,
+        "peaks": nothing,
+        "limits": {"control-sessions": 4, "gates": 16384, "ports": None},
+    }
+    assert worker._on_stop({}) == nothing
 
 
 def test_what_is_not_there_is_not_found(worker: WorkerProcess) -> None:
     assert worker._on_close_gate({"gate": 7}) == {"found": False}
-    assert worker._on_end_session({"slot": 3}) == {"found": False}
-    assert worker._on_end_session({"slot": 99999}) == {"found": False}
+    assert worker._on_end_session({"slot": 3}) == {"found": False, "gates": 0}
+    assert worker._on_end_session({"slot": 99999}) == {"found": False, "gates": 0}
     assert worker._on_entered({"slots": [3, 99999]}) == {"entered": []}
 
 

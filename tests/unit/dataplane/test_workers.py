@@ -34,6 +34,9 @@ def worker(number: int, control: socket.socket) -> None:
                     os._exit(3)
                 case "sleep":
                     signal.pause()
+                case "stop":
+                    control.sendall(encode({"ok": True, "gates": 3}))
+                    os._exit(0)
                 case "rave":
                     control.sendall(b"\0\0\0\2[]")
                 case "rave-later":
@@ -248,3 +251,70 @@ def test_all_are_asked_at_once(supervised: Supervised) -> None:
     answers = supervised.workers.tell_all({"op": "any"})
     assert [worker.number for worker, _ in answers] == [second.number]
     assert supervised.restarts() == [1, 0]
+
+
+def test_a_worker_is_replaced_in_order(supervised: Supervised) -> None:
+    before = supervised.pids()
+    replaced = supervised.workers.restart(1)
+    assert (replaced.former, replaced.graceful, replaced.before["gates"]) == (before[1], True, 3)
+    assert replaced.worker.pid == supervised.pids()[1] != before[1]
+    assert supervised.pids()[0] == before[0]
+    assert not Path(f"/proc/{before[1]}").exists()
+    assert supervised.heard == ["prepare", "switch"], "it serves"
+    assert supervised.restarts() == [0, 1]
+    supervised.turn()
+    assert supervised.workers.tell(replaced.worker, {"op": "x"})["number"] == 1
+
+
+def test_a_worker_that_does_not_end_is_replaced_all_the_same(supervised: Supervised) -> None:
+    before = supervised.pids()
+    os.kill(before[0], signal.SIGSTOP)
+    replaced = supervised.workers.restart(0)
+    assert (replaced.former, replaced.graceful, replaced.before) == (before[0], False, {})
+    assert supervised.pids()[0] == replaced.worker.pid != before[0]
+    assert supervised.restarts() == [1, 0]
+
+
+def test_a_worker_that_waits_for_its_turn_need_not(supervised: Supervised, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "BACKOFF_S", (60.0,))
+    with pytest.raises(DataplaneError):
+        supervised.workers.tell(supervised.workers.running()[0], {"op": "die"})
+    supervised.turn()
+    assert len(supervised.pids()) == 1
+    replaced = supervised.workers.restart(0)
+    assert (replaced.former, replaced.graceful) == (0, False)
+    assert len(supervised.pids()) == 2
+
+
+@pytest.mark.parametrize(("number", "said"), [(2, "there are workers 0 to 1"), (-1, "there are workers 0 to 1")])
+def test_there_is_no_such_worker(supervised: Supervised, number: int, said: str) -> None:
+    with pytest.raises(DataplaneError, match=said):
+        supervised.workers.restart(number)
+
+
+def test_a_worker_that_cannot_be_replaced(tmp_path: Path) -> None:
+    def stubborn(number: int, control: socket.socket) -> None:
+        control.recv(4096)
+        os._exit(1)
+
+    with closing(Supervised(tmp_path, stubborn)) as made:
+        with pytest.raises(DataplaneError, match="does not come up"):
+            made.workers.restart(0)
+        made.workers.settings = None
+        with pytest.raises(DataplaneError, match="no configuration is in force"):
+            made.workers.restart(0)
+
+
+def test_marks_outlive_their_worker(supervised: Supervised) -> None:
+    first = supervised.workers.running()[0]
+    for peaks in ({"gates": 5}, {"gates": 2, "ports": 1}):
+        supervised.workers._said(first, {"beat": 1, "peaks": peaks})
+    supervised.workers.restart(0)
+    assert first.peaks == {"gates": 5, "ports": 1}
+    assert supervised.heard == ["prepare", "switch"], "a beat is nothing to be heard"
+
+
+def test_each_is_asked_its_own(supervised: Supervised) -> None:
+    answers = supervised.workers.tell_each(lambda worker: {"op": f"for-{worker.number}"})
+    assert [answer["number"] for _, answer in answers] == [0, 1]
+    assert supervised.heard == ["for-0", "for-1"]

@@ -37,3 +37,17 @@ def test_a_session_leaves_no_lock_behind() -> None:
     locks.take(Store.CANDIDATE, 1)
     assert set(locks.release_all(1)) == {Store.RUNNING, Store.CANDIDATE}
     assert locks.release_all(1) == []
+
+
+def test_a_lock_is_taken_away_from_another_only() -> None:
+    locks = Locks()
+    with pytest.raises(LockError, match="running is not locked"):
+        locks.take_away(Store.RUNNING, 1)
+    locks.take(Store.RUNNING, 1)
+    with pytest.raises(LockError, match="this session holds the lock"):
+        locks.take_away(Store.RUNNING, 1)
+    assert locks.holder(Store.RUNNING) == 1
+    held = locks.take_away(Store.RUNNING, 2)
+    assert held.session == 1
+    assert locks.held(Store.RUNNING) is None
+    locks.take(Store.RUNNING, 3)

@@ -167,3 +167,12 @@ def test_what_the_kernel_keeps_is_closed_later() -> None:
     books.kernel.refuse_gates = False
     books.keeper.shut((), 2.0)
     assert not books.kernel.gates
+
+
+def test_the_most_gates_at_once() -> None:
+    books = Books()
+    opened = [gate(port=2000 + number) for number in range(3)]
+    assert all(books.open(each) for each in opened)
+    books.close(opened[0].number)
+    assert books.open(gate(port=3000))
+    assert books.keeper.most == 3

@@ -4,97 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
-from applianced.alg.registry import REGISTRY
-from applianced.compiler.compile import compile_plan
 from applianced.config.alg_policies import AlgPolicies, AlgPolicy, PolicyAlg
 from applianced.config.schema import Config
 from applianced.datastore.native import Form
 from applianced.datastore.tree import Tree
-from applianced.engine.counters import ENGINE_EVENTS
-from applianced.errors import ConfigError, DataplaneError
-from applianced.supervisor.operational import DataplaneState, PlanMemory, session_id
+from applianced.supervisor.operational import DataplaneState, PlanMemory
+from applianced.supervisor.shapes import session_id
+from tests.support.agent_books import LISTS, Agent, provider
 from tests.support.configs import FTP_OUT
 from tests.yang.models import shipped
 
 SECURITY = "applianced-security:security"
-ENTRY = {
-    "protocol": "tcp",
-    "original": {"source": ["10.0.0.1", 1000], "destination": ["192.0.2.1", 21]},
-    "reply": {"source": ["192.0.2.1", 21], "destination": ["203.0.113.1", 1024]},
-    "policy": 1,
-    "state": "established",
-    "packets": 12,
-    "octets": 2**40,
-    "timeout": 100,
-    "started": 1700000000.5,
-}
-SESSION = {
-    "id": 7,
-    "alg": "ftp",
-    "source": ["10.0.0.1", 1000],
-    "destination": ["192.0.2.1", 21],
-    "created": 1700000000.0,
-    "last": 1700000001.0,
-    "mark": 0x202,
-    "untouched": False,
-    "gates": 1,
-    "messages": 5,
-    "rewrites": 1,
-    "worker": 3,
-}
-GATE = {
-    "number": 2**32 - 1,
-    "alg": "ftp",
-    "session": 7,
-    "protocol": 6,
-    "peer": "192.0.2.1",
-    "inside": ["10.0.0.1", 2000],
-    "outside": ["203.0.113.1", 50000],
-    "one-shot": True,
-    "reason": "PORT 10,0,0,1,7,208",
-    "created": 1700000000.0,
-    "expires": 1700000030.0,
-    "closed": 0.0,
-    "worker": 3,
-    "packets": 12,
-    "used": 1700000001.0,
-    "data": [0],
-}
-BOOKS: dict[str, Any] = {
-    "sessions": [{**SESSION, **ENTRY}, {**SESSION, "id": 8, "untouched": True}],
-    "gates": [GATE, {**GATE, "number": 1, "closed": 1700000009.0, "used": 0.0, "data": [], "peer": "2001:db8::1"}],
-    "data-sessions": [ENTRY, {**ENTRY, "protocol": "", "started": 0.0}],
-    "counters": {name: dict.fromkeys([*ENGINE_EVENTS, *REGISTRY[name].events], 2**63) for name in REGISTRY},
-    "workers": [
-        {"queue": 3, "pid": 4711, "running": True, "restarts": 2, "generation": 5},
-        {"queue": 4, "pid": 0, "running": False, "restarts": 3, "generation": 5},
-    ],
-    "hits": {"hits_1": [3, 180]},
-}
-
-
-class Agent:
-    """An agent with these books. found: what it answers to requests that name something."""
-
-    def __init__(self, *, found: bool = True) -> None:
-        self.found = found
-        self.asked: list[tuple[str, Mapping[str, Any]]] = []
-
-    async def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        self.asked.append((operation, arguments))
-        return BOOKS if operation == "state" else {"found": self.found}
-
-
-def provider(agent: Agent | None, config: Config = FTP_OUT) -> DataplaneState:
-    memory = PlanMemory()
-    memory.plan = compile_plan(config, queues=2)
-    return DataplaneState(agent, memory)  # type: ignore[arg-type]
 
 
 def shown(agent: Agent | None, config: Config = FTP_OUT) -> dict[str, Any]:
@@ -113,7 +36,7 @@ def test_everything_passes_the_models() -> None:
     assert status["ftp"] == "enabled"
     assert alg["applianced-state:gates"]["open"] == 1
     events = alg["applianced-state:counters"]["alg"][0]["event"]
-    assert all(event["description"] for event in events)
+    assert all(event["description"] and event["value"] == str(2**63) for event in events)
     control, untouched = flow["applianced-state:control-sessions"]["control-session"]
     assert (control["id"], control["state"], control["octets"]) == (session_id(3, 7), "reading", str(2**40))
     assert control["policy"] == "ftp-out"
@@ -163,6 +86,8 @@ def test_gates_and_their_sessions_name_each_other() -> None:
     assert opened["control-session"] == session_id(3, 7)
     assert "closed" not in opened
     assert opened["used"] == "2023-11-14T22:13:21.000Z"
+    assert (opened["octets"], opened["data-sessions"], opened["remaining"]) == (str(2**33), 1, 0)
+    assert "remaining" not in closed
     assert "used" not in closed
     through, other = security["flow"]["applianced-state:data-sessions"]["data-session"]
     assert (through["gate"], through["control-session"]) == (opened["number"], opened["control-session"])
@@ -175,6 +100,29 @@ def test_workers() -> None:
     assert (starting["state"], starting["sessions"]) == ("starting", 0)
 
 
+def test_resources() -> None:
+    found = shown(Agent())["flow"]["applianced-state:resources"]
+    assert found["resource"] == [
+        {"name": "gates", "used": "3", "high-water": "7", "limit": "20"},
+        {"name": "memory", "used": str(2**40 + 1), "high-water": str(2**41 + 2)},
+        {"name": "connections", "used": "7", "high-water": "8", "limit": "9"},
+    ]
+    assert [worker["queue"] for worker in found["worker"]] == [0, 1]
+
+
+def test_the_agent_is_asked_for_what_is_wanted_only() -> None:
+    agent = Agent()
+    everything = shown(agent)
+    assert {name for name, _ in agent.asked} == {*LISTS, "counters", "workers", "hits", "resources"}
+    agent = Agent()
+    assert asyncio.run(provider(agent).state(lambda _: False)) == {}
+    assert agent.asked == []
+    flow = "applianced-security:security/flow/applianced-state:workers"
+    part = asyncio.run(provider(agent).state(lambda path: path == flow))[SECURITY]
+    assert part == {"flow": {"applianced-state:workers": everything["flow"]["applianced-state:workers"]}}
+    assert agent.asked == [("workers", {})]
+
+
 def test_without_a_dataplane_only_what_the_plan_says() -> None:
     security = shown(None)
     assert security.keys() == {"applianced-alg:alg"}
@@ -182,32 +130,3 @@ def test_without_a_dataplane_only_what_the_plan_says() -> None:
 
 def test_before_the_first_commit_nothing() -> None:
     assert asyncio.run(DataplaneState(None, PlanMemory()).state()) == {}
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments", "asked"),
-    [
-        ("clear-alg-counters", {"alg": "ftp"}, ("clear-counters", {"alg": "ftp"})),
-        ("clear-alg-counters", {}, ("clear-counters", {"alg": ""})),
-        ("clear-gate", {"number": 7}, ("close-gate", {"gate": 7})),
-        ("clear-control-session", {"id": 9}, ("end-session", {"session": 9})),
-    ],
-)
-def test_operations(name: str, arguments: dict[str, Any], asked: tuple[str, dict[str, Any]]) -> None:
-    agent = Agent()
-    asyncio.run(provider(agent).act(f"applianced-state:{name}", arguments))
-    assert agent.asked == [asked]
-
-
-@pytest.mark.parametrize(("name", "leaf"), [("clear-gate", "number"), ("clear-control-session", "id")])
-def test_operations_that_name_nothing(name: str, leaf: str) -> None:
-    with pytest.raises(ConfigError, match="9") as caught:
-        asyncio.run(provider(Agent(found=False)).act(f"applianced-state:{name}", {leaf: 9}))
-    assert caught.value.path == f"/applianced-state:{name}/{leaf}"
-
-
-def test_operations_that_cannot_be() -> None:
-    with pytest.raises(ConfigError, match="unknown operation"):
-        asyncio.run(provider(Agent()).act("applianced-state:nonsense", {}))
-    with pytest.raises(DataplaneError, match="without a dataplane"):
-        asyncio.run(provider(None).act("applianced-state:clear-gate", {"number": 1}))

@@ -1,0 +1,162 @@
+"""Gates and sessions under way as lists, a page at a time: the workers' books beside what conntrack knows.
+
+The number under which a control session is shown is its slot, with the worker's number above; a data session has the
+kernel's number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from applianced.compiler.marks import CONTROL, SLOTS
+from applianced.dataplane.books import Operation, Place, Uses, place_of, plain_entry
+from applianced.dataplane.channel import Message, flow_of
+from applianced.dataplane.conntrack import Conntrack, Entry
+from applianced.dataplane.selection import Prefix
+from applianced.dataplane.workers import Worker, Workers
+from applianced.model.tuples import TCP, text
+
+
+class Listings:
+    """Requests: "alg", "address" (a prefix), "policies" (numbers of those that may have admitted the control session),
+    "session" (number of the control session), "after" and "count" (the page); what is absent does not filter."""
+
+    def __init__(self, conntrack: Conntrack, workers: Workers) -> None:
+        self._conntrack = conntrack
+        self._workers = workers
+
+    @property
+    def operations(self) -> Mapping[str, Operation]:
+        """Operations by name."""
+        return {"gates": self._gates, "sessions": self._sessions, "data-sessions": self._data_sessions}
+
+    def _gates(self, request: Message) -> Message:
+        """A page of gates; "state": open, closed or all.
+
+        A worker that does not answer is being replaced; what the others know is worth more than an error."""
+        places = self._places(request)
+        answers = self._workers.tell_each(
+            lambda worker: {**_plain(request), "op": "gates", "slots": _slots(places, worker)}
+        )
+        found = _merged(answers, request, lambda entry: int(entry["number"]))
+        with_use(found["entries"], self._conntrack.data_sessions())
+        return found
+
+    def _sessions(self, request: Message) -> Message:
+        """A page of control sessions, with what conntrack has of them."""
+        places = self._places(request)
+        after = int(request.get("after", -1))
+
+        def asked(worker: Worker) -> Message:
+            behind = after - worker.number * SLOTS
+            return {**_plain(request), "op": "sessions", "slots": _slots(places, worker), "after": behind}
+
+        found = _merged(
+            self._workers.tell_each(asked), request, lambda entry: entry["worker"] * SLOTS + int(entry["id"])
+        )
+        found["entries"] = [{**session, **self._tracked(session)} for session in found["entries"]]
+        return found
+
+    def _tracked(self, session: Message) -> Message:
+        """What conntrack has of a control session; {} when it is over there."""
+        flow = flow_of([TCP, *session["source"], *session["destination"]])
+        entry = self._conntrack.find(flow, int(session["mark"]))
+        # The slot, by which the list goes, and not the kernel's number.
+        return {**plain_entry(entry), "id": session["id"]} if entry is not None else {}
+
+    def _data_sessions(self, request: Message) -> Message:
+        """A page of data sessions, each with its gate where the books still have that. "gate": only those of it."""
+        address = request.get("address")
+        prefix = Prefix.of(address) if address else None
+        data = [entry for entry in self._conntrack.data_sessions() if prefix is None or _here(prefix, entry)]
+        data.sort(key=lambda entry: entry.id)
+        by_owner = any(request.get(name) not in (None, "") for name in ("alg", "policies", "session", "gate"))
+        owners: Mapping[int, Message] = {}
+        if by_owner:
+            owners = self._owners(data)
+            places = self._places(request)
+            data = [entry for entry in data if _owned(owners.get(entry.id), request, places)]
+        after, count = int(request.get("after", -1)), int(request.get("count", len(data)))
+        behind = [entry for entry in data if entry.id > after]
+        shown = behind[:count]
+        if not by_owner:
+            owners = self._owners(shown)
+        entries = [{**plain_entry(entry), "gate": owners.get(entry.id)} for entry in shown]
+        return {"entries": entries, "matched": len(data), "more": len(behind) > count}
+
+    def _owners(self, data: Sequence[Entry]) -> Mapping[int, Message]:
+        """Number of a data session -> its gate."""
+        if not data:
+            return {}
+        request = {"op": "admitting", "flows": [_flow(entry) for entry in data]}
+        gates = [
+            {**gate, "worker": worker.number}
+            for worker, answer in self._workers.tell_all(request)
+            for gate in answer["gates"]
+        ]
+        return {entry.id: gate for entry, gate in Uses(gates).of(data)}
+
+    def _places(self, request: Message) -> set[Place] | None:
+        """Where the control sessions are that a request is about; None when it is about all."""
+        session, policies = request.get("session"), request.get("policies")
+        places: set[Place] | None = None
+        if session is not None:
+            worker, slot = divmod(int(session), SLOTS)
+            places = {Place(slot, worker)}
+        if policies is not None:
+            among = set(policies)
+            controls = self._conntrack.marked(CONTROL, CONTROL)
+            admitted = {place_of(entry.mark) for entry in controls if entry.policy in among}
+            places = admitted if places is None else places & admitted
+        return places
+
+
+def with_use(gates: Sequence[Message], data: Sequence[Entry]) -> None:
+    """Enter into gates when they were first used, how much went through them, and how many of the data sessions."""
+    for gate in gates:
+        gate |= {"packets": 0, "octets": 0, "used": 0.0, "data": 0}
+    for entry, gate in Uses(gates).of(data):
+        gate["packets"] += entry.packets
+        gate["octets"] += entry.octets
+        gate["used"] = min(gate["used"] or entry.started_s, entry.started_s)
+        gate["data"] += 1
+
+
+def _plain(request: Message) -> Message:
+    """What a worker is told of a request, beside whose gates or sessions."""
+    return {name: request[name] for name in ("alg", "address", "state", "after", "count") if name in request}
+
+
+def _slots(places: set[Place] | None, worker: Worker) -> list[int] | None:
+    return None if places is None else [place.slot for place in places if place.worker == worker.number]
+
+
+def _merged(answers: Sequence[tuple[Worker, Message]], request: Message, number: Callable[[Message], int]) -> Message:
+    """The page of all workers, from the pages of each."""
+    entries = [{**entry, "worker": worker.number} for worker, answer in answers for entry in answer["entries"]]
+    entries.sort(key=number)
+    beyond = sum(answer["beyond"] for _, answer in answers)
+    shown = entries[: int(request.get("count", len(entries)))]
+    return {"entries": shown, "matched": sum(a["matched"] for _, a in answers), "more": beyond > len(shown)}
+
+
+def _here(prefix: Prefix, entry: Entry) -> bool:
+    flows = (entry.translation.original, entry.translation.reply)
+    return any(prefix.holds(end.address) for flow in flows for end in (flow.source, flow.destination))
+
+
+def _owned(gate: Message | None, request: Message, places: set[Place] | None) -> bool:
+    """Whether a data session with this gate is asked for."""
+    return (
+        gate is not None
+        and request.get("alg") in (None, "", gate["alg"])
+        and request.get("gate") in (None, gate["number"])
+        and (places is None or Place(gate["session"], gate["worker"]) in places)
+    )
+
+
+def _flow(entry: Entry) -> list[Any]:
+    original, reply = entry.translation.original, entry.translation.reply
+    sent, arrived = original.destination, reply.source
+    return [text(original.source.address), text(sent.address), sent.port, text(arrived.address), arrived.port]
