@@ -106,7 +106,13 @@ class Agent:
         self._tables = Tables(self._netlink, self._workers, self._events)
         self._books = Books(self._conntrack, self._workers, [each.counters() for each in memory])
         self._supplies = Supplies(self._workers, queue_file)
-        upkeep = Upkeep(self._conntrack, self._workers, state_dir, lambda: self._applied)
+        upkeep = Upkeep(
+            self._conntrack,
+            self._workers,
+            state_dir,
+            lambda: self._applied,
+            lambda: map(self._settings, self._prepared.values()),
+        )
         self._operations: dict[str, Operation] = {
             "hello": self._hello,
             "prepare": self._prepare,

@@ -55,15 +55,23 @@ class Listings:
         found = _merged(
             self._workers.tell_each(asked), request, lambda entry: entry["worker"] * SLOTS + int(entry["id"])
         )
-        found["entries"] = [{**session, **self._tracked(session)} for session in found["entries"]]
+        self._add_tracked(found["entries"])
         return found
 
-    def _tracked(self, session: Message) -> Message:
-        """What conntrack has of a control session; {} when it is over there."""
-        flow = flow_of([TCP, *session["source"], *session["destination"]])
-        entry = self._conntrack.find(flow, int(session["mark"]))
-        # The slot, by which the list goes, and not the kernel's number.
-        return {**plain_entry(entry), "id": session["id"]} if entry is not None else {}
+    def _add_tracked(self, sessions: Sequence[Message]) -> None:
+        """Enter into control sessions what conntrack has of them; nothing into those that are over there."""
+        entries = [
+            self._conntrack.lookup(flow_of([TCP, *session["source"], *session["destination"]])) for session in sessions
+        ]
+        by_place: dict[Place, Entry] = {}
+        if None in entries:
+            # Where both ends are translated only the mark tells: one walk through the table for all of these.
+            by_place = {place_of(entry.mark): entry for entry in self._conntrack.marked(CONTROL, CONTROL)}
+        for session, looked_up in zip(sessions, entries, strict=True):
+            entry = looked_up or by_place.get(Place(session["id"], session["worker"]))
+            if entry is not None:
+                # The slot, by which the list goes, and not the kernel's number.
+                session |= {**plain_entry(entry), "id": session["id"]}
 
     def _data_sessions(self, request: Message) -> Message:
         """A page of data sessions, each with its gate where the books still have that. "gate": only those of it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -33,15 +33,22 @@ _SYSCTLS = (
 
 
 class Upkeep:
-    """state_dir: the agent's files. applied: the plan in force, None before the first."""
+    """state_dir: the agent's files. applied: the plan in force, None before the first. prepared: what workers were told
+    of plans that may come into force any moment."""
 
     def __init__(
-        self, conntrack: Conntrack, workers: Workers, state_dir: Path, applied: Callable[[], Message | None]
+        self,
+        conntrack: Conntrack,
+        workers: Workers,
+        state_dir: Path,
+        applied: Callable[[], Message | None],
+        prepared: Callable[[], Iterable[Message]],
     ) -> None:
         self._conntrack = conntrack
         self._workers = workers
         self._state_dir = state_dir
         self._applied = applied
+        self._prepared = prepared
 
     @property
     def operations(self) -> Mapping[str, Operation]:
@@ -60,6 +67,9 @@ class Upkeep:
     def _restart(self, request: Message) -> Message:
         """Replace the worker of a queue; what the next one has taken up."""
         replaced = self._workers.restart(int(request["queue"]))
+        for settings in self._prepared():
+            # A commit that is under way goes on with the new one.
+            self._workers.tell(replaced.worker, {"op": "prepare", **settings})
         used = self._workers.tell(replaced.worker, {"op": "resources"})["used"]
         had = replaced.before.get("control-sessions", used["control-sessions"])
         return {

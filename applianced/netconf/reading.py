@@ -72,7 +72,7 @@ class Reading:
     async def _get(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "filter", "with-defaults")
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
-        state = await self.state_tree(wanted)
+        state, lengthy = await self._state_of(wanted)
         access = self._configuration.access.of(caller.author.user)
         async with self._configuration.showing(access) as roots, self._library_for(access) as library:
             operational = Operational(self._models, roots, state)
@@ -82,11 +82,17 @@ class Reading:
                 if not access.unrestricted:
                     await asyncio.to_thread(operational.restrict, access.prune)
                 if not wanted.expression:
-                    return _data(wanted.select(self._models, [*operational.roots, *library.roots()], writer))
+                    shown = [*operational.roots, *library.roots()]
+                    if lengthy:
+                        return _data(await asyncio.to_thread(wanted.select, self._models, shown, writer))
+                    return _data(wanted.select(self._models, shown, writer))
                 with await asyncio.to_thread(operational.one_tree, library) as whole:
                     return _data(await wanted.evaluate(whole, writer))
             finally:
-                operational.close()
+                if lengthy:
+                    await asyncio.to_thread(operational.close)
+                else:
+                    operational.close()
 
     @asynccontextmanager
     async def _library_for(self, access: UserAccess) -> AsyncIterator[Tree]:
@@ -133,20 +139,20 @@ class Reading:
 
     async def state_tree(self, wanted: Filter) -> Tree:
         """What the state provider and management itself know. A part that does not fit the model is left out."""
-        models = self._configuration.models
-        tree = Tree(models)
-        for part in await self.state_parts(wanted):
-            try:
-                tree.merge(await self._parsed(part))
-            except ConfigError as error:
-                _LOG.error("state left out, it does not fit the model: %s", error)
+        tree, _ = await self._state_of(wanted)
         return tree
 
-    async def _parsed(self, part: Mapping[str, Any]) -> Tree:
-        """A part of the state. Raises ConfigError."""
-        if _long(part):
-            return await asyncio.to_thread(self._parse, part)
-        return self._parse(part)
+    async def _state_of(self, wanted: Filter) -> tuple[Tree, bool]:
+        """`state_tree`, and whether there is a long list in it, over which nobody else should be kept waiting."""
+        tree, lengthy = Tree(self._models), False
+        for part in await self.state_parts(wanted):
+            long = _long(part)
+            lengthy = lengthy or long
+            try:
+                tree.merge(await asyncio.to_thread(self._parse, part) if long else self._parse(part))
+            except ConfigError as error:
+                _LOG.error("state left out, it does not fit the model: %s", error)
+        return tree, lengthy
 
     def _parse(self, part: Mapping[str, Any]) -> Tree:
         return Tree.parse(self._models, "".join(_encoded(part)).encode(), Form.JSON, state=True)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from applianced.dataplane.participant import AgentClient
 from applianced.supervisor.shapes import session_id
 
-GATES_PAGE = 2000
+GATES_PAGE = 500
 SESSIONS_PAGE = 1000
 DATA_PAGE = 20_000
 """Larger, since each page is one walk through all of connection tracking, which costs no worker anything."""

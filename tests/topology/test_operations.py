@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import socket
@@ -12,6 +14,7 @@ import pytest
 from lxml import etree
 from ncclient.operations import RPCError  # type: ignore[import-untyped]
 
+from applianced.dataplane.channel import call
 from applianced.tools.ftp_server import FtpServer
 from applianced.tools.namespaces import IPV4, Topology
 from applianced.tools.netconf_client import PREFIXES
@@ -310,3 +313,23 @@ def operations_appliance() -> Iterator[Appliance]:
     """One appliance for what changes nothing."""
     with unique_topology() as topology, appliance_on(topology) as made:
         yield made
+
+
+def test_a_commit_goes_on_with_the_worker_that_came_meanwhile(
+    topology: Topology, appliance: Appliance, server: FtpServer
+) -> None:
+    """Prepared by management, replaced in between, applied: the new one works by the new settings."""
+    agent = appliance.directory / "state" / "dataplane" / "agent.sock"
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as connection:
+        connection.settimeout(20)
+        connection.connect(str(agent))
+        plan = json.loads((agent.parent / "applied-plan.json").read_text())
+        generation = call(connection, {"op": "prepare", "plan": plan})["generation"]
+        call(connection, {"op": "restart-worker", "queue": 0})
+        call(connection, {"op": "apply", "generation": generation})
+        call(connection, {"op": "finish"})
+    workers = entries(ask(appliance, "get-workers"), "worker")
+    assert [worker["generation"] for worker in workers] == [str(generation)] * len(workers)
+    assert [worker["restarts"] for worker in workers] == ["1"] + ["0"] * (len(workers) - 1)
+    with ftp_session(topology, server, IPV4) as session:
+        fetch_small(session)
