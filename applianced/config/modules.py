@@ -27,6 +27,9 @@ PROTOCOL = (
     Module("ietf-netconf-monitoring", "2010-10-04"),
     Module("ietf-origin", "2018-02-14"),
     Module("ietf-netconf-nmda", "2019-01-07", ("origin", "with-defaults")),
+    Module("notifications", "2008-07-14"),
+    Module("nc-notifications", "2008-07-14"),
+    Module("ietf-netconf-notifications", "2012-02-06"),
 )
 """What the management protocol itself speaks, whatever it configures."""
 
@@ -44,6 +47,7 @@ MODULES = (
     Module("applianced-system"),
     Module("applianced-state"),
     Module("applianced-history"),
+    Module("applianced-notifications"),
     Module("applianced-deviations"),
 )
 """In an order in which they load. A new ALG with settings of its own adds its module here."""

@@ -88,7 +88,7 @@ def _moved(before: native.Node, after: native.Node, schema: native.Schema, above
     place = {native.identity(node): number for number, node in enumerate(wanted)}
     found = [native.first_like(after, node) for node in native.siblings(before) if native.schema_of(node) == schema]
     kept = [place[native.identity(node)] for node in found if node]
-    staying = _longest_rise(kept)
+    staying = longest_rise(kept)
     # What was created stands at the end already.
     staying |= set(range(max(staying, default=-1) + 1, len(wanted))) - set(kept)
     for number, node in enumerate(wanted):
@@ -97,7 +97,7 @@ def _moved(before: native.Node, after: native.Node, schema: native.Schema, above
             yield _line("insert", (*above, *_step(node), *where))
 
 
-def _longest_rise(numbers: Sequence[int]) -> set[int]:
+def longest_rise(numbers: Sequence[int]) -> set[int]:
     """The members of a longest increasing subsequence of distinct numbers."""
     ends: list[int] = []
     before: dict[int, int | None] = {}
