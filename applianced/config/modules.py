@@ -44,10 +44,10 @@ MODULES = (
     Module("applianced-nat"),
     Module("applianced-alg"),
     Module("applianced-alg-ftp"),
+    Module("applianced-notifications"),
     Module("applianced-system"),
     Module("applianced-state"),
     Module("applianced-history"),
-    Module("applianced-notifications"),
     Module("applianced-deviations"),
 )
 """In an order in which they load. A new ALG with settings of its own adds its module here."""

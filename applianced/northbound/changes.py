@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from enum import Enum
 from typing import Any
 
-from applianced.datastore.edits import edits
+from applianced.datastore.edits import Edit, edits
 from applianced.datastore.tree import Tree
 from applianced.northbound.events import BASE, Events, changed_by, session_parameters
 from applianced.northbound.readers import Readers
@@ -40,6 +41,8 @@ class Changes:
         self._readers = readers
         self._turn = asyncio.Lock()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._looking = threading.Lock()
+        self._closed = False
 
     def committed(self, session: int, author: Author, before: Tree | None, after: Tree) -> None:
         """`after` runs in the place of `before`, None when that is not known. session: 0 for the appliance itself."""
@@ -63,15 +66,24 @@ class Changes:
         """Changes are told of in their order."""
         with reading:
             async with self._turn:
-                found = await asyncio.shield(asyncio.to_thread(edits, before, after, EDITS_MAX))
+                found = await asyncio.shield(asyncio.to_thread(self._edits, before, after))
                 listed = [edit._asdict() for edit in found]
                 self._events.tell(BASE, _CHANGE, {**content, **({"edit": listed} if listed else {})}, time_s)
+
+    def _edits(self, before: Tree, after: Tree) -> Sequence[Edit]:
+        with self._looking:
+            return [] if self._closed else edits(before, after, EDITS_MAX)
 
     def confirming(self, event: Confirm, session: int, author: Author, timeout_s: int = 0) -> None:
         """Something about the confirmed commit. timeout_s: for START and EXTEND."""
         whose = {} if event is Confirm.TIMEOUT else session_parameters(session, author)
         timeout = {"timeout": timeout_s} if event in (Confirm.START, Confirm.EXTEND) else {}
         self._events.tell(BASE, "netconf-confirmed-commit", {**whose, "confirm-event": event.value, **timeout})
+
+    def close(self) -> None:
+        """Nobody looks at a tree from now on."""
+        with self._looking:
+            self._closed = True
 
     async def stop(self) -> None:
         """Return when nothing is looked for any more."""

@@ -393,6 +393,7 @@ class Configuration:
 
     def close(self) -> None:
         """Free the trees and the state directory; what is in force stays so."""
+        self._changes.close()
         self._store.close()
         self._log.close()
 

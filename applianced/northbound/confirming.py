@@ -131,7 +131,7 @@ class Confirming:
     def begin(self, session: int, author: Author, confirmation: Confirmation, base: int, body: bytes) -> None:
         """A confirmed commit is in force; a follow-up replaces owner, token and deadline, not what to go back to."""
         event = Confirm.EXTEND if self.pending else Confirm.START
-        self._changes.confirming(event, session, author, confirmation.timeout_s)
+        self._changes.confirming(event, session, author, int(confirmation.timeout_s))
         self._owner = author
         if self.pending:
             base, body = self.pending.base, self.pending.body
@@ -164,7 +164,10 @@ class Confirming:
         self._changes.confirming(Confirm.CANCEL, session, author)
 
     async def roll_back(self, author: Author, why: str, session: int = 0) -> None:
-        """Back to before the first confirmed commit. session: who asks, 0 for nobody. Raises ApplianceError; then an alarm stands and a timer runs."""
+        """Back to before the first confirmed commit. session: who asks, 0 for nobody.
+
+        Raises ApplianceError; then an alarm stands and a timer runs.
+        """
         pending = self.pending
         if pending is None:
             return

@@ -10,7 +10,7 @@ _NUMBERS = ("replay-log-count", "replay-log-size", "queue-count", "queue-size")
 
 def decode_notifications(netconf: Node) -> NotificationSettings:
     """What the container says; the rest as by default. Raises ConfigError."""
-    notification = netconf.child("applianced-notifications:notification")
+    notification = netconf.child("notification")
     given = {leaf.replace("-", "_"): notification.number(leaf) for leaf in _NUMBERS if notification.has(leaf)}
     events = {entry.text("name"): _told(entry) for entry in notification.entries("event")}
     return NotificationSettings(**given, events=events)
