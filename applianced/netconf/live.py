@@ -285,7 +285,7 @@ class LiveSession:
                 return
             except TimeoutError:
                 pass
-        self._timed_out("does not read what it is sent")
+        self._timed_out("does not read its replies")
         self.kill()
 
     def _give_up(self, error: ProtocolError) -> None:

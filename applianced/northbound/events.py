@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from applianced.config.notifications import DATAPLANE, NotificationSettings
 from applianced.model.rates import Rates
@@ -97,6 +97,14 @@ class Events:
         if self._flush is not None:
             self._flush.cancel()
             self._flush = None
+
+
+class Source(Protocol):
+    """Somebody outside of management who knows of events."""
+
+    async def follow(self, events: Events) -> None:
+        """Tell of them, until cancelled."""
+        ...
 
 
 def _running() -> asyncio.AbstractEventLoop | None:
