@@ -46,11 +46,11 @@ def _level(before: native.Node, after: native.Node, depth: int) -> Iterator[Edit
     old, new = _ends_cut(first, other)
     for node in old:
         if not _counterpart(other, node):
-            yield Edit("delete", native.path(node))
+            yield _edit("delete", node)
     for node in new:
         counterpart = _counterpart(first, node)
         if not counterpart:
-            yield Edit("create", native.path(node))
+            yield _edit("create", node)
         elif not native.is_same(node, counterpart):
             yield from _changed(counterpart, node, depth)
     yield from _moved(old, new, other)
@@ -59,13 +59,13 @@ def _level(before: native.Node, after: native.Node, depth: int) -> Iterator[Edit
 def _changed(before: native.Node, after: native.Node, depth: int) -> Iterator[Edit]:
     if native.kind(native.schema_of(after)) not in (Kind.CONTAINER, Kind.LIST):
         if native.value(before) != native.value(after):
-            yield Edit("replace", native.path(after))
+            yield _edit("replace", after)
         return
     inner = _level(native.first_child(before), native.first_child(after), max(depth - 1, 1))
     if depth > 1:
         yield from inner
     elif next(inner, None) is not None:
-        yield Edit("merge", native.path(after))
+        yield _edit("merge", after)
 
 
 def _moved(old: Sequence[native.Node], new: Sequence[native.Node], after: native.Node) -> Iterator[Edit]:
@@ -82,7 +82,16 @@ def _moved(old: Sequence[native.Node], new: Sequence[native.Node], after: native
             by_list.setdefault(native.identity(schema), []).append(place[native.identity(found)])
     for numbers in by_list.values():
         staying = longest_rise(numbers)
-        yield from (Edit("merge", native.path(new[number])) for number in sorted(numbers) if number not in staying)
+        yield from (_edit("merge", new[number]) for number in sorted(numbers) if number not in staying)
+
+
+def _edit(operation: str, node: native.Node) -> Edit:
+    """An edit of a node; of one above it, where a key has both kinds of quotes, which no path can hold."""
+    path = native.path(node)
+    while "'" in path and '"' in path and native.parent(node):
+        operation, node = "merge", native.parent(node)
+        path = native.path(node)
+    return Edit(operation, path)
 
 
 def _ends_cut(before: native.Node, after: native.Node) -> tuple[list[native.Node], list[native.Node]]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 from lxml import etree
 
@@ -22,18 +23,21 @@ from applianced.northbound.inforce import Built
 from applianced.northbound.recording import Author
 from tests.support.netconf_session import NC, SHOP, Client, Wire, serving, tags
 from tests.support.shop import PASSWORD_HASH, touch
+from tests.support.ssh_endpoint import Endpoint, Netconf
+from tests.support.ssh_endpoint import run as run_ssh
 from tests.support.until import eventually
 
 NOTIFICATION = "urn:ietf:params:xml:ns:netconf:notification:1.0"
+OURS = "urn:applianced:yang:notifications"
 MANAGEMENT = "urn:ietf:params:xml:ns:netmod:notification"
 BASE = "urn:ietf:params:xml:ns:yang:ietf-netconf-notifications"
 MONITORING = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
-EVERYTHING_BUT = "<edit-config><target><candidate/></target><config>{}</config></edit-config>"
+EDIT = "<edit-config><target><candidate/></target><config>{}</config></edit-config>"
 COMMIT = "<commit>{}</commit>"
 ADMIN = {"username": "admin", "source-host": "192.0.2.1"}
 
 
-class Told1:
+class Received:
     """One notification as a client reads it."""
 
     def __init__(self, message: bytes) -> None:
@@ -49,15 +53,15 @@ class Told1:
 
 
 def edit(inner: str) -> str:
-    return EVERYTHING_BUT.format(f'<shop xmlns="{SHOP}">{inner}</shop>')
+    return EDIT.format(f'<shop xmlns="{SHOP}">{inner}</shop>')
 
 
 def create(inner: str = "") -> str:
     return f'<create-subscription xmlns="{NOTIFICATION}">{inner}</create-subscription>'
 
 
-async def told(client: Client) -> Told1:
-    return Told1(await client.next())
+async def told(client: Client) -> Received:
+    return Received(await client.next())
 
 
 async def told_names(client: Client, last: str) -> list[str]:
@@ -501,3 +505,22 @@ def test_switched_off_is_not_told_and_too_many_are_counted(tmp_path: Path) -> No
 
     settings = {END: Told(on=False), START: Told(rate=2)}
     run(tmp_path, scenario, Noted(events=settings))
+
+
+def test_refused_logins_are_told_of_but_not_all_of_one_source(tmp_path: Path) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login() as connection:
+            watching = await Netconf.over(connection)
+            assert b"<ok/>" in await watching.rpc(create(f'<filter><login-failure xmlns="{OURS}"/></filter>'))
+            for name in "abcdefg":
+                with pytest.raises(asyncssh.PermissionDenied):
+                    async with endpoint.login(username=name):
+                        pass
+            messages = [await watching.reader.readuntil(b"\n##\n") for _ in range(5)]
+            assert all(b"<method>publickey</method>" in message for message in messages)
+            assert all(b"is not configured</reason>" in message for message in messages)
+            assert b"<user>a</user><source>127.0.0.1:" in messages[0]
+            assert endpoint.counters.login_failures == 7
+            assert endpoint.counters.out_notifications == 5
+
+    run_ssh(tmp_path, scenario)
