@@ -127,6 +127,7 @@ class NetconfServer:
             session.kill()
         for session in sessions:
             await session.ended()
+        await self.configuration.told()
         await self._streams.close()
 
     def _tell_of(self, session: LiveSession, name: str, **more: Any) -> None:

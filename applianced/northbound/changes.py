@@ -85,6 +85,6 @@ class Changes:
         with self._looking:
             self._closed = True
 
-    async def stop(self) -> None:
+    async def settled(self) -> None:
         """Return when nothing is looked for any more."""
         await asyncio.gather(*self._under_way, return_exceptions=True)

@@ -371,10 +371,14 @@ class Configuration:
                 self._store.discard()
             await self._confirming.session_ended(session)
 
+    async def told(self) -> None:
+        """Return when every commit that was made has been told of."""
+        await self._changes.settled()
+
     async def stop(self) -> None:
         """Nothing happens of its own accord from now on. What awaits its confirmation is rolled back by a start."""
         await self._confirming.stop()
-        await self._changes.stop()
+        await self._changes.settled()
         self.events.stop()
 
     async def session_forgotten(self, session: int) -> None:

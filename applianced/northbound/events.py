@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 from applianced.config.notifications import DATAPLANE, NotificationSettings
@@ -68,7 +69,9 @@ class Events:
         elif _running() is self._loop:
             self._limited(name, event)
         else:
-            self._loop.call_soon_threadsafe(self._limited, name, event)
+            # A loop that has ended tells nobody.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._limited, name, event)
 
     def _limited(self, name: str, event: Event) -> None:
         # The dataplane keeps its own limits: what it holds back never gets here.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,7 +27,8 @@ class Keeping:
         self.log.resize(settings.replay_log_count, settings.replay_log_size)
         for entry in found.entries:
             self.log.add(Notification(models, entry.name, entry.time_s, entry.body.encode()))
-        self._unwritten: list[Entry] = []
+        self._unwritten: deque[Entry] = deque()
+        self._unwritten_octets = 0
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="notifications")
         self._writing: asyncio.Future[None] | None = None
 
@@ -34,7 +36,7 @@ class Keeping:
         """Other limits are in force."""
         if self.log.on != bool(settings.replay_log_count):
             self.log.reset(time.time())
-            self._unwritten.clear()
+            self._forget_unwritten()
             if self._file:
                 self._writer.submit(self._file.remove)
         self._settings = settings
@@ -47,6 +49,10 @@ class Keeping:
         self.log.add(notification)
         if self._file:
             self._unwritten.append(Entry(notification.time_s, notification.name, notification.body.decode()))
+            self._unwritten_octets += len(notification.body)
+            # A disk that does not keep up costs what would be too old by the time it is written.
+            while self._unwritten_octets > self._settings.replay_log_size and self._unwritten:
+                self._unwritten_octets -= len(self._unwritten.popleft().body.encode())
             if self._writing is None:
                 self._write()
 
@@ -60,8 +66,13 @@ class Keeping:
             self._write()
 
     def _take(self) -> list[Entry]:
-        entries, self._unwritten = self._unwritten, []
+        entries = list(self._unwritten)
+        self._forget_unwritten()
         return entries
+
+    def _forget_unwritten(self) -> None:
+        self._unwritten.clear()
+        self._unwritten_octets = 0
 
     def _append(self, entries: list[Entry]) -> None:
         if self._file:
@@ -79,3 +90,5 @@ class Keeping:
             await asyncio.gather(self._writing, return_exceptions=True)
             await asyncio.sleep(0)
         self._writer.shutdown()
+        # What happens from now on, nobody will read.
+        self._file = None

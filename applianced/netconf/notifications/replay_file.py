@@ -1,7 +1,7 @@
 """The replay log on disk: lines that are appended to one file, and the file before it.
 
-    {"created": TIME, "aged": TIME}         first line of each file: wall clock times in seconds
-    [TIME, "module:notification", "XML"]    one notification
+    {"created": TIME, "aged": TIME}                 first line of each file: wall clock times in seconds
+    [TIME, "module:notification", "XML", CHECK]     one notification; CHECK: CRC-32 of the XML
 
 Not synced: a power cut may cost the newest notifications, nothing else. A line that is torn or damaged is passed over.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -69,7 +70,7 @@ class ReplayFile:
             for entry in entries:
                 if self._size == 0 or self._count >= count_max or self._size >= size_max:
                     self._begin(created_s, aged_s)
-                self._write(json.dumps(entry))
+                self._write(json.dumps([*entry, _check(entry.body)]))
                 self._count += 1
             self._failed = False
         except OSError as error:
@@ -129,9 +130,15 @@ def _values(lines: Sequence[bytes]) -> Iterator[Any]:
 
 
 def _entry(value: Any) -> Entry | None:
-    if not (isinstance(value, list) and len(value) == 3 and all(isinstance(text, str) for text in value[1:])):
+    if not (isinstance(value, list) and len(value) == 4 and all(isinstance(text, str) for text in value[1:3])):
         return None
-    return Entry(_number(value[0]), value[1], value[2]) if _number(value[0]) else None
+    if not _number(value[0]) or _check(value[2]) != value[3]:
+        return None
+    return Entry(_number(value[0]), value[1], value[2])
+
+
+def _check(body: str) -> int:
+    return zlib.crc32(body.encode("utf-8", "surrogatepass"))
 
 
 def _number(value: Any) -> float:
