@@ -37,7 +37,7 @@ EVENTS: Mapping[str, Told] = MappingProxyType(
         "netconf-session-start": Told(),
         "netconf-session-end": Told(),
         "netconf-confirmed-commit": Told(),
-        "login-failure": Told(),
+        "login-failure": Told(rate=10),
         **DATAPLANE,
         "alarm-raised": Told(),
         "alarm-cleared": Told(),

@@ -24,7 +24,8 @@ class Notification:
     def __init__(self, models: Models, name: str, time_s: float, body: bytes, tree: Tree | None = None) -> None:
         """tree: of the body, when it is there already; it belongs to the notification from now on."""
         self.name = name
-        self.time_s = time_s
+        # As it is written, so that a client that asks for a span which ends with it gets it.
+        self.time_s = time_s = int(time_s * 1000) / 1000
         self.body = body
         self.message = b"".join(
             (_START.encode(), timestamp(time_s).encode(), b"</eventTime>", body, b"</notification>")

@@ -29,7 +29,8 @@ def test_the_model_says_what_counts_for_each_event() -> None:
     assert set(described) == set(EVENTS)
     for name, told in EVENTS.items():
         words = " ".join(described[name].split())
-        assert words.endswith("On." if told.on else f"Off; {told.rate} a second."), name
+        usual = ("On" if told.on else "Off") + (f"; {told.rate} a second." if told.rate else ".")
+        assert words.endswith(f" {usual}"), name
     assert all(f"notification {name} {{" in text for name in EVENTS if not name.startswith("netconf-"))
 
 
