@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -33,6 +34,15 @@ class Confirm(Enum):
     COMPLETE = "complete"
 
 
+@dataclass(slots=True)
+class _Pair:
+    """Two trees to be compared in a thread. over: they may be gone."""
+
+    before: Tree
+    after: Tree
+    over: bool = False
+
+
 class Changes:
     """Looks for the edits off the event loop, after the commit: it waits for nothing here."""
 
@@ -55,24 +65,27 @@ class Changes:
         with ExitStack() as reading:
             for tree in (before, after):
                 reading.enter_context(self._readers.holding(tree))
-            looking = self._look(content, before, after, reading.pop_all(), time.time())
+            looking = self._look(content, _Pair(before, after), reading.pop_all(), time.time())
         task = asyncio.create_task(looking, name="edits of a commit")
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _look(
-        self, content: Mapping[str, Any], before: Tree, after: Tree, reading: ExitStack, time_s: float
-    ) -> None:
+    async def _look(self, content: Mapping[str, Any], pair: _Pair, reading: ExitStack, time_s: float) -> None:
         """Changes are told of in their order."""
         with reading:
             async with self._turn:
-                found = await asyncio.shield(asyncio.to_thread(self._edits, before, after))
+                try:
+                    found = await asyncio.to_thread(self._edits, pair)
+                finally:
+                    # Cancelling stops no thread: it must not read trees that nobody holds any more.
+                    with self._looking:
+                        pair.over = True
                 listed = [edit._asdict() for edit in found]
                 self._events.tell(BASE, _CHANGE, {**content, **({"edit": listed} if listed else {})}, time_s)
 
-    def _edits(self, before: Tree, after: Tree) -> Sequence[Edit]:
+    def _edits(self, pair: _Pair) -> Sequence[Edit]:
         with self._looking:
-            return [] if self._closed else edits(before, after, EDITS_MAX)
+            return [] if self._closed or pair.over else edits(pair.before, pair.after, EDITS_MAX)
 
     def confirming(self, event: Confirm, session: int, author: Author, timeout_s: int = 0) -> None:
         """Something about the confirmed commit. timeout_s: for START and EXTEND."""

@@ -273,6 +273,8 @@ def test_other_requests_go_on_and_subscribers_are_not_idle(tmp_path: Path) -> No
         (f'<filter type="xpath" xmlns:n="{BASE}" select="/n:netconf-session-end[n:session-id=2]"/>', [END]),
         (f'<filter type="xpath" xmlns:n="{BASE}" select="//n:session-id"/>', [START, END]),
         (f'<filter type="xpath" xmlns:n="{BASE}" select="//n:killed-by"/>', []),
+        (f'<filter type="xpath" xmlns:n="{BASE}" select="/n:*[//n:termination-reason=\'closed\']"/>', [END]),
+        (f'<filter type="xpath" xmlns:n="{BASE}" select="//n:session-id{" | //n:session-id" * 30}"/>', [START, END]),
         ('<filter><frob xmlns="urn:frob"/></filter>', []),
         ("<filter/>", []),
     ],

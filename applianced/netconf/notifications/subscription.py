@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from applianced.config.notifications import NotificationSettings
-from applianced.datastore import subtree
+from applianced.datastore import expense, subtree, xpath
 from applianced.datastore.models import Models
 from applianced.datastore.writer import Writer
 from applianced.errors import ConfigError
@@ -22,6 +22,8 @@ from applianced.northbound.events import OURS
 from applianced.northbound.state import timestamp
 
 _MANAGEMENT = "nc-notifications"
+SHORT = 256
+"""Characters of an XPath that takes no time, if it looks at each node once."""
 _LONGEST_WAIT_S = 86400.0
 """A timer takes no time that lies thousands of years ahead."""
 
@@ -41,22 +43,26 @@ class Wanted:
         self._models = models
         self._filter = filter_
         self.stop_s = stop_s
+        expression = filter_.expression
+        self._quick = expression is None or (len(expression.text) <= SHORT and expense.degree(expression.text) == 1)
 
     def at_once(self, notification: Notification) -> bool:
-        """Whether it may be wanted, by all that takes no time to tell: when it happened, and a subtree filter."""
+        """Whether it may be wanted, by all that takes no time to tell: when it happened, and most filters."""
         if notification.time_s > self.stop_s:
             return False
-        if self._filter.elements is None:
-            return True
+        elements, expression = self._filter.elements, self._filter.expression
         try:
-            roots = list(notification.tree.roots())
+            if elements is not None:
+                return bool(subtree.select(self._models, list(notification.tree.roots()), elements, Writer()))
+            if expression is not None and self._quick:
+                return bool(xpath.select(notification.tree, expression, Writer()))
         except ConfigError:
             return False
-        return bool(subtree.select(self._models, roots, self._filter.elements, Writer()))
+        return True
 
     async def after_all(self, notification: Notification) -> bool:
-        """Whether it is wanted, of one that may be: an XPath filter, which may take long, is asked off the loop."""
-        if self._filter.expression is None:
+        """Whether it is wanted, of one that may be: an XPath filter that may take long is asked off the loop."""
+        if self._quick:
             return True
         try:
             return bool(await self._filter.evaluate(notification.tree, Writer()))
