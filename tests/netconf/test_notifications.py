@@ -23,7 +23,7 @@ from applianced.northbound.inforce import Built
 from applianced.northbound.recording import Author
 from tests.support.netconf_session import NC, SHOP, Client, Wire, serving, tags
 from tests.support.shop import PASSWORD_HASH, touch
-from tests.support.ssh_endpoint import Endpoint, Netconf
+from tests.support.ssh_endpoint import HELLO, Endpoint, Netconf
 from tests.support.ssh_endpoint import run as run_ssh
 from tests.support.until import eventually
 
@@ -526,3 +526,37 @@ def test_refused_logins_are_told_of_but_not_all_of_one_source(tmp_path: Path) ->
             assert endpoint.counters.out_notifications == 5
 
     run_ssh(tmp_path, scenario)
+
+
+def test_one_who_does_not_read_over_ssh_learns_what_it_lost_and_the_other_loses_nothing(tmp_path: Path) -> None:
+    subscribe, alarms = create(f'<filter><alarm-raised xmlns="{OURS}"/></filter>'), 600
+
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login() as one, endpoint.login() as two:
+            quick = await Netconf.over(one)
+            writer, reader, _ = await two.open_session(subsystem="netconf", encoding=None, window=65536)
+            await reader.readuntil(b"]]>]]>")
+            writer.write(HELLO)
+            slow = Netconf(writer, reader)
+            for client in (quick, slow):
+                assert b"<ok/>" in await client.rpc(subscribe)
+            for number in range(alarms):
+                endpoint.configuration.alarms.raise_alarm("a", Severity.MINOR, f"number {number}, {'x' * 1000}")
+                assert b"<text>number %d," % number in await quick.reader.readuntil(b"\n##\n")
+            lost = endpoint.counters.notifications_lost
+            assert 0 < lost < alarms
+            # What is there, and what is said to be missing in its place, is all there was.
+            expected, missing = 0, 0
+            while expected < alarms:
+                message = (await reader.readuntil(b"\n##\n")).decode()
+                if "<notifications-lost " in message:
+                    gap = int(message.partition("<count>")[2].partition("<")[0])
+                    missing += gap
+                    expected += gap
+                else:
+                    assert f"<text>number {expected}," in message
+                    expected += 1
+            assert missing == lost
+
+    settings = NotificationSettings(queue_count=20)
+    run_ssh(tmp_path, scenario, System(netconf=NetconfLimits(notifications=settings)))
