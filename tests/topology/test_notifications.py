@@ -107,6 +107,9 @@ def test_more_than_the_limit_is_counted_and_off_is_silent(
     off = f'<event><name>gate-opened</name><enable xmlns:nc="{NETCONF}" nc:operation="remove"/></event>'
     appliance.netconf.push(SWITCH.format(off + LIMITED.format("violation", 2)))
     with ftp_session(topology, server, IPV4) as session:
+        _, announcement = session.listen()
+        session.send(announcement)
+        session.expect(200)
         for _ in range(5):
             session.send(b"PORT 192,0,2,99,10,10\r\n")
             session.expect(500)
