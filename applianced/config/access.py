@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from applianced.config.notifications import NotificationSettings
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshLimits:
@@ -52,6 +54,7 @@ class NetconfLimits:
     message_timeout_s: float = 120
     reply_timeout_s: float = 120
     ssh: SshLimits = field(default_factory=SshLimits)
+    notifications: NotificationSettings = field(default_factory=NotificationSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,9 @@ PROTOCOL = (
     Module("ietf-netconf-monitoring", "2010-10-04"),
     Module("ietf-origin", "2018-02-14"),
     Module("ietf-netconf-nmda", "2019-01-07", ("origin", "with-defaults")),
+    Module("notifications", "2008-07-14"),
+    Module("nc-notifications", "2008-07-14"),
+    Module("ietf-netconf-notifications", "2012-02-06"),
 )
 """What the management protocol itself speaks, whatever it configures."""
 
@@ -46,6 +49,7 @@ MODULES = (
     Module("applianced-alg"),
     Module("applianced-alg-ftp"),
     Module("applianced-alg-policies"),
+    Module("applianced-notifications"),
     Module("applianced-system"),
     Module("applianced-records"),
     Module("applianced-state"),

@@ -17,6 +17,8 @@ from applianced.netconf.lockbreaking import LockBreaking
 from applianced.netconf.messages import OK, RpcError, bad
 from applianced.netconf.monitoring import Monitoring, Server
 from applianced.netconf.nmda import DatastoreOperations
+from applianced.netconf.notifications.streams import Streams
+from applianced.netconf.notifications.subscribing import Subscribing
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.reading import Reading
 from applianced.netconf.support import SupportBundles
@@ -28,8 +30,8 @@ from applianced.northbound.state import NetconfCounters, StateProvider
 class Sessions(Server, Protocol):
     """All sessions, to be shown and killed."""
 
-    def kill(self, number: int) -> bool:
-        """End a session; False when there is none of this number."""
+    def kill(self, number: int, by: int = 0) -> bool:
+        """End a session; False when there is none of this number. by: the session that asks for it."""
         ...
 
 
@@ -37,19 +39,28 @@ class Operations:
     """Every operation, for every session."""
 
     def __init__(
-        self, configuration: Configuration, state: StateProvider, sessions: Sessions, counters: NetconfCounters
+        self,
+        configuration: Configuration,
+        state: StateProvider,
+        sessions: Sessions,
+        counters: NetconfCounters,
+        streams: Streams,
     ) -> None:
         self._configuration = configuration
         self._state = state
         self._sessions = sessions
         monitoring = Monitoring(configuration, sessions)
-        reading = Reading(configuration, state, counters, monitoring)
+        reading = Reading(configuration, state, counters, monitoring, streams)
         self._acts: Mapping[str, Act] = {
             **History(configuration).offered,
             **LockBreaking(configuration, sessions).offered,
             **SupportBundles(configuration, reading, state).offered,
         }
-        self._defined: Offered = {**monitoring.offered, **DatastoreOperations(configuration, reading).offered}
+        self._defined: Offered = {
+            **monitoring.offered,
+            **DatastoreOperations(configuration, reading).offered,
+            **Subscribing(configuration.models, streams).offered,
+        }
         self.content_id = reading.content_id
         self._operations: Offered = {
             **reading.offered,
@@ -103,7 +114,7 @@ class Operations:
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 11 else 0
         if number == caller.number:
             message = "a session cannot kill itself: use <close-session>"
-        elif number and self._sessions.kill(number):
+        elif number and self._sessions.kill(number, by=caller.number):
             await self._configuration.session_ended(number)
             return OK
         else:

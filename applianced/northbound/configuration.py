@@ -28,11 +28,14 @@ from applianced.datastore.store import Datastore
 from applianced.datastore.tree import Tree
 from applianced.errors import ApplianceError, ConfigError, DataplaneError
 from applianced.northbound.access import AccessControl, UserAccess
-from applianced.northbound.alarms import Severity
+from applianced.northbound.alarms import Alarm, Severity
+from applianced.northbound.changes import Changes, Confirm
 from applianced.northbound.confirming import Confirmation, Confirming, Pending
+from applianced.northbound.events import OURS, Events
 from applianced.northbound.inforce import Builder, InForce, Validated
 from applianced.northbound.readers import Readers
 from applianced.northbound.recording import Author, Recording
+from applianced.northbound.state import timestamp
 from applianced.northbound.transaction import CommitError, Participant
 from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Name, Version
 from applianced.northbound.views import Views
@@ -67,7 +70,10 @@ class Configuration:
         self._views = Views(self._readers)
         self.access = AccessControl(models, lambda: self.config, role_rule_lists)
         self._tested: _Tested | None = None
-        self._confirming = Confirming(self._turn, self._in_force, self._reinstate)
+        self.events = Events(lambda: self.config.system.netconf.notifications)
+        self._changes = Changes(self.events, self._readers)
+        self._confirming = Confirming(self._turn, self._in_force, self._reinstate, self._changes)
+        self.alarms.follow(self._alarm)
         self._followers: list[Callable[[Config], None]] = []
 
     @property
@@ -78,6 +84,10 @@ class Configuration:
     def follow(self, told: Callable[[Config], None]) -> None:
         """Have `told` called with each configuration that comes into force, once it is; it must not raise."""
         self._followers.append(told)
+
+    def _alarm(self, alarm: Alarm, stands: bool) -> None:
+        shown = {"id": alarm.id, "severity": alarm.severity.value, "text": alarm.text, "time": timestamp(alarm.time_s)}
+        self.events.tell(OURS, "alarm-raised" if stands else "alarm-cleared", shown)
 
     # --- start -------------------------------------------------------------------------------------------------
 
@@ -107,12 +117,17 @@ class Configuration:
             comment = f"commit {unconfirmed.number} was not confirmed before a restart: back to commit {number}"
         try:
             _, body = await asyncio.to_thread(self._log.read, number)
-            await self._reinstate(body, Author("applianced", "restart"), comment)
+            author = Author("applianced", "restart")
+            tree = await self._in_force.reinstate(body, author, comment)
         except (CorruptCommitError, ConfigError, CommitError) as error:
             self._log.distrust(number)
             text = f"commit {number} could not be put in force at start, an older one is: {error}"
             self.alarms.raise_alarm(f"commit-{number}", Severity.MAJOR, text)
             return False
+        if comment:
+            self._changes.committed(NOBODY, author, None, tree)
+            self._changes.confirming(Confirm.CANCEL, NOBODY, author)
+        self._published(self._store.reinstate(tree))
         return True
 
     # --- change ------------------------------------------------------------------------------------------------
@@ -211,14 +226,14 @@ class Configuration:
             pending = self._confirming.pending
             base, body = (pending.base, pending.body) if pending else (self._log.newest, self._in_force.body)
             changed = self._store.modified and await self._commit(
-                author, comment, accept=require_login, base=base if confirmation else 0
+                author, comment, accept=require_login, base=base if confirmation else 0, session=session
             )
             if confirmation:
-                self._confirming.begin(session, confirmation, base, body)
+                self._confirming.begin(session, author, confirmation, base, body)
             elif pending:
                 if not changed:
                     await asyncio.to_thread(self._log.confirm)
-                self._confirming.end()
+                self._confirming.confirmed(session, author)
             elif not changed:
                 _LOG.info("commit of %s from %s changes nothing: not recorded", author.user, author.source)
 
@@ -229,6 +244,7 @@ class Configuration:
         *,
         accept: Callable[[Config], None] = lambda _: None,
         base: int = 0,
+        session: int = NOBODY,
     ) -> bool:
         """Put the candidate in force; False when it holds what is in force already. base: as of Commit."""
         validated = await self._validate_candidate()
@@ -237,7 +253,7 @@ class Configuration:
             self._store.discard()
             return False
         await self._in_force.replace(validated, Recording(self._log, author, comment, validated.body, base))
-        self._published(self._store.publish())
+        self._replaced(session, author, self._store.publish())
         return True
 
     async def _reordered(self, validated: Validated) -> bool:
@@ -259,10 +275,11 @@ class Configuration:
         async with self._turn_of(session):
             self._locks.require(Store.RUNNING, session)
             self._confirming.require_cancel(session, persist_id)
-            await self._confirming.roll_back(author, "cancelled")
+            await self._confirming.cancel(session, author)
 
-    async def _reinstate(self, body: bytes, author: Author, comment: str) -> None:
-        self._published(self._store.reinstate(await self._in_force.reinstate(body, author, comment)))
+    async def _reinstate(self, body: bytes, session: int, author: Author, comment: str) -> None:
+        tree = await self._in_force.reinstate(body, author, comment)
+        self._replaced(session, author, self._store.reinstate(tree))
 
     async def _validate_candidate(self) -> Validated:
         """A commit after <validate> has nothing left to test."""
@@ -275,6 +292,11 @@ class Configuration:
     def _test(self, tree: Tree) -> None:
         with tree.duplicate() as trial:
             require_login(self._in_force.validate(trial).built.config)
+
+    def _replaced(self, session: int, author: Author, former: Tree | None) -> None:
+        if former is not None:
+            self._changes.committed(session, author, former, self._store.tree(Store.RUNNING))
+        self._published(former)
 
     def _published(self, former: Tree | None) -> None:
         self._tested = None
@@ -427,9 +449,15 @@ class Configuration:
                 self._store.discard()
             await self._confirming.session_ended(session)
 
+    async def told(self) -> None:
+        """Return when every commit that was made has been told of."""
+        await self._changes.settled()
+
     async def stop(self) -> None:
         """Nothing happens of its own accord from now on. What awaits its confirmation is rolled back by a start."""
         await self._confirming.stop()
+        await self._changes.settled()
+        self.events.stop()
 
     async def session_forgotten(self, session: int) -> None:
         """As `session_ended`, for a session that nothing is left of: it can ask for nothing any more."""
@@ -448,6 +476,7 @@ class Configuration:
     def close(self) -> None:
         """Free the trees and the state directory; what is in force stays so."""
         self._views.forget()
+        self._changes.close()
         self._store.close()
         self._log.close()
 
