@@ -142,4 +142,5 @@ class Operations:
         arguments = rpc.arguments(models, name, operation)
         act = self._acts.get(name)
         result = await act(caller, arguments) if act else await self._state.act(name, arguments)
-        return rpc.output(models, name, result) if result else OK
+        # No output at all is answered so, too (RFC 7950 7.14.4).
+        return rpc.output(models, name, result) or OK

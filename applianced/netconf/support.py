@@ -48,7 +48,7 @@ class SupportBundles:
     async def _make(self, caller: Caller, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         async with self._making:
             if self._secrets is None:
-                self._secrets = Secrets(self._configuration.models)
+                self._secrets = await asyncio.to_thread(Secrets, self._configuration.models)
             known = await self._known()
             made = await asyncio.to_thread(content, self._secrets, known, self._configuration.state_dir, caller.author)
             bundle = await asyncio.to_thread(self._folder.keep, made.files)

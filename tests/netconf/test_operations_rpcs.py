@@ -19,6 +19,7 @@ from ncclient.operations import RPCError
 from applianced.northbound.bundles import KEPT
 from applianced.tools import serving
 from applianced.tools.netconf_client import NetconfClient, connect
+from tests.support.appliance import private_directory
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "netns-ftp.json"
 OPERATIONS = "urn:applianced:yang:operations"
@@ -42,13 +43,11 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    directory = tmp_path_factory.mktemp("operations")
-    for parent in (directory, *directory.parents[:2]):
-        parent.chmod(0o755)
-    made = Served(directory)
-    yield made
-    serving.stop(made.serving)
+def served() -> Iterator[Served]:
+    with private_directory() as directory:
+        made = Served(directory)
+        yield made
+        serving.stop(made.serving)
 
 
 @pytest.fixture
@@ -251,6 +250,14 @@ def test_a_bundle_has_everything_but_secrets(served: Served, with_secrets: Netco
     assert "RLIMIT_NOFILE" in json.loads(files["limits.json"])["process"]
     assert "without a dataplane" in files["missing.txt"].decode()
     assert {"README.txt", "logs/management.log"} <= files.keys()
+
+
+def test_no_bundles(client: NetconfClient) -> None:
+    for name in ask(client, "get-support-bundles").iterfind("op:support-bundle/op:name", OP):
+        ask(client, "delete-support-bundle", name=name.text)
+    assert [etree.QName(child).localname for child in ask(client, "get-support-bundles")] == ["ok"]
+    with pytest.raises(RPCError, match="there is none"):
+        ask(client, "delete-support-bundle", name="support-20261121T000000Z.tar.gz")
 
 
 def test_bundles_are_listed_few_and_deleted(served: Served, client: NetconfClient) -> None:
