@@ -22,10 +22,20 @@ ATTRIBUTES_MAX = 64
 
 
 class RpcError(Exception):
-    """One fault, as the client is told. type: transport, rpc, protocol or application. info: error-info, as XML."""
+    """One fault, as the client is told. type: transport, rpc, protocol or application. info: error-info, as XML.
+    app_tag: error-app-tag, or ""."""
 
-    def __init__(self, tag: str, message: str, *, type: str = "protocol", info: str = "") -> None:  # noqa: A002
+    def __init__(
+        self,
+        tag: str,
+        message: str,
+        *,
+        type: str = "protocol",  # noqa: A002
+        info: str = "",
+        app_tag: str = "",
+    ) -> None:
         super().__init__(message)
+        self.app_tag = app_tag
         self.tag = tag
         self.type = type
         self.info = info
@@ -89,7 +99,7 @@ def bad(what: str, name: str) -> str:
 
 
 def render_rpc_error(error: RpcError) -> bytes:
-    return _error(error.type, error.tag, str(error), info=error.info)
+    return _error(error.type, error.tag, str(error), info=error.info, app_tag=error.app_tag)
 
 
 def render_config_errors(errors: Iterable[ConfigError], namespaces: Mapping[str, str]) -> bytes:

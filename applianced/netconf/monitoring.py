@@ -14,6 +14,7 @@ from applianced.errors import ConfigError
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.xmltext import Element, escape
 from applianced.northbound.configuration import Configuration
+from applianced.northbound.partial import PartialLock
 from applianced.northbound.recording import Author
 from applianced.northbound.state import NetconfCounters, SessionCounters, timestamp
 
@@ -84,6 +85,8 @@ class Monitoring:
 
     def _datastore(self, store: Store) -> dict[str, Any]:
         held = self._configuration.held(store)
+        if store is Store.RUNNING and (partial := self._configuration.partial.held):
+            return {"name": store.value, "locks": {"partial-lock": [_partial(lock) for lock in partial]}}
         if held is None:
             return {"name": store.value}
         lock = {"locked-by-session": held.session, "locked-time": timestamp(held.since_s)}
@@ -120,6 +123,16 @@ def _schema(schema: Schema) -> dict[str, Any]:
         "format": "yang",
         "namespace": schema.namespace,
         "location": ["NETCONF"],
+    }
+
+
+def _partial(lock: PartialLock) -> dict[str, Any]:
+    return {
+        "lock-id": lock.number,
+        "locked-by-session": lock.session,
+        "locked-time": timestamp(lock.since_s),
+        "select": list(lock.select),
+        "locked-node": list(lock.nodes),
     }
 
 

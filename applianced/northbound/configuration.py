@@ -28,6 +28,7 @@ from applianced.errors import ApplianceError, ConfigError, DataplaneError
 from applianced.northbound.alarms import Severity
 from applianced.northbound.confirming import Confirmation, Confirming, Pending
 from applianced.northbound.inforce import Builder, InForce, Validated
+from applianced.northbound.partial import PartialLocks
 from applianced.northbound.readers import Readers
 from applianced.northbound.recording import Author, Recording
 from applianced.northbound.transaction import CommitError, Participant
@@ -61,6 +62,7 @@ class Configuration:
         self._readers = Readers()
         self._tested: _Tested | None = None
         self._confirming = Confirming(self._turn, self._in_force, self._reinstate)
+        self.partial = PartialLocks(self._turn_of, self.reading, self._locks, self._confirming)
         self._followers: list[Callable[[Config], None]] = []
 
     @property
@@ -179,6 +181,8 @@ class Configuration:
             self._locks.require(Store.CANDIDATE, session)
             self._locks.require(Store.RUNNING, session)
             self._confirming.require_commit(session, persist_id)
+            if self._store.modified:
+                await self.partial.require_unaltered(session, *map(self._store.tree, (Store.RUNNING, Store.CANDIDATE)))
             pending = self._confirming.pending
             base, body = (pending.base, pending.body) if pending else (self._log.newest, self._in_force.body)
             changed = self._store.modified and await self._commit(
@@ -325,6 +329,7 @@ class Configuration:
                 raise LockDeniedError(message, NOBODY)
             if store is Store.RUNNING and not self._locks.holder(store):
                 self._confirming.require_lock(session)
+                self.partial.require_none()
             self._locks.take(store, session)
 
     async def unlock(self, session: int, store: Store) -> None:
@@ -345,6 +350,7 @@ class Configuration:
         """
         self._ended.add(session)
         async with self._turn:
+            self.partial.release_all(session)
             if Store.CANDIDATE in self._locks.release_all(session):
                 self._store.discard()
             await self._confirming.session_ended(session)
