@@ -74,6 +74,10 @@ class Configuration:
         """Have `told` called with each configuration that comes into force, once it is; it must not raise."""
         self._followers.append(told)
 
+    def join(self, participant: Participant) -> None:
+        """Have one more agree to each commit from now on."""
+        self._in_force.join(participant)
+
     # --- start -------------------------------------------------------------------------------------------------
 
     async def start(
