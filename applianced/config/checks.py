@@ -25,6 +25,7 @@ from applianced.config.instances import (
 from applianced.config.logins import unusable_keys
 from applianced.config.nat_checks import NAT_RULES
 from applianced.config.schema import Application, Config, Term
+from applianced.config.urls import unusable_certificates
 from applianced.errors import ConfigError
 
 RESERVED_PREFIX = "junos-"
@@ -192,5 +193,6 @@ RULES: Iterable[Callable[[Config], Iterator[ConfigError]]] = (
     excluded_any,
     trace_match,
     unusable_keys,
+    unusable_certificates,
     *NAT_RULES,
 )

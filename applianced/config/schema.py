@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Any
 
-from applianced.config.access import CallHomeClient, NetconfLimits, RetryOptions
+from applianced.config.access import CallHomeClient, NetconfLimits, RetryOptions, UrlOptions
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -267,6 +267,7 @@ class System:
     netconf: NetconfLimits = field(default_factory=NetconfLimits)
     retry: RetryOptions = field(default_factory=RetryOptions)
     call_home: tuple[CallHomeClient, ...] = ()
+    url: UrlOptions = field(default_factory=UrlOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

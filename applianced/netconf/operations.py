@@ -17,6 +17,7 @@ from applianced.netconf.nmda import DatastoreOperations
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.partial_lock import PartialLocking
 from applianced.netconf.reading import Reading
+from applianced.netconf.urls.contents import UrlContents
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.state import NetconfCounters, StateProvider
@@ -34,7 +35,12 @@ class Operations:
     """Every operation, for every session."""
 
     def __init__(
-        self, configuration: Configuration, state: StateProvider, sessions: Sessions, counters: NetconfCounters
+        self,
+        configuration: Configuration,
+        state: StateProvider,
+        sessions: Sessions,
+        counters: NetconfCounters,
+        urls: UrlContents,
     ) -> None:
         self._configuration = configuration
         self._state = state
@@ -50,7 +56,7 @@ class Operations:
         self.content_id = reading.content_id
         self._operations: Offered = {
             **reading.offered,
-            **Changing(configuration).offered,
+            **Changing(configuration, reading, urls).offered,
             "lock": self._lock,
             "unlock": self._unlock,
             "close-session": self._close_session,

@@ -9,16 +9,18 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from applianced.config.access import NetconfLimits
 from applianced.config.schema import Config
 from applianced.errors import ApplianceError, ProtocolError
 from applianced.netconf import messages, xmltext
-from applianced.netconf.capabilities import capabilities
+from applianced.netconf.capabilities import capabilities, with_urls
 from applianced.netconf.live import BARE_START, LiveSession, Transport
 from applianced.netconf.messages import RpcError
 from applianced.netconf.operations import Operations
 from applianced.netconf.session import Session
+from applianced.netconf.urls.contents import UrlContents
 from applianced.northbound.configuration import Configuration, said
 from applianced.northbound.recording import Author
 from applianced.northbound.state import NetconfCounters, StateProvider
@@ -30,11 +32,13 @@ _THREAD_FROM = 128 * 1024
 class NetconfServer:
     """All sessions, and what they share."""
 
-    def __init__(self, configuration: Configuration, state: StateProvider) -> None:
+    def __init__(self, configuration: Configuration, state: StateProvider, directory: Path | None = None) -> None:
+        """directory: of the state, where the files that URLs name are kept; None for the current one."""
+        self._urls = UrlContents(directory or Path(), lambda: configuration.config.system.url)
         self.configuration = configuration
         self.counters = NetconfCounters()
-        self._operations = Operations(configuration, state, self, self.counters)
-        self._capabilities = capabilities(configuration.models, self._operations.content_id)
+        self._operations = Operations(configuration, state, self, self.counters, self._urls)
+        self._always = capabilities(configuration.models, self._operations.content_id)
         self._sessions: dict[int, LiveSession] = {}
         self._users: Counter[str] = Counter()
         """Sessions of each user."""
@@ -63,9 +67,7 @@ class NetconfServer:
             _LOG.warning("session refused: user %r from %s: %s", author.user, author.source, reason)
             return None
         self._last += 1
-        session = LiveSession(
-            self, Session(self._last, self._capabilities, self.limits.message_size), transport, author
-        )
+        session = LiveSession(self, Session(self._last, self.capabilities, self.limits.message_size), transport, author)
         self._sessions[self._last] = session
         self._users[author.user] += 1
         self.counters.in_sessions += 1
@@ -97,8 +99,8 @@ class NetconfServer:
 
     @property
     def capabilities(self) -> Sequence[str]:
-        """What a hello announces."""
-        return self._capabilities
+        """What a hello announces now."""
+        return with_urls(self._always, self._urls.schemes)
 
     def sessions(self) -> Iterable[LiveSession]:
         """Those that are open."""

@@ -132,7 +132,7 @@ async def serving(
     """A server whose model is the shop."""
     configuration = Configuration(shop_models(), CommitLog(directory), build, participants)
     await configuration.start(lambda: tree_of(first), source="test")
-    server = NetconfServer(configuration, ShopState())
+    server = NetconfServer(configuration, ShopState(), directory)
     try:
         yield server
     finally:

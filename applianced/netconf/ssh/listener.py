@@ -149,7 +149,7 @@ async def listen(host: str, port: int, service: Service, bound: socket.socket | 
         calls=lambda: listener.call_home.shown(),
         shown="applianced-state" in configuration.models.names,
     )
-    server = NetconfServer(configuration, state)
+    server = NetconfServer(configuration, state, service.state_dir)
     admission = Admission(lambda: server.limits.ssh, server.counters, sources)
     await identity.offer(server.limits.ssh.hostkey_algorithms)
     _allow_many_files()
