@@ -98,8 +98,8 @@ def edit(
             undo.back_to(0)
     except BaseException as error:
         undo.back_to(0)
-        if isinstance(error, ConfigError) and not isinstance(error, EditError):
-            raise EditError(getattr(error, "errors", [error])) from None
+        if isinstance(error, ConfigError) and (walk.errors or not isinstance(error, EditError)):
+            raise EditError([*walk.errors, *getattr(error, "errors", [error])]) from None
         raise
     undo.keep()
     if walk.errors:

@@ -12,6 +12,7 @@ from applianced.datastore.lock import Store
 from applianced.datastore.schemas import Schema
 from applianced.errors import ConfigError
 from applianced.netconf.caller import Caller, Offered
+from applianced.netconf.parameters import identity
 from applianced.netconf.xmltext import Element, escape
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.partial import PartialLock
@@ -57,6 +58,10 @@ class Monitoring:
         return {_GET_SCHEMA: self._get_schema}
 
     async def _get_schema(self, caller: Caller, operation: Element) -> bytes:
+        formats = operation.findall(f"{{{NAMESPACE}}}format")
+        if len(formats) == 1 and identity(formats[0], NAMESPACE) == "yang":
+            # It is what is meant without one; libyang wants the prefix of the identity, which clients leave out.
+            operation.remove(formats[0])
         wanted = rpc.arguments(self._configuration.models, _GET_SCHEMA, operation)
         return f'<data xmlns="{NAMESPACE}">{escape(choose(self._schemas, wanted).text)}</data>'.encode()
 

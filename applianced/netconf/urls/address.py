@@ -74,7 +74,8 @@ def refused(message: str, tag: str = "invalid-value") -> RpcError:
 
 def _file(split: SplitResult) -> FileUrl:
     name = split.path.removeprefix("/")
-    if split.netloc or split.query or not _NAME.fullmatch(name):
+    # ncclient sends no URL without a host (RFC 8089 2: localhost is this one).
+    if split.netloc not in ("", "localhost") or split.query or not _NAME.fullmatch(name):
         message = "a file is named file:///NAME: letters, digits, '_', '.' and '-', at most 128, and no folder"
         raise refused(message)
     return FileUrl(name)
