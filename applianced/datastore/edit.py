@@ -7,6 +7,7 @@ that fails there, is walked element by element: that path has exact operations a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -34,6 +35,10 @@ __all__ = [
     "edit",
     "validated",
 ]
+
+
+FAULTS_MAX = 100
+"""Faults of one edit that are reported, where it goes on after the first: a request can hold millions."""
 
 
 class ResultTest(Enum):
@@ -91,7 +96,8 @@ def edit(
     undo = UndoLog(tree)
     walk = _Walk(tree, undo, elements, keep_going=options.error_option is ErrorOption.CONTINUE)
     try:
-        walk.run(elements, options.default_operation)
+        with suppress(_EnoughError):
+            walk.run(elements, options.default_operation)
         if options.test_option in (ResultTest.TEST_THEN_SET, ResultTest.TEST_ONLY):
             test(tree)
         if options.test_option is ResultTest.TEST_ONLY:
@@ -102,6 +108,9 @@ def edit(
             raise EditError([*walk.errors, *getattr(error, "errors", [error])]) from None
         raise
     undo.keep()
+    if len(walk.errors) == FAULTS_MAX:
+        message = f"there were {FAULTS_MAX} faults before this one: what follows was not looked at, nor done"
+        walk.errors.append(ConfigError("", message, tag="operation-failed"))
     if walk.errors:
         raise EditError(walk.errors)
 
@@ -124,6 +133,10 @@ def _merge_whole(tree: Tree, elements: Sequence[Element], options: EditOptions) 
 
 def _bytes(element: Element) -> bytes:
     return etree.tostring(element, with_tail=False)
+
+
+class _EnoughError(Exception):
+    """There are as many faults as are reported."""
 
 
 class _Walk:
@@ -156,6 +169,8 @@ class _Walk:
                     raise
                 self.undo.back_to(mark)
                 self.errors.append(error)
+                if len(self.errors) == FAULTS_MAX:
+                    raise _EnoughError from None
 
     def one(self, parent: native.Node, element: Element, inherited: Operation, told: Told) -> None:
         place = places.resolve(self.models, parent, element)
