@@ -51,7 +51,7 @@ class Operations:
         self._defined: Offered = {
             **monitoring.offered,
             **DatastoreOperations(configuration, reading).offered,
-            **PartialLocking(configuration).offered,
+            **PartialLocking(configuration, reading).offered,
         }
         self.content_id = reading.content_id
         self._operations: Offered = {

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from applianced.datastore import native, rpc, xpath
+from applianced.datastore.lock import Store
+from applianced.datastore.native import Defaults
 from applianced.datastore.tree import Tree
 from applianced.datastore.xpath import Expression, ExpressionError
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.filters import Filter
 from applianced.netconf.messages import OK, RpcError, bad
 from applianced.netconf.parameters import Parameters
+from applianced.netconf.reading import Reading
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 
@@ -25,7 +28,8 @@ _PLACE = bad("element", "select")
 class PartialLocking:
     """Locks of parts of running."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, reading: Reading) -> None:
+        self._reading = reading
         self._models = configuration.models
         self._partial = configuration.partial
 
@@ -43,7 +47,13 @@ class PartialLocking:
             raise RpcError("too-big", message)
         expressions = [self._expression(element) for element in wanted]
         select = [expression.by_modules(self._models) for expression in expressions]
-        lock = await self._partial.take(caller.number, select, lambda tree: _chosen(tree, expressions))
+        lock = await self._partial.take(
+            caller.number,
+            select,
+            lambda tree: _chosen(tree, expressions),
+            # What one may not see one cannot lock, nor learn of (RFC 5717 2.4.1).
+            lambda: self._reading.shown(Store.RUNNING, Defaults.EXPLICIT, lasting=True),
+        )
         return rpc.output(self._models, _LOCK, {"lock-id": lock.number, "locked-node": list(lock.nodes)})
 
     def _expression(self, element: Element) -> Expression:

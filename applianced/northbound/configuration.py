@@ -62,8 +62,8 @@ class Configuration:
         self._readers = Readers()
         self._tested: _Tested | None = None
         self._confirming = Confirming(self._turn, self._in_force, self._reinstate)
-        self.partial = PartialLocks(self._turn_of, self.reading, self._locks, self._confirming)
-        self._followers: list[Callable[[Config], None]] = []
+        self.partial = PartialLocks(self._turn_of, self._locks, self._confirming)
+        self._followers: list[Callable[[Config], None]] = [self.partial.committed]
 
     @property
     def config(self) -> Config:

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from itertools import islice
 from typing import NamedTuple
 
+from applianced.config.schema import Config
 from applianced.datastore import native
 from applianced.datastore.lock import LockDeniedError, LockError, Locks, Store
 from applianced.datastore.scope import Scope, altered, scope_of
@@ -29,6 +30,10 @@ _EVALUATING = ThreadPoolExecutor(1, thread_name_prefix="partial-lock")
 """What takes long must not keep commits from their threads."""
 Choose = Callable[[Tree], Sequence[native.Node]]
 """The nodes of a tree that a session wants to lock; may take long. What it raises is passed on."""
+
+
+Running = Callable[[], AbstractAsyncContextManager[Tree]]
+"""The running datastore as whoever asks may see it, as long as the block lasts; it takes no turn."""
 
 
 class PartialLock(NamedTuple):
@@ -62,17 +67,20 @@ class PartialLocks:
     def __init__(
         self,
         turn_of: Callable[[int], AbstractAsyncContextManager[None]],
-        reading: Callable[[Store], AbstractAsyncContextManager[Tree]],
         locks: Locks,
         confirming: Confirming,
     ) -> None:
-        """turn_of: keeps commits, edits and locks apart. reading: a datastore as long as the block lasts."""
+        """turn_of: keeps commits, edits and locks apart."""
         self._turn_of = turn_of
-        self._reading = reading
         self._locks = locks
         self._confirming = confirming
         self._held: dict[int, PartialLock] = {}
         self._last = 0
+        self._commits = 0
+
+    def committed(self, config: Config) -> None:
+        """Running is another one now."""
+        self._commits += 1
 
     @property
     def held(self) -> Sequence[PartialLock]:
@@ -81,17 +89,17 @@ class PartialLocks:
 
     # --- by its session ----------------------------------------------------------------------------------------
 
-    async def take(self, session: int, select: Sequence[str], choose: Choose) -> PartialLock:
+    async def take(self, session: int, select: Sequence[str], choose: Choose, running: Running) -> PartialLock:
         """<partial-lock>: all that is chosen, or nothing. Raises ConfigError, LockDeniedError."""
         # Whoever commits need not wait for an XPath, unless commits keep changing what it is evaluated on.
         for _ in range(3):
-            async with self._reading(Store.RUNNING) as tree:
-                scope = await _scope(tree, choose)
-                async with self._turn_of(session), self._reading(Store.RUNNING) as now:
-                    if now is tree:
-                        return self._grant(session, select, scope)
-        async with self._turn_of(session), self._reading(Store.RUNNING) as tree:
-            return self._grant(session, select, await _scope(tree, choose))
+            before = self._commits
+            scope = await _scope(running, choose)
+            async with self._turn_of(session):
+                if self._commits == before:
+                    return self._grant(session, select, scope)
+        async with self._turn_of(session):
+            return self._grant(session, select, await _scope(running, choose))
 
     def _grant(self, session: int, select: Sequence[str], scope: Scope) -> PartialLock:
         self._require_free(scope, session)
@@ -160,6 +168,7 @@ class PartialLocks:
             raise errors[0]
 
 
-async def _scope(tree: Tree, choose: Choose) -> Scope:
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_EVALUATING, lambda: scope_of(choose(tree), NODES_MAX))
+async def _scope(running: Running, choose: Choose) -> Scope:
+    async with running() as tree:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(_EVALUATING, lambda: scope_of(choose(tree), NODES_MAX))

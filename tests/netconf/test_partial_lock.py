@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from applianced.datastore.scope import Scope
 from applianced.northbound import partial
 from tests.support.netconf_session import Client, serving, tags
 
@@ -260,6 +261,34 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert tags(await one.rpc(lock("//s:item"))) == ["resource-denied"]
         assert nodes(await one.rpc(lock("//s:title")))
         assert tags(await one.rpc(lock("//s:title"))) == ["resource-denied"]
+
+    run(tmp_path, scenario)
+
+
+def test_commits_meanwhile_do_not_leave_a_lock_of_what_has_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit deletes the node after the XPath has found it, and before the lock is granted."""
+    found = asyncio.Event()
+    evaluate = partial._scope
+
+    async def slow(running: partial.Running, choose: partial.Choose) -> Scope:
+        scope = await evaluate(running, choose)
+        if not found.is_set():
+            found.set()
+            await committed.wait()
+        return scope
+
+    committed = asyncio.Event()
+    monkeypatch.setattr(partial, "_scope", slow)
+
+    async def scenario(one: Client, two: Client) -> None:
+        locking = asyncio.create_task(one.rpc(lock("/s:shop/s:title")))
+        await found.wait()
+        await two.rpc(edit('<title nc:operation="delete"/>'))
+        assert await two.rpc("<commit/>") == OK
+        committed.set()
+        assert "no-matches" in await locking
 
     run(tmp_path, scenario)
 
