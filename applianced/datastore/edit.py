@@ -148,6 +148,8 @@ class _Walk:
         self.undo = undo
         self.keep_going = keep_going
         self.errors: list[ConfigError] = []
+        self.explicit: set[tuple[int, int]] = set()
+        """Leaf-lists, by parent and schema, that have no default entries any more."""
         # Holding the elements also keeps lxml from making new proxies for them.
         self.marked = {above for top in elements for node in top.iter() if node.attrib for above in _above(node)}
 
@@ -168,6 +170,7 @@ class _Walk:
                 if not self.keep_going:
                     raise
                 self.undo.back_to(mark)
+                self.explicit.clear()
                 self.errors.append(error)
                 if len(self.errors) == FAULTS_MAX:
                     raise _EnoughError from None
@@ -312,6 +315,11 @@ class _Walk:
                 self.undo.remove(node)
 
     def drop_default_entries(self, place: Place) -> None:
+        """Entries take the place of the defaults; once they have, there is nothing more to look for."""
+        where = native.identity(place.parent), native.identity(place.schema)
+        if where in self.explicit:
+            return
+        self.explicit.add(where)
         for node in list(native.siblings(native.first_sibling(self.siblings(place.parent)))):
             if native.schema_of(node) == place.schema and native.is_default(node):
                 self.undo.remove(node)
