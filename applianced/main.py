@@ -55,8 +55,8 @@ def _serve_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         help="run the appliance: NETCONF here, the dataplane in a network namespace",
         description="Runs management where it is started and the dataplane inside the namespace, prints"
         " 'ready netconf=ADDR:PORT' when the configuration is in force, and on SIGTERM removes what it made."
-        " Started as root, management drops to an unprivileged user and the dataplane to CAP_NET_ADMIN and"
-        " CAP_NET_RAW.",
+        " Started as root, management drops to an unprivileged user (with CAP_NET_BIND_SERVICE where --listen names no"
+        " port) and the dataplane to CAP_NET_ADMIN and CAP_NET_RAW.",
     )
     serve.add_argument("--netns", default="", metavar="NAME", help="namespace of the dataplane (see ip-netns(8))")
     serve.add_argument(

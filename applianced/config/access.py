@@ -78,3 +78,28 @@ class CallHomeClient:
     start_with: str = "first-listed"
     max_attempts: int = 3
     interval_s: float = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpsServer:
+    """`system services netconf url https-server`. path_prefix: what paths begin with. certificates: DER, of the
+    authorities that may have signed the server's; none stands for those of the system. pins: SHA-256 of the server's
+    own certificate, one of which it must have when there are any. private: its address may be one that is."""
+
+    host: str
+    port: int = 443
+    path_prefix: str = "/"
+    certificates: tuple[bytes, ...] = ()
+    pins: frozenset[bytes] = frozenset()
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlOptions:
+    """`system services netconf url`. file: whether file: is offered. Times in seconds, sizes in octets."""
+
+    file: bool = False
+    servers: tuple[HttpsServer, ...] = ()
+    size_limit: int = 33554432
+    file_limit: int = 100
+    timeout_s: float = 60

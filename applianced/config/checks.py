@@ -26,6 +26,7 @@ from applianced.config.instances import (
 from applianced.config.logins import unusable_keys
 from applianced.config.nat_checks import NAT_RULES
 from applianced.config.schema import Application, Config, Term
+from applianced.config.urls import unusable_certificates
 from applianced.errors import ConfigError
 
 RESERVED_PREFIX = "junos-"
@@ -195,5 +196,6 @@ RULES: Iterable[Callable[[Config], Iterator[ConfigError]]] = (
     trace_match,
     unusable_keys,
     *ALG_POLICY_RULES,
+    unusable_certificates,
     *NAT_RULES,
 )

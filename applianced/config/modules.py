@@ -25,6 +25,7 @@ PROTOCOL = (
     Module("ietf-netconf", "2011-06-01", ("candidate", "confirmed-commit", "validate", "rollback-on-error", "xpath")),
     Module("ietf-netconf-with-defaults", "2011-06-01"),
     Module("ietf-netconf-monitoring", "2010-10-04"),
+    Module("ietf-netconf-partial-lock", "2009-10-19"),
     Module("ietf-origin", "2018-02-14"),
     Module("ietf-netconf-nmda", "2019-01-07", ("origin", "with-defaults")),
     Module("notifications", "2008-07-14"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Any
 
-from applianced.config.access import CallHomeClient, NetconfLimits, RetryOptions
+from applianced.config.access import CallHomeClient, NetconfLimits, RetryOptions, UrlOptions
 from applianced.config.alg_policies import AlgPolicies
 from applianced.config.nacm import Nacm
 
@@ -274,6 +274,7 @@ class System:
     netconf: NetconfLimits = field(default_factory=NetconfLimits)
     retry: RetryOptions = field(default_factory=RetryOptions)
     call_home: tuple[CallHomeClient, ...] = ()
+    url: UrlOptions = field(default_factory=UrlOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

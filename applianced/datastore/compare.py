@@ -34,6 +34,14 @@ def differ(before: Tree, after: Tree) -> bool:
     return next(changes(before, after), None) is not None
 
 
+def differ_at(before: native.Node, after: native.Node) -> bool:
+    """`differ` of one node in two trees, NULL where a tree has none."""
+    configured = [bool(node) and is_configured(node) for node in (before, after)]
+    if not all(configured):
+        return any(configured)
+    return not native.is_same(after, before) and next(_changed(after, before, ()), None) is not None
+
+
 def changes(before: Tree, after: Tree) -> Iterator[str]:
     """The lines that lead from one configuration to the other; others may read both trees meanwhile."""
     return _level(native.first_sibling(before.first), native.first_sibling(after.first), ())

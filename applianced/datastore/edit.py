@@ -7,6 +7,7 @@ that fails there, is walked element by element: that path has exact operations a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -34,6 +35,10 @@ __all__ = [
     "edit",
     "validated",
 ]
+
+
+FAULTS_MAX = 100
+"""Faults of one edit that are reported, where it goes on after the first: a request can hold millions."""
 
 
 class ResultTest(Enum):
@@ -91,17 +96,21 @@ def edit(
     undo = UndoLog(tree)
     walk = _Walk(tree, undo, elements, keep_going=options.error_option is ErrorOption.CONTINUE)
     try:
-        walk.run(elements, options.default_operation)
+        with suppress(_EnoughError):
+            walk.run(elements, options.default_operation)
         if options.test_option in (ResultTest.TEST_THEN_SET, ResultTest.TEST_ONLY):
             test(tree)
         if options.test_option is ResultTest.TEST_ONLY:
             undo.back_to(0)
     except BaseException as error:
         undo.back_to(0)
-        if isinstance(error, ConfigError) and not isinstance(error, EditError):
-            raise EditError(getattr(error, "errors", [error])) from None
+        if isinstance(error, ConfigError) and (walk.errors or not isinstance(error, EditError)):
+            raise EditError([*walk.errors, *getattr(error, "errors", [error])]) from None
         raise
     undo.keep()
+    if len(walk.errors) == FAULTS_MAX:
+        message = f"there were {FAULTS_MAX} faults before this one: what follows was not looked at, nor done"
+        walk.errors.append(ConfigError("", message, tag="operation-failed"))
     if walk.errors:
         raise EditError(walk.errors)
 
@@ -126,6 +135,10 @@ def _bytes(element: Element) -> bytes:
     return etree.tostring(element, with_tail=False)
 
 
+class _EnoughError(Exception):
+    """There are as many faults as are reported."""
+
+
 class _Walk:
     """One edit, element by element."""
 
@@ -135,6 +148,8 @@ class _Walk:
         self.undo = undo
         self.keep_going = keep_going
         self.errors: list[ConfigError] = []
+        self.explicit: set[tuple[int, int]] = set()
+        """Leaf-lists, by parent and schema, that have no default entries any more."""
         # Holding the elements also keeps lxml from making new proxies for them.
         self.marked = {above for top in elements for node in top.iter() if node.attrib for above in _above(node)}
 
@@ -155,7 +170,10 @@ class _Walk:
                 if not self.keep_going:
                     raise
                 self.undo.back_to(mark)
+                self.explicit.clear()
                 self.errors.append(error)
+                if len(self.errors) == FAULTS_MAX:
+                    raise _EnoughError from None
 
     def one(self, parent: native.Node, element: Element, inherited: Operation, told: Told) -> None:
         place = places.resolve(self.models, parent, element)
@@ -297,6 +315,11 @@ class _Walk:
                 self.undo.remove(node)
 
     def drop_default_entries(self, place: Place) -> None:
+        """Entries take the place of the defaults; once they have, there is nothing more to look for."""
+        where = native.identity(place.parent), native.identity(place.schema)
+        if where in self.explicit:
+            return
+        self.explicit.add(where)
         for node in list(native.siblings(native.first_sibling(self.siblings(place.parent)))):
             if native.schema_of(node) == place.schema and native.is_default(node):
                 self.undo.remove(node)

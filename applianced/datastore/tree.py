@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from applianced.datastore import lacking, native
+from applianced.datastore import bulk, lacking, native
 from applianced.datastore.faults import missing_name, syntax_error, validation_error
 from applianced.datastore.models import Models
 from applianced.datastore.native import Defaults, Form
@@ -57,6 +57,7 @@ class Tree:
             other.close()
             return
         source, other.first = other.first, native.NULL
+        bulk.move_new_entries(self.first, source)
         self.first = native.merge(self.models.context, self.first, source)
         other.close()
 

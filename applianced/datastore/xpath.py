@@ -45,6 +45,15 @@ class Expression(NamedTuple):
     text: str
     namespaces: Mapping[str, str]
 
+    def by_modules(self, models: Models) -> str:
+        """The text with the names of modules as prefixes, as RFC 7951 writes it."""
+
+        def renamed(found: re.Match[str]) -> str:
+            prefix = found[1]
+            return f"{models.modules[self.namespaces[prefix]].name}:" if prefix in self.namespaces else found[0]
+
+        return _PREFIX.sub(renamed, self.text)
+
 
 class ExpressionError(ConfigError):
     """An expression that cannot be evaluated.
@@ -90,13 +99,27 @@ def select(tree: Tree, expression: Expression, writer: Writer) -> bytes:
             empty.complete()
             _find(empty, expression)
         return b""
-    if not expense.affordable(tree, expression.text):
-        message = "the XPath searches the data again for each node of it, and there are too many: ask more narrowly"
-        raise _refused(message, "resource-denied")
+    _check_affordable(tree, expression)
     outline = _Outline(writer)
     for node in _find(tree, expression):
         outline.add(node)
     return outline.level(0, "")
+
+
+def nodes(tree: Tree, expression: Expression) -> list[native.Node]:
+    """The selected nodes themselves, in document order. Raises ExpressionError; it may take as long as `select`."""
+    if expression.text in _ROOT:
+        raise _refused("the root of the data is no node that can be named: select what is below it", "invalid-value")
+    if not tree.first:
+        return []
+    _check_affordable(tree, expression)
+    return _find(tree, expression)
+
+
+def _check_affordable(tree: Tree, expression: Expression) -> None:
+    if not expense.affordable(tree, expression.text):
+        message = "the XPath searches the data again for each node of it, and there are too many: ask more narrowly"
+        raise _refused(message, "resource-denied")
 
 
 def _check_safe(text: str) -> None:

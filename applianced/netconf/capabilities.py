@@ -8,6 +8,7 @@ from applianced.datastore import native
 from applianced.datastore.models import Models
 from applianced.netconf.session import BASE_1_0, BASE_1_1
 
+BASE_NS = "urn:ietf:params:xml:ns:netconf:base:1.0"
 _CAPABILITY = "urn:ietf:params:netconf:capability:"
 _DEFAULTS = "basic-mode=explicit&also-supported=report-all,report-all-tagged,trim"
 
@@ -22,6 +23,7 @@ def capabilities(models: Models, content_id: str) -> Sequence[str]:
         f"{_CAPABILITY}rollback-on-error:1.0",
         f"{_CAPABILITY}validate:1.1",
         f"{_CAPABILITY}xpath:1.0",
+        f"{_CAPABILITY}partial-lock:1.0",
         f"{_CAPABILITY}with-defaults:1.0?{_DEFAULTS}",
         f"{_CAPABILITY}notification:1.0",
         f"{_CAPABILITY}interleave:1.0",
@@ -29,6 +31,14 @@ def capabilities(models: Models, content_id: str) -> Sequence[str]:
         f"{_CAPABILITY}yang-library:1.1?revision=2019-01-04&content-id={content_id}",
         *_modules(models),
     )
+
+
+def with_urls(always: Sequence[str], schemes: Sequence[str]) -> Sequence[str]:
+    """The same with :url (RFC 6241 8.8) and the feature of that name, as long as the configuration offers any."""
+    if not schemes:
+        return always
+    named = [f"{uri},url" if uri.startswith(f"{BASE_NS}?") else uri for uri in always]
+    return (*named, f"{_CAPABILITY}url:1.0?scheme={','.join(schemes)}")
 
 
 def _modules(models: Models) -> Iterable[str]:

@@ -11,9 +11,12 @@ from applianced.datastore.edit import EditOptions, ErrorOption, Operation, Resul
 from applianced.datastore.lock import Store
 from applianced.datastore.native import Defaults, Form
 from applianced.datastore.tree import Tree
+from applianced.datastore.writer import Writer
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.messages import OK, RpcError, bad
 from applianced.netconf.parameters import Parameters
+from applianced.netconf.reading import Reading
+from applianced.netconf.urls.contents import UrlContents
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.confirming import TIMEOUT_S, Confirmation
@@ -37,8 +40,10 @@ class DefaultOperation(Enum):
 class Changing:
     """Edit, validate, commit, discard, cancel."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, reading: Reading, urls: UrlContents) -> None:
         self._configuration = configuration
+        self._reading = reading
+        self._urls = urls
 
     @property
     def offered(self) -> Offered:
@@ -61,16 +66,29 @@ class Changing:
             test_option=given.choice("test-option", ResultTest, ResultTest.SYNTAX),
             error_option=given.choice("error-option", ErrorOption, ErrorOption.STOP),
         )
-        config = given.require("config")
+        config = await self._edited(caller, given)
         whole.check_holder(config)
         access = self._configuration.access.of(caller.author.user)
         await self._configuration.edit(caller.number, list(config), options, access)
         return OK
 
+    async def _edited(self, caller: Caller, given: Parameters) -> Element:
+        """The <config> of an edit, sent along or behind a <url>. Raises RpcError."""
+        url = given.optional_text("url")
+        if url is None:
+            return given.require("config")
+        if given.get("config") is not None:
+            message = "<config> and <url> exclude each other: send one of them"
+            raise RpcError("bad-element", message, info=bad("element", "url"))
+        return await self._urls.read(caller, url.strip())
+
     async def _copy_config(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "target", "source", "with-defaults")
+        target = given.url("target")
+        if target is not None:
+            return await self._copy_to(caller, target, given)
         self._only_candidate(given)
-        source = given.datastore_or_config("source")
+        source = await self._source(caller, given)
         if source is Store.CANDIDATE:
             message = "source and target are the same datastore: name another source"
             raise RpcError("invalid-value", message, info=bad("element", "source"))
@@ -81,6 +99,30 @@ class Changing:
         access = self._configuration.access.of(caller.author.user)
         await self._configuration.replace_candidate(caller.number, tree, access)
         return OK
+
+    async def _copy_to(self, caller: Caller, target: str, given: Parameters) -> bytes:
+        """A configuration to a URL, as a retrieval by this caller shows it (RFC 6243 4.5.1)."""
+        origin, defaults = given.url("source"), given.defaults()
+        if origin is not None and self._urls.same(origin, target):
+            message = "source and target are the same place: name another source"
+            raise RpcError("invalid-value", message, info=bad("element", "source"))
+        source = await self._source(caller, given)
+        writer = Writer(defaults)
+        if isinstance(source, Store):
+            async with self._reading.shown(caller, source, defaults, lasting=True) as tree:
+                inner = await asyncio.to_thread(writer.all_of, list(tree.roots()))
+        else:
+            with await self._inline(source) as sent:
+                if defaults in (Defaults.ALL, Defaults.TAGGED):
+                    await asyncio.to_thread(sent.complete)
+                inner = await asyncio.to_thread(writer.all_of, list(sent.roots()))
+        await self._urls.write(caller, target, inner)
+        return OK
+
+    async def _source(self, caller: Caller, given: Parameters) -> Store | Element:
+        """A datastore, or the <config> sent along or behind a URL. Raises RpcError."""
+        url = given.url("source")
+        return given.datastore_or_config("source") if url is None else await self._urls.read(caller, url)
 
     async def _with_defaults(self, source: Store | Tree, defaults: Defaults) -> Tree:
         """RFC 6243 4.5.1: what is copied is what a retrieval in that mode shows, each value explicit."""
@@ -93,7 +135,12 @@ class Changing:
                 return await asyncio.to_thread(_rewritten, copy, defaults)
 
     async def _delete_config(self, caller: Caller, operation: Element) -> bytes:
-        store = Parameters(operation, "target").datastore("target")
+        given = Parameters(operation, "target")
+        url = given.url("target")
+        if url is not None:
+            await self._urls.delete(caller, url)
+            return OK
+        store = given.datastore("target")
         instead = "edit the candidate and commit" if store is Store.RUNNING else "use <discard-changes>"
         message = f"{store.value} cannot be deleted: {instead}"
         raise RpcError("operation-not-supported", message)
@@ -108,7 +155,7 @@ class Changing:
             raise RpcError("operation-not-supported", message)
 
     async def _validate(self, caller: Caller, operation: Element) -> bytes:
-        source = Parameters(operation, "source").datastore_or_config("source")
+        source = await self._source(caller, Parameters(operation, "source"))
         await self._configuration.validate(source if isinstance(source, Store) else await self._inline(source))
         return OK
 

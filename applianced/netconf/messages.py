@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -17,15 +17,26 @@ from applianced.netconf.xmltext import Element, escape, escape_attribute
 OK = b"<ok/>"
 _STEP = re.compile(r"""/(?:([\w.-]+):)?([\w.-]+)((?:\[(?:[^\]'"]|'[^']*'|"[^"]*")*\])*)""")
 _KEY = re.compile(r"""\[([A-Za-z_][\w.-]*)=""")
+_MESSAGE_ID = frozenset(("message-id", f"{{{NETCONF_NS}}}message-id"))
 ATTRIBUTES_MAX = 64
 """Attributes of <rpc>; reading all of them takes time that grows with the square of their number."""
 
 
 class RpcError(Exception):
-    """One fault, as the client is told. type: transport, rpc, protocol or application. info: error-info, as XML."""
+    """One fault, as the client is told. type: transport, rpc, protocol or application. info: error-info, as XML.
+    app_tag: error-app-tag, or ""."""
 
-    def __init__(self, tag: str, message: str, *, type: str = "protocol", info: str = "") -> None:  # noqa: A002
+    def __init__(
+        self,
+        tag: str,
+        message: str,
+        *,
+        type: str = "protocol",  # noqa: A002
+        info: str = "",
+        app_tag: str = "",
+    ) -> None:
         super().__init__(message)
+        self.app_tag = app_tag
         self.tag = tag
         self.type = type
         self.info = info
@@ -49,10 +60,16 @@ def open_reply(rpc: Element) -> bytes:
     if not any(name.startswith("{") for name in given):
         attributes = "".join(f' {name}="{escape_attribute(value)}"' for name, value in given.items())
         return f'<rpc-reply xmlns="{NETCONF_NS}"{attributes}>'.encode()
-    used = {etree.QName(name).namespace for name in given}
-    prefixes: Any = {prefix: uri for prefix, uri in rpc.nsmap.items() if prefix and uri in used} | {None: NETCONF_NS}
-    reply = etree.Element(f"{{{NETCONF_NS}}}rpc-reply", given, nsmap=prefixes)
-    return etree.tostring(reply)[:-2] + b">"
+    # A qualified attribute has a prefix; only `xml` has one that is not declared, nor needs to be.
+    prefixes = {uri: prefix for prefix, uri in rpc.nsmap.items() if prefix}
+    parts = []
+    for uri in {etree.QName(name).namespace for name in given} & set(prefixes):
+        parts.append(f' xmlns:{prefixes[str(uri)]}="{escape_attribute(str(uri))}"')
+    for name, value in given.items():
+        qualified = etree.QName(name)
+        prefix = f"{prefixes.get(qualified.namespace, 'xml')}:" if qualified.namespace else ""
+        parts.append(f' {prefix}{qualified.localname}="{escape_attribute(value)}"')
+    return f'<rpc-reply xmlns="{NETCONF_NS}"{"".join(parts)}>'.encode()
 
 
 def read_rpc(root: Element) -> Rpc:
@@ -68,7 +85,8 @@ def read_rpc(root: Element) -> Rpc:
         raise RpcError("unknown-element", message, type="rpc", info=bad("element", name.localname))
     if len(root.attrib) > ATTRIBUTES_MAX:
         raise RpcError("too-big", f"<rpc> may have {ATTRIBUTES_MAX} attributes: send fewer", type="rpc")
-    if "message-id" not in root.attrib:
+    # The PyPI package netconf qualifies it.
+    if not _MESSAGE_ID.intersection(root.keys()):
         info = bad("attribute", "message-id") + bad("element", "rpc")
         raise RpcError("missing-attribute", "<rpc> needs the attribute message-id", type="rpc", info=info)
     if len(root) != 1:
@@ -89,7 +107,7 @@ def bad(what: str, name: str) -> str:
 
 
 def render_rpc_error(error: RpcError) -> bytes:
-    return _error(error.type, error.tag, str(error), info=error.info)
+    return _error(error.type, error.tag, str(error), info=error.info, app_tag=error.app_tag)
 
 
 def render_config_errors(errors: Iterable[ConfigError], namespaces: Mapping[str, str]) -> bytes:

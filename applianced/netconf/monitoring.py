@@ -11,9 +11,11 @@ from applianced.datastore.lock import Store
 from applianced.datastore.schemas import Schema
 from applianced.errors import ConfigError
 from applianced.netconf.caller import Caller, Offered
+from applianced.netconf.parameters import identity
 from applianced.netconf.xmltext import Element, escape
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.events import host_of
+from applianced.northbound.partial import PartialLock
 from applianced.northbound.recording import Author
 from applianced.northbound.state import NetconfCounters, SessionCounters, timestamp
 
@@ -56,6 +58,10 @@ class Monitoring:
         return {_GET_SCHEMA: self._get_schema}
 
     async def _get_schema(self, caller: Caller, operation: Element) -> bytes:
+        formats = operation.findall(f"{{{NAMESPACE}}}format")
+        if len(formats) == 1 and identity(formats[0], NAMESPACE) == "yang":
+            # It is what is meant without one; libyang wants the prefix of the identity, which clients leave out.
+            operation.remove(formats[0])
         wanted = rpc.arguments(self._configuration.models, _GET_SCHEMA, operation)
         access = self._configuration.access.of(caller.author.user)
         # The text of a module is shown to whoever may see it listed.
@@ -87,6 +93,8 @@ class Monitoring:
 
     def _datastore(self, store: Store) -> dict[str, Any]:
         held = self._configuration.held(store)
+        if store is Store.RUNNING and (partial := self._configuration.partial.held):
+            return {"name": store.value, "locks": {"partial-lock": [_partial(lock) for lock in partial]}}
         if held is None:
             return {"name": store.value}
         lock = {"locked-by-session": held.session, "locked-time": timestamp(held.since_s)}
@@ -129,6 +137,16 @@ def _schema(schema: Schema) -> dict[str, Any]:
         "format": "yang",
         "namespace": schema.namespace,
         "location": ["NETCONF"],
+    }
+
+
+def _partial(lock: PartialLock) -> dict[str, Any]:
+    return {
+        "lock-id": lock.number,
+        "locked-by-session": lock.session,
+        "locked-time": timestamp(lock.since_s),
+        "select": list(lock.select),
+        "locked-node": list(lock.nodes),
     }
 
 

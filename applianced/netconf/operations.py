@@ -21,8 +21,10 @@ from applianced.netconf.nmda import DatastoreOperations
 from applianced.netconf.notifications.streams import Streams
 from applianced.netconf.notifications.subscribing import Subscribing
 from applianced.netconf.parameters import Parameters
+from applianced.netconf.partial_lock import PartialLocking
 from applianced.netconf.reading import Reading
 from applianced.netconf.support import SupportBundles
+from applianced.netconf.urls.contents import UrlContents
 from applianced.netconf.xmltext import Element
 from applianced.northbound.access import FaultsError
 from applianced.northbound.configuration import Configuration, said
@@ -48,6 +50,7 @@ class Operations:
         sessions: Sessions,
         counters: NetconfCounters,
         streams: Streams,
+        urls: UrlContents,
     ) -> None:
         self._configuration = configuration
         self._state = state
@@ -63,11 +66,12 @@ class Operations:
             **monitoring.offered,
             **DatastoreOperations(configuration, reading).offered,
             **Subscribing(configuration.models, streams).offered,
+            **PartialLocking(configuration, reading).offered,
         }
         self.content_id = reading.content_id
         self._operations: Offered = {
             **reading.offered,
-            **Changing(configuration).offered,
+            **Changing(configuration, reading, urls).offered,
             "lock": self._lock,
             "unlock": self._unlock,
             "close-session": self._close_session,

@@ -131,6 +131,13 @@ class Parameters:
         message = f"<{self.operation}> takes a datastore as <{name}>: running or candidate"
         raise RpcError("unknown-element", message, info=bad("element", "config"))
 
+    def url(self, name: str) -> str | None:
+        """The URL that <source> or <target> holds, None when it holds something else. Raises RpcError."""
+        holder = self.require(name)
+        if len(holder) != 1 or holder[0].tag != f"{{{NETCONF_NS}}}url":
+            return None
+        return (holder[0].text or "").strip()
+
     def datastore_or_config(self, name: str) -> Store | Element:
         """A datastore, or the <config> given instead. Raises RpcError."""
         holder = self.require(name)
@@ -143,8 +150,8 @@ class Parameters:
         if local == "config":
             return holder[0]
         if local in ("startup", "url"):
-            message = f"<{local}> is not offered: running is kept over restarts; use running or candidate"
-            raise RpcError("operation-not-supported", message)
+            why = "running is kept over restarts" if local == "startup" else f"<{self.operation}> takes none here"
+            raise RpcError("operation-not-supported", f"<{local}> is not offered: {why}; use running or candidate")
         try:
             return Store(local)
         except ValueError:

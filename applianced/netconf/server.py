@@ -16,13 +16,14 @@ from applianced.config.access import NetconfLimits
 from applianced.config.schema import Config
 from applianced.errors import ApplianceError, ProtocolError
 from applianced.netconf import messages, xmltext
-from applianced.netconf.capabilities import capabilities
+from applianced.netconf.capabilities import capabilities, with_urls
 from applianced.netconf.live import BARE_START, Ending, LiveSession, Transport
 from applianced.netconf.messages import RpcError
 from applianced.netconf.notifications.offered import CapabilityWatch
 from applianced.netconf.notifications.streams import Streams
 from applianced.netconf.operations import Operations
 from applianced.netconf.session import Session
+from applianced.netconf.urls.contents import UrlContents
 from applianced.northbound.configuration import Configuration, said
 from applianced.northbound.events import BASE, session_parameters
 from applianced.northbound.recording import Author
@@ -36,12 +37,14 @@ class NetconfServer:
     """All sessions, and what they share."""
 
     def __init__(self, configuration: Configuration, state: StateProvider, directory: Path | None = None) -> None:
-        """directory: where notifications are kept for a replay after a restart, None for nowhere."""
+        """directory: of the state, for the files that URLs name and the notifications that are kept for a replay; None
+        for the current one, where no notification is kept."""
         self.configuration = configuration
         self.counters = NetconfCounters()
+        self._urls = UrlContents(directory or Path(), lambda: configuration.config.system.url)
         self._streams = Streams(configuration, self.counters, directory)
-        self._operations = Operations(configuration, state, self, self.counters, self._streams)
-        self._capabilities = capabilities(configuration.models, self._operations.content_id)
+        self._operations = Operations(configuration, state, self, self.counters, self._streams, self._urls)
+        self._always = capabilities(configuration.models, self._operations.content_id)
         self._sessions: dict[int, LiveSession] = {}
         self._users: Counter[str] = Counter()
         """Sessions of each user."""
@@ -71,9 +74,7 @@ class NetconfServer:
             _LOG.warning("session refused: user %r from %s: %s", author.user, author.source, reason)
             return None
         self._last += 1
-        session = LiveSession(
-            self, Session(self._last, self._capabilities, self.limits.message_size), transport, author
-        )
+        session = LiveSession(self, Session(self._last, self.capabilities, self.limits.message_size), transport, author)
         self._sessions[self._last] = session
         self._users[author.user] += 1
         self.counters.in_sessions += 1
@@ -106,8 +107,8 @@ class NetconfServer:
 
     @property
     def capabilities(self) -> Sequence[str]:
-        """What a hello announces."""
-        return self._capabilities
+        """What a hello announces now."""
+        return with_urls(self._always, self._urls.schemes)
 
     def sessions(self) -> Iterable[LiveSession]:
         """Those that are open."""

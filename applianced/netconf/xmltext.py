@@ -19,6 +19,8 @@ _PROLOG_DOCTYPE = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:\s|<\?.*?\?>|<!--.*?-->)*+
 
 def parse(text: bytes) -> Element:
     """The document's root. Raises ProtocolError "malformed-xml"."""
+    # Clients begin their messages with an empty line, which XML does not allow before its declaration.
+    text = text.lstrip(b" \t\r\n")
     if _PROLOG_DOCTYPE.match(text):
         raise ProtocolError("malformed-xml", "a document type is not accepted: send the message without DOCTYPE")
     parser = etree.XMLParser(

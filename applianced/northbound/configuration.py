@@ -33,6 +33,7 @@ from applianced.northbound.changes import Changes, Confirm
 from applianced.northbound.confirming import Confirmation, Confirming, Pending
 from applianced.northbound.events import OURS, Events
 from applianced.northbound.inforce import Builder, InForce, Validated
+from applianced.northbound.partial import PartialLocks
 from applianced.northbound.readers import Readers
 from applianced.northbound.recording import Author, Recording
 from applianced.northbound.state import timestamp
@@ -74,7 +75,8 @@ class Configuration:
         self._changes = Changes(self.events, self._readers)
         self._confirming = Confirming(self._turn, self._in_force, self._reinstate, self._changes)
         self.alarms.follow(self._alarm)
-        self._followers: list[Callable[[Config], None]] = []
+        self.partial = PartialLocks(self._turn_of, self._locks, self._confirming)
+        self._followers: list[Callable[[Config], None]] = [self.partial.committed]
 
     @property
     def config(self) -> Config:
@@ -88,6 +90,10 @@ class Configuration:
     def _alarm(self, alarm: Alarm, stands: bool) -> None:
         shown = {"id": alarm.id, "severity": alarm.severity.value, "text": alarm.text, "time": timestamp(alarm.time_s)}
         self.events.tell(OURS, "alarm-raised" if stands else "alarm-cleared", shown)
+
+    def join(self, participant: Participant) -> None:
+        """Have one more agree to each commit from now on."""
+        self._in_force.join(participant)
 
     # --- start -------------------------------------------------------------------------------------------------
 
@@ -223,6 +229,8 @@ class Configuration:
             self._locks.require(Store.RUNNING, session)
             self._confirming.require_commit(session, persist_id)
             await self._judge(self.access.of(author.user), Store.RUNNING, self._store.tree(Store.CANDIDATE))
+            if self._store.modified:
+                await self.partial.require_unaltered(session, *map(self._store.tree, (Store.RUNNING, Store.CANDIDATE)))
             pending = self._confirming.pending
             base, body = (pending.base, pending.body) if pending else (self._log.newest, self._in_force.body)
             changed = self._store.modified and await self._commit(
@@ -416,6 +424,7 @@ class Configuration:
                 raise LockDeniedError(message, NOBODY)
             if store is Store.RUNNING and not self._locks.holder(store):
                 self._confirming.require_lock(session)
+                self.partial.require_none()
             self._locks.take(store, session)
 
     async def unlock(self, session: int, store: Store) -> None:
@@ -445,6 +454,7 @@ class Configuration:
         """
         self._ended.add(session)
         async with self._turn:
+            self.partial.release_all(session)
             if Store.CANDIDATE in self._locks.release_all(session):
                 self._store.discard()
             await self._confirming.session_ended(session)

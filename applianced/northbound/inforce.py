@@ -53,7 +53,11 @@ class InForce:
         self._models = models
         self._log = log
         self._build = build
-        self._participants = tuple(participants)
+        self._participants = list(participants)
+
+    def join(self, participant: Participant) -> None:
+        """Have one more take part in each commit from now on, after the others."""
+        self._participants.append(participant)
 
     def validate(self, tree: Tree) -> Validated:
         """All that a commit tests before it touches anything; adds defaults to the tree. Raises ConfigError."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -13,12 +13,17 @@ from applianced.system.users import Users
 
 
 class Service(NamedTuple):
-    """What a protocol needs to serve. state_dir: where it may keep what must survive a restart (host keys)."""
+    """What a protocol needs to serve. state_dir: where it may keep what must survive a restart (host keys).
+
+    rebind: a listening socket at another port of the same address, since the port follows the configuration; raises
+    ConfigError. None: the port is not the configuration's to change.
+    """
 
     configuration: Configuration
     state: StateProvider
     users: Users
     state_dir: Path
+    rebind: Callable[[int], socket.socket] | None = None
 
 
 class Listening(Protocol):

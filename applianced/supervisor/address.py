@@ -26,7 +26,29 @@ def bind(host: str, port: int) -> socket.socket:
 
     Raises ConfigError that names the address.
     """
-    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        return _bound(host, port)
+    except OSError as error:
+        message = (
+            f"cannot listen on {_shown(host, port)}: {error.strerror}; choose another address or port with --listen"
+        )
+        raise ConfigError("", message, tag="operation-failed") from error
+
+
+def rebind(host: str, port: int) -> socket.socket:
+    """As `bind`, for a port that a commit asks for: the ConfigError names its leaf."""
+    try:
+        return _bound(host, port)
+    except OSError as error:
+        message = f"cannot listen on {_shown(host, port)}: {error.strerror}; choose another port"
+        raise ConfigError(f"/{'/'.join(_PORT)}", message, tag="operation-failed") from error
+
+
+def _shown(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _bound(host: str, port: int) -> socket.socket:
     bound: socket.socket | None = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -37,11 +59,10 @@ def bind(host: str, port: int) -> socket.socket:
         bound.bind(address)
         # Two that are bound and do not listen yet may share a port: only now it is ours.
         bound.listen()
-    except OSError as error:
+    except OSError:
         if bound is not None:
             bound.close()
-        message = f"cannot listen on {shown}: {error.strerror}; choose another address or port with --listen"
-        raise ConfigError("", message, tag="operation-failed") from error
+        raise
     return bound
 
 

@@ -28,7 +28,7 @@ from applianced.supervisor.dataplane import DataplaneOptions, start_dataplane
 from applianced.supervisor.happenings import DataplaneEvents
 from applianced.supervisor.management import ManagementOptions
 from applianced.supervisor.operational import DataplaneState, PlanMemory
-from applianced.supervisor.privileges import account, drop_privileges
+from applianced.supervisor.privileges import CAP_NET_BIND_SERVICE, account, drop_privileges
 
 Management = Callable[[Any, Any, Any, Models], Any]
 """(ManagementOptions, participants, state provider, models) -> the coroutine that serves until told to stop."""
@@ -86,7 +86,8 @@ def run(options: Options, management: Management) -> int:
         agent = AgentClient(dataplane.socket_path)
         readable = replace(readable, happenings=DataplaneEvents(dataplane.socket_path))
     if user is not None:
-        drop_privileges(user)
+        # A commit may move NETCONF to any port, unless the command line has chosen it.
+        drop_privileges(user, *([CAP_NET_BIND_SERVICE] if options.port is None else []))
     asyncio.run(_run(readable, models, agent, management, made=bool(process)))
     if process:
         with contextlib.suppress(ChildProcessError):

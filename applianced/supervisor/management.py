@@ -29,6 +29,7 @@ from applianced.northbound.recording import Author
 from applianced.northbound.service import Listen, Service
 from applianced.northbound.state import StateProvider
 from applianced.northbound.transaction import Participant
+from applianced.supervisor.address import rebind
 from applianced.system.users import Users
 
 _LOG = logging.getLogger(__name__)
@@ -88,7 +89,8 @@ async def run_management(
         )
         if not users.anybody():
             await _let_in(configuration, options)
-        service = Service(configuration, state, users, options.state_dir)
+        follows = partial(rebind, options.host) if options.port is None else None
+        service = Service(configuration, state, users, options.state_dir, follows)
         await _serve(options, service, listen, announce, stop)
     finally:
         await configuration.stop()

@@ -14,6 +14,7 @@ from struct import pack
 
 from applianced.errors import ConfigError
 
+CAP_NET_BIND_SERVICE = 10
 CAP_NET_ADMIN = 12
 CAP_NET_RAW = 13
 _LAST_CAP = 63

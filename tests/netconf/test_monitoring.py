@@ -124,6 +124,11 @@ def test_every_listed_schema_can_be_had(tmp_path: Path) -> None:
             assert re.search(rf"^\s*module {name} \{{", text, re.MULTILINE)
             assert namespace in text
             assert version in text
+        # As ncclient asks: the value has no prefix, and its element one.
+        asked = (
+            f'<m:get-schema xmlns:m="{NS}"><m:identifier>example</m:identifier><m:format>yang</m:format></m:get-schema>'
+        )
+        assert "module example" in await one.rpc(asked)
 
     run(tmp_path, scenario)
 

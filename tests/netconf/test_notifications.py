@@ -111,7 +111,7 @@ def run(directory: Path, scenario: Callable[[Noted], Awaitable[None]], noted: No
     noted = noted or Noted()
 
     async def play() -> None:
-        async with serving(directory, "<title>old</title>", build=noted.build, keep=directory) as noted.server:
+        async with serving(directory, "<title>old</title>", build=noted.build) as noted.server:
             await scenario(noted)
 
     asyncio.run(play())

@@ -132,12 +132,11 @@ async def serving(
     first: str = "",
     participants: Sequence[Participant] = (),
     build: Builder = build_shop,
-    keep: Path | None = None,
 ) -> AsyncIterator[NetconfServer]:
-    """A server whose model is the shop. keep: where it keeps notifications."""
+    """A server whose model is the shop."""
     configuration = Configuration(shop_models(), CommitLog(directory), build, participants)
     await configuration.start(lambda: tree_of(first), source="test")
-    server = NetconfServer(configuration, ShopState(), keep)
+    server = NetconfServer(configuration, ShopState(), directory)
     try:
         yield server
     finally:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from applianced.northbound.inforce import Built
 from applianced.northbound.recording import Author
 from applianced.northbound.service import Service
 from applianced.northbound.state import NetconfCounters
+from applianced.supervisor.address import rebind
 from applianced.system.users import Users
 from tests.support.netconf_session import DEADLINE_S, NC, ShopState
 from tests.support.shop import PASSWORD_HASH, shop_models, touch, tree_of
@@ -109,16 +111,24 @@ def run(
     scenario: Callable[[Endpoint], Awaitable[None]],
     system: System | None = None,
     first: str = "<title>t</title>",
+    *,
+    follows: bool = False,
 ) -> None:
-    """Play a scenario against an appliance with these settings and a shop that holds `first`."""
+    """Play a scenario against an appliance with these settings and a shop that holds `first`.
+
+    follows: its port is that of its settings, 830 standing for any.
+    """
     endpoint = Endpoint(system or System())
 
     async def play() -> None:
         endpoint.configuration = Configuration(shop_models(), CommitLog(directory), endpoint.build, [])
         await endpoint.configuration.start(lambda: tree_of(first), source="test")
         users = Users(lambda: endpoint.configuration.config.system.users)
-        service = Service(endpoint.configuration, ShopState(), users, directory)
+        rebinding = partial(rebind, "127.0.0.1") if follows else None
+        service = Service(endpoint.configuration, ShopState(), users, directory, rebinding)
         endpoint.listener = await listen("127.0.0.1", 0, service)
+        if follows:
+            await endpoint.commit(netconf_port=endpoint.port)
         try:
             await scenario(endpoint)
         finally:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
-from applianced.config.access import CallHomeClient, Endpoint, NetconfLimits, RetryOptions, SshLimits
+from applianced.config.access import (
+    CallHomeClient,
+    Endpoint,
+    HttpsServer,
+    NetconfLimits,
+    RetryOptions,
+    SshLimits,
+    UrlOptions,
+)
 from applianced.config.decode.node import Node
 from applianced.config.decode.notifications import decode_notifications
 
@@ -42,6 +51,9 @@ _RETRY = {
 }
 
 
+_URL = {"size-limit": "size_limit", "file-limit": "file_limit", "timeout": "timeout_s"}
+
+
 def decode_retries(login: Node) -> RetryOptions:
     """`retry-options` of `login`. Raises ConfigError."""
     retry = login.child("retry-options")
@@ -65,6 +77,25 @@ def _client(entry: Node) -> CallHomeClient:
         endpoints=endpoints,
         start_with=strategy.text("start-with", CallHomeClient(name="").start_with),
         **_given(strategy, {"max-attempts": "max_attempts", "interval": "interval_s"}),
+    )
+
+
+def decode_urls(netconf: Node) -> UrlOptions:
+    """`url` of the container. Raises ConfigError."""
+    url = netconf.child("url")
+    servers = tuple(_server(entry) for entry in url.entries("https-server", "host"))
+    return UrlOptions(file=url.has("file"), servers=servers, **_given(url, _URL))
+
+
+def _server(entry: Node) -> HttpsServer:
+    return HttpsServer(
+        host=entry.text("host"),
+        path_prefix=entry.text("path-prefix", HttpsServer(host="").path_prefix),
+        # The schema has seen that both are what they are said to be.
+        certificates=tuple(b64decode(text) for text, _ in entry.texts("ca-certificate")),
+        pins=frozenset(bytes.fromhex(text.replace(":", "")) for text, _ in entry.texts("certificate-sha256")),
+        private=entry.has("private-address"),
+        **_given(entry, {"port": "port"}),
     )
 
 

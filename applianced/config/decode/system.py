@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from applianced.config.decode.access import decode_call_home, decode_netconf, decode_retries
+from applianced.config.decode.access import decode_call_home, decode_netconf, decode_retries, decode_urls
 from applianced.config.decode.node import Node, interface
 from applianced.config.schema import Interface, Link, System, User
 
@@ -23,6 +23,7 @@ def decode_system(data: Mapping[str, Any]) -> System:
         netconf_port=ssh.number("port") if ssh.has("port") else default.netconf_port,
         netconf=decode_netconf(netconf),
         call_home=decode_call_home(netconf),
+        url=decode_urls(netconf),
         retry=decode_retries(system.child("login")),
     )
 

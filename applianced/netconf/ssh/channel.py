@@ -25,6 +25,7 @@ class Channel(asyncssh.SSHServerSession[bytes]):
         self._session: LiveSession | None = None
         self._writable = asyncio.Event()
         self._writable.set()
+        self._orderly = False
         self._channel: asyncssh.SSHServerChannel[bytes]
 
     # --- from the SSH library ----------------------------------------------------------------------------------
@@ -47,6 +48,7 @@ class Channel(asyncssh.SSHServerSession[bytes]):
             self._session.received(data)
 
     def eof_received(self) -> bool:
+        self._orderly = True
         if self._session:
             self._session.finished()
         return self._session is not None
@@ -82,7 +84,9 @@ class Channel(asyncssh.SSHServerSession[bytes]):
         self._channel.resume_reading()
 
     def close(self) -> None:
-        self._channel.close()
+        # A script goes by the status of its ssh, which is 255 when none is sent.
+        orderly = self._orderly or (self._session is not None and self._session.closed_by_request)
+        self._channel.exit(0 if orderly else 1)
 
     def abort(self) -> None:
         self._channel.abort()

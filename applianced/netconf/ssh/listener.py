@@ -19,6 +19,7 @@ from applianced.netconf.ssh.admission import Admission
 from applianced.netconf.ssh.algorithms import OFFERED
 from applianced.netconf.ssh.call_home import CallHome
 from applianced.netconf.ssh.connection import Connection
+from applianced.netconf.ssh.followed_port import FollowedPort
 from applianced.netconf.ssh.identity import Identity
 from applianced.netconf.ssh.refusals import Refusals
 from applianced.netconf.ssh.sources import Sources
@@ -52,7 +53,11 @@ class SshListener:
 
     async def start(self, host: str, port: int, bound: socket.socket | None) -> None:
         """Accept logins. Raises OSError."""
-        self.acceptor = await asyncssh.create_server(
+        self.acceptor = await self.accept(host, port, bound)
+
+    async def accept(self, host: str, port: int, bound: socket.socket | None) -> asyncssh.SSHAcceptor:
+        """Accept logins at one more place. Raises OSError."""
+        return await asyncssh.create_server(
             self._connection,
             "" if bound else host,
             0 if bound else port,
@@ -61,6 +66,11 @@ class SshListener:
             reuse_address=True,
             **self._all_options(),
         )
+
+    def move(self, acceptor: asyncssh.SSHAcceptor) -> None:
+        """Accept new connections there and no longer where it was; those that are open go on."""
+        self.acceptor.close()
+        self.acceptor = acceptor
 
     def _connection(self) -> Connection:
         configuration = self._service.configuration
@@ -152,6 +162,8 @@ async def listen(host: str, port: int, service: Service, bound: socket.socket | 
     listener = SshListener(server, service, admission, identity)
     await listener.start(host, port, bound)
     configuration.follow(listener.changed)
+    if service.rebind is not None:
+        configuration.join(FollowedPort(listener, service.rebind))
     listener.changed(configuration.config)
     return listener
 

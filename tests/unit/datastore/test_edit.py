@@ -253,6 +253,13 @@ def test_continue_on_error_does_the_rest_and_reports_each_fault() -> None:
         assert content(tree) == A + B
 
 
+def test_what_the_test_finds_is_reported_beside_what_was_skipped() -> None:
+    options = EditOptions(test_option=ResultTest.TEST_THEN_SET, error_option=ErrorOption.CONTINUE)
+    with pytest.raises(EditError) as caught:
+        edited("", "<size>900</size><item><name>a</name></item>", options)
+    assert [error.path.rpartition("/")[2] for error in caught.value.errors] == ["size", "kind"]
+
+
 def test_test_only_changes_nothing() -> None:
     assert edited(A, B, EditOptions(test_option=ResultTest.TEST_ONLY)) == A
 

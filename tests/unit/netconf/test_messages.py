@@ -45,6 +45,22 @@ def test_every_attribute_comes_back() -> None:
     assert dict(reply.attrib) == {"message-id": '<"', "plain": "p", "{urn:x}user": "u"}
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        f'<nc:rpc xmlns:nc="{NC}" nc:message-id="7">',
+        f'<nc:rpc xmlns:nc="{NC}" message-id="7" nc:message-id="7" xml:lang="en">',
+        f'<rpc xmlns="{NC}" xmlns:a="urn:x" xmlns:b="urn:x" message-id="7" a:one="1" b:two="2">',
+    ],
+)
+def test_qualified_attributes_come_back_in_what_is_xml(start: str) -> None:
+    root = etree.fromstring(f"{start}<get/></{start[1:].split()[0]}>")
+    reply = etree.fromstring(open_reply(root) + b"</rpc-reply>")
+    assert reply.tag == f"{{{NC}}}rpc-reply"
+    assert dict(reply.attrib) == dict(root.attrib)
+    assert read_rpc(root).operation is root[0]
+
+
 def test_attributes_without_number_are_refused_at_once() -> None:
     many = " ".join(f'a{number}="1"' for number in range(20_000))
     root = etree.fromstring(f'<rpc xmlns="{NC}" message-id="7" {many}><get/></rpc>')

@@ -51,3 +51,7 @@ def test_only_protocol_errors(text: bytes) -> None:
 @given(st.text())
 def test_escaped_text_is_well_formed(text: str) -> None:
     etree.fromstring(f'<a b="{escape_attribute(text)}">{escape(text)}</a>'.encode())
+
+
+def test_empty_lines_before_the_declaration_are_nothing() -> None:
+    assert parse(b'\r\n\n<?xml version="1.0" encoding="utf-8"?>\n<a/>').tag == "a"

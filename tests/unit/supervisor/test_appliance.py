@@ -49,7 +49,7 @@ def run(chosen: appliance.Options, started: Started | None = None) -> Management
     """Start in this process, which stays who and where it is."""
     started, here = started or Started(), Path.cwd()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(appliance, "drop_privileges", lambda user: None)
+        patched.setattr(appliance, "drop_privileges", lambda user, *capabilities: None)
         try:
             assert appliance.run(chosen, started) == 0
         finally:
