@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from lxml import etree
 
 from applianced.datastore import native, places, twins
 from applianced.datastore.faults import NamedFaultError, syntax_error
+from applianced.datastore.fragments import octets, shell
 from applianced.datastore.native import Form, Kind
 from applianced.datastore.orders import NETCONF_NS, Operation, Orders, attribute_fault, read_orders
 from applianced.datastore.places import Element, Place
@@ -123,16 +123,12 @@ def _merge_whole(tree: Tree, elements: Sequence[Element], options: EditOptions) 
     if any(node.attrib or node.tag in choices for element in elements for node in element.iter()):
         return False
     try:
-        with Tree.parse(tree.models, b"".join(_bytes(element) for element in elements), Form.XML) as parsed:
+        with Tree.parse(tree.models, b"".join(octets(element) for element in elements), Form.XML) as parsed:
             twins.check_tree(parsed.first)
             tree.merge(parsed)
     except ConfigError:
         return False
     return True
-
-
-def _bytes(element: Element) -> bytes:
-    return etree.tostring(element, with_tail=False)
 
 
 class _EnoughError(Exception):
@@ -230,7 +226,7 @@ class _Walk:
             raise ConfigError(place.path, message, tag="data-missing", bad_element=place.name)
         # A container without presence always exists (RFC 7950 7.5.1), if in nothing but its children.
         mark = len(self.undo)
-        node = self.parse(place, _shell(place))
+        node = self.parse(place, shell(place))
         self.descend(place, node, Operation.NONE)
         if places.is_configured(node):
             self.leave_other_cases(place)
@@ -276,8 +272,8 @@ class _Walk:
         if native.kind(place.schema) is Kind.LEAF_LIST:
             self.drop_default_entries(place)
         if place.element not in self.marked:
-            return self.parse(place, _bytes(place.element))
-        node = self.parse(place, _shell(place))
+            return self.parse(place, octets(place.element))
+        node = self.parse(place, shell(place))
         self.descend(place, node, Operation.MERGE)
         return node
 
@@ -385,25 +381,6 @@ def _is_key(place: Place, child: Element, named: set[str]) -> bool:
             place.path, message, tag="bad-attribute", bad_element=name.localname, attribute="operation"
         )
     return True
-
-
-def _shell(place: Place) -> bytes:
-    """The element with its keys alone."""
-    namespace = native.namespace(place.schema)
-    shell = _bare(place.element)
-    for name, _ in place.keys:
-        key = place.element.find(f"{{{namespace}}}{name}")
-        if key is not None:
-            shell.append(_bare(key))
-    return _bytes(shell)
-
-
-def _bare(element: Element) -> Element:
-    """The element with its text and namespaces, without attributes and children."""
-    declared: Any = element.nsmap
-    bare = etree.Element(element.tag, nsmap=declared)
-    bare.text = element.text
-    return bare
 
 
 def _key_values(entry: native.Node) -> dict[str, str]:
