@@ -76,16 +76,16 @@ class Changing:
         defaults = given.defaults()
         tree = source if isinstance(source, Store) else await self._inline(source)
         if defaults in (Defaults.ALL, Defaults.TRIM):
-            tree = await self._with_defaults(tree, defaults)
+            tree = await self._with_defaults(caller.number, tree, defaults)
         await self._configuration.replace_candidate(caller.number, tree)
         return OK
 
-    async def _with_defaults(self, source: Store | Tree, defaults: Defaults) -> Tree:
+    async def _with_defaults(self, session: int, source: Store | Tree, defaults: Defaults) -> Tree:
         """RFC 6243 4.5.1: what is copied is what a retrieval in that mode shows, each value explicit."""
         if isinstance(source, Tree):
             with source:
                 return await asyncio.to_thread(_rewritten, source, defaults)
-        async with self._configuration.reading(source) as tree:
+        async with self._configuration.reading(source, session) as tree:
             with tree.duplicate() as copy:
                 return await asyncio.to_thread(_rewritten, copy, defaults)
 
@@ -106,7 +106,8 @@ class Changing:
 
     async def _validate(self, caller: Caller, operation: Element) -> bytes:
         source = Parameters(operation, "source").datastore_or_config("source")
-        await self._configuration.validate(source if isinstance(source, Store) else await self._inline(source))
+        given = source if isinstance(source, Store) else await self._inline(source)
+        await self._configuration.validate(given, caller.number)
         return OK
 
     async def _commit(self, caller: Caller, operation: Element) -> bytes:

@@ -36,7 +36,7 @@ class History:
     async def _compare(self, caller: Caller, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         source = _version(arguments.get("source", {}), RUNNING)
         target = _version(arguments.get("target", {}), CANDIDATE)
-        lines = await self._configuration.compare(source, target)
+        lines = await self._configuration.compare(source, target, caller.number)
         return {"changes": "".join(f"{line}\n" for line in lines)}
 
     async def _save_rescue(self, caller: Caller, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

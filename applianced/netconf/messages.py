@@ -13,8 +13,11 @@ from applianced.datastore.faults import NamedFaultError
 from applianced.datastore.lock import LockDeniedError, LockError
 from applianced.errors import ConfigError
 from applianced.netconf.xmltext import Element, escape, escape_attribute
+from applianced.northbound.conflicts import NodeConflictError, shortened
+from applianced.northbound.state import timestamp
 
 OK = b"<ok/>"
+CONFLICT_NS = "urn:applianced:yang:conflict"
 _STEP = re.compile(r"""/(?:([\w.-]+):)?([\w.-]+)((?:\[(?:[^\]'"]|'[^']*'|"[^"]*")*\])*)""")
 _KEY = re.compile(r"""\[([\w.-]+)=""")
 ATTRIBUTES_MAX = 64
@@ -109,11 +112,28 @@ def _info(error: ConfigError) -> str:
     """The error-info that RFC 6241 appendix A demands for a tag."""
     if isinstance(error, LockDeniedError):
         return f"<session-id>{error.session}</session-id>"
+    if isinstance(error, NodeConflictError):
+        return _conflict(error)
     if not error.bad_element or error.tag not in _NAMING_ELEMENT:
         return ""
     attribute = bad("attribute", error.attribute) if isinstance(error, NamedFaultError) and error.attribute else ""
     namespace = bad("namespace", error.namespace) if isinstance(error, NamedFaultError) and error.namespace else ""
     return attribute + bad("element", error.bad_element) + namespace
+
+
+def _conflict(error: NodeConflictError) -> str:
+    """The structure conflict of applianced-conflict."""
+    conflict, commit = error.conflict, error.commit
+    values = {"base": conflict.base, "candidate": conflict.candidate, "running": conflict.running}
+    parts = {"path": conflict.path, **{name: shortened(value) for name, value in values.items() if value is not None}}
+    text = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in parts.items())
+    if any(value is not None and shortened(value) != value for value in values.values()):
+        text += "<truncated/>"
+    if commit:
+        who = {"commit": str(commit.number), "user": commit.user, "client": commit.source}
+        who["time"] = timestamp(commit.time_s)
+        text += "".join(f"<{name}>{escape(value)}</{name}>" for name, value in who.items())
+    return f'<conflict xmlns="{CONFLICT_NS}">{text}</conflict>'
 
 
 _NAMING_ELEMENT = frozenset(

@@ -66,7 +66,7 @@ class DatastoreOperations:
         store = _STORES[name]
         writer = SelectiveWriter(defaults, options, lambda _: "unknown")
         lasting = wanted.expression is not None or not options.plain
-        async with self._reading.shown(store, defaults, lasting=lasting) as tree:
+        async with self._reading.shown(caller, store, defaults, lasting=lasting) as tree:
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer), options)
             roots = list(tree.roots())

@@ -48,7 +48,7 @@ class Reading:
         given = Parameters(operation, "source", "filter", "with-defaults")
         store = given.datastore("source")
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
-        async with self.shown(store, writer.defaults, lasting=wanted.expression is not None) as tree:
+        async with self.shown(caller, store, writer.defaults, lasting=wanted.expression is not None) as tree:
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer))
             return _data(wanted.select(self._models, list(tree.roots()), writer))
@@ -70,18 +70,18 @@ class Reading:
                 operational.close()
 
     @asynccontextmanager
-    async def shown(self, store: Store, defaults: Defaults, *, lasting: bool) -> AsyncIterator[Tree]:
-        """A configuration datastore, with all the defaults in use when they are to be shown.
+    async def shown(self, caller: Caller, store: Store, defaults: Defaults, *, lasting: bool) -> AsyncIterator[Tree]:
+        """A configuration datastore as the caller has it, with all the defaults in use when they are to be shown.
 
         lasting: it may be read for long; nobody's edit waits for that.
         """
         lacking = defaults in (Defaults.ALL, Defaults.TAGGED)
         if store is Store.RUNNING or not (lasting or lacking):
-            async with self._configuration.reading(store) as tree:
+            async with self._configuration.reading(store, caller.number) as tree:
                 yield tree
             return
         # What was edited since its validation lacks defaults, and is read in turns with edits and commits.
-        async with self._configuration.reading(store) as tree:
+        async with self._configuration.reading(store, caller.number) as tree:
             copy = tree.duplicate()
         with copy:
             if lacking:

@@ -1,0 +1,81 @@
+"""A candidate datastore (RFC 6241 8.3): what is edited before it is committed.
+
+A candidate is a copy of its base that exists only while it differs: the first edit makes it, a commit makes it the
+running datastore, so that neither costs a copy of its own. The base is the running tree as it was when the candidate
+was made or last updated; nobody edits it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count
+
+from applianced.datastore import native
+from applianced.datastore.edit import EditOptions, ResultTest, edit, validated
+from applianced.datastore.places import Element
+from applianced.datastore.tree import Tree
+
+_GENERATIONS = count(1)
+
+
+class Candidate:
+    """Not thread-safe: who calls keeps edits, commits and reads apart."""
+
+    def __init__(self, base: Tree, base_number: int = 0) -> None:
+        """base: stays the caller's, and lives as long as it is the base. base_number: of the commit that made it."""
+        self.base = base
+        self.base_number = base_number
+        self._tree: Tree | None = None
+        self.generation = next(_GENERATIONS)
+        """Another number whenever the content may have changed; no two candidates ever have the same."""
+
+    @property
+    def modified(self) -> bool:
+        """It holds changes that were neither committed nor discarded."""
+        return self._tree is not None
+
+    @property
+    def tree(self) -> Tree:
+        """The content, to be read."""
+        return self._tree or self.base
+
+    def edit(self, elements: Sequence[Element], options: EditOptions, test: Callable[[Tree], None] = validated) -> None:
+        """<edit-config>; test: as of edit.edit. Raises edit.EditError."""
+        self.generation = next(_GENERATIONS)
+        fresh = self._tree is None
+        tree = self._tree or self.base.duplicate()
+        kept = options.test_option is not ResultTest.TEST_ONLY
+        try:
+            edit(tree, elements, options, test)
+        except BaseException:
+            kept = not fresh or options.error_option is options.error_option.CONTINUE
+            raise
+        finally:
+            # An edit that changed nothing leaves nothing to commit, and nothing that keeps a lock from anybody.
+            if not fresh or (kept and not native.equal(tree.first, self.base.first)):
+                self._tree = tree
+            else:
+                tree.close()
+
+    def replace(self, tree: Tree) -> None:
+        """Make `tree` the content; it belongs to the candidate from now on."""
+        self.discard()
+        self._tree = tree
+
+    def discard(self) -> None:
+        """Back to the base."""
+        self.generation = next(_GENERATIONS)
+        if self._tree is not None:
+            self._tree.close()
+            self._tree = None
+
+    def move(self, base: Tree, base_number: int) -> None:
+        """Another base from now on; changes stay as they are, and without any the content is the new base's."""
+        self.generation = next(_GENERATIONS)
+        self.base, self.base_number = base, base_number
+
+    def give(self) -> Tree | None:
+        """Give the changed tree away, and hold no changes any more; None when there are none."""
+        self.generation = next(_GENERATIONS)
+        tree, self._tree = self._tree, None
+        return tree
