@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 
 from applianced.datastore import native
+from applianced.datastore.conditions import Condition, Demanded
 from applianced.datastore.edit import EditOptions, ResultTest, edit, validated
 from applianced.datastore.places import Element
 from applianced.datastore.tree import Tree
@@ -26,6 +27,8 @@ class Candidate:
         self.base = base
         self.base_number = base_number
         self._tree: Tree | None = None
+        self.conditions: dict[str, Condition] = {}
+        """What its edits demand of running, by the key of the node."""
         self.generation = next(_GENERATIONS)
         """Another number whenever the content may have changed; no two candidates ever have the same."""
 
@@ -40,13 +43,17 @@ class Candidate:
         return self._tree or self.base
 
     def edit(self, elements: Sequence[Element], options: EditOptions, test: Callable[[Tree], None] = validated) -> None:
-        """<edit-config>; test: as of edit.edit. Raises edit.EditError."""
+        """<edit-config>; test: as of edit.edit. Raises edit.EditError; then its conditions count for nothing."""
         self.generation = next(_GENERATIONS)
+        demanded = Demanded(elements)
+        demanded.resolve(self.tree)
         fresh = self._tree is None
         tree = self._tree or self.base.duplicate()
         kept = options.test_option is not ResultTest.TEST_ONLY
         try:
             edit(tree, elements, options, test)
+            demanded.resolve(tree)
+            self.conditions.update(demanded.conditions if kept else {})
         except BaseException:
             kept = not fresh or options.error_option is options.error_option.CONTINUE
             raise
@@ -65,6 +72,7 @@ class Candidate:
     def discard(self) -> None:
         """Back to the base."""
         self.generation = next(_GENERATIONS)
+        self.conditions = {}
         if self._tree is not None:
             self._tree.close()
             self._tree = None
@@ -77,5 +85,6 @@ class Candidate:
     def give(self) -> Tree | None:
         """Give the changed tree away, and hold no changes any more; None when there are none."""
         self.generation = next(_GENERATIONS)
+        self.conditions = {}
         tree, self._tree = self._tree, None
         return tree

@@ -22,6 +22,7 @@ def capabilities(models: Models, content_id: str) -> Sequence[str]:
         BASE_1_1,
         f"{_CAPABILITY}candidate:1.0",
         f"{PRIVATE_CANDIDATE}?supported-resolution-modes={_RESOLUTIONS}",
+        f"{_CAPABILITY}txid:etag:1.0",
         f"{_CAPABILITY}confirmed-commit:1.1",
         f"{_CAPABILITY}rollback-on-error:1.0",
         f"{_CAPABILITY}validate:1.1",

@@ -14,6 +14,7 @@ from applianced.datastore.tree import Tree
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.messages import OK, RpcError, bad
 from applianced.netconf.parameters import Parameters
+from applianced.netconf.txid import WITH_IDS, edited, ok, wanted_ids
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.confirming import TIMEOUT_S, Confirmation
@@ -53,18 +54,20 @@ class Changing:
         }
 
     async def _edit_config(self, caller: Caller, operation: Element) -> bytes:
-        given = Parameters(operation, "target", "default-operation", "test-option", "error-option", "config", "url")
+        options = ("default-operation", "test-option", "error-option")
+        given = Parameters(operation, "target", *options, "config", "url", *WITH_IDS)
+        wanted = wanted_ids(given)
         self._only_candidate(given)
         default = given.choice("default-operation", DefaultOperation, DefaultOperation.MERGE)
-        options = EditOptions(
+        edit_options = EditOptions(
             default_operation=Operation(default.value),
             test_option=given.choice("test-option", ResultTest, ResultTest.SYNTAX),
             error_option=given.choice("error-option", ErrorOption, ErrorOption.STOP),
         )
         config = given.require("config")
         whole.check_holder(config)
-        await self._configuration.edit(caller.number, list(config), options)
-        return OK
+        await self._configuration.edit(caller.number, list(config), edit_options)
+        return await edited(self._configuration, caller, wanted)
 
     async def _copy_config(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "target", "source", "with-defaults")
@@ -111,15 +114,17 @@ class Changing:
         return OK
 
     async def _commit(self, caller: Caller, operation: Element) -> bytes:
-        given = Parameters(operation, "confirmed", "confirm-timeout", "persist", "persist-id", _COMMENT)
-        await self._configuration.commit(
+        given = Parameters(operation, "confirmed", "confirm-timeout", "persist", "persist-id", _COMMENT, *WITH_IDS)
+        wanted = wanted_ids(given)
+        state = await self._configuration.commit(
             caller.number,
             caller.author,
             _comment(given),
             confirmation=_confirmation(given),
             persist_id=given.optional_text("persist-id"),
+            identified=bool(wanted),
         )
-        return OK
+        return ok(state, wanted) if state else OK
 
     async def _cancel_commit(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "persist-id")

@@ -19,6 +19,7 @@ from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.filters import Filter
 from applianced.netconf.monitoring import Monitoring
 from applianced.netconf.parameters import Parameters
+from applianced.netconf.txid import Asked
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.library import yang_library
@@ -34,6 +35,7 @@ class Reading:
         self, configuration: Configuration, state: StateProvider, counters: NetconfCounters, monitoring: Monitoring
     ) -> None:
         self._monitoring = monitoring
+        self.configuration = configuration
         self._counters = counters
         self._configuration = configuration
         self._models = configuration.models
@@ -46,8 +48,10 @@ class Reading:
 
     async def _get_config(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "source", "filter", "with-defaults")
-        store = given.datastore("source")
+        store, asked = given.datastore("source"), Asked.take(operation, given.get("filter"))
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
+        if asked:
+            return (await asked.answer(self, caller, store, wanted, writer.defaults)).wrapped("<data")
         async with self.shown(caller, store, writer.defaults, lasting=wanted.expression is not None) as tree:
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer))

@@ -25,6 +25,7 @@ from applianced.datastore.rebase import Resolution, rebase
 from applianced.datastore.rescue import Saved
 from applianced.datastore.sealed import StorageError
 from applianced.datastore.tree import Tree
+from applianced.datastore.txids import State
 from applianced.errors import ApplianceError, ConfigError, DataplaneError
 from applianced.northbound.alarms import Severity
 from applianced.northbound.candidates import Candidates
@@ -34,6 +35,7 @@ from applianced.northbound.inforce import Builder, InForce, Validated
 from applianced.northbound.readers import Readers
 from applianced.northbound.recording import Author, Recording
 from applianced.northbound.transaction import CommitError, Participant
+from applianced.northbound.txids import TransactionIds
 from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Name, Version
 
 _LOG = logging.getLogger(__name__)
@@ -63,6 +65,7 @@ class Configuration:
         self._ended: set[int] = set()
         self._readers = Readers()
         self.candidates = Candidates(models, self._readers)
+        self.txids = TransactionIds(models, log, self.candidates, self._readers)
         self._tested: _Tested | None = None
         self._confirming = Confirming(self._turn, self._in_force, self._reinstate)
         self._followers: list[Callable[[Config], None]] = []
@@ -205,19 +208,22 @@ class Configuration:
         *,
         confirmation: Confirmation | None = None,
         persist_id: str | None = None,
-    ) -> None:
+        identified: bool = False,
+    ) -> State | None:
         """<commit>: returns when the candidate is in force and on disk (RFC 6241 8.3.4.1, 8.4.1).
 
         confirmation: it must be confirmed, else it is rolled back. persist_id: the token of the confirmed commit that
-        this one confirms or prolongs. A candidate that holds what is running is not recorded. One that was made before
-        running became what it is, is updated first.
-        Raises ConflictError, ConfigError, CommitError, StorageError, LockError; then running, the candidate (it may be
-        updated) and what is pending are as before.
+        this one confirms or prolongs. identified: return the transaction id of what then runs, None otherwise.
+        A candidate that holds what is running is not recorded. One that was made before running became what it is, is
+        updated first.
+        Raises TxidMismatchError, ConflictError, ConfigError, CommitError, StorageError, LockError; then running, the
+        candidate (it may be updated) and what is pending are as before.
         """
         async with self._turn_of(session):
             candidate = self._editable(session)
             self._locks.require(Store.RUNNING, session)
             self._confirming.require_commit(session, persist_id)
+            await self.txids.require(candidate.conditions.values())
             await self._update(candidate, Resolution.REVERT)
             pending = self._confirming.pending
             base, body = (pending.base, pending.body) if pending else (self._log.newest, self._in_force.body)
@@ -232,6 +238,8 @@ class Configuration:
                 self._confirming.end()
             elif not changed:
                 _LOG.info("commit of %s from %s changes nothing: not recorded", author.user, author.source)
+            candidate.conditions = {}
+            return await self.txids.newest() if identified else None
 
     async def _commit(
         self,
@@ -423,6 +431,7 @@ class Configuration:
 
     def close(self) -> None:
         """Free the trees and the state directory; what is in force stays so."""
+        self.txids.close()
         self.candidates.close()
         self._log.close()
 
