@@ -85,10 +85,8 @@ class DatastoreOperations:
     async def _operational(self, wanted: Filter, options: Options, defaults: Defaults) -> bytes:
         # All values in use are shown, also when the basic mode hides them elsewhere (RFC 8342 5.3).
         defaults = Defaults.ALL if defaults is Defaults.EXPLICIT else defaults
-        state = await self._reading.state_tree(wanted)
         with OperationalDatastore(self._models) as operational:
-            async with self._configuration.reading(Store.RUNNING) as running:
-                await asyncio.to_thread(operational.build, running, state, self._reading.library)
+            await self._reading.build(operational, wanted)
             writer, tree = SelectiveWriter(defaults, options, operational.origin), operational.tree
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer), options)

@@ -10,6 +10,7 @@ from applianced.datastore import rpc
 from applianced.datastore.edit import NETCONF_NS
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.changing import Changing
+from applianced.netconf.comparing import Comparing
 from applianced.netconf.history import History
 from applianced.netconf.messages import OK, RpcError, bad
 from applianced.netconf.monitoring import Monitoring, Server
@@ -46,6 +47,7 @@ class Operations:
             **monitoring.offered,
             **DatastoreOperations(configuration, reading).offered,
             **PrivateCandidates(configuration).offered,
+            **Comparing(configuration, reading).offered,
         }
         self.content_id = reading.content_id
         self._operations: Offered = {

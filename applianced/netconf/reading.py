@@ -23,6 +23,7 @@ from applianced.netconf.txid import Asked
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.library import yang_library
+from applianced.northbound.operational import OperationalDatastore
 from applianced.northbound.state import NetconfCounters, Operational, StateProvider, management_state
 
 _LOG = logging.getLogger(__name__)
@@ -91,6 +92,12 @@ class Reading:
             if lacking:
                 await asyncio.to_thread(copy.complete)
             yield copy
+
+    async def build(self, operational: OperationalDatastore, wanted: Filter) -> None:
+        """Fill the operational datastore. wanted: state that it cannot select may be left out."""
+        state = await self.state_tree(wanted)
+        async with self._configuration.reading(Store.RUNNING) as running:
+            await asyncio.to_thread(operational.build, running, state, self.library)
 
     async def state_tree(self, wanted: Filter) -> Tree:
         """What the state provider and management itself know. A part that does not fit the model is left out."""
