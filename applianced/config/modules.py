@@ -27,6 +27,9 @@ PROTOCOL = (
     Module("ietf-netconf-monitoring", "2010-10-04"),
     Module("ietf-origin", "2018-02-14"),
     Module("ietf-netconf-nmda", "2019-01-07", ("origin", "with-defaults")),
+    Module("ietf-netconf-private-candidate", "2026-02-03", ("private-candidate",)),
+    Module("ietf-netconf-txid", "2025-08-01", ("last-modified",)),
+    Module("ietf-nmda-compare", "2021-12-10"),
 )
 """What the management protocol itself speaks, whatever it configures."""
 
@@ -48,6 +51,7 @@ MODULES = (
     Module("applianced-system"),
     Module("applianced-state"),
     Module("applianced-history"),
+    Module("applianced-conflict"),
     Module("applianced-deviations"),
 )
 """In an order in which they load. A new ALG with settings of its own adds its module here."""

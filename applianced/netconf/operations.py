@@ -11,11 +11,13 @@ from applianced.datastore import rpc
 from applianced.datastore.edit import NETCONF_NS
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.changing import Changing
+from applianced.netconf.comparing import Comparing
 from applianced.netconf.history import History
 from applianced.netconf.messages import OK, RpcError, bad
 from applianced.netconf.monitoring import Monitoring, Server
 from applianced.netconf.nmda import DatastoreOperations
 from applianced.netconf.parameters import Parameters
+from applianced.netconf.private import PrivateCandidates
 from applianced.netconf.reading import Reading
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
@@ -42,7 +44,12 @@ class Operations:
         self._sessions = sessions
         monitoring = Monitoring(configuration, sessions)
         reading = Reading(configuration, state, counters, monitoring)
-        self._defined: Offered = {**monitoring.offered, **DatastoreOperations(configuration, reading).offered}
+        self._defined: Offered = {
+            **monitoring.offered,
+            **DatastoreOperations(configuration, reading).offered,
+            **PrivateCandidates(configuration).offered,
+            **Comparing(configuration, reading).offered,
+        }
         self.content_id = reading.content_id
         self._operations: Offered = {
             **reading.offered,

@@ -14,7 +14,7 @@ from applianced.config.access import NetconfLimits
 from applianced.config.schema import Config
 from applianced.errors import ApplianceError, ProtocolError
 from applianced.netconf import messages, xmltext
-from applianced.netconf.capabilities import capabilities
+from applianced.netconf.capabilities import capabilities, wants_private_candidate
 from applianced.netconf.live import BARE_START, LiveSession, Transport
 from applianced.netconf.messages import RpcError
 from applianced.netconf.operations import Operations
@@ -71,6 +71,10 @@ class NetconfServer:
         self.counters.in_sessions += 1
         _LOG.info("session %d: %s from %s", self._last, author.user, author.source)
         return session
+
+    def greeted(self, session: LiveSession) -> None:
+        if wants_private_candidate(session.offered):
+            self.configuration.make_private(session.number)
 
     def _too_many(self, user: str) -> str:
         limits = self.limits
