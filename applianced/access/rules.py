@@ -51,21 +51,21 @@ def data_rules(index: SchemaIndex, rules: Sequence[tuple[str, Rule]]) -> list[Da
         verdict = Verdict(rule.permit, called(rule_list, rule))
         if rule.path in ("", "/"):
             found.append(DataRule(verdict, rule.module, rule.operations))
-        elif steps := _resolved(index, rule.path):
+        elif steps := way(index, rule.path):
             keyed = {node.number: keys for node, keys in steps if keys}
             found.append(DataRule(verdict, rule.module, rule.operations, steps[-1][0].number, keyed))
     return found
 
 
-def _resolved(index: SchemaIndex, path: str) -> list[tuple[SchemaNode, Keys]]:
-    """The way to a node; [] when there is no such node."""
+def way(index: SchemaIndex, path: str) -> list[tuple[SchemaNode, Keys]]:
+    """The steps of an instance path with module names as prefixes; [] when there is no such node in the schema."""
     steps: list[tuple[SchemaNode, Keys]] = []
-    module, level = "", index.tops
+    module, level, end = "", index.tops, 0
     for found in _STEP.finditer(path):
         module = found[1] or module
         node = level.get((module, found[2]))
-        if node is None:
+        if node is None or found.start() != end:
             return []
         steps.append((node, {key[1]: key[2] if key[2] is not None else key[3] for key in _KEY.finditer(found[3])}))
-        level = node.children
-    return steps
+        level, end = node.children, found.end()
+    return steps if end == len(path) else []

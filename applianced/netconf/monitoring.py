@@ -20,7 +20,6 @@ from applianced.northbound.state import NetconfCounters, SessionCounters, timest
 NAMESPACE = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
 _MODULE = "ietf-netconf-monitoring"
 _GET_SCHEMA = f"{_MODULE}:get-schema"
-_SCHEMA_WAY = tuple((_MODULE, name) for name in ("netconf-state", "schemas", "schema"))
 
 
 class Present(Protocol):
@@ -60,7 +59,7 @@ class Monitoring:
         wanted = rpc.arguments(self._configuration.models, _GET_SCHEMA, operation)
         access = self._configuration.access.of(caller.author.user)
         # The text of a module is shown to whoever may see it listed.
-        known = [schema for schema in self._schemas if access.reads(_SCHEMA_WAY, _schema_keys(schema))]
+        known = [schema for schema in self._schemas if access.sees(_place(schema))]
         return f'<data xmlns="{NAMESPACE}">{escape(choose(known, wanted).text)}</data>'.encode()
 
     def state(self) -> Mapping[str, Any]:
@@ -117,8 +116,10 @@ def _unknown(element: str, message: str) -> ConfigError:
     return ConfigError("", message, tag="invalid-value", bad_element=element)
 
 
-def _schema_keys(schema: Schema) -> dict[str, str]:
-    return {"identifier": schema.identifier, "version": schema.version, "format": f"{_MODULE}:yang"}
+def _place(schema: Schema) -> str:
+    """Of its entry in the list of modules."""
+    keys = f"[identifier='{schema.identifier}'][version='{schema.version}'][format='{_MODULE}:yang']"
+    return f"/{_MODULE}:netconf-state/schemas/schema{keys}"
 
 
 def _schema(schema: Schema) -> dict[str, Any]:

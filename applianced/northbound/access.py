@@ -16,7 +16,7 @@ from applianced.access import changes, requests
 from applianced.access.changes import AccessDeniedError
 from applianced.access.decider import Decider
 from applianced.access.pruning import prune, sees_all
-from applianced.access.rules import Keys, Verdict
+from applianced.access.rules import Verdict, way
 from applianced.access.schema import ACM, SchemaIndex
 from applianced.config.nacm import SUPER_USER, Nacm, RuleList
 from applianced.config.schema import Config
@@ -64,7 +64,8 @@ class UserAccess:
     def may_notify(self, module: str, name: str) -> bool:
         """Whether a notification may be sent to the user; one that may not is counted and logged here.
 
-        module: of the notification, name: its own. Of data in it, `prune` takes out what the user may not read.
+        module: of the notification, name: its own. Of data in it, `prune` takes out what the user may not read; of
+        paths in it, `sees` says which he may be told.
         """
         verdict = self.decider.may_notify(module, name) if self.decider else None
         if verdict and not verdict.permitted:
@@ -72,21 +73,17 @@ class UserAccess:
             return False
         return True
 
-    def reads(self, way: Sequence[tuple[str, str]], keys: Keys) -> bool:
-        """Whether a node may be read. way: (module, name) of it and of those above it, from the top.
-
-        keys: of the last, when it is a list.
-        """
+    def sees(self, path: str) -> bool:
+        """Whether the node at an instance path (as libyang writes it: module names as prefixes) may be read, be it
+        there or not; for what names nodes without showing them in a tree."""
         if self.decider is None:
             return True
-        spot, level = None, self.decider.index.tops
-        for step in way:
-            node = level[step]
-            spot = self.decider.enter(spot, node, keys if step == way[-1] else {})
+        spot, steps = None, way(self.decider.index, path)
+        for node, keys in steps:
+            spot = self.decider.enter(spot, node, keys)
             if not self.decider.reads(spot):
                 return False
-            level = node.children
-        return True
+        return bool(steps)
 
     def sees_all(self, tree: Tree) -> bool:
         """Whether the tree can be shown as it is."""
