@@ -12,7 +12,7 @@ from applianced.datastore.models import Models
 from applianced.datastore.native import Defaults, Kind
 from applianced.datastore.places import Element, is_configured
 from applianced.datastore.subtree import Pick, Selection
-from applianced.datastore.txids import MATCH, Found, Mechanism, Table
+from applianced.datastore.txids import MATCH, Found, Table
 from applianced.datastore.writer import Writer, is_key_leaf, key_leaves
 
 
@@ -25,6 +25,8 @@ class IdsWriter(Writer):
         self._table = table
         self._given = given
         self._numbers: dict[Given, int] = {}
+        self._flat: dict[int, bool] = {}
+        """By schema node: whether no versioned node can be in it."""
 
     @contextmanager
     def within(self, given: Given | None) -> Iterator[None]:
@@ -72,23 +74,29 @@ class IdsWriter(Writer):
         """A container or an entry."""
         if self._known(given, found):
             return self.pruned(node, above) if self.defaults is not Defaults.EXPLICIT or is_configured(node) else b""
-        children = [child for child in native.children(node) if not is_key_leaf(child)]
-        inner = [child for child in children if native.kind(native.schema_of(child)) in (Kind.CONTAINER, Kind.LIST)]
-        if not inner:
+        schema = native.schema_of(node)
+        if self._is_flat(schema):
             text = super().whole(node, above)
             return _marked(node, text, self._attribute(given, found)) if text else b""
-        namespace = native.namespace(native.schema_of(node))
+        namespace = native.namespace(schema)
         parts = []
-        for child in children:
+        for child in native.children(node):
+            if is_key_leaf(child):
+                continue
             if native.kind(native.schema_of(child)) in (Kind.CONTAINER, Kind.LIST):
                 parts.append(self._node(given, child, namespace, self._table.below(found, child)))
             else:
                 parts.append(super().whole(child, namespace))
         body = b"".join(parts)
-        schema = native.schema_of(node)
         if not (body or native.is_presence(schema) or key_leaves(node)):
             return b""
         return _marked(node, super().part(node, above, body), self._attribute(given, found))
+
+    def _is_flat(self, schema: native.Schema) -> bool:
+        number = native.identity(schema)
+        if number not in self._flat:
+            self._flat[number] = not any(map(_holds_versioned, native.schema_children(schema)))
+        return self._flat[number]
 
     def _known(self, given: Given, found: Found) -> bool:
         if given not in self._numbers:
@@ -123,11 +131,13 @@ class _IdsSelection(Selection):
             return self._ids.pruned(pick.node, above) if self._ids.knows(pick.node) else super().pick(pick, above)
 
 
+def _holds_versioned(schema: native.Schema) -> bool:
+    """Whether a schema node is that of a versioned node, or a choice or case of one."""
+    if native.is_data(schema):
+        return native.kind(schema) in (Kind.CONTAINER, Kind.LIST)
+    return any(map(_holds_versioned, native.schema_children(schema)))
+
+
 def _marked(node: native.Node, text: bytes, attribute: str) -> bytes:
     name = f"<{native.name(native.schema_of(node))}".encode()
     return name + attribute.encode() + text[len(name) :]
-
-
-def mechanism_of(given: Given | None) -> Mechanism:
-    """What a client speaks that sent this, etag when it sent nothing."""
-    return given.mechanism if given else Mechanism.ETAG
