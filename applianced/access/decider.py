@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from applianced.access.rules import DataRule, Keys, Verdict, called, data_rules
@@ -145,6 +146,18 @@ class Decider:
     def keyed(self, child: SchemaNode) -> list[Keys]:
         """Keys of the entries of a list that rules tell apart from the others."""
         return [dict(keys) for keys in self._keyed.get(child.number, ())]
+
+    def way_shown(self, steps: Sequence[tuple[SchemaNode, Keys]], *, below: bool = False) -> bool:
+        """Whether a node and all above it may be read. below: and all that can be below it."""
+        spot = above = None
+        for node, keys in steps:
+            above, spot = spot, self.enter(spot, node, keys)
+            if not self.reads(spot):
+                return False
+        if not below or spot is None:
+            return True
+        # A list as such stands for all of its entries.
+        return self.everywhere(spot, Access.READ) if steps[-1][1] else self._all_of(above, spot.node, Access.READ)
 
     def uneven(self, above: Spot | None) -> tuple[SchemaNode, ...]:
         """The children of which not everything can be read."""

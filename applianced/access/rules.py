@@ -51,21 +51,24 @@ def data_rules(index: SchemaIndex, rules: Sequence[tuple[str, Rule]]) -> list[Da
         verdict = Verdict(rule.permit, called(rule_list, rule))
         if rule.path in ("", "/"):
             found.append(DataRule(verdict, rule.module, rule.operations))
-        elif steps := way(index, rule.path):
+            continue
+        steps, whole = known_way(index, rule.path)
+        if whole:
             keyed = {node.number: keys for node, keys in steps if keys}
             found.append(DataRule(verdict, rule.module, rule.operations, steps[-1][0].number, keyed))
     return found
 
 
-def way(index: SchemaIndex, path: str) -> list[tuple[SchemaNode, Keys]]:
-    """The steps of an instance path with module names as prefixes; [] when there is no such node in the schema."""
+def known_way(index: SchemaIndex, path: str) -> tuple[list[tuple[SchemaNode, Keys]], bool]:
+    """The steps of an instance path with module names as prefixes, as far as the schema knows them; whether that is
+    all of it."""
     steps: list[tuple[SchemaNode, Keys]] = []
     module, level, end = "", index.tops, 0
     for found in _STEP.finditer(path):
         module = found[1] or module
         node = level.get((module, found[2]))
         if node is None or found.start() != end:
-            return []
+            break
         steps.append((node, {key[1]: key[2] if key[2] is not None else key[3] for key in _KEY.finditer(found[3])}))
         level, end = node.children, found.end()
-    return steps if end == len(path) else []
+    return steps, end == len(path)

@@ -9,6 +9,7 @@ from lxml import etree
 from applianced.access.changes import AccessDeniedError
 from applianced.datastore import rpc
 from applianced.datastore.edit import NETCONF_NS
+from applianced.errors import ConfigError
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.changing import Changing
 from applianced.netconf.comparing import Comparing
@@ -20,8 +21,10 @@ from applianced.netconf.parameters import Parameters
 from applianced.netconf.private import PrivateCandidates
 from applianced.netconf.reading import Reading
 from applianced.netconf.xmltext import Element
-from applianced.northbound.configuration import Configuration
+from applianced.northbound.access import FaultsError
+from applianced.northbound.configuration import Configuration, said
 from applianced.northbound.state import NetconfCounters, StateProvider
+from applianced.northbound.transaction import CommitError
 
 
 class Sessions(Server, Protocol):
@@ -62,6 +65,15 @@ class Operations:
 
     async def perform(self, caller: Caller, operation: Element) -> bytes:
         """Carry out one operation; the inner XML of its <rpc-reply>. Raises RpcError, ApplianceError."""
+        try:
+            return await self._perform(caller, operation)
+        except (ConfigError, CommitError) as error:
+            access = self._configuration.access.of(caller.author.user)
+            if access.unrestricted:
+                raise
+            raise FaultsError(access.told(said(error))) from error
+
+    async def _perform(self, caller: Caller, operation: Element) -> bytes:
         name = etree.QName(operation)
         if name.namespace == NETCONF_NS:
             perform = self._operations.get(name.localname)

@@ -16,13 +16,14 @@ from applianced.access import changes, requests
 from applianced.access.changes import AccessDeniedError
 from applianced.access.decider import Decider
 from applianced.access.pruning import prune, sees_all
-from applianced.access.rules import Verdict, way
+from applianced.access.rules import Verdict, known_way
 from applianced.access.schema import ACM, SchemaIndex
 from applianced.config.nacm import SUPER_USER, Nacm, RuleList
 from applianced.config.schema import Config
 from applianced.datastore.models import Models
 from applianced.datastore.places import Element
 from applianced.datastore.tree import Tree
+from applianced.errors import ConfigError
 
 _LOG = logging.getLogger(__name__)
 LOGGED_MAX = 20
@@ -39,6 +40,15 @@ class DeniedCounters:
     operations: int = 0
     data_writes: int = 0
     notifications: int = 0
+
+
+class FaultsError(ConfigError):
+    """What somebody may be told of an error: `errors`. As a ConfigError it shows the first."""
+
+    def __init__(self, errors: Sequence[ConfigError]) -> None:
+        first = errors[0]
+        super().__init__(first.path, first.message, tag=first.tag, app_tag=first.app_tag, bad_element=first.bad_element)
+        self.errors = list(errors)
 
 
 class UserAccess:
@@ -73,17 +83,29 @@ class UserAccess:
             return False
         return True
 
-    def sees(self, path: str) -> bool:
+    def sees(self, path: str, *, below: bool = False) -> bool:
         """Whether the node at an instance path (as libyang writes it: module names as prefixes) may be read, be it
-        there or not; for what names nodes without showing them in a tree."""
-        if self.decider is None:
-            return True
-        spot, steps = None, way(self.decider.index, path)
-        for node, keys in steps:
-            spot = self.decider.enter(spot, node, keys)
-            if not self.decider.reads(spot):
-                return False
-        return bool(steps)
+        there or not; for what names nodes without showing them in a tree.
+
+        below: whether all that can be below it may be read, too. A path that goes on where the schema ends is judged
+        by as much of it as there is.
+        """
+        return self.decider is None or self.decider.way_shown(known_way(self.decider.index, path)[0], below=below)
+
+    def told(self, faults: Sequence[ConfigError], *, below: bool = False) -> Sequence[ConfigError]:
+        """What the user may be told of faults, which may be of what others edited: of those at nodes that he may not
+        read, that there are some.
+
+        below: the faults show what is below their nodes.
+        """
+        shown = [
+            fault for fault in faults if isinstance(fault, AccessDeniedError) or self.sees(fault.path, below=below)
+        ]
+        hidden = [fault for fault in faults if fault not in shown]
+        if hidden:
+            message = f"faults at nodes that you may not read: {len(hidden)}; ask somebody who may"
+            shown.append(ConfigError("", message, tag=hidden[0].tag, app_tag=hidden[0].app_tag))
+        return shown
 
     def sees_all(self, tree: Tree) -> bool:
         """Whether the tree can be shown as it is."""

@@ -339,6 +339,26 @@ def test_operations_that_are_denied_unless_permitted(tmp_path: Path) -> None:
     run(tmp_path, scenario, STOCK, nacm(leaves="<exec-default>permit</exec-default>"))
 
 
+def test_a_fault_of_what_others_edited_does_not_tell_what_it_is(tmp_path: Path) -> None:
+    async def scenario(admin: Client, sue: Client) -> None:
+        dear = "<item><name>gold</name><price>1001</price></item>"
+        assert await admin.rpc(EDIT.format("", dear)) == OK
+        for operation in ("<validate><source><candidate/></source></validate>", "<commit/>"):
+            assert "gold" in str(error_path(await admin.rpc(operation)))
+        reply = await sue.rpc("<validate><source><candidate/></source></validate>")
+        assert tags(reply) == ["operation-failed"]
+        assert message(reply) == "faults at nodes that you may not read: 1; ask somebody who may"
+        assert not [secret for secret in ("gold", "1001", "price") if secret in reply]
+        # Of what she may read, she is told as everybody is.
+        await admin.rpc("<discard-changes/>")
+        await admin.rpc(EDIT.format("", dear.replace("gold", "tin")))
+        reply = await sue.rpc("<validate><source><candidate/></source></validate>")
+        assert "price must be at most 1000" in message(reply)
+        assert "tin" in str(error_path(reply))
+
+    run(tmp_path, scenario, STOCK, nacm(NO_GOLD))
+
+
 def test_state_is_hidden_as_configuration_is(tmp_path: Path) -> None:
     async def scenario(admin: Client, sue: Client) -> None:
         for operation in (

@@ -7,6 +7,7 @@ import pytest
 from applianced.access.changes import AccessDeniedError
 from applianced.config.nacm import Nacm, Rule, RuleList
 from applianced.config.schema import Config, System, User
+from applianced.errors import ConfigError
 from applianced.northbound.access import AccessControl
 from tests.support.guarded import guarded_models, guarded_tree
 from tests.support.shop import shop_models
@@ -37,9 +38,9 @@ def control(*rules: Rule, role: Rule | None = None) -> AccessControl:
         ("/example:shop/tag[.='other']", True),
         ("/example:shop/hall/rug/length", False),
         ("/ietf-netconf-acm:nacm/groups", False),
-        ("/example:shop/nothing", False),
-        ("/example:shop/title rubbish", False),
-        ("", False),
+        ("/example:shop/nothing", True),
+        ("/example:shop/hall/nothing", False),
+        ("", True),
     ],
 )
 def test_which_paths_may_be_told(path: str, seen: bool) -> None:
@@ -47,6 +48,38 @@ def test_which_paths_may_be_told(path: str, seen: bool) -> None:
     made = control(*(Rule(name=each, permit=False, path=f"/example:shop/{each}") for each in hidden))
     assert made.of("sue").sees(path) is seen
     assert made.of("admin").sees(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "seen"),
+    [
+        ("/example:shop/title", True),
+        ("/example:shop/item[name='tin']", True),
+        ("/example:shop/item[name='iron']", False),
+        ("/example:shop/item", False),
+        ("/example:shop/shelf", True),
+        ("/example:shop", False),
+    ],
+)
+def test_what_shows_all_below_a_node(path: str, seen: bool) -> None:
+    hidden = ("item[name='gold']", "item[name='iron']/price")
+    made = control(*(Rule(name=each, permit=False, path=f"/example:shop/{each}") for each in hidden))
+    assert made.of("sue").sees(path, below=True) is seen
+
+
+def test_faults_of_what_is_hidden_are_told_as_such() -> None:
+    sue = control(Rule(name="r", permit=False, path="/example:shop/size")).of("sue")
+    seen, hidden = (
+        ConfigError("/example:shop/title", "seen"),
+        ConfigError("/example:shop/size", "42", tag="data-missing"),
+    )
+    assert sue.told([seen]) == [seen]
+    told = sue.told([seen, hidden])
+    assert told[0] is seen
+    assert (told[1].path, told[1].tag) == ("", "data-missing")
+    assert "42" not in told[1].message
+    denied = AccessDeniedError("/example:shop/size", "to read this", "a rule")
+    assert sue.told([denied]) == [denied]
 
 
 def test_notifications_that_are_held_back_are_counted() -> None:
