@@ -23,6 +23,7 @@ from applianced.netconf.reading import Reading
 from applianced.netconf.xmltext import Element
 from applianced.northbound.access import FaultsError
 from applianced.northbound.configuration import Configuration, said
+from applianced.northbound.conflicts import ConflictError
 from applianced.northbound.state import NetconfCounters, StateProvider
 from applianced.northbound.transaction import CommitError
 
@@ -71,7 +72,8 @@ class Operations:
             access = self._configuration.access.of(caller.author.user)
             if access.unrestricted:
                 raise
-            raise FaultsError(access.told(said(error))) from error
+            # What is in conflict is shown with all below it.
+            raise FaultsError(access.told(said(error), below=isinstance(error, ConflictError))) from error
 
     async def _perform(self, caller: Caller, operation: Element) -> bytes:
         name = etree.QName(operation)

@@ -110,6 +110,25 @@ def test_comparing_datastores_tells_no_more(tmp_path: Path, pair: tuple[str, str
     run(tmp_path, scenario, nacm(NO_GOLD, NO_PRICE, NO_SIZE, WRITES))
 
 
+@pytest.mark.parametrize("operation", [UPDATE.format(""), "<commit/>"])
+def test_a_conflict_of_what_is_hidden_shows_no_values(tmp_path: Path, operation: str) -> None:
+    async def scenario(admin: Client, sue: Client) -> None:
+        # In the candidate that they share, what admin edited conflicts with what another session of his committed.
+        gold = "<item><name>gold</name><price>{}</price></item><size>{}</size>"
+        assert await admin.rpc(EDIT.format("", gold.format(901, 43))) == OK
+        other = await Client(admin.session.server, "admin").connected(PRIVATE)
+        assert await other.rpc(EDIT.format("", gold.format(902, 44))) == OK
+        assert await other.rpc("<commit/>") == OK
+        assert "902" in await admin.rpc(operation)
+        sharing = await Client(admin.session.server, "sue").connected()
+        reply = await sharing.rpc(operation)
+        assert tags(reply) == ["operation-failed"]
+        assert not secrets(reply)
+        assert not [value for value in ("901", "902", "43", "44") if value in reply]
+
+    run(tmp_path, scenario, nacm(NO_GOLD, NO_SIZE, WRITES))
+
+
 @pytest.mark.parametrize("store", ["running", "candidate"])
 def test_a_read_with_ids_shows_no_more(tmp_path: Path, store: str) -> None:
     async def scenario(admin: Client, sue: Client) -> None:
