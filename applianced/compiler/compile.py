@@ -61,6 +61,7 @@ def compile_plan(
         flow=plain(asdict(config.flow)),
         log={**plain(asdict(config.log)), "host_name": config.system.host_name},
         trace=plain(asdict(config.trace)),
+        notified=config.system.netconf.notifications.dataplane(),
         interfaces=tuple(plain(asdict(link)) for link in config.interfaces),
     )
 

@@ -43,6 +43,7 @@ class Plan:
     zones: interface -> the zone that it is in.
     queues: how many workers share the control sessions.
     alg_port_ranges: text address -> (low, high) where a pool sets its own; "" holds the default.
+    notified: events that management is told of -> how many a second, 0 for any number.
     flow, log, trace, interfaces: the parts of the configuration that the agent and its workers need, as dicts.
     """
 
@@ -58,6 +59,7 @@ class Plan:
     flow: dict[str, Any] = field(default_factory=dict)
     log: dict[str, Any] = field(default_factory=dict)
     trace: dict[str, Any] = field(default_factory=dict)
+    notified: dict[str, int] = field(default_factory=dict)
     interfaces: tuple[dict[str, Any], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from applianced.config.notifications import NotificationSettings
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshLimits:
@@ -53,6 +55,7 @@ class NetconfLimits:
     reply_timeout_s: float = 120
     private_candidate_limit: int = 32
     ssh: SshLimits = field(default_factory=SshLimits)
+    notifications: NotificationSettings = field(default_factory=NotificationSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

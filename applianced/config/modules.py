@@ -30,6 +30,9 @@ PROTOCOL = (
     Module("ietf-netconf-private-candidate", "2026-02-03", ("private-candidate",)),
     Module("ietf-netconf-txid", "2025-08-01", ("last-modified",)),
     Module("ietf-nmda-compare", "2021-12-10"),
+    Module("notifications", "2008-07-14"),
+    Module("nc-notifications", "2008-07-14"),
+    Module("ietf-netconf-notifications", "2012-02-06"),
 )
 """What the management protocol itself speaks, whatever it configures."""
 
@@ -48,6 +51,7 @@ MODULES = (
     Module("applianced-nat"),
     Module("applianced-alg"),
     Module("applianced-alg-ftp"),
+    Module("applianced-notifications"),
     Module("applianced-system"),
     Module("applianced-state"),
     Module("applianced-history"),

@@ -32,7 +32,7 @@ from applianced.compiler.marks import CONTROL, DATA, GATES_TABLE, POLICY_TABLE
 from applianced.dataplane import nft
 from applianced.dataplane.alglog import AlgLog
 from applianced.dataplane.books import Books, Operation
-from applianced.dataplane.channel import Decoder, Message, arrived, encode
+from applianced.dataplane.channel import FOLLOW, Decoder, Message, arrived, encode
 from applianced.dataplane.conntrack import Conntrack
 from applianced.dataplane.eventlog import EventLog
 from applianced.dataplane.interfaces import Interfaces
@@ -109,6 +109,7 @@ class Agent:
             "finish": self._finish,
             "state": self._state,
             "shutdown": self._shutdown,
+            FOLLOW: lambda _: None,
             **self._books.operations,
         }
         self._applied: Message | None = None
@@ -136,6 +137,7 @@ class Agent:
             for key, _ in self._selector.select(self._workers.pause()):
                 key.data()
             self._sessions.tick()
+            self._events.feed.tick()
             self._workers.reap()
             self._tables.tick(self._applied)
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
@@ -154,7 +156,7 @@ class Agent:
             signal.signal(number, lambda *_: self._end(Ending.SHUT_DOWN))
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
-        self._selector.register(woken, selectors.EVENT_READ, partial(_drain, woken))
+        self._selector.register(woken, selectors.EVENT_READ, partial(arrived, woken))
 
     def _end(self, ending: Ending) -> None:
         """End when what is at hand is done. To shut down outweighs the rest."""
@@ -241,6 +243,8 @@ class Agent:
         try:
             for request in self._clients[client].feed(octets):
                 client.sendall(encode(self._answer(request)))
+                if request.get("op") == FOLLOW:
+                    self._events.feed.follow(client)
         except (OSError, DataplaneError, ValueError) as error:
             log.warning("management connection: %s", error)
             self._forget(client)
@@ -248,6 +252,7 @@ class Agent:
     def _forget(self, client: socket.socket) -> None:
         self._selector.unregister(client)
         del self._clients[client]
+        self._events.feed.forget(client)
         client.close()
 
     def _answer(self, request: Message) -> Message:
@@ -347,7 +352,7 @@ class Agent:
 
     def _log_as(self, plan: Message) -> None:
         """Logs and traces as a plan has them. Raises DataplaneError."""
-        self._events.configure(plan["log"], plan["trace"], traced(plan))
+        self._events.configure(plan["log"], plan["trace"], traced(plan), plan.get("notified"))
         self._algs.configure(plan)
         self._sessions.configure(plan)
 
@@ -391,8 +396,3 @@ class Agent:
         """There is no way back from the last apply any more."""
         self._before = None
         self._sysctls.forget_plan_before()
-
-
-def _drain(woken: socket.socket) -> None:
-    with contextlib.suppress(BlockingIOError):
-        woken.recv(4096)

@@ -17,6 +17,8 @@ from applianced.errors import DataplaneError
 from applianced.model.tuples import Endpoint, FlowTuple, packed, text
 
 LARGEST = 64 << 20
+FOLLOW = "follow-events"
+"""The request after whose answer events come unasked (eventfeed)."""
 _LENGTH = Struct("!I")
 
 Message = dict[str, Any]

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from applianced.dataplane.eventfeed import EventFeed
 from applianced.dataplane.tracefile import TraceFile
 
 FACILITY_USER = 1
@@ -59,6 +60,7 @@ KINDS = {
     "events-lost": Kind("RT_ALG_EVENTS_LOST", "alg", "warning", level="brief"),
     "tables-lost": Kind("APPLIANCE_TABLES_LOST", "system", "error"),
     "worker-down": Kind("APPLIANCE_WORKER_DOWN", "system", "error"),
+    "worker-up": Kind("APPLIANCE_WORKER_UP", "system", "notice"),
 }
 """Every event that may be written. The category "system" goes to streams that take all of them."""
 
@@ -87,14 +89,21 @@ class EventLog:
         self._trace: TraceFile | None = None
         self._levels: dict[str, str] = {}
         self._match: re.Pattern[str] | None = None
+        self.feed = EventFeed()
+        """To management."""
         self.unsent = 0
         """Messages that the kernel did not take."""
 
     def configure(
-        self, log: Mapping[str, Any], trace: Mapping[str, Any], traced: Mapping[str, str] | None = None
+        self,
+        log: Mapping[str, Any],
+        trace: Mapping[str, Any],
+        traced: Mapping[str, str] | None = None,
+        notified: Mapping[str, int] | None = None,
     ) -> None:
-        """The `log` and `trace` of a plan. traced: the ALGs that are traced -> level."""
+        """The `log`, `trace` and `notified` of a plan. traced: the ALGs that are traced -> level."""
         self.close()
+        self.feed.configure(notified or {})
         self._streams = list(log.get("streams", ()))
         self._source = log.get("source_address")
         self._host = log.get("host_name") or socket.gethostname()
@@ -118,6 +127,7 @@ class EventLog:
         kind = KINDS[event]
         when = float(fields.get("time") or time.time())
         shown = {key: value for key, value in fields.items() if key != "time"}
+        self.feed.tell(event, when, shown)
         level = self._levels.get(fields.get("alg", ""))
         if self._trace is not None and level is not None and traces(event, level):
             self._write_trace(self._trace, kind.name, when, shown)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from applianced.dataplane.channel import Message, plain_flow
@@ -24,11 +24,14 @@ class EventReporter:
         self._events: list[Message] = []
         self._lost = 0
         self._streamed = False
+        self._notified: frozenset[str] = frozenset()
         self._traced: dict[str, frozenset[str]] = {}
 
-    def configure(self, *, streamed: bool, traced: Mapping[str, str]) -> None:
-        """streamed: a syslog stream takes ALG events. traced: ALGs that are traced -> one of LEVELS."""
+    def configure(self, *, streamed: bool, traced: Mapping[str, str], notified: Collection[str] = ()) -> None:
+        """streamed: a syslog stream takes ALG events. traced: ALGs that are traced -> one of LEVELS. notified: kinds of
+        events that management is told of."""
         self._streamed = streamed
+        self._notified = frozenset(notified)
         self._traced = {alg: frozenset(kind for kind in KINDS if traces(kind, level)) for alg, level in traced.items()}
 
     def take(self) -> Message | None:
@@ -65,7 +68,7 @@ class EventReporter:
         self._add("gate-refused", session, reason=reason)
 
     def _wanted(self, kind: str, session: Session) -> bool:
-        if self._streamed and KINDS[kind].streamed:
+        if kind in self._notified or (self._streamed and KINDS[kind].streamed):
             return True
         return kind in self._traced.get(session.descriptor.name, ())
 

@@ -167,7 +167,9 @@ class WorkerProcess:
         ranges = {packed(address): (low, high) for address, (low, high) in prepared["ranges"].items() if address}
         low, high = prepared["ranges"][""]
         self._ports.configure((low, high), ranges)
-        self._reporter.configure(streamed=bool(prepared["events"]), traced=prepared["trace"])
+        self._reporter.configure(
+            streamed=bool(prepared["events"]), traced=prepared["trace"], notified=prepared["notified"]
+        )
         self._coupling.enabled = bool(flow["alg_data_session_coupled"])
         self._engine.session_limit = self._share(flow["alg_sessions_total"])
         self._engine.configure(self._settings(prepared), limits, flow["alg_message_size"], time.time())

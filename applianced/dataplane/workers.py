@@ -133,6 +133,10 @@ class Workers:
             log.error("worker %d does not take its settings: %s", worker.number, error)
             if worker.pid:
                 self._bury(worker)
+            return
+        if worker.restarts:
+            shown = {"worker": worker.number, "pid": worker.pid, "restarts": worker.restarts}
+            self._events.write("worker-up", shown)
 
     def _be_worker(self, worker: Worker, ours: socket.socket, theirs: socket.socket) -> None:
         """In the child; never returns."""
@@ -309,6 +313,7 @@ def settings_of(plan: Message, own_addresses: list[str]) -> Message:
         "ranges": plan["alg_port_ranges"],
         "own_addresses": own_addresses,
         "events": wants(plan["log"], "alg"),
+        "notified": sorted(plan.get("notified", ())),
     }
 
 

@@ -95,6 +95,9 @@ class Selection:
         module = self.models.modules.get(name.namespace or "")
         for candidate in self.models.modules.values() if wildcard else [module] if module else []:
             schema = native.find_schema(above, candidate.pointer, name.localname)
+            if not schema and not parent:
+                # RFC 5277 3.6: what a subscription filters is one notification.
+                schema = native.find_notification(candidate.pointer, name.localname)
             if schema:
                 yield schema
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Protocol
 
 from applianced.netconf.xmltext import Element
 from applianced.northbound.recording import Author
@@ -22,6 +22,19 @@ class Caller(Protocol):
     author: Author
 
     def close_after_reply(self) -> None: ...
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether it has a subscription (RFC 5277)."""
+        ...
+
+    def subscribe(self, telling: Coroutine[Any, Any, None]) -> None:
+        """Tell it of events once the reply has left; `telling` is cancelled when the session ends."""
+        ...
+
+    async def notify(self, message: bytes) -> None:
+        """Send one <notification>; returns when more may be sent, or the session has ended."""
+        ...
 
 
 Operation = Callable[[Caller, Element], Awaitable[bytes]]

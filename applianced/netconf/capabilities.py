@@ -28,6 +28,8 @@ def capabilities(models: Models, content_id: str) -> Sequence[str]:
         f"{_CAPABILITY}validate:1.1",
         f"{_CAPABILITY}xpath:1.0",
         f"{_CAPABILITY}with-defaults:1.0?{_DEFAULTS}",
+        f"{_CAPABILITY}notification:1.0",
+        f"{_CAPABILITY}interleave:1.0",
         f"{_CAPABILITY}with-operational-defaults:1.0?{_DEFAULTS}",
         f"{_CAPABILITY}yang-library:1.1?revision=2019-01-04&content-id={content_id}",
         *_modules(models),

@@ -9,7 +9,9 @@ import asyncio
 import logging
 import time
 from collections import deque
-from typing import Protocol
+from collections.abc import Coroutine
+from enum import Enum
+from typing import Any, Protocol
 
 from applianced.config.access import NetconfLimits
 from applianced.datastore.edit import NETCONF_NS
@@ -24,6 +26,17 @@ _LOG = logging.getLogger(__name__)
 WAITING_MAX = 64
 """Requests of one session that wait; beyond it, or beyond one message's size, the client is not read from."""
 BARE_START = f'<rpc-reply xmlns="{NETCONF_NS}">'.encode()
+
+
+class Ending(Enum):
+    """Why a session has ended: termination-reason of RFC 6470."""
+
+    CLOSED = "closed"
+    KILLED = "killed"
+    DROPPED = "dropped"
+    TIMEOUT = "timeout"
+    BAD_HELLO = "bad-hello"
+    OTHER = "other"
 
 
 class Transport(Protocol):
@@ -95,6 +108,11 @@ class LiveSession:
         self._closing = False
         self._busy = False
         self.closed_by_request = False
+        self.ending: Ending | None = None
+        self.killed_by = 0
+        """The session that asked for its end, 0 for none."""
+        self._telling: Coroutine[Any, Any, None] | None = None
+        self._subscription: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._deadline: asyncio.TimerHandle | None = None
         self._idle: asyncio.TimerHandle | None = None
@@ -155,12 +173,14 @@ class LiveSession:
 
     def lost(self) -> None:
         """The transport is gone."""
+        self._ends(Ending.DROPPED)
         self._take_no_more()
         self._wake.set()
 
     # --- from operations ---------------------------------------------------------------------------------------
 
     def close_after_reply(self) -> None:
+        self._ends(Ending.CLOSED)
         self.closed_by_request = True
         self._take_no_more()
 
@@ -171,10 +191,35 @@ class LiveSession:
         self._session.drop()
         self._account()
 
-    def kill(self) -> None:
-        """End it now; an operation in progress is carried to its end, unanswered."""
+    def kill(self, ending: Ending = Ending.OTHER, by: int = 0) -> None:
+        """End it now; an operation in progress is carried to its end, unanswered. by: the session that asks for it."""
+        if self.ending is None:
+            self.killed_by = by
+        self._ends(ending)
         self.lost()
         self._transport.abort()
+
+    def _ends(self, why: Ending) -> None:
+        """The first reason is the one."""
+        self.ending = self.ending or why
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether it has a subscription, or will have one when it has got its reply."""
+        return self._telling is not None or self._subscription is not None
+
+    def subscribe(self, telling: Coroutine[Any, Any, None]) -> None:
+        """Tell it of events once the reply has left; `telling` is cancelled when the session ends."""
+        self._telling = telling
+
+    async def notify(self, message: bytes) -> None:
+        """Send one <notification>, whole; returns when more may be sent, or the session has ended."""
+        if self._closing:
+            return
+        self._transport.write(self._session.send(message))
+        for counters in (self.server.counters, self.counters):
+            counters.out_notifications += 1
+        await self._delivered()
 
     async def ended(self) -> None:
         """Return when nothing of it is left."""
@@ -190,13 +235,16 @@ class LiveSession:
                     await self._answer(self._waiting.popleft())
                     self._resume()
                 if self._finished:
+                    self._ends(Ending.DROPPED)
                     break
                 if not self._closing:
                     await self._wake.wait()
         except Exception:
             _LOG.exception("session %d ends by a fault of ours", self.number)
         finally:
+            self._ends(Ending.OTHER)
             self._take_no_more()
+            await self._unsubscribed()
             self._disarm()
             self._watch_idleness()
             self._transport.close()
@@ -209,6 +257,8 @@ class LiveSession:
         self._busy = True
         reply = await self.server.reply(self, message, self._session.chunked)
         self._transport.write(self._session.send(reply))
+        if self._telling is not None:
+            self._tell(self._telling)
         await self._delivered()
         self._busy = False
         self._active_at = self._loop.time()
@@ -216,8 +266,28 @@ class LiveSession:
             self._waiting_octets -= len(message)
             self._account()
 
+    def _tell(self, telling: Coroutine[Any, Any, None]) -> None:
+        self._telling = None
+        self._subscription = asyncio.create_task(telling, name=f"subscription of session {self.number}")
+        self._subscription.add_done_callback(self._told)
+
+    def _told(self, subscription: asyncio.Task[None]) -> None:
+        """The subscription has ended; the session may subscribe again."""
+        self._subscription = None
+        if not subscription.cancelled() and (fault := subscription.exception()):
+            _LOG.error("session %d: its subscription ends by a fault of ours", self.number, exc_info=fault)
+        self._active_at = self._loop.time()
+        self._watch_idleness()
+
+    async def _unsubscribed(self) -> None:
+        if self._telling is not None:
+            self._telling.close()
+        if self._subscription is not None:
+            self._subscription.cancel()
+            await asyncio.gather(self._subscription, return_exceptions=True)
+
     async def _delivered(self) -> None:
-        """Wait until the client takes the reply; as long as it takes some, it may be slow."""
+        """Wait until the client takes what was sent; as long as it takes some, it may be slow."""
         left = -1
         while left != (left := self._transport.unsent()):
             try:
@@ -235,6 +305,7 @@ class LiveSession:
             too_big = RpcError("too-big", str(error), type="rpc")
             body = messages.render_rpc_error(too_big)
             self._transport.write(self._session.send(messages.reply(BARE_START, body)))
+        self._ends(Ending.OTHER if self._session.established else Ending.BAD_HELLO)
         if self._session.established:
             self.server.counters.in_bad_rpcs += 1
         else:
@@ -278,7 +349,7 @@ class LiveSession:
         if not limit or self._closing:
             return
         now = self._loop.time()
-        if self._busy or self._waiting:
+        if self._busy or self._waiting or self.subscribed:
             self._active_at = now
         left = self._active_at + limit - now
         if left > 0:
@@ -289,5 +360,6 @@ class LiveSession:
         self._wake.set()
 
     def _timed_out(self, what: str) -> None:
+        self._ends(Ending.TIMEOUT)
         self.server.counters.sessions_timed_out += 1
         _LOG.warning("session %d (%s from %s) %s: closed", self.number, self.author.user, self.author.source, what)

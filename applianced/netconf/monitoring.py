@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from applianced.errors import ConfigError
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.xmltext import Element, escape
 from applianced.northbound.configuration import Configuration
+from applianced.northbound.events import host_of
 from applianced.northbound.recording import Author
 from applianced.northbound.state import NetconfCounters, SessionCounters, timestamp
 
@@ -133,12 +133,12 @@ def _schema(schema: Schema) -> dict[str, Any]:
 
 
 def _session(session: Present) -> dict[str, Any]:
-    host = session.author.source.rpartition(":")[0].strip("[]")
+    host = host_of(session.author.source)
     return {
         "session-id": session.number,
         "transport": "netconf-ssh",
         "username": session.author.user,
-        **({"source-host": host} if _is_address(host) else {}),
+        **({"source-host": host} if host else {}),
         "login-time": timestamp(session.login_s),
         **_counted(session.counters),
     }
@@ -146,11 +146,3 @@ def _session(session: Present) -> dict[str, Any]:
 
 def _counted(counters: SessionCounters) -> dict[str, int]:
     return {name.replace("_", "-"): count % 2**32 for name, count in asdict(counters).items()}
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -17,6 +17,8 @@ from applianced.netconf.history import History
 from applianced.netconf.messages import OK, RpcError, bad
 from applianced.netconf.monitoring import Monitoring, Server
 from applianced.netconf.nmda import DatastoreOperations
+from applianced.netconf.notifications.streams import Streams
+from applianced.netconf.notifications.subscribing import Subscribing
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.private import PrivateCandidates
 from applianced.netconf.reading import Reading
@@ -31,8 +33,8 @@ from applianced.northbound.transaction import CommitError
 class Sessions(Server, Protocol):
     """All sessions, to be shown and killed."""
 
-    def kill(self, number: int) -> bool:
-        """End a session; False when there is none of this number."""
+    def kill(self, number: int, by: int = 0) -> bool:
+        """End a session; False when there is none of this number. by: the session that asks for it."""
         ...
 
 
@@ -40,19 +42,25 @@ class Operations:
     """Every operation, for every session."""
 
     def __init__(
-        self, configuration: Configuration, state: StateProvider, sessions: Sessions, counters: NetconfCounters
+        self,
+        configuration: Configuration,
+        state: StateProvider,
+        sessions: Sessions,
+        counters: NetconfCounters,
+        streams: Streams,
     ) -> None:
         self._configuration = configuration
         self._state = state
         self._history = History(configuration).offered
         self._sessions = sessions
         monitoring = Monitoring(configuration, sessions)
-        reading = Reading(configuration, state, counters, monitoring)
+        reading = Reading(configuration, state, counters, monitoring, streams)
         self._defined: Offered = {
             **monitoring.offered,
             **DatastoreOperations(configuration, reading).offered,
             **PrivateCandidates(configuration).offered,
             **Comparing(configuration, reading).offered,
+            **Subscribing(configuration.models, streams).offered,
         }
         self.content_id = reading.content_id
         self._operations: Offered = {
@@ -117,7 +125,7 @@ class Operations:
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 11 else 0
         if number == caller.number:
             message = "a session cannot kill itself: use <close-session>"
-        elif number and self._sessions.kill(number):
+        elif number and self._sessions.kill(number, by=caller.number):
             await self._configuration.session_ended(number)
             return OK
         else:

@@ -20,6 +20,8 @@ from applianced.netconf import monitoring
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.filters import Filter
 from applianced.netconf.monitoring import Monitoring
+from applianced.netconf.notifications import streams as event_streams
+from applianced.netconf.notifications.streams import Streams
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.txid import Asked
 from applianced.netconf.xmltext import Element
@@ -36,10 +38,16 @@ class Reading:
     """Operations that change nothing."""
 
     def __init__(
-        self, configuration: Configuration, state: StateProvider, counters: NetconfCounters, monitoring: Monitoring
+        self,
+        configuration: Configuration,
+        state: StateProvider,
+        counters: NetconfCounters,
+        monitoring: Monitoring,
+        streams: Streams,
     ) -> None:
         self._monitoring = monitoring
         self.configuration = configuration
+        self._streams = streams
         self._counters = counters
         self._configuration = configuration
         self._models = configuration.models
@@ -160,6 +168,8 @@ class Reading:
             parts.append(access_state(self._configuration.access.denied))
         if "ietf-netconf-monitoring" in self._models.names and wanted.may_select(monitoring.NAMESPACE):
             parts.append(self._monitoring.state())
+        if wanted.may_select(event_streams.NAMESPACE):
+            parts.append(self._streams.shown())
         return parts
 
 

@@ -9,17 +9,22 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 from applianced.config.access import NetconfLimits
 from applianced.config.schema import Config
 from applianced.errors import ApplianceError, ProtocolError
 from applianced.netconf import messages, xmltext
 from applianced.netconf.capabilities import capabilities, wants_private_candidate
-from applianced.netconf.live import BARE_START, LiveSession, Transport
+from applianced.netconf.live import BARE_START, Ending, LiveSession, Transport
 from applianced.netconf.messages import RpcError
+from applianced.netconf.notifications.offered import CapabilityWatch
+from applianced.netconf.notifications.streams import Streams
 from applianced.netconf.operations import Operations
 from applianced.netconf.session import Session
 from applianced.northbound.configuration import Configuration, said
+from applianced.northbound.events import BASE, session_parameters
 from applianced.northbound.recording import Author
 from applianced.northbound.state import NetconfCounters, StateProvider
 
@@ -30,10 +35,12 @@ _THREAD_FROM = 128 * 1024
 class NetconfServer:
     """All sessions, and what they share."""
 
-    def __init__(self, configuration: Configuration, state: StateProvider) -> None:
+    def __init__(self, configuration: Configuration, state: StateProvider, directory: Path | None = None) -> None:
+        """directory: where notifications are kept for a replay after a restart, None for nowhere."""
         self.configuration = configuration
         self.counters = NetconfCounters()
-        self._operations = Operations(configuration, state, self, self.counters)
+        self._streams = Streams(configuration, self.counters, directory)
+        self._operations = Operations(configuration, state, self, self.counters, self._streams)
         self._capabilities = capabilities(configuration.models, self._operations.content_id)
         self._sessions: dict[int, LiveSession] = {}
         self._users: Counter[str] = Counter()
@@ -43,6 +50,7 @@ class NetconfServer:
         self._held_total = 0
         self._known = self.limits
         configuration.follow(self._limits_changed)
+        configuration.follow(CapabilityWatch(configuration.events, lambda: self.capabilities).changed)
         self._last = 0
 
     @property
@@ -70,6 +78,7 @@ class NetconfServer:
         self._users[author.user] += 1
         self.counters.in_sessions += 1
         _LOG.info("session %d: %s from %s", self._last, author.user, author.source)
+        self._tell_of(session, "netconf-session-start")
         return session
 
     def greeted(self, session: LiveSession) -> None:
@@ -108,11 +117,11 @@ class NetconfServer:
         """Those that are open."""
         return list(self._sessions.values())
 
-    def kill(self, number: int) -> bool:
-        """End a session; False when there is none of this number."""
+    def kill(self, number: int, by: int = 0) -> bool:
+        """End a session; False when there is none of this number. by: the session that asks for it."""
         session = self._sessions.get(number)
         if session:
-            session.kill()
+            session.kill(Ending.KILLED, by)
         return session is not None
 
     async def close(self) -> None:
@@ -122,11 +131,21 @@ class NetconfServer:
             session.kill()
         for session in sessions:
             await session.ended()
+        await self.configuration.told()
+        await self._streams.close()
+
+    def _tell_of(self, session: LiveSession, name: str, **more: Any) -> None:
+        content = {**session_parameters(session.number, session.author), **more}
+        self.configuration.events.tell(BASE, name, content)
 
     async def forget(self, session: LiveSession) -> None:
         self.counters.dropped_sessions += not session.closed_by_request
         if self._sessions.pop(session.number, None):
             self._users -= Counter([session.author.user])
+            ending = session.ending or Ending.OTHER
+            killer = {"killed-by": session.killed_by} if ending is Ending.KILLED and session.killed_by else {}
+            self._tell_of(session, "netconf-session-end", **killer, **{"termination-reason": ending.value})
+        self._streams.forget(session.number)
         await self.configuration.session_forgotten(session.number)
 
     async def reply(self, session: LiveSession, message: bytes, chunked: bool) -> bytes:

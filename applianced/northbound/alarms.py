@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
@@ -31,13 +32,27 @@ class Alarms:
 
     def __init__(self) -> None:
         self._standing: dict[str, Alarm] = {}
+        self._followers: list[Callable[[Alarm, bool], None]] = []
+
+    def follow(self, told: Callable[[Alarm, bool], None]) -> None:
+        """Have `told` called, in any thread, with each alarm that is raised (True) or is over (False)."""
+        self._followers.append(told)
 
     def raise_alarm(self, id: str, severity: Severity, text: str) -> None:  # noqa: A002 - the model's word
-        self._standing[id] = Alarm(id, severity, text, time.time())
+        before = self._standing.get(id)
+        alarm = self._standing[id] = Alarm(id, severity, text, time.time())
         _LOG.error("alarm %s (%s): %s", id, severity.value, text)
+        if before is None or (before.severity, before.text) != (severity, text):
+            self._tell(alarm, True)
 
     def clear(self, id: str) -> None:  # noqa: A002
-        self._standing.pop(id, None)
+        alarm = self._standing.pop(id, None)
+        if alarm:
+            self._tell(alarm, False)
+
+    def _tell(self, alarm: Alarm, stands: bool) -> None:
+        for told in self._followers:
+            told(alarm, stands)
 
     def stands(self, id: str) -> bool:  # noqa: A002
         return id in self._standing

@@ -29,13 +29,16 @@ from applianced.datastore.tree import Tree
 from applianced.datastore.txids import State
 from applianced.errors import ApplianceError, ConfigError, DataplaneError
 from applianced.northbound.access import AccessControl, UserAccess
-from applianced.northbound.alarms import Severity
+from applianced.northbound.alarms import Alarm, Severity
 from applianced.northbound.candidates import Candidates
+from applianced.northbound.changes import Changes, Confirm
 from applianced.northbound.confirming import Confirmation, Confirming, Pending
 from applianced.northbound.conflicts import report
+from applianced.northbound.events import OURS, Events
 from applianced.northbound.inforce import Builder, InForce, Validated
 from applianced.northbound.readers import Readers
 from applianced.northbound.recording import Author, Recording
+from applianced.northbound.state import timestamp
 from applianced.northbound.transaction import CommitError, Participant
 from applianced.northbound.txids import TransactionIds
 from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Name, Version
@@ -72,7 +75,10 @@ class Configuration:
         self._views = Views(self._readers)
         self.access = AccessControl(models, lambda: self.config)
         self._tested: _Tested | None = None
-        self._confirming = Confirming(self._turn, self._in_force, self._reinstate)
+        self.events = Events(lambda: self.config.system.netconf.notifications)
+        self._changes = Changes(self.events, self._readers)
+        self._confirming = Confirming(self._turn, self._in_force, self._reinstate, self._changes)
+        self.alarms.follow(self._alarm)
         self._followers: list[Callable[[Config], None]] = []
 
     @property
@@ -83,6 +89,10 @@ class Configuration:
     def follow(self, told: Callable[[Config], None]) -> None:
         """Have `told` called with each configuration that comes into force, once it is; it must not raise."""
         self._followers.append(told)
+
+    def _alarm(self, alarm: Alarm, stands: bool) -> None:
+        shown = {"id": alarm.id, "severity": alarm.severity.value, "text": alarm.text, "time": timestamp(alarm.time_s)}
+        self.events.tell(OURS, "alarm-raised" if stands else "alarm-cleared", shown)
 
     # --- start -------------------------------------------------------------------------------------------------
 
@@ -113,12 +123,18 @@ class Configuration:
             comment = f"commit {unconfirmed.number} was not confirmed before a restart: back to commit {number}"
         try:
             _, body = await asyncio.to_thread(self._log.read, number)
-            await self._reinstate(body, Author("applianced", "restart"), comment)
+            author = Author("applianced", "restart")
+            tree = await self._in_force.reinstate(body, author, comment)
         except (CorruptCommitError, ConfigError, CommitError) as error:
             self._log.distrust(number)
             text = f"commit {number} could not be put in force at start, an older one is: {error}"
             self.alarms.raise_alarm(f"commit-{number}", Severity.MAJOR, text)
             return False
+        if comment:
+            self._changes.committed(NOBODY, author, None, tree)
+            self._changes.confirming(Confirm.CANCEL, NOBODY, author)
+        self.candidates.reinstate(tree, self._log.newest, NOBODY)
+        self._published()
         return True
 
     # --- whose candidate -----------------------------------------------------------------------------------------
@@ -266,14 +282,14 @@ class Configuration:
             pending = self._confirming.pending
             base, body = (pending.base, pending.body) if pending else (self._log.newest, self._in_force.body)
             changed = candidate.modified and await self._commit(
-                candidate, author, comment, accept=require_login, base=base if confirmation else 0
+                candidate, author, comment, accept=require_login, base=base if confirmation else 0, session=session
             )
             if confirmation:
-                self._confirming.begin(session, confirmation, base, body)
+                self._confirming.begin(session, author, confirmation, base, body)
             elif pending:
                 if not changed:
                     await asyncio.to_thread(self._log.confirm)
-                self._confirming.end()
+                self._confirming.confirmed(session, author)
             elif not changed:
                 _LOG.info("commit of %s from %s changes nothing: not recorded", author.user, author.source)
             candidate.conditions = {}
@@ -287,6 +303,7 @@ class Configuration:
         *,
         accept: Callable[[Config], None] = lambda _: None,
         base: int = 0,
+        session: int = NOBODY,
     ) -> bool:
         """Put a candidate in force; False when it holds what is in force already. base: as of Commit."""
         validated = await self._validate_candidate(candidate)
@@ -295,8 +312,10 @@ class Configuration:
             candidate.discard()
             return False
         await self._in_force.replace(validated, Recording(self._log, author, comment, validated.body, base))
-        self.candidates.publish(candidate, self._log.newest)
-        self._published()
+        former = self.candidates.running
+        with self._readers.holding(former):
+            self.candidates.publish(candidate, self._log.newest)
+            self._replaced(session, author, former)
         return True
 
     async def _reordered(self, candidate: Candidate, validated: Validated) -> bool:
@@ -317,13 +336,15 @@ class Configuration:
         async with self._turn_of(session):
             self._locks.require(Store.RUNNING, session)
             self._confirming.require_cancel(session, persist_id)
-            await self._confirming.roll_back(author, "cancelled")
+            await self._confirming.cancel(session, author)
 
-    async def _reinstate(self, body: bytes, author: Author, comment: str) -> None:
+    async def _reinstate(self, body: bytes, session: int, author: Author, comment: str) -> None:
         tree = await self._in_force.reinstate(body, author, comment)
         proposer = self._confirming.pending.session if self._confirming.pending else NOBODY
-        self.candidates.reinstate(tree, self._log.newest, proposer)
-        self._published()
+        former = self.candidates.running
+        with self._readers.holding(former):
+            self.candidates.reinstate(tree, self._log.newest, proposer)
+            self._replaced(session, author, former)
 
     async def _validate_candidate(self, candidate: Candidate) -> Validated:
         """A commit after <validate> has nothing left to test."""
@@ -336,6 +357,11 @@ class Configuration:
     def _test(self, tree: Tree) -> None:
         with tree.duplicate() as trial:
             require_login(self._in_force.validate(trial).built.config)
+
+    def _replaced(self, session: int, author: Author, former: Tree) -> None:
+        """former: what ran before, held."""
+        self._changes.committed(session, author, former, self.candidates.running)
+        self._published()
 
     def _published(self) -> None:
         self._tested = None
@@ -488,9 +514,15 @@ class Configuration:
                 self.candidates.discard(self.candidates.shared)
             await self._confirming.session_ended(session)
 
+    async def told(self) -> None:
+        """Return when every commit that was made has been told of."""
+        await self._changes.settled()
+
     async def stop(self) -> None:
         """Nothing happens of its own accord from now on. What awaits its confirmation is rolled back by a start."""
         await self._confirming.stop()
+        await self._changes.settled()
+        self.events.stop()
 
     async def session_forgotten(self, session: int) -> None:
         """As `session_ended`, for a session that nothing is left of: it can ask for nothing any more."""
@@ -508,6 +540,7 @@ class Configuration:
 
     def close(self) -> None:
         """Free the trees and the state directory; what is in force stays so."""
+        self._changes.close()
         self._views.forget()
         self.txids.close()
         self.candidates.close()

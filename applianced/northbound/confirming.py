@@ -13,14 +13,16 @@ from typing import NamedTuple
 from applianced.datastore.lock import LockDeniedError, LockError
 from applianced.errors import ApplianceError, ConfigError
 from applianced.northbound.alarms import Severity
+from applianced.northbound.changes import Changes, Confirm
 from applianced.northbound.inforce import InForce
 from applianced.northbound.recording import Author
 
 _LOG = logging.getLogger(__name__)
 _AUTHOR = Author("applianced", "confirmed-commit")
 _ALARM = "confirmed-commit"
-Reinstate = Callable[[bytes, Author, str], Awaitable[None]]
-"""Puts an earlier configuration (RFC 7951 JSON) in force, recorded as a commit of this author with this comment."""
+Reinstate = Callable[[bytes, int, Author, str], Awaitable[None]]
+"""Puts an earlier configuration (RFC 7951 JSON) in force for a session (0: nobody), recorded as a commit of this author
+with this comment."""
 
 RETRY_S = 10.0
 """Between attempts to roll back, while they fail."""
@@ -56,8 +58,10 @@ class Pending:
 class Confirming:
     """At most one confirmed commit, its timer and its rollback."""
 
-    def __init__(self, turn: asyncio.Lock, in_force: InForce, reinstate: Reinstate) -> None:
+    def __init__(self, turn: asyncio.Lock, in_force: InForce, reinstate: Reinstate, changes: Changes) -> None:
         """turn: held by whoever calls, and taken by the rollback at the deadline."""
+        self._changes = changes
+        self._owner = _AUTHOR
         self.pending: Pending | None = None
         self._turn = turn
         self._in_force = in_force
@@ -124,8 +128,11 @@ class Confirming:
 
     # --- its life ----------------------------------------------------------------------------------------------
 
-    def begin(self, session: int, confirmation: Confirmation, base: int, body: bytes) -> None:
+    def begin(self, session: int, author: Author, confirmation: Confirmation, base: int, body: bytes) -> None:
         """A confirmed commit is in force; a follow-up replaces owner, token and deadline, not what to go back to."""
+        event = Confirm.EXTEND if self.pending else Confirm.START
+        self._changes.confirming(event, session, author, int(confirmation.timeout_s))
+        self._owner = author
         if self.pending:
             base, body = self.pending.base, self.pending.body
         # What a clock can show; the timer itself takes any number.
@@ -144,15 +151,29 @@ class Confirming:
             return
         with suppress(ApplianceError):
             await self.roll_back(_AUTHOR, f"session {session} ended without confirming")
+            self._changes.confirming(Confirm.CANCEL, session, self._owner)
 
-    async def roll_back(self, author: Author, why: str) -> None:
-        """Back to before the first confirmed commit. Raises ApplianceError; then an alarm stands and a timer runs."""
+    def confirmed(self, session: int, author: Author) -> None:
+        """What is in force stays."""
+        self._changes.confirming(Confirm.COMPLETE, session, author)
+        self.end()
+
+    async def cancel(self, session: int, author: Author) -> None:
+        """Roll back because a session asks for it. Raises ApplianceError, as `roll_back`."""
+        await self.roll_back(author, "cancelled", session)
+        self._changes.confirming(Confirm.CANCEL, session, author)
+
+    async def roll_back(self, author: Author, why: str, session: int = 0) -> None:
+        """Back to before the first confirmed commit. session: who asks, 0 for nobody.
+
+        Raises ApplianceError; then an alarm stands and a timer runs.
+        """
         pending = self.pending
         if pending is None:
             return
         try:
             if self._in_force.body != pending.body:
-                await self._reinstate(pending.body, author, f"{why}: back to commit {pending.base}")
+                await self._reinstate(pending.body, session, author, f"{why}: back to commit {pending.base}")
         except ApplianceError as error:
             text = (
                 f"the confirmed commit ({why}) could not be rolled back to commit {pending.base}, which is tried again "
@@ -200,6 +221,7 @@ class Confirming:
             if self.pending and self.pending.overdue:
                 with suppress(ApplianceError):
                     await self.roll_back(_AUTHOR, "not confirmed in time")
+                    self._changes.confirming(Confirm.TIMEOUT, 0, _AUTHOR)
 
 
 def _wrong_id(message: str) -> ConfigError:

@@ -58,6 +58,7 @@ class NetconfCounters(SessionCounters):
     in_sessions: int = 0
     dropped_sessions: int = 0
     in_bad_hellos: int = 0
+    notifications_lost: int = 0
     login_failures: int = 0
     logins_delayed: int = 0
     lockouts: int = 0
@@ -76,6 +77,8 @@ _STATISTICS = (
     "in_rpcs",
     "in_bad_rpcs",
     "out_rpc_errors",
+    "out_notifications",
+    "notifications_lost",
     "login_failures",
     "logins_delayed",
     "lockouts",

@@ -13,7 +13,7 @@ import os
 import pwd
 import socket
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from applianced.errors import ConfigError
 from applianced.northbound.transaction import Participant
 from applianced.supervisor.address import bind, configured_port
 from applianced.supervisor.dataplane import DataplaneOptions, start_dataplane
+from applianced.supervisor.happenings import DataplaneEvents
 from applianced.supervisor.management import ManagementOptions
 from applianced.supervisor.operational import DataplaneState, PlanMemory
 from applianced.supervisor.privileges import account, drop_privileges
@@ -83,6 +84,7 @@ def run(options: Options, management: Management) -> int:
         )
         process = start_dataplane(dataplane)
         agent = AgentClient(dataplane.socket_path)
+        readable = replace(readable, happenings=DataplaneEvents(dataplane.socket_path))
     if user is not None:
         drop_privileges(user)
     asyncio.run(_run(readable, models, agent, management, made=bool(process)))

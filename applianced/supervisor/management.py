@@ -23,6 +23,7 @@ from applianced.errors import ApplianceError, ConfigError
 from applianced.northbound.alarms import Severity
 from applianced.northbound.building import builder
 from applianced.northbound.configuration import Configuration
+from applianced.northbound.events import Source
 from applianced.northbound.initial import ADMIN, add_admin_key, initial_tree
 from applianced.northbound.recording import Author
 from applianced.northbound.service import Listen, Service
@@ -44,6 +45,7 @@ class ManagementOptions:
     when no super-user can log in, a commit at start.
     bound: the socket for NETCONF, bound already. lock: of `state_dir` (persist.claim), taken already; None takes it.
     queues: workers that the plan is made for. yang_dir: None for the modules that come with the package.
+    happenings: who else tells of events, None for nobody.
     shown: what the command line calls these paths, for messages, where that is something else."""
 
     state_dir: Path
@@ -55,6 +57,7 @@ class ManagementOptions:
     lock: int | None = None
     queues: int = 2
     yang_dir: Path | None = None
+    happenings: Source | None = None
     shown: Mapping[Path, Path] = field(default_factory=dict)
 
 
@@ -107,9 +110,14 @@ async def _serve(
     gc.freeze()
     host = f"[{options.host}]" if ":" in options.host else options.host
     announce(f"ready netconf={host}:{listening.port}")
+    following = None
+    if options.happenings:
+        following = asyncio.create_task(options.happenings.follow(service.configuration.events), name="happenings")
     try:
         await stop.wait()
     finally:
+        if following:
+            following.cancel()
         _LOG.info("stopping")
         await listening.close()
 

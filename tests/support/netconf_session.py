@@ -129,12 +129,16 @@ def tags(reply: str) -> list[str]:
 
 @asynccontextmanager
 async def serving(
-    directory: Path, first: str = "", participants: Sequence[Participant] = (), build: Builder = build_shop
+    directory: Path,
+    first: str = "",
+    participants: Sequence[Participant] = (),
+    build: Builder = build_shop,
+    keep: Path | None = None,
 ) -> AsyncIterator[NetconfServer]:
-    """A server whose model is the shop."""
+    """A server whose model is the shop. keep: where it keeps notifications."""
     configuration = Configuration(shop_models(), CommitLog(directory), build, participants)
     await configuration.start(lambda: tree_of(first), source="test")
-    server = NetconfServer(configuration, ShopState())
+    server = NetconfServer(configuration, ShopState(), keep)
     try:
         yield server
     finally:

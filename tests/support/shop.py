@@ -32,7 +32,9 @@ DECLARED = (
 @lru_cache(maxsize=1)
 def shop_models() -> Models:
     """The module, and those of the protocol and of ours that fit any model; loaded once."""
-    return load_models(YANG, [*PROTOCOL, Module("example"), Module("applianced-history")])
+    return load_models(
+        YANG, [*PROTOCOL, Module("example"), Module("applianced-history"), Module("applianced-notifications")]
+    )
 
 
 def shop(inner: str) -> list[etree._Element]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from applianced.config.access import CallHomeClient, Endpoint, NetconfLimits, RetryOptions, SshLimits
 from applianced.config.decode.node import Node
+from applianced.config.decode.notifications import decode_notifications
 
 _NETCONF = {
     "session-limit": "session_limit",
@@ -73,7 +74,7 @@ def decode_netconf(netconf: Node) -> NetconfLimits:
     ssh = netconf.child("ssh")
     listed = tuple(name for name, _ in ssh.texts("hostkey-algorithm-list")) or SshLimits().hostkey_algorithms
     below = SshLimits(**_given(ssh, _SSH), **_given(ssh.child("tcp-keepalives"), _TCP), hostkey_algorithms=listed)
-    return NetconfLimits(**_given(netconf, _NETCONF), ssh=below)
+    return NetconfLimits(**_given(netconf, _NETCONF), ssh=below, notifications=decode_notifications(netconf))
 
 
 def _given(node: Node, fields: Mapping[str, str]) -> dict[str, Any]:

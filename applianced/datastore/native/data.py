@@ -156,6 +156,11 @@ def parse_rpc_output(context: libyang.Context, text: bytes) -> Node:
     return _parse_operation(context, text, Form.JSON, lib.LYD_TYPE_REPLY_YANG)
 
 
+def parse_notification(context: libyang.Context, text: bytes, form: Form) -> Node:
+    """A notification, its types and names checked; the caller frees it with `free`. Raises NativeError."""
+    return _parse_operation(context, text, form, lib.LYD_TYPE_NOTIF_YANG)
+
+
 def _parse_operation(context: libyang.Context, text: bytes, form: Form, kind_of: int) -> Node:
     source, keep = ffi.new("struct ly_in **"), ffi.from_buffer(text + b"\0")
     if lib.ly_in_new_memory(keep, source):

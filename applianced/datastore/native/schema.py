@@ -156,6 +156,12 @@ def has_rpc(module: Module, local_name: str) -> bool:
     return bool(lib.lys_find_child(ffi.NULL, module, ffi.from_buffer(raw + b"\0"), len(raw), lib.LYS_RPC, 0))
 
 
+def find_notification(module: Module, local_name: str) -> Schema:
+    """A module's notification, NULL if there is none."""
+    raw = local_name.encode()
+    return lib.lys_find_child(ffi.NULL, module, ffi.from_buffer(raw + b"\0"), len(raw), lib.LYS_NOTIF, 0)
+
+
 def choice_members(module: Module) -> Iterator[Schema]:
     """Every data node of a module's tree that stands directly in a case."""
     pending = list(_top_level(module))

@@ -8,6 +8,7 @@ from asyncio import sleep
 from collections.abc import Callable
 
 from applianced.config.access import RetryOptions
+from applianced.netconf.ssh.refusals import Refusals
 from applianced.netconf.ssh.sources import Sources
 from applianced.northbound.state import NetconfCounters
 
@@ -27,8 +28,10 @@ class Attempts:
         counters: NetconfCounters,
         rules: Callable[[], tuple[RetryOptions, float]],
         end: Callable[[str], None],
+        refusals: Refusals,
     ) -> None:
         """rules: the options in force, and how long a connection may take to log in. end: closes the connection."""
+        self._refusals = refusals
         self._source = source
         self._peer = peer
         self._sources = sources
@@ -90,7 +93,8 @@ class Attempts:
             self._fail(self._rules()[0])
 
     def refuse(self, user: str, method: str, reason: str) -> None:
-        """Log and count a refusal."""
+        """Log, count and tell of a refusal."""
+        self._refusals.tell(user, self._source, self._peer, method, reason)
         self._counters.login_failures += 1
         _LOG.warning("login refused: user %r from %s by %s: %s", user, self._peer, method, reason)
 

@@ -15,6 +15,7 @@ from applianced.netconf.ssh.admission import Admission, keep_alive
 from applianced.netconf.ssh.algorithms import outdated, public_data, watch_signature
 from applianced.netconf.ssh.attempts import Attempts
 from applianced.netconf.ssh.channel import Channel
+from applianced.netconf.ssh.refusals import Refusals
 from applianced.netconf.ssh.sources import source_of
 from applianced.northbound.recording import Author
 from applianced.system.users import Users
@@ -28,8 +29,14 @@ class Connection(asyncssh.SSHServer):
     """One TCP connection."""
 
     def __init__(
-        self, users: Users, server: NetconfServer, admission: Admission, retry: Callable[[], RetryOptions]
+        self,
+        users: Users,
+        server: NetconfServer,
+        admission: Admission,
+        retry: Callable[[], RetryOptions],
+        refusals: Refusals,
     ) -> None:
+        self._refusals = refusals
         self._users = users
         self._server = server
         self._admission = admission
@@ -52,7 +59,13 @@ class Connection(asyncssh.SSHServer):
         self.address, port = (conn.get_extra_info("peername") or ("?", 0))[:2]
         self.peer = f"[{self.address}]:{port}" if ":" in self.address else f"{self.address}:{port}"
         self._attempts = Attempts(
-            source_of(self.address), self.peer, self._admission.sources, self._server.counters, self._rules, self._end
+            source_of(self.address),
+            self.peer,
+            self._admission.sources,
+            self._server.counters,
+            self._rules,
+            self._end,
+            self._refusals,
         )
         if self._admission.arrive(self):
             keep_alive(conn.get_extra_info("socket"), self._server.limits)

@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncssh
 
-from applianced.config.access import SshLimits
+from applianced.config.access import RetryOptions, SshLimits
 from applianced.config.schema import Config
 from applianced.netconf.server import NetconfServer
 from applianced.netconf.ssh.admission import Admission
@@ -20,6 +20,7 @@ from applianced.netconf.ssh.algorithms import OFFERED
 from applianced.netconf.ssh.call_home import CallHome
 from applianced.netconf.ssh.connection import Connection
 from applianced.netconf.ssh.identity import Identity
+from applianced.netconf.ssh.refusals import Refusals
 from applianced.netconf.ssh.sources import Sources
 from applianced.netconf.ssh.state import SshState
 from applianced.northbound.service import Service
@@ -39,6 +40,7 @@ class SshListener:
         self._service = service
         self._admission = admission
         self._identity = identity
+        self._refusals = Refusals(service.configuration.events, time.monotonic)
         self.call_home = CallHome(self._dial)
         self._known = server.limits
         self._making: asyncio.Task[None] | None = None
@@ -62,7 +64,11 @@ class SshListener:
 
     def _connection(self) -> Connection:
         configuration = self._service.configuration
-        return Connection(self._service.users, self.server, self._admission, lambda: configuration.config.system.retry)
+
+        def retry() -> RetryOptions:
+            return configuration.config.system.retry
+
+        return Connection(self._service.users, self.server, self._admission, retry, self._refusals)
 
     def _all_options(self) -> dict[str, Any]:
         return {
@@ -139,7 +145,7 @@ async def listen(host: str, port: int, service: Service, bound: socket.socket | 
         calls=lambda: listener.call_home.shown(),
         shown="applianced-state" in configuration.models.names,
     )
-    server = NetconfServer(configuration, state)
+    server = NetconfServer(configuration, state, service.state_dir)
     admission = Admission(lambda: server.limits.ssh, server.counters, sources)
     await identity.offer(server.limits.ssh.hostkey_algorithms)
     _allow_many_files()

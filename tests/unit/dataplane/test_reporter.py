@@ -61,6 +61,8 @@ GATES = ["gate-opened", "gate-closed", "gate-refused"]
         ({}, []),
         ({"streamed": True}, ["violation", "violation", *GATES]),
         ({"traced": {"sip": "extensive"}}, []),
+        ({"notified": ["violation", "gate-closed"]}, ["violation", "violation", "gate-closed"]),
+        ({"notified": ["worker-down"]}, []),
         ({"traced": {"ftp": "brief"}}, [*NOTES, "gate-refused"]),
         ({"traced": {"ftp": "detail"}}, [*NOTES, "rewritten", "gate-refused"]),
         ({"traced": {"ftp": "extensive", "sip": "brief"}}, [*NOTES, "rewritten", *GATES]),

@@ -1,0 +1,119 @@
+"""What differs between two configurations, as edits of RFC 6470: which node, and what was done to it.
+
+What both have in common at the two ends of a list is passed over quickly, so that a change of one entry among ten
+thousand is found in some milliseconds. Values that nobody configured do not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from applianced.datastore import native
+from applianced.datastore.compare import longest_rise
+from applianced.datastore.native import Kind
+from applianced.datastore.places import is_configured
+from applianced.datastore.tree import Tree
+
+_DEPTHS = (256, 4, 3, 2, 1)
+"""How far down nodes are named; the next one is tried when there are too many of them."""
+
+
+class Edit(NamedTuple):
+    """operation: an edit-operation-type of ietf-netconf. target: instance path (RFC 7951 6.11)."""
+
+    operation: str
+    target: str
+
+
+def edits(before: Tree, after: Tree, most: int) -> list[Edit]:
+    """What leads from one to the other, in at most `most` edits: too many become edits of the nodes above them.
+
+    Others may read both trees meanwhile.
+    """
+    found: list[Edit] = []
+    for depth in _DEPTHS:
+        found = list(islice(_level(before.first, after.first, depth), most + 1))
+        if len(found) <= most:
+            break
+    return found[:most]
+
+
+def _level(before: native.Node, after: native.Node, depth: int) -> Iterator[Edit]:
+    """Two sets of siblings. depth: levels to look at from here on."""
+    first, other = native.first_sibling(before), native.first_sibling(after)
+    old, new = _ends_cut(first, other)
+    for node in old:
+        if not _counterpart(other, node):
+            yield _edit("delete", node)
+    for node in new:
+        counterpart = _counterpart(first, node)
+        if not counterpart:
+            yield _edit("create", node)
+        elif not native.is_same(node, counterpart):
+            yield from _changed(counterpart, node, depth)
+    yield from _moved(old, new, other)
+
+
+def _changed(before: native.Node, after: native.Node, depth: int) -> Iterator[Edit]:
+    if native.kind(native.schema_of(after)) not in (Kind.CONTAINER, Kind.LIST):
+        if native.value(before) != native.value(after):
+            yield _edit("replace", after)
+        return
+    inner = _level(native.first_child(before), native.first_child(after), max(depth - 1, 1))
+    if depth > 1:
+        yield from inner
+    elif next(inner, None) is not None:
+        yield _edit("merge", after)
+
+
+def _moved(old: Sequence[native.Node], new: Sequence[native.Node], after: native.Node) -> Iterator[Edit]:
+    """Entries of lists that the user orders which stand elsewhere among those that stay."""
+    ordered = {id(node): number for number, node in enumerate(new) if native.is_user_ordered(native.schema_of(node))}
+    if not ordered:
+        return
+    place = {native.identity(node): ordered[id(node)] for node in new if id(node) in ordered}
+    by_list: dict[int, list[int]] = {}
+    for node in old:
+        schema = native.schema_of(node)
+        found = _counterpart(after, node) if native.is_user_ordered(schema) else native.NULL
+        if found and native.identity(found) in place:
+            by_list.setdefault(native.identity(schema), []).append(place[native.identity(found)])
+    for numbers in by_list.values():
+        staying = longest_rise(numbers)
+        yield from (_edit("merge", new[number]) for number in sorted(numbers) if number not in staying)
+
+
+def _edit(operation: str, node: native.Node) -> Edit:
+    """An edit of a node; of one above it, where a key has both kinds of quotes, which no path can hold."""
+    path = native.path(node)
+    while "'" in path and '"' in path and native.parent(node):
+        operation, node = "merge", native.parent(node)
+        path = native.path(node)
+    return Edit(operation, path)
+
+
+def _ends_cut(before: native.Node, after: native.Node) -> tuple[list[native.Node], list[native.Node]]:
+    """What two chains of siblings hold between the nodes that they begin with and those that they end with alike."""
+    while before and after and native.is_same(before, after):
+        before, after = native.following(before), native.following(after)
+    old, new = list(native.siblings(before)), list(native.siblings(after))
+    while old and new and native.is_same(old[-1], new[-1]):
+        old.pop()
+        new.pop()
+    return [node for node in old if _counts(node)], [node for node in new if _counts(node)]
+
+
+def _counts(node: native.Node) -> bool:
+    return not native.is_key(native.schema_of(node)) and is_configured(node)
+
+
+def _counterpart(among: native.Node, node: native.Node) -> native.Node:
+    """The same instance among other siblings, if somebody configured it; NULL otherwise."""
+    if not among:
+        return native.NULL
+    schema = native.schema_of(node)
+    by_value = native.kind(schema) in (Kind.LIST, Kind.LEAF_LIST)
+    found = native.first_like(among, node) if by_value else native.find(among, schema)
+    return found if found and is_configured(found) else native.NULL
