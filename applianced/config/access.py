@@ -53,6 +53,7 @@ class NetconfLimits:
     hello_timeout_s: float = 30
     message_timeout_s: float = 120
     reply_timeout_s: float = 120
+    private_candidate_limit: int = 32
     ssh: SshLimits = field(default_factory=SshLimits)
     notifications: NotificationSettings = field(default_factory=NotificationSettings)
 

@@ -28,6 +28,9 @@ PROTOCOL = (
     Module("ietf-netconf-partial-lock", "2009-10-19"),
     Module("ietf-origin", "2018-02-14"),
     Module("ietf-netconf-nmda", "2019-01-07", ("origin", "with-defaults")),
+    Module("ietf-netconf-private-candidate", "2026-02-03", ("private-candidate",)),
+    Module("ietf-netconf-txid", "2025-08-01", ("last-modified",)),
+    Module("ietf-nmda-compare", "2021-12-10"),
     Module("notifications", "2008-07-14"),
     Module("nc-notifications", "2008-07-14"),
     Module("ietf-netconf-notifications", "2012-02-06"),
@@ -56,6 +59,7 @@ MODULES = (
     Module("applianced-state"),
     Module("applianced-operations"),
     Module("applianced-history"),
+    Module("applianced-conflict"),
     Module("applianced-deviations"),
 )
 """In an order in which they load. A new ALG with settings of its own adds its module here."""

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 
 from applianced.datastore import native
 from applianced.datastore.native import Kind
+from applianced.datastore.pairs import configured, counterpart
 from applianced.datastore.places import is_configured
 from applianced.datastore.tree import Tree
 
@@ -36,9 +37,9 @@ def differ(before: Tree, after: Tree) -> bool:
 
 def differ_at(before: native.Node, after: native.Node) -> bool:
     """`differ` of one node in two trees, NULL where a tree has none."""
-    configured = [bool(node) and is_configured(node) for node in (before, after)]
-    if not all(configured):
-        return any(configured)
+    present = [bool(node) and is_configured(node) for node in (before, after)]
+    if not all(present):
+        return any(present)
     return not native.is_same(after, before) and next(_changed(after, before, ()), None) is not None
 
 
@@ -49,13 +50,13 @@ def changes(before: Tree, after: Tree) -> Iterator[str]:
 
 def _level(before: native.Node, after: native.Node, above: Words) -> Iterator[str]:
     """Two sets of siblings below the path `above`."""
-    for node in _configured(before):
-        if not _counterpart(after, node):
+    for node in configured(before):
+        if not counterpart(after, node):
             yield _line("delete", (*above, *_step(node)))
     ordered: dict[int, native.Schema] = {}
-    for node in _configured(after):
+    for node in configured(after):
         schema = native.schema_of(node)
-        other = _counterpart(before, node)
+        other = counterpart(before, node)
         if not other:
             yield from _created(node, above)
         elif not native.is_same(node, other):
@@ -78,7 +79,7 @@ def _created(node: native.Node, above: Words) -> Iterator[str]:
     words = (*above, *_step(node))
     match native.kind(native.schema_of(node)):
         case Kind.CONTAINER | Kind.LIST:
-            inner = list(_configured(native.first_child(node)))
+            inner = list(configured(native.first_child(node)))
             if not inner:
                 yield _line("set", words)
             for child in inner:
@@ -118,22 +119,6 @@ def longest_rise(numbers: Sequence[int]) -> set[int]:
         rise.add(member)
         member = before[member]
     return rise
-
-
-def _counterpart(among: native.Node, node: native.Node) -> native.Node:
-    """The same instance among other siblings, if somebody configured it; NULL otherwise."""
-    if not among:
-        return native.NULL
-    schema = native.schema_of(node)
-    by_value = native.kind(schema) in (Kind.LIST, Kind.LEAF_LIST)
-    found = native.first_like(among, node) if by_value else native.find(among, schema)
-    return found if found and is_configured(found) else native.NULL
-
-
-def _configured(first: native.Node) -> Iterator[native.Node]:
-    for node in native.siblings(first):
-        if not native.is_key(native.schema_of(node)) and is_configured(node):
-            yield node
 
 
 def _step(node: native.Node) -> Words:

@@ -103,5 +103,29 @@ class Locks:
             raise LockDeniedError(_held(store, holder), holder, tag="in-use")
 
 
+class OwnLocks:
+    """Locks of private candidates (draft-ietf-netconf-privcand): each keeps out nobody, since nobody else is there."""
+
+    def __init__(self) -> None:
+        self._held: set[int] = set()
+
+    def take(self, session: int) -> None:
+        """Raises LockDeniedError when the session has it already."""
+        if session in self._held:
+            raise LockDeniedError(_held(Store.CANDIDATE, session), session)
+        self._held.add(session)
+
+    def release(self, session: int) -> None:
+        """Raises LockError when the session does not have it."""
+        if session not in self._held:
+            message = "candidate is not locked: there is nothing to unlock"
+            raise LockError("", message, tag="operation-failed")
+        self._held.remove(session)
+
+    def forget(self, session: int) -> None:
+        """The session has ended."""
+        self._held.discard(session)
+
+
 def _held(store: Store, holder: int) -> str:
     return f"session {holder} holds the lock of {store.value}: wait for it, or kill that session"

@@ -154,9 +154,8 @@ def parse_key_attribute(text: str) -> tuple[tuple[str, str], ...]:
 
 def is_configured(node: native.Node) -> bool:
     """Whether somebody configured it: defaults, and containers that hold nothing else, do not count."""
-    if native.is_default(node):
-        return False
     schema = native.schema_of(node)
     if native.kind(schema) is Kind.CONTAINER and not native.is_presence(schema):
+        # Its own mark says nothing: libyang leaves it when a merge gives a default in it another value.
         return any(is_configured(child) for child in native.children(node))
-    return True
+    return not native.is_default(node)

@@ -13,12 +13,14 @@ from applianced.datastore.writer import Writer, is_key_leaf
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """config: only nodes with this value of their config property, None for both. origins: only configuration of one
-    of these origins, None for any. max_depth: levels of what a filter selected, 0 for all. with_origin: show it."""
+    of these origins, None for any. max_depth: levels of what a filter selected, 0 for all. with_origin: show it, where
+    it is another than that of the node around or, with each_origin, on every node."""
 
     config: bool | None = None
     origins: frozenset[str] | None = None
     max_depth: int = 0
     with_origin: bool = False
+    each_origin: bool = False
 
     @property
     def plain(self) -> bool:
@@ -66,7 +68,7 @@ class SelectiveWriter(Writer):
         if not text or not self._options.with_origin or not native.is_config(schema):
             return text
         origin, around = self._origin(node), native.parent(node)
-        if around and self._origin(around) == origin:
+        if around and not self._options.each_origin and self._origin(around) == origin:
             return text
         name = f"<{native.name(schema)}".encode()
         return name + f' or:origin="or:{origin}"'.encode() + text[len(name) :]

@@ -21,17 +21,17 @@ from applianced.datastore.writer import Writer
 
 def select(models: Models, roots: Sequence[native.Node], filters: Sequence[Element], writer: Writer) -> bytes:
     """The data below `roots` (top-level nodes, of one tree or several) that the children of <filter> select, as XML."""
-    return _Selection(models, writer).level(native.NULL, roots, filters, "")
+    return Selection(models, writer).level(native.NULL, roots, filters, "")
 
 
-class _Pick(NamedTuple):
+class Pick(NamedTuple):
     """A node and the filter elements that selected it."""
 
     node: native.Node
     filters: list[Element]
 
 
-class _Selection:
+class Selection:
     def __init__(self, models: Models, writer: Writer) -> None:
         self.models = models
         self.writer = writer
@@ -40,26 +40,26 @@ class _Selection:
         self, parent: native.Node, nodes: Sequence[native.Node] | None, filters: Sequence[Element], above: str
     ) -> bytes:
         """One level of siblings. nodes: the top-level ones, None for the children of `parent`. above: XML namespace."""
-        picks: dict[int, _Pick] = {}
+        picks: dict[int, Pick] = {}
         for element in filters:
             for node in self.matching(parent, nodes, element):
-                picks.setdefault(native.identity(node), _Pick(node, [])).filters.append(element)
+                picks.setdefault(native.identity(node), Pick(node, [])).filters.append(element)
         return b"".join(self.pick(pick, above) for pick in self.ordered(picks, parent, nodes, filters))
 
     def ordered(
         self,
-        picks: dict[int, _Pick],
+        picks: dict[int, Pick],
         parent: native.Node,
         nodes: Sequence[native.Node] | None,
         filters: Sequence[Element],
-    ) -> Iterable[_Pick]:
+    ) -> Iterable[Pick]:
         """Several filters may find entries of one list in another order than the list's."""
         if len(filters) < 2 or not any(native.is_user_ordered(native.schema_of(pick.node)) for pick in picks.values()):
             return picks.values()
         everything = native.children(parent) if nodes is None else iter(nodes)
         return (picks[native.identity(node)] for node in everything if native.identity(node) in picks)
 
-    def pick(self, pick: _Pick, above: str) -> bytes:
+    def pick(self, pick: Pick, above: str) -> bytes:
         """A selected node: whole, or as much of it as its filters select."""
         schema = native.schema_of(pick.node)
         wanted: list[Element] = []

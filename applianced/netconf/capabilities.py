@@ -6,10 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from applianced.datastore import native
 from applianced.datastore.models import Models
+from applianced.datastore.rebase import Resolution
 from applianced.netconf.session import BASE_1_0, BASE_1_1
 
 BASE_NS = "urn:ietf:params:xml:ns:netconf:base:1.0"
 _CAPABILITY = "urn:ietf:params:netconf:capability:"
+PRIVATE_CANDIDATE = f"{_CAPABILITY}private-candidate:1.0"
+_RESOLUTIONS = ",".join(resolution.value for resolution in Resolution)
 _DEFAULTS = "basic-mode=explicit&also-supported=report-all,report-all-tagged,trim"
 
 
@@ -19,6 +22,8 @@ def capabilities(models: Models, content_id: str) -> Sequence[str]:
         BASE_1_0,
         BASE_1_1,
         f"{_CAPABILITY}candidate:1.0",
+        f"{PRIVATE_CANDIDATE}?supported-resolution-modes={_RESOLUTIONS}",
+        f"{_CAPABILITY}txid:etag:1.0",
         f"{_CAPABILITY}confirmed-commit:1.1",
         f"{_CAPABILITY}rollback-on-error:1.0",
         f"{_CAPABILITY}validate:1.1",
@@ -39,6 +44,11 @@ def with_urls(always: Sequence[str], schemes: Sequence[str]) -> Sequence[str]:
         return always
     named = [f"{uri},url" if uri.startswith(f"{BASE_NS}?") else uri for uri in always]
     return (*named, f"{_CAPABILITY}url:1.0?scheme={','.join(schemes)}")
+
+
+def wants_private_candidate(offered: Iterable[str]) -> bool:
+    """Whether a client's capabilities ask for a candidate of its own; parameters that follow mean nothing here."""
+    return any(uri.partition("?")[0] == PRIVATE_CANDIDATE for uri in offered)
 
 
 def _modules(models: Models) -> Iterable[str]:

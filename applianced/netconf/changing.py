@@ -16,6 +16,7 @@ from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.messages import OK, RpcError, bad
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.reading import Reading
+from applianced.netconf.txid import WITH_IDS, edited, ok, wanted_ids
 from applianced.netconf.urls.contents import UrlContents
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
@@ -58,10 +59,12 @@ class Changing:
         }
 
     async def _edit_config(self, caller: Caller, operation: Element) -> bytes:
-        given = Parameters(operation, "target", "default-operation", "test-option", "error-option", "config", "url")
+        options = ("default-operation", "test-option", "error-option")
+        given = Parameters(operation, "target", *options, "config", "url", *WITH_IDS)
+        wanted = wanted_ids(given)
         self._only_candidate(given)
         default = given.choice("default-operation", DefaultOperation, DefaultOperation.MERGE)
-        options = EditOptions(
+        edit_options = EditOptions(
             default_operation=Operation(default.value),
             test_option=given.choice("test-option", ResultTest, ResultTest.SYNTAX),
             error_option=given.choice("error-option", ErrorOption, ErrorOption.STOP),
@@ -69,8 +72,8 @@ class Changing:
         config = await self._edited(caller, given)
         whole.check_holder(config)
         access = self._configuration.access.of(caller.author.user)
-        await self._configuration.edit(caller.number, list(config), options, access)
-        return OK
+        await self._configuration.edit(caller.number, list(config), edit_options, access)
+        return await edited(self._configuration, caller, wanted)
 
     async def _edited(self, caller: Caller, given: Parameters) -> Element:
         """The <config> of an edit, sent along or behind a <url>. Raises RpcError."""
@@ -95,7 +98,7 @@ class Changing:
         defaults = given.defaults()
         tree = source if isinstance(source, Store) else await self._inline(source)
         if defaults in (Defaults.ALL, Defaults.TRIM):
-            tree = await self._with_defaults(tree, defaults)
+            tree = await self._with_defaults(caller.number, tree, defaults)
         access = self._configuration.access.of(caller.author.user)
         await self._configuration.replace_candidate(caller.number, tree, access)
         return OK
@@ -124,13 +127,13 @@ class Changing:
         url = given.url("source")
         return given.datastore_or_config("source") if url is None else await self._urls.read(caller, url)
 
-    async def _with_defaults(self, source: Store | Tree, defaults: Defaults) -> Tree:
+    async def _with_defaults(self, session: int, source: Store | Tree, defaults: Defaults) -> Tree:
         """RFC 6243 4.5.1: what is copied is what a retrieval in that mode shows, each value explicit."""
         if isinstance(source, Tree):
             with source:
                 return await asyncio.to_thread(_rewritten, source, defaults)
         # Nobody is shown this copy; whoever reads the candidate sees as much of it as he may.
-        async with self._configuration.reading(source, None) as tree:
+        async with self._configuration.reading(source, None, session) as tree:
             with tree.duplicate() as copy:
                 return await asyncio.to_thread(_rewritten, copy, defaults)
 
@@ -156,19 +159,22 @@ class Changing:
 
     async def _validate(self, caller: Caller, operation: Element) -> bytes:
         source = await self._source(caller, Parameters(operation, "source"))
-        await self._configuration.validate(source if isinstance(source, Store) else await self._inline(source))
+        given = source if isinstance(source, Store) else await self._inline(source)
+        await self._configuration.validate(given, caller.number)
         return OK
 
     async def _commit(self, caller: Caller, operation: Element) -> bytes:
-        given = Parameters(operation, "confirmed", "confirm-timeout", "persist", "persist-id", _COMMENT)
-        await self._configuration.commit(
+        given = Parameters(operation, "confirmed", "confirm-timeout", "persist", "persist-id", _COMMENT, *WITH_IDS)
+        wanted = wanted_ids(given)
+        state = await self._configuration.commit(
             caller.number,
             caller.author,
             _comment(given),
             confirmation=_confirmation(given),
             persist_id=given.optional_text("persist-id"),
+            identified=bool(wanted),
         )
-        return OK
+        return ok(state, wanted) if state else OK
 
     async def _cancel_commit(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "persist-id")

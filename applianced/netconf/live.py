@@ -76,6 +76,10 @@ class Server(Protocol):
         """A session holds so many octets of its client's messages; may kill the session that holds the most."""
         ...
 
+    def greeted(self, session: LiveSession) -> None:
+        """The client's hello has been accepted."""
+        ...
+
     async def reply(self, session: LiveSession, message: bytes, chunked: bool) -> bytes:
         """The reply to one message, whatever the message is. chunked: the session speaks base:1.1."""
         ...
@@ -118,6 +122,11 @@ class LiveSession:
         self._watch_idleness()
         self._task = asyncio.create_task(self._run(), name=f"netconf session {self.number}")
 
+    @property
+    def offered(self) -> frozenset[str]:
+        """What the client's hello announced."""
+        return self._session.offered
+
     def limits_changed(self) -> None:
         """Go by the limits that are now in force."""
         self._session.limit_messages(self.server.limits.message_size)
@@ -131,13 +140,15 @@ class LiveSession:
         """Octets from the client."""
         if self._closing:
             return
-        before = len(self._waiting)
+        before, known = len(self._waiting), self._session.established
         try:
             for message in self._session.receive(data):
                 self._waiting.append(message)
                 self._waiting_octets += len(message)
         except ProtocolError as error:
             self._waiting.append(error)
+        if self._session.established and not known:
+            self.server.greeted(self)
         if self._overfull and not self._paused:
             self._paused = True
             self._transport.pause_reading()

@@ -8,13 +8,18 @@ from typing import NamedTuple
 
 from lxml import etree
 
+from applianced.datastore.conditions import MismatchError
 from applianced.datastore.edit import NETCONF_NS
 from applianced.datastore.faults import NamedFaultError
 from applianced.datastore.lock import LockDeniedError, LockError
 from applianced.errors import ConfigError
 from applianced.netconf.xmltext import Element, escape, escape_attribute
+from applianced.northbound.conflicts import NodeConflictError, shortened
+from applianced.northbound.state import timestamp
 
 OK = b"<ok/>"
+TXID_MODULE_NS = "urn:ietf:params:xml:ns:yang:ietf-netconf-txid"
+CONFLICT_NS = "urn:applianced:yang:conflict"
 _STEP = re.compile(r"""/(?:([\w.-]+):)?([\w.-]+)((?:\[(?:[^\]'"]|'[^']*'|"[^"]*")*\])*)""")
 _KEY = re.compile(r"""\[([A-Za-z_][\w.-]*)=""")
 _MESSAGE_ID = frozenset(("message-id", f"{{{NETCONF_NS}}}message-id"))
@@ -116,22 +121,57 @@ def render_config_errors(errors: Iterable[ConfigError], namespaces: Mapping[str,
 
 
 def _config_error(error: ConfigError, namespaces: Mapping[str, str]) -> bytes:
-    kind = "protocol" if isinstance(error, LockError) else "application"
+    kind = "protocol" if isinstance(error, LockError | MismatchError) else "application"
     path, prefixes = error_path(error.path, namespaces)
     return _error(
-        kind, error.tag, error.message, info=_info(error), app_tag=error.app_tag, path=path, prefixes=prefixes
+        kind,
+        error.tag,
+        error.message,
+        info=_info(error, namespaces),
+        app_tag=error.app_tag,
+        path=path,
+        prefixes=prefixes,
     )
 
 
-def _info(error: ConfigError) -> str:
+def _info(error: ConfigError, namespaces: Mapping[str, str]) -> str:
     """The error-info that RFC 6241 appendix A demands for a tag."""
     if isinstance(error, LockDeniedError):
         return f"<session-id>{error.session}</session-id>"
+    if isinstance(error, NodeConflictError):
+        return _conflict(error)
+    if isinstance(error, MismatchError):
+        return _mismatch(error, namespaces)
     if not error.bad_element or error.tag not in _NAMING_ELEMENT:
         return ""
     attribute = bad("attribute", error.attribute) if isinstance(error, NamedFaultError) and error.attribute else ""
     namespace = bad("namespace", error.namespace) if isinstance(error, NamedFaultError) and error.namespace else ""
     return attribute + bad("element", error.bad_element) + namespace
+
+
+def _conflict(error: NodeConflictError) -> str:
+    """The structure conflict of applianced-conflict."""
+    conflict, commit = error.conflict, error.commit
+    values = {"base": conflict.base, "candidate": conflict.candidate, "running": conflict.running}
+    parts = {"path": conflict.path, **{name: shortened(value) for name, value in values.items() if value is not None}}
+    text = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in parts.items())
+    if any(value is not None and shortened(value) != value for value in values.values()):
+        text += "<truncated/>"
+    if commit:
+        who = {"commit": str(commit.number), "user": commit.user, "client": commit.source}
+        who["time"] = timestamp(commit.time_s)
+        text += "".join(f"<{name}>{escape(value)}</{name}>" for name, value in who.items())
+    return f'<conflict xmlns="{CONFLICT_NS}">{text}</conflict>'
+
+
+def _mismatch(error: MismatchError, namespaces: Mapping[str, str]) -> str:
+    """The structure txid-value-mismatch-error-info of ietf-netconf-txid."""
+    path, prefixes = error_path(error.path or "/", namespaces)
+    name = f"mismatch-{error.mechanism.value}-value"
+    return (
+        f'<txid-value-mismatch-error-info xmlns="{TXID_MODULE_NS}"><mismatch-path{"".join(prefixes)}>{escape(path)}'
+        f"</mismatch-path><{name}>{escape(error.current)}</{name}></txid-value-mismatch-error-info>"
+    )
 
 
 _NAMING_ELEMENT = frozenset(

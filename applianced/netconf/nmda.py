@@ -12,9 +12,10 @@ from applianced.datastore.selective import Options, SelectiveWriter
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.changing import DefaultOperation
 from applianced.netconf.filters import Filter
-from applianced.netconf.messages import OK, RpcError, bad
+from applianced.netconf.messages import RpcError, bad
 from applianced.netconf.parameters import NMDA_NS, Parameters, datastore_name, identity
 from applianced.netconf.reading import Reading
+from applianced.netconf.txid import WITH_IDS, Asked, edited, wanted_ids
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.operational import ORIGIN_NS, ORIGINS, OperationalDatastore
@@ -39,18 +40,19 @@ class DatastoreOperations:
         return {"ietf-netconf-nmda:get-data": self._get_data, "ietf-netconf-nmda:edit-data": self._edit_data}
 
     async def _edit_data(self, caller: Caller, operation: Element) -> bytes:
-        given = Parameters(operation, "datastore", "default-operation", "config", namespace=NMDA_NS)
+        given = Parameters(operation, "datastore", "default-operation", "config", *WITH_IDS, namespace=NMDA_NS)
         name = datastore_name(given.require("datastore"))
         if name != "candidate":
             message = f"{name} cannot be written: edit the candidate and commit"
             raise RpcError("invalid-value", message, info=bad("element", "datastore"))
+        wanted = wanted_ids(given)
         default = given.choice("default-operation", DefaultOperation, DefaultOperation.MERGE)
         options = EditOptions(default_operation=Operation(default.value), error_option=ErrorOption.ROLLBACK)
         config = given.require("config")
         whole.check_holder(config)
         access = self._configuration.access.of(caller.author.user)
         await self._configuration.edit(caller.number, list(config), options, access)
-        return OK
+        return await edited(self._configuration, caller, wanted)
 
     async def _get_data(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(
@@ -61,7 +63,13 @@ class DatastoreOperations:
             repeated=_ORIGIN_FILTERS,
         )
         name = datastore_name(given.require("datastore"))
+        asked = Asked.take(operation, given.get("subtree-filter"), given.get("xpath-filter"))
         wanted, options, defaults = self._filter(given), _options(given, name), given.defaults()
+        if asked:
+            if name == "operational" or not options.plain:
+                raise asked.refused(f"{name} with these parameters" if name != "operational" else name)
+            answer = await asked.answer(self._reading, caller, _STORES[name], wanted, defaults)
+            return answer.wrapped(f'<data xmlns="{NMDA_NS}"')
         if name == "operational":
             return await self._operational(caller, wanted, options, defaults)
         store = _STORES[name]
@@ -78,13 +86,8 @@ class DatastoreOperations:
     async def _operational(self, caller: Caller, wanted: Filter, options: Options, defaults: Defaults) -> bytes:
         # All values in use are shown, also when the basic mode hides them elsewhere (RFC 8342 5.3).
         defaults = Defaults.ALL if defaults is Defaults.EXPLICIT else defaults
-        state = await self._reading.state_tree(wanted)
         with OperationalDatastore(self._models) as operational:
-            async with self._configuration.reading(Store.RUNNING, None) as running:
-                await asyncio.to_thread(operational.build, running, state, self._reading.library)
-            # Last of all, so that no default of something hidden is added again.
-            access = self._configuration.access.of(caller.author.user)
-            await asyncio.to_thread(access.prune, operational.tree)
+            await self._reading.build(caller, operational, wanted)
             writer, tree = SelectiveWriter(defaults, options, operational.origin), operational.tree
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer), options)

@@ -13,6 +13,7 @@ from applianced.datastore.edit import NETCONF_NS
 from applianced.errors import ConfigError
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.changing import Changing
+from applianced.netconf.comparing import Comparing
 from applianced.netconf.history import Act, History
 from applianced.netconf.lockbreaking import LockBreaking
 from applianced.netconf.messages import OK, RpcError, bad
@@ -22,12 +23,14 @@ from applianced.netconf.notifications.streams import Streams
 from applianced.netconf.notifications.subscribing import Subscribing
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.partial_lock import PartialLocking
+from applianced.netconf.private import PrivateCandidates
 from applianced.netconf.reading import Reading
 from applianced.netconf.support import SupportBundles
 from applianced.netconf.urls.contents import UrlContents
 from applianced.netconf.xmltext import Element
 from applianced.northbound.access import FaultsError
 from applianced.northbound.configuration import Configuration, said
+from applianced.northbound.conflicts import ConflictError
 from applianced.northbound.state import NetconfCounters, StateProvider
 from applianced.northbound.transaction import CommitError
 
@@ -65,6 +68,8 @@ class Operations:
         self._defined: Offered = {
             **monitoring.offered,
             **DatastoreOperations(configuration, reading).offered,
+            **PrivateCandidates(configuration).offered,
+            **Comparing(configuration, reading).offered,
             **Subscribing(configuration.models, streams).offered,
             **PartialLocking(configuration, reading).offered,
         }
@@ -86,7 +91,8 @@ class Operations:
             access = self._configuration.access.of(caller.author.user)
             if access.unrestricted:
                 raise
-            raise FaultsError(access.told(said(error))) from error
+            # What is in conflict is shown with all below it.
+            raise FaultsError(access.told(said(error), below=isinstance(error, ConflictError))) from error
 
     async def _perform(self, caller: Caller, operation: Element) -> bytes:
         name = etree.QName(operation)

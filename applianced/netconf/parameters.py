@@ -171,10 +171,15 @@ def _lockable(element: Element) -> Store:
 
 def datastore_name(element: Element) -> str:
     """A datastore by its identity of ietf-datastores (RFC 8342). Raises RpcError "invalid-value"."""
+    return datastore_named(element, "datastore")
+
+
+def datastore_named(element: Element, parameter: str) -> str:
+    """The same in a parameter of another name."""
     name = identity(element, "urn:ietf:params:xml:ns:yang:ietf-datastores")
     if name not in DATASTORES:
         message = f'there is no datastore "{(element.text or "").strip()}": use ds:{", ds:".join(DATASTORES)}'
-        raise RpcError("invalid-value", message, info=bad("element", "datastore"))
+        raise RpcError("invalid-value", message, info=bad("element", parameter))
     return name
 
 

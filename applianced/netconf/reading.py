@@ -23,11 +23,13 @@ from applianced.netconf.monitoring import Monitoring
 from applianced.netconf.notifications import streams as event_streams
 from applianced.netconf.notifications.streams import Streams
 from applianced.netconf.parameters import Parameters
+from applianced.netconf.txid import Asked
 from applianced.netconf.xmltext import Element
 from applianced.northbound.access import UserAccess
 from applianced.northbound.bundles import BundleFolder
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.library import yang_library
+from applianced.northbound.operational import OperationalDatastore
 from applianced.northbound.state import (
     NetconfCounters,
     Operational,
@@ -55,6 +57,7 @@ class Reading:
         streams: Streams,
     ) -> None:
         self._monitoring = monitoring
+        self.configuration = configuration
         self._streams = streams
         self._counters = counters
         self._configuration = configuration
@@ -69,8 +72,10 @@ class Reading:
 
     async def _get_config(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "source", "filter", "with-defaults")
-        store = given.datastore("source")
+        store, asked = given.datastore("source"), Asked.take(operation, given.get("filter"))
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
+        if asked:
+            return (await asked.answer(self, caller, store, wanted, writer.defaults)).wrapped("<data")
         if not wanted.expression:
             async with self.roots_shown(caller, store, writer.defaults) as roots:
                 return _data(wanted.select(self._models, roots, writer))
@@ -132,18 +137,28 @@ class Reading:
         access = self._configuration.access.of(caller.author.user)
         lacking = defaults in (Defaults.ALL, Defaults.TAGGED)
         if store is Store.RUNNING or not (lasting or lacking):
-            async with self._configuration.reading(store, access) as tree:
+            async with self._configuration.reading(store, access, caller.number) as tree:
                 yield tree
             return
         # What was edited since its validation lacks defaults, and is read in turns with edits and commits. What may not
         # be read is taken out last, or a default would stand for it again.
-        async with self._configuration.reading(store, None) as tree:
+        async with self._configuration.reading(store, None, caller.number) as tree:
             copy = tree.duplicate()
         with copy:
             if lacking:
                 await asyncio.to_thread(copy.complete)
             await asyncio.to_thread(access.prune, copy)
             yield copy
+
+    async def build(self, caller: Caller, operational: OperationalDatastore, wanted: Filter) -> None:
+        """Fill the operational datastore as the caller may see it. wanted: state that it cannot select may be left
+        out."""
+        state = await self.state_tree(wanted)
+        async with self._configuration.reading(Store.RUNNING, None) as running:
+            await asyncio.to_thread(operational.build, running, state, self.library)
+        # Last of all, so that no default of something hidden is added again.
+        access = self._configuration.access.of(caller.author.user)
+        await asyncio.to_thread(access.prune, operational.tree)
 
     async def state_tree(self, wanted: Filter) -> Tree:
         """What the state provider and management itself know. A part that does not fit the model is left out."""

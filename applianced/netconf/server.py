@@ -16,7 +16,7 @@ from applianced.config.access import NetconfLimits
 from applianced.config.schema import Config
 from applianced.errors import ApplianceError, ProtocolError
 from applianced.netconf import messages, xmltext
-from applianced.netconf.capabilities import capabilities, with_urls
+from applianced.netconf.capabilities import capabilities, wants_private_candidate, with_urls
 from applianced.netconf.live import BARE_START, Ending, LiveSession, Transport
 from applianced.netconf.messages import RpcError
 from applianced.netconf.notifications.offered import CapabilityWatch
@@ -81,6 +81,10 @@ class NetconfServer:
         _LOG.info("session %d: %s from %s", self._last, author.user, author.source)
         self._tell_of(session, "netconf-session-start")
         return session
+
+    def greeted(self, session: LiveSession) -> None:
+        if wants_private_candidate(session.offered):
+            self.configuration.make_private(session.number)
 
     def _too_many(self, user: str) -> str:
         limits = self.limits

@@ -29,6 +29,8 @@ class Session:
         self._reply_framing = Framing.END_OF_MESSAGE
         self.established = False
         """The client's hello has been accepted."""
+        self.offered: frozenset[str] = frozenset()
+        """What the client's hello announced."""
 
     @property
     def amid(self) -> bool:
@@ -88,6 +90,7 @@ class Session:
             agreed = Framing.END_OF_MESSAGE
         else:
             raise ProtocolError("bad-hello", "the client's hello has neither base:1.0 nor base:1.1")
+        self.offered = frozenset(capabilities)
         self._reply_framing = self._deframer.framing = agreed
         self.established = True
         self.limit_messages(self._message_max)

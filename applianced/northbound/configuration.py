@@ -1,6 +1,6 @@
 """The configuration as management sessions use it, whatever their protocol: edit, validate, commit, read, lock.
 
-Edits, commits and reads of the candidate take turns; reads of the running datastore never wait. A session is a number.
+Edits, commits and reads of a candidate take turns; reads of the running datastore never wait. A session is a number.
 """
 
 from __future__ import annotations
@@ -16,21 +16,25 @@ from applianced.config.alg_policy_roles import role_rule_lists
 from applianced.config.logins import require_login
 from applianced.config.schema import Config
 from applianced.datastore import native
+from applianced.datastore.candidate import Candidate
 from applianced.datastore.compare import changes, differ
 from applianced.datastore.edit import EditOptions, Operation
-from applianced.datastore.lock import Broken, Held, LockDeniedError, LockError, Locks, Store
+from applianced.datastore.lock import Broken, Held, LockDeniedError, LockError, Locks, OwnLocks, Store
 from applianced.datastore.models import Models
 from applianced.datastore.persist import Commit, CommitLog, CorruptCommitError
 from applianced.datastore.places import Element
+from applianced.datastore.rebase import Resolution, rebase
 from applianced.datastore.rescue import Saved
 from applianced.datastore.sealed import StorageError
-from applianced.datastore.store import Datastore
 from applianced.datastore.tree import Tree
+from applianced.datastore.txids import State
 from applianced.errors import ApplianceError, ConfigError, DataplaneError
 from applianced.northbound.access import AccessControl, UserAccess
 from applianced.northbound.alarms import Alarm, Severity
+from applianced.northbound.candidates import Candidates
 from applianced.northbound.changes import Changes, Confirm
 from applianced.northbound.confirming import Confirmation, Confirming, Pending
+from applianced.northbound.conflicts import report
 from applianced.northbound.events import OURS, Events
 from applianced.northbound.inforce import Builder, InForce, Validated
 from applianced.northbound.partial import PartialLocks
@@ -38,6 +42,7 @@ from applianced.northbound.readers import Readers
 from applianced.northbound.recording import Author, Recording
 from applianced.northbound.state import timestamp
 from applianced.northbound.transaction import CommitError, Participant
+from applianced.northbound.txids import TransactionIds
 from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Name, Version
 from applianced.northbound.views import Views
 
@@ -60,14 +65,16 @@ class Configuration:
         self.models = models
         self._in_force = InForce(models, log, build, participants)
         self.alarms = self._in_force.alarms
-        self._store = Datastore(models)
         self._log = log
         self.state_dir = log.state_dir
         self._archive = Archive(models, log)
         self._locks = Locks()
+        self._own_locks = OwnLocks()
         self._turn = asyncio.Lock()
         self._ended: set[int] = set()
         self._readers = Readers()
+        self.candidates = Candidates(models, self._readers)
+        self.txids = TransactionIds(models, log, self.candidates, self._readers)
         self._views = Views(self._readers)
         self.access = AccessControl(models, lambda: self.config, role_rule_lists)
         self._tested: _Tested | None = None
@@ -112,8 +119,9 @@ class Configuration:
             if not self._log.empty:
                 message = f"no commit in {self._log.shown} can be used: mend or move that directory, then start again"
                 raise ConfigError("", message, tag="operation-failed")
-            self._store.replace_candidate(await asyncio.to_thread(initial))
-            await self._commit(Author("applianced", source), "first start", accept=accept)
+            candidate = self.candidates.shared
+            candidate.replace(await asyncio.to_thread(initial))
+            await self._commit(candidate, Author("applianced", source), "first start", accept=accept)
 
     async def _restored(self, number: int) -> bool:
         unconfirmed = self._log.unconfirmed()
@@ -133,8 +141,25 @@ class Configuration:
         if comment:
             self._changes.committed(NOBODY, author, None, tree)
             self._changes.confirming(Confirm.CANCEL, NOBODY, author)
-        self._published(self._store.reinstate(tree))
+        self.candidates.reinstate(tree, self._log.newest, NOBODY)
+        self._published()
         return True
+
+    # --- whose candidate -----------------------------------------------------------------------------------------
+
+    def make_private(self, session: int) -> None:
+        """The session has a candidate of its own from now on, not used yet (draft-ietf-netconf-privcand)."""
+        self.candidates.make_private(session)
+
+    def candidate_of(self, session: int) -> Candidate:
+        """What <candidate/> is to a session. Raises ConfigError when there are too many private ones."""
+        return self.candidates.of(session, self.config.system.netconf.private_candidate_limit)
+
+    def _editable(self, session: int) -> Candidate:
+        """Raises LockDeniedError, and what candidate_of raises."""
+        if not self.candidates.is_private(session):
+            self._locks.require(Store.CANDIDATE, session)
+        return self.candidate_of(session)
 
     # --- change ------------------------------------------------------------------------------------------------
 
@@ -143,69 +168,96 @@ class Configuration:
     ) -> None:
         """<edit-config> on the candidate; test-then-set and test-only test what <validate> tests.
 
-        access: of who asks, None for the appliance itself. Raises EditError, LockDeniedError, AccessDeniedError.
+        access: of who asks, None for the appliance itself. Raises EditError, LockDeniedError, AccessDeniedError,
+        ConfigError.
         """
         async with self._turn_of(session):
-            self._locks.require(Store.CANDIDATE, session)
-            await asyncio.to_thread(self._edit, elements, options, access)
+            await asyncio.to_thread(self._edit, self._editable(session), elements, options, access)
 
-    def _edit(self, elements: Sequence[Element], options: EditOptions, access: UserAccess | None) -> None:
+    def _edit(
+        self, candidate: Candidate, elements: Sequence[Element], options: EditOptions, access: UserAccess | None
+    ) -> None:
         judge = None
         if access is not None and not access.unrestricted:
             access.check_edit(elements, options.default_operation.value)
             if options.default_operation is Operation.REPLACE or access.judges_edit(elements):
                 judge = access.judge
-        self._store.edit(elements, options, self._test, judge)
+        candidate.edit(elements, options, self._test, judge)
 
     async def amend(self, change: Callable[[Tree], None], author: Author, comment: str) -> None:
-        """Change the running configuration in a commit of the appliance's own; nobody may be editing.
+        """Change the running configuration in a commit of the appliance's own. Candidates keep what they hold.
 
         Raises ConfigError, CommitError; then all is as before.
         """
         async with self._turn:
-            tree = self._store.tree(Store.RUNNING).duplicate()
-            self._store.replace_candidate(tree)
+            candidate = Candidate(self.candidates.running)
+            candidate.replace(candidate.base.duplicate())
+            self._readers.hold(candidate.base)
             try:
-                await asyncio.to_thread(change, tree)
-                await self._commit(author, comment, accept=require_login)
-            except BaseException:
-                self._store.discard()
-                raise
+                await asyncio.to_thread(change, candidate.tree)
+                await self._commit(candidate, author, comment, accept=require_login)
+            finally:
+                candidate.discard()
+                self._readers.let_go(candidate.base)
 
     async def replace_candidate(self, session: int, source: Store | Tree, access: UserAccess | None = None) -> None:
         """<copy-config> to the candidate; a Tree is used up. access: as of `edit`.
 
-        Raises LockDeniedError, AccessDeniedError.
+        Raises LockDeniedError, AccessDeniedError, ConfigError.
         """
         async with self._turn_of(session):
-            self._locks.require(Store.CANDIDATE, session)
-            if isinstance(source, Tree):
-                await self._judge(access, Store.CANDIDATE, source)
-                self._store.replace_candidate(source)
-            elif source is Store.RUNNING:
-                await self._judge(access, Store.CANDIDATE, self._store.tree(source))
-                self._store.discard()
+            candidate = self._editable(session)
+            if source is not Store.CANDIDATE:
+                await self._replace(candidate, source if isinstance(source, Tree) else None, access)
 
-    async def _judge(self, access: UserAccess | None, store: Store, after: Tree) -> None:
+    async def _replace(self, candidate: Candidate, tree: Tree | None, access: UserAccess | None) -> None:
+        """Give a candidate the content of `tree`, or, when it is None, of running. Raises AccessDeniedError."""
+        try:
+            await self._judge(access, candidate.tree, tree or self.candidates.running)
+        except ConfigError:
+            if tree is not None:
+                tree.close()
+            raise
+        self.candidates.rebased(candidate, tree)
+
+    async def _judge(self, access: UserAccess | None, before: Tree, after: Tree) -> None:
         """Whether whoever asks may change the one tree into the other. Raises AccessDeniedError."""
-        before = self._store.tree(store)
         if access is not None and not access.unrestricted and before is not after:
             await asyncio.to_thread(access.judge, before, after)
 
     async def discard(self, session: int) -> None:
-        """<discard-changes>. Raises LockDeniedError."""
+        """<discard-changes>; a private candidate is then as it was made or last updated. Raises LockDeniedError."""
         async with self._turn_of(session):
-            self._locks.require(Store.CANDIDATE, session)
-            self._store.discard()
+            self.candidates.discard(self._editable(session))
 
-    async def validate(self, source: Store | Tree) -> None:
+    async def update(self, session: int, resolution: Resolution) -> None:
+        """<update>: take over what running has become since the candidate was made or last updated.
+
+        Raises ConflictError, LockDeniedError, ConfigError; then the candidate is as before.
+        """
+        async with self._turn_of(session):
+            await self._update(self._editable(session), resolution)
+
+    async def _update(self, candidate: Candidate, resolution: Resolution) -> None:
+        if not (self.candidates.stale(candidate) and candidate.modified):
+            self.candidates.move(candidate)
+            return
+        running = self.candidates.running
+        done = await asyncio.to_thread(rebase, candidate.base, candidate.tree, running, resolution)
+        if done.conflicts and resolution is Resolution.REVERT:
+            raise await asyncio.to_thread(report, self.models, self._log, candidate.base_number, done.conflicts)
+        self.candidates.rebased(candidate, done.tree)
+
+    async def validate(self, source: Store | Tree, session: int = NOBODY) -> None:
         """<validate>: all that a commit tests before it touches anything; a Tree is used up. Raises ConfigError."""
         async with self._turn:
-            if source is Store.CANDIDATE and self._store.modified:
-                require_login((await self._validate_candidate()).built.config)
+            candidate = self.candidate_of(session) if source is Store.CANDIDATE else None
+            if candidate and candidate.modified:
+                require_login((await self._validate_candidate(candidate)).built.config)
                 return
             # Validation adds defaults, and the running tree may be read at this moment.
-            with source if isinstance(source, Tree) else self._store.tree(Store.RUNNING).duplicate() as trial:
+            given = candidate.tree if candidate else self.candidates.running
+            with source if isinstance(source, Tree) else given.duplicate() as trial:
                 require_login((await asyncio.to_thread(self._in_force.validate, trial)).built.config)
 
     async def commit(
@@ -216,25 +268,31 @@ class Configuration:
         *,
         confirmation: Confirmation | None = None,
         persist_id: str | None = None,
-    ) -> None:
+        identified: bool = False,
+    ) -> State | None:
         """<commit>: returns when the candidate is in force and on disk (RFC 6241 8.3.4.1, 8.4.1).
 
         confirmation: it must be confirmed, else it is rolled back. persist_id: the token of the confirmed commit that
-        this one confirms or prolongs. A candidate that holds what is running is not recorded.
-        Raises ConfigError, CommitError, StorageError, LockError, and AccessDeniedError when the author may not make all
-        of the changes, whoever edited them; then running, the candidate and what is pending are as before.
+        this one confirms or prolongs. identified: return the transaction id of what then runs, None otherwise.
+        A candidate that holds what is running is not recorded. One that was made before running became what it is, is
+        updated first.
+        Raises TxidMismatchError, ConflictError, ConfigError, CommitError, StorageError, LockError, and
+        AccessDeniedError when the author may not make all of the changes, whoever edited them; then running, the
+        candidate (it may be updated) and what is pending are as before.
         """
         async with self._turn_of(session):
-            self._locks.require(Store.CANDIDATE, session)
+            candidate = self._editable(session)
             self._locks.require(Store.RUNNING, session)
             self._confirming.require_commit(session, persist_id)
-            await self._judge(self.access.of(author.user), Store.RUNNING, self._store.tree(Store.CANDIDATE))
-            if self._store.modified:
-                await self.partial.require_unaltered(session, *map(self._store.tree, (Store.RUNNING, Store.CANDIDATE)))
+            await self.txids.require(candidate.conditions.values())
+            await self._update(candidate, Resolution.REVERT)
+            await self._judge(self.access.of(author.user), self.candidates.running, candidate.tree)
+            if candidate.modified:
+                await self.partial.require_unaltered(session, self.candidates.running, candidate.tree)
             pending = self._confirming.pending
             base, body = (pending.base, pending.body) if pending else (self._log.newest, self._in_force.body)
-            changed = self._store.modified and await self._commit(
-                author, comment, accept=require_login, base=base if confirmation else 0, session=session
+            changed = candidate.modified and await self._commit(
+                candidate, author, comment, accept=require_login, base=base if confirmation else 0, session=session
             )
             if confirmation:
                 self._confirming.begin(session, author, confirmation, base, body)
@@ -244,9 +302,12 @@ class Configuration:
                 self._confirming.confirmed(session, author)
             elif not changed:
                 _LOG.info("commit of %s from %s changes nothing: not recorded", author.user, author.source)
+            candidate.conditions = {}
+            return await self.txids.newest() if identified else None
 
     async def _commit(
         self,
+        candidate: Candidate,
         author: Author,
         comment: str,
         *,
@@ -254,22 +315,24 @@ class Configuration:
         base: int = 0,
         session: int = NOBODY,
     ) -> bool:
-        """Put the candidate in force; False when it holds what is in force already. base: as of Commit."""
-        validated = await self._validate_candidate()
+        """Put a candidate in force; False when it holds what is in force already. base: as of Commit."""
+        validated = await self._validate_candidate(candidate)
         accept(validated.built.config)
-        if self._in_force.holds(validated) or await self._reordered(validated):
-            self._store.discard()
+        if self._in_force.holds(validated) or await self._reordered(candidate, validated):
+            candidate.discard()
             return False
         await self._in_force.replace(validated, Recording(self._log, author, comment, validated.body, base))
-        self._replaced(session, author, self._store.publish())
+        former = self.candidates.running
+        with self._readers.holding(former):
+            self.candidates.publish(candidate, self._log.newest)
+            self._replaced(session, author, former)
         return True
 
-    async def _reordered(self, validated: Validated) -> bool:
+    async def _reordered(self, candidate: Candidate, validated: Validated) -> bool:
         """Whether the candidate is the running configuration, its entries in another order that means nothing."""
         if not await asyncio.to_thread(self._in_force.resembles, validated):
             return False
-        trees = self._store.tree(Store.RUNNING), self._store.tree(Store.CANDIDATE)
-        return not await asyncio.to_thread(differ, *trees)
+        return not await asyncio.to_thread(differ, self.candidates.running, candidate.tree)
 
     # --- confirmed commit --------------------------------------------------------------------------------------
 
@@ -287,13 +350,17 @@ class Configuration:
 
     async def _reinstate(self, body: bytes, session: int, author: Author, comment: str) -> None:
         tree = await self._in_force.reinstate(body, author, comment)
-        self._replaced(session, author, self._store.reinstate(tree))
+        proposer = self._confirming.pending.session if self._confirming.pending else NOBODY
+        former = self.candidates.running
+        with self._readers.holding(former):
+            self.candidates.reinstate(tree, self._log.newest, proposer)
+            self._replaced(session, author, former)
 
-    async def _validate_candidate(self) -> Validated:
+    async def _validate_candidate(self, candidate: Candidate) -> Validated:
         """A commit after <validate> has nothing left to test."""
-        known, generation = self._tested, self._store.generation
+        known, generation = self._tested, candidate.generation
         if known is None or known.generation != generation:
-            validated = await asyncio.to_thread(self._in_force.validate, self._store.tree(Store.CANDIDATE))
+            validated = await asyncio.to_thread(self._in_force.validate, candidate.tree)
             self._tested = known = _Tested(validated, generation)
         return known.validated
 
@@ -301,50 +368,57 @@ class Configuration:
         with tree.duplicate() as trial:
             require_login(self._in_force.validate(trial).built.config)
 
-    def _replaced(self, session: int, author: Author, former: Tree | None) -> None:
-        if former is not None:
-            self._changes.committed(session, author, former, self._store.tree(Store.RUNNING))
-        self._published(former)
+    def _replaced(self, session: int, author: Author, former: Tree) -> None:
+        """former: what ran before, held."""
+        self._changes.committed(session, author, former, self.candidates.running)
+        self._published()
 
-    def _published(self, former: Tree | None) -> None:
+    def _published(self) -> None:
         self._tested = None
         self._views.forget()
-        self._readers.retire(former)
         for told in self._followers:
             told(self.config)
 
     # --- read --------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def reading(self, store: Store, access: UserAccess | None) -> AsyncIterator[Tree]:
+    async def reading(self, store: Store, access: UserAccess | None, session: int = NOBODY) -> AsyncIterator[Tree]:
         """The content of a datastore, unchanged as long as the block lasts, without what may not be read.
 
-        access: of who will see it, None for the appliance itself.
+        access: of who will see it, None for the appliance itself. session: whose candidate is meant.
+        Raises ConfigError.
         """
-        if store is Store.CANDIDATE and self._store.modified:
-            async with self._candidate(access) as tree:
+        candidate = self.candidate_of(session) if store is Store.CANDIDATE else None
+        if candidate and candidate.modified:
+            async with self._changed(candidate, access) as tree:
                 yield tree
             return
-        with self._readers.holding(self._store.tree(Store.RUNNING)) as tree:
-            async with self._views.seen(tree, access) as seen:
-                yield seen
+        running = self.candidates.running
+        with self._readers.holding(candidate.base if candidate else running) as tree:
+            if tree is running:
+                async with self._views.seen(tree, access) as seen:
+                    yield seen
+            elif access is None or access.sees_all(tree):
+                yield tree
+            else:
+                with await asyncio.to_thread(access.seen, tree) as copy:
+                    yield copy
 
     @asynccontextmanager
     async def showing(self, access: UserAccess) -> AsyncIterator[Sequence[native.Node]]:
         """The top-level nodes of the running datastore without what may not be read: as `reading`, and cheaper where
         no XPath has to walk from one to the other."""
-        with self._readers.holding(self._store.tree(Store.RUNNING)) as tree:
+        with self._readers.holding(self.candidates.running) as tree:
             async with self._views.roots(tree, access) as roots:
                 yield roots
 
     @asynccontextmanager
-    async def _candidate(self, access: UserAccess | None) -> AsyncIterator[Tree]:
+    async def _changed(self, candidate: Candidate, access: UserAccess | None) -> AsyncIterator[Tree]:
         async with self._turn:
-            tree = self._store.tree(Store.CANDIDATE)
-            if access is None or access.sees_all(tree):
-                yield tree
+            if access is None or access.sees_all(candidate.tree):
+                yield candidate.tree
                 return
-            seen = await asyncio.to_thread(access.seen, tree)
+            seen = await asyncio.to_thread(access.seen, candidate.tree)
         # Nobody's edit waits for whoever reads a copy.
         with seen:
             yield seen
@@ -353,20 +427,22 @@ class Configuration:
         """Commits, the one in force first."""
         return self._log.history()
 
-    async def compare(self, source: Version, target: Version, access: UserAccess | None) -> list[str]:
+    async def compare(
+        self, source: Version, target: Version, access: UserAccess | None, session: int = NOBODY
+    ) -> list[str]:
         """What leads from one configuration to the other, as of datastore.compare, each without what may not be read.
 
-        access: as of `reading`. Raises ConfigError.
+        access, session: as of `reading`. Raises ConfigError.
         """
         if source == target:
             return []
-        async with self._opened(source, access) as before, self._opened(target, access) as after:
+        async with self._opened(source, access, session) as before, self._opened(target, access, session) as after:
             return await asyncio.to_thread(lambda: list(changes(before, after)))
 
     @asynccontextmanager
-    async def _opened(self, version: Version, access: UserAccess | None) -> AsyncIterator[Tree]:
+    async def _opened(self, version: Version, access: UserAccess | None, session: int) -> AsyncIterator[Tree]:
         if version in (RUNNING, CANDIDATE):
-            async with self.reading(Store(version.name.value), access) as tree:
+            async with self.reading(Store(version.name.value), access, session) as tree:
                 yield tree
             return
         with await asyncio.to_thread(self._archive.tree, version) as tree:
@@ -380,18 +456,10 @@ class Configuration:
         Raises ConfigError, LockDeniedError, AccessDeniedError.
         """
         async with self._turn_of(session):
-            self._locks.require(Store.CANDIDATE, session)
-            if version in (RUNNING, Version(Name.NUMBER, "0")):
-                await self._judge(access, Store.CANDIDATE, self._store.tree(Store.RUNNING))
-                self._store.discard()
-                return
-            tree = await asyncio.to_thread(self._archive.tree, version)
-            try:
-                await self._judge(access, Store.CANDIDATE, tree)
-            except ConfigError:
-                tree.close()
-                raise
-            self._store.replace_candidate(tree)
+            candidate = self._editable(session)
+            running = version in (RUNNING, Version(Name.NUMBER, "0"))
+            tree = None if running else await asyncio.to_thread(self._archive.tree, version)
+            await self._replace(candidate, tree, access)
 
     # --- rescue ------------------------------------------------------------------------------------------------
 
@@ -419,7 +487,10 @@ class Configuration:
     async def lock(self, session: int, store: Store) -> None:
         """<lock>. Raises LockDeniedError, also for a candidate with changes that nobody committed (RFC 6241 7.5)."""
         async with self._turn_of(session):
-            if store is Store.CANDIDATE and self._store.modified and not self._locks.holder(store):
+            if store is Store.CANDIDATE and self.candidates.is_private(session):
+                self._own_locks.take(session)
+                return
+            if store is Store.CANDIDATE and self.candidates.shared.modified and not self._locks.holder(store):
                 message = "the candidate holds changes that were not committed: commit or discard them first"
                 raise LockDeniedError(message, NOBODY)
             if store is Store.RUNNING and not self._locks.holder(store):
@@ -428,19 +499,22 @@ class Configuration:
             self._locks.take(store, session)
 
     async def unlock(self, session: int, store: Store) -> None:
-        """<unlock>; changes in an unlocked candidate are discarded (RFC 6241 8.3.5.2). Raises ConfigError."""
+        """<unlock>; changes in the unlocked shared candidate are discarded (RFC 6241 8.3.5.2). Raises ConfigError."""
         async with self._turn_of(session):
+            if store is Store.CANDIDATE and self.candidates.is_private(session):
+                self._own_locks.release(session)
+                return
             self._locks.release(store, session)
             if store is Store.CANDIDATE:
-                self._store.discard()
+                self.candidates.discard(self.candidates.shared)
 
     async def break_lock(self, session: int, store: Store) -> Broken:
         """Release the lock that another session holds, as its <unlock> would. Raises LockError when there is none."""
         async with self._turn_of(session):
             held = self._locks.take_away(store, session)
-            discarded = store is Store.CANDIDATE and self._store.modified
+            discarded = store is Store.CANDIDATE and self.candidates.shared.modified
             if discarded:
-                self._store.discard()
+                self.candidates.discard(self.candidates.shared)
             return Broken(held, discarded)
 
     def held(self, store: Store) -> Held | None:
@@ -455,8 +529,10 @@ class Configuration:
         self._ended.add(session)
         async with self._turn:
             self.partial.release_all(session)
+            self._own_locks.forget(session)
+            self.candidates.drop_private(session)
             if Store.CANDIDATE in self._locks.release_all(session):
-                self._store.discard()
+                self.candidates.discard(self.candidates.shared)
             await self._confirming.session_ended(session)
 
     async def told(self) -> None:
@@ -485,9 +561,10 @@ class Configuration:
 
     def close(self) -> None:
         """Free the trees and the state directory; what is in force stays so."""
-        self._views.forget()
         self._changes.close()
-        self._store.close()
+        self._views.forget()
+        self.txids.close()
+        self.candidates.close()
         self._log.close()
 
 

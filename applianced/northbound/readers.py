@@ -18,11 +18,15 @@ class Readers:
     @contextmanager
     def holding(self, tree: Tree) -> Iterator[Tree]:
         """The tree is not closed as long as the block lasts."""
-        self._counts[id(tree)] = self._counts.get(id(tree), 0) + 1
+        self.hold(tree)
         try:
             yield tree
         finally:
-            self._let_go(tree)
+            self.let_go(tree)
+
+    def hold(self, tree: Tree) -> None:
+        """The tree is not closed until as many calls of `let_go` have been made."""
+        self._counts[id(tree)] = self._counts.get(id(tree), 0) + 1
 
     def retire(self, tree: Tree | None) -> None:
         """Close a tree that nobody will ask for again, now or when its last reader has gone."""
@@ -33,7 +37,8 @@ class Readers:
         else:
             tree.close()
 
-    def _let_go(self, tree: Tree) -> None:
+    def let_go(self, tree: Tree) -> None:
+        """What ends a `hold`."""
         left = self._counts.pop(id(tree)) - 1
         if left:
             self._counts[id(tree)] = left

@@ -80,9 +80,11 @@ class Client:
         self.session: LiveSession = session
         self._id = 0
 
-    async def connected(self) -> Client:
+    async def connected(self, *offered: str) -> Client:
+        """offered: capabilities of the client besides base:1.0."""
         await self.next()
-        capabilities = "<capability>urn:ietf:params:netconf:base:1.0</capability>"
+        listed = ("urn:ietf:params:netconf:base:1.0", *offered)
+        capabilities = "".join(f"<capability>{uri}</capability>" for uri in listed)
         self.octets(f'<hello xmlns="{NC}"><capabilities>{capabilities}</capabilities></hello>'.encode())
         return self
 

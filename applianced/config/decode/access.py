@@ -27,6 +27,7 @@ _NETCONF = {
     "hello-timeout": "hello_timeout_s",
     "message-timeout": "message_timeout_s",
     "reply-timeout": "reply_timeout_s",
+    "private-candidate-limit": "private_candidate_limit",
 }
 _SSH = {
     "connection-limit": "connection_limit",

@@ -11,7 +11,7 @@ from applianced.config.notifications import NotificationSettings
 from applianced.config.schema import Config
 from applianced.errors import ConfigError
 from applianced.netconf.notifications.keeping import Keeping
-from applianced.netconf.notifications.notification import Notification, made
+from applianced.netconf.notifications.notification import made
 from applianced.netconf.notifications.subscription import Subscriber, Subscription, Wanted
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.events import Event
@@ -70,13 +70,14 @@ class Streams:
     def begin(self, subscriber: Subscriber, wanted: Wanted, start_s: float | None) -> Subscription:
         """Have a session told from now on, after a replay of what happened since start_s (wall clock), if given."""
         replay = None if start_s is None else self._keeping.log.between(start_s, wanted.stop_s)
-
-        def permitted(notification: Notification) -> bool:
-            module, _, name = notification.name.partition(":")
-            return self._configuration.access.of(subscriber.author.user).may_notify(module, name)
-
         subscription = Subscription(
-            self._models, subscriber, wanted, lambda: self.settings, self._lost, permitted, replay
+            self._models,
+            subscriber,
+            wanted,
+            lambda: self.settings,
+            self._lost,
+            lambda: self._configuration.access.of(subscriber.author.user),
+            replay,
         )
         self._subscriptions[subscriber.number] = subscription
         return subscription

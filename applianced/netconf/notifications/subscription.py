@@ -16,9 +16,10 @@ from applianced.datastore.writer import Writer
 from applianced.errors import ConfigError
 from applianced.netconf.filters import Filter
 from applianced.netconf.messages import RpcError
+from applianced.netconf.notifications.access import Receiver, as_seen, may_receive
 from applianced.netconf.notifications.notification import Notification, made
+from applianced.northbound.access import UserAccess
 from applianced.northbound.events import OURS
-from applianced.northbound.recording import Author
 from applianced.northbound.state import timestamp
 
 _MANAGEMENT = "nc-notifications"
@@ -28,11 +29,8 @@ _LONGEST_WAIT_S = 86400.0
 """A timer takes no time that lies thousands of years ahead."""
 
 
-class Subscriber(Protocol):
+class Subscriber(Receiver, Protocol):
     """A session that is told."""
-
-    number: int
-    author: Author
 
     async def notify(self, message: bytes) -> None:
         """Send one <notification>; returns when more may be sent, or the session has ended."""
@@ -93,19 +91,17 @@ class Subscription:
         wanted: Wanted,
         settings: Callable[[], NotificationSettings],
         lost: Callable[[int], None],
-        permitted: Callable[[Notification], bool],
+        access: Callable[[], UserAccess],
         replay: Sequence[Notification] | None = None,
     ) -> None:
-        """settings: those in force. lost: told of each number of notifications that are missing. permitted: whether the
-        subscriber may have one (RFC 8341 3.4.6); not asked about replayComplete, notificationComplete and
-        notifications-lost, which say nothing of the appliance. replay: what is replayed first, None for no replay at
-        all."""
+        """settings: those in force. lost: told of each number of notifications that are missing. access: what the
+        user may do now. replay: what is replayed first, None for no replay at all."""
         self._models = models
         self._subscriber = subscriber
         self._wanted = wanted
         self._settings = settings
         self._lost = lost
-        self._permitted = permitted
+        self._access = access
         self._replay = replay
         self._queue: deque[Notification | _Lost] = deque()
         self._octets = 0
@@ -113,8 +109,10 @@ class Subscription:
 
     def offer(self, notification: Notification) -> None:
         """Something has happened. What does not fit into the queue is lost to this subscriber."""
-        if not self._wanted.at_once(notification) or not self._permitted(notification):
+        shown = self._shown(notification)
+        if shown is None:
             return
+        notification = shown
         settings = self._settings()
         if len(self._queue) >= settings.queue_count or self._octets + notification.octets > settings.queue_size:
             self._lose()
@@ -122,6 +120,15 @@ class Subscription:
         self._queue.append(notification)
         self._octets += notification.octets
         self._wake.set()
+
+    def _shown(self, notification: Notification) -> Notification | None:
+        """The notification as the user may see it; None when it is not wanted, or he may not have it."""
+        access = self._access()
+        try:
+            shown = as_seen(self._models, access, notification)
+        except ConfigError:
+            return None
+        return shown if self._wanted.at_once(shown) and may_receive(access, shown) else None
 
     def _lose(self) -> None:
         self._lost(1)
@@ -146,8 +153,9 @@ class Subscription:
         for notification in replay:
             # Neither a filter that leaves all out nor a client that takes all keeps others from their turn.
             await asyncio.sleep(0)
-            if self._wanted.at_once(notification) and self._permitted(notification):
-                await self._send(notification)
+            shown = self._shown(notification)
+            if shown is not None:
+                await self._send(shown)
             notification.let_go()
 
     async def _more(self) -> bool:

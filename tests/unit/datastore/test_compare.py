@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from applianced.datastore.compare import changes, differ
+from applianced.datastore.edit import EditOptions, edit
 from applianced.datastore.native import Form
 from applianced.datastore.tree import Tree
-from tests.support.shop import content, tree_of
+from tests.support.shop import content, shop, tree_of
 
 
 def compared(before: str, after: str) -> list[str]:
@@ -19,6 +20,14 @@ def compared(before: str, after: str) -> list[str]:
         lines = list(changes(one, other))
         assert differ(one, other) is bool(lines)
         return lines
+
+
+def test_a_default_that_a_merge_gives_another_value() -> None:
+    with tree_of("") as before:
+        before.validate()
+        with before.duplicate() as after:
+            edit(after, shop("<size>1</size>"), EditOptions())
+            assert list(changes(before, after)) == ["set shop size 1"]
 
 
 ITEM = "<item><name>{}</name>{}</item>"

@@ -1,0 +1,110 @@
+"""<compare> of NMDA datastores (RFC 9144)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from applianced.datastore import patch
+from applianced.datastore.lock import Store
+from applianced.datastore.models import Models
+from applianced.datastore.native import Defaults, Form
+from applianced.datastore.selective import Options, SelectiveWriter
+from applianced.datastore.tree import Tree
+from applianced.datastore.writer import Writer
+from applianced.netconf.caller import Caller, Offered
+from applianced.netconf.filters import Filter
+from applianced.netconf.messages import RpcError, bad
+from applianced.netconf.parameters import Parameters, datastore_named
+from applianced.netconf.reading import Reading
+from applianced.netconf.xmltext import Element
+from applianced.northbound.configuration import Configuration
+from applianced.northbound.operational import ORIGIN_NS, OperationalDatastore
+
+_NS = "urn:ietf:params:xml:ns:yang:ietf-nmda-compare"
+_ORIGIN = re.compile(rb'(<[^<>]*) or:origin="')
+"""Text has no "<", so what looks like a start tag is one."""
+_OPERATIONAL = "operational"
+_STORES = {"running": Store.RUNNING, "intended": Store.RUNNING, "candidate": Store.CANDIDATE}
+_NO_MATCHES = f'<no-matches xmlns="{_NS}"/>'.encode()
+
+
+class Comparing:
+    """The operation. All it reads is what <get-data> would show to the same caller."""
+
+    def __init__(self, configuration: Configuration, reading: Reading) -> None:
+        self._configuration = configuration
+        self._models = configuration.models
+        self._reading = reading
+
+    @property
+    def offered(self) -> Offered:
+        """By "module:rpc"."""
+        return {"ietf-nmda-compare:compare": self._compare}
+
+    async def _compare(self, caller: Caller, operation: Element) -> bytes:
+        filters = ("subtree-filter", "xpath-filter")
+        given = Parameters(operation, "source", "target", "all", "report-origin", *filters, namespace=_NS)
+        names = [datastore_named(given.require(name), name) for name in ("source", "target")]
+        wanted = self._filter(given)
+        everything, origin = given.flag("all"), given.flag("report-origin")
+        if origin and _OPERATIONAL not in names:
+            message = "neither datastore knows origins: ask <report-origin> of a comparison with operational"
+            raise RpcError("invalid-value", message, info=bad("element", "report-origin"))
+        # What can be in one of the two alone is not compared (RFC 9144 section 4).
+        only_config = not everything and _OPERATIONAL in names and names[0] != names[1]
+        options = Options(config=True if only_config else None, with_origin=origin, each_origin=origin)
+        async with AsyncExitStack() as stack:
+            opened = [self._opened(caller, name, wanted, options) for name in names]
+            source, target = [await stack.enter_async_context(each) for each in opened]
+            if wanted is not None and not (source.first or target.first):
+                return _NO_MATCHES
+            text = await asyncio.to_thread(_differences, source, target)
+        head = f'<differences xmlns="{_NS}"><yang-patch><patch-id>{names[0]} to {names[1]}</patch-id>'
+        return head.encode() + text + b"</yang-patch></differences>"
+
+    def _filter(self, given: Parameters) -> Filter | None:
+        """None when everything is compared. Raises RpcError."""
+        subtree, xpath = given.get("subtree-filter"), given.get("xpath-filter")
+        if subtree is not None and xpath is not None:
+            message = "<subtree-filter> and <xpath-filter> exclude each other: send one of them"
+            raise RpcError("bad-element", message, info=bad("element", "xpath-filter"))
+        if xpath is not None:
+            return Filter.xpath(self._models, xpath.text or "", xpath, bad("element", "xpath-filter"))
+        return None if subtree is None else Filter(elements=list(subtree))
+
+    @asynccontextmanager
+    async def _opened(self, caller: Caller, name: str, wanted: Filter | None, options: Options) -> AsyncIterator[Tree]:
+        """A datastore, or of it what a filter selects. options: of what is shown of operational."""
+        if name != _OPERATIONAL:
+            async with self._reading.shown(caller, _STORES[name], Defaults.EXPLICIT, lasting=True) as tree:
+                if wanted is None:
+                    yield tree
+                    return
+                with await self._selected(tree, wanted, Writer()) as part:
+                    yield part
+            return
+        with OperationalDatastore(self._models) as operational:
+            await self._reading.build(caller, operational, wanted or Filter())
+            writer = SelectiveWriter(Defaults.EXPLICIT, options, operational.origin)
+            with await self._selected(operational.tree, wanted or Filter(), writer) as part:
+                yield part
+
+    async def _selected(self, tree: Tree, wanted: Filter, writer: Writer) -> Tree:
+        if wanted.expression:
+            text = await wanted.evaluate(tree, writer)
+        else:
+            text = await asyncio.to_thread(wanted.select, self._models, list(tree.roots()), writer)
+        return await asyncio.to_thread(_parsed, self._models, text)
+
+
+def _parsed(models: Models, text: bytes) -> Tree:
+    # A writer leaves the declaration of the prefix to what is around its text, and here nothing is.
+    text = _ORIGIN.sub(rb'\1 xmlns:or="' + ORIGIN_NS.encode() + rb'" or:origin="', text)
+    return Tree.parse(models, text, Form.XML, state=True)
+
+
+def _differences(source: Tree, target: Tree) -> bytes:
+    return patch.render(patch.edits(source, target), Writer(), Writer())
