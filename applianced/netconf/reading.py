@@ -118,7 +118,7 @@ class Reading:
             _LOG.error("state of the dataplane is not to be had: %s", error)
         if "applianced-state" in self._configuration.models.names:
             configuration = self._configuration
-            commits, pending, rescue = configuration.history(), configuration.pending, configuration.rescue
+            commits, pending, rescue = configuration.history(), configuration.pending, configuration.rescue.saved
             standing = configuration.alarms.standing()
             parts.append(management_state(commits, pending, rescue, standing, self._counters))
         if "ietf-netconf-monitoring" in self._models.names and wanted.may_select(monitoring.NAMESPACE):

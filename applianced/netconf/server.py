@@ -19,7 +19,8 @@ from applianced.netconf.live import BARE_START, LiveSession, Transport
 from applianced.netconf.messages import RpcError
 from applianced.netconf.operations import Operations
 from applianced.netconf.session import Session
-from applianced.northbound.configuration import Configuration, said
+from applianced.northbound.configuration import Configuration
+from applianced.northbound.faults import said
 from applianced.northbound.recording import Author
 from applianced.northbound.state import NetconfCounters, StateProvider
 

@@ -7,33 +7,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 
 from applianced.config.logins import require_login
 from applianced.config.schema import Config
 from applianced.datastore.candidate import Candidate
 from applianced.datastore.compare import changes, differ
 from applianced.datastore.edit import EditOptions
-from applianced.datastore.lock import Held, LockDeniedError, LockError, Locks, OwnLocks, Store
+from applianced.datastore.lock import Held, LockDeniedError, Locks, OwnLocks, Store
 from applianced.datastore.models import Models
 from applianced.datastore.persist import Commit, CommitLog, CorruptCommitError
 from applianced.datastore.places import Element
 from applianced.datastore.rebase import Resolution, rebase
-from applianced.datastore.rescue import Saved
-from applianced.datastore.sealed import StorageError
 from applianced.datastore.tree import Tree
 from applianced.datastore.txids import State
-from applianced.errors import ApplianceError, ConfigError, DataplaneError
+from applianced.errors import ConfigError
 from applianced.northbound.alarms import Severity
 from applianced.northbound.candidates import Candidates
 from applianced.northbound.confirming import Confirmation, Confirming, Pending
 from applianced.northbound.conflicts import report
 from applianced.northbound.inforce import Builder, InForce, Validated
+from applianced.northbound.keeping import Keeping
 from applianced.northbound.readers import Readers
 from applianced.northbound.recording import Author, Recording
+from applianced.northbound.testing import Testing
 from applianced.northbound.transaction import CommitError, Participant
 from applianced.northbound.txids import TransactionIds
 from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Name, Version
@@ -41,13 +39,6 @@ from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Name, Ve
 _LOG = logging.getLogger(__name__)
 NOBODY = 0
 """The session-id of the appliance itself."""
-
-
-class _Tested(NamedTuple):
-    """generation: of the candidate that was tested."""
-
-    validated: Validated
-    generation: int
 
 
 class Configuration:
@@ -66,8 +57,9 @@ class Configuration:
         self._readers = Readers()
         self.candidates = Candidates(models, self._readers)
         self.txids = TransactionIds(models, log, self.candidates, self._readers)
-        self._tested: _Tested | None = None
+        self._testing = Testing(self._in_force)
         self._confirming = Confirming(self._turn, self._in_force, self._reinstate)
+        self.rescue = Keeping(self._archive.rescue, log, self._in_force, self._confirming, self._turn_of)
         self._followers: list[Callable[[Config], None]] = []
 
     @property
@@ -140,7 +132,7 @@ class Configuration:
         Raises EditError, LockDeniedError, ConfigError.
         """
         async with self._turn_of(session):
-            await asyncio.to_thread(self._editable(session).edit, elements, options, self._test)
+            await asyncio.to_thread(self._editable(session).edit, elements, options, self._testing.edited)
 
     async def amend(self, change: Callable[[Tree], None], author: Author, comment: str) -> None:
         """Change the running configuration in a commit of the appliance's own. Candidates keep what they hold.
@@ -193,7 +185,7 @@ class Configuration:
         async with self._turn:
             candidate = self.candidate_of(session) if source is Store.CANDIDATE else None
             if candidate and candidate.modified:
-                require_login((await self._validate_candidate(candidate)).built.config)
+                require_login((await self._testing.candidate(candidate)).built.config)
                 return
             # Validation adds defaults, and the running tree may be read at this moment.
             given = candidate.tree if candidate else self.candidates.running
@@ -251,7 +243,7 @@ class Configuration:
         base: int = 0,
     ) -> bool:
         """Put a candidate in force; False when it holds what is in force already. base: as of Commit."""
-        validated = await self._validate_candidate(candidate)
+        validated = await self._testing.candidate(candidate)
         accept(validated.built.config)
         if self._in_force.holds(validated) or await self._reordered(candidate, validated):
             candidate.discard()
@@ -287,20 +279,8 @@ class Configuration:
         self.candidates.reinstate(tree, self._log.newest, proposer)
         self._published()
 
-    async def _validate_candidate(self, candidate: Candidate) -> Validated:
-        """A commit after <validate> has nothing left to test."""
-        known, generation = self._tested, candidate.generation
-        if known is None or known.generation != generation:
-            validated = await asyncio.to_thread(self._in_force.validate, candidate.tree)
-            self._tested = known = _Tested(validated, generation)
-        return known.validated
-
-    def _test(self, tree: Tree) -> None:
-        with tree.duplicate() as trial:
-            require_login(self._in_force.validate(trial).built.config)
-
     def _published(self) -> None:
-        self._tested = None
+        self._testing.forget()
         for told in self._followers:
             told(self.config)
 
@@ -347,27 +327,6 @@ class Configuration:
             running = version in (RUNNING, Version(Name.NUMBER, "0"))
             tree = None if running else await asyncio.to_thread(self._archive.tree, version)
             self.candidates.rebased(candidate, tree)
-
-    # --- rescue ------------------------------------------------------------------------------------------------
-
-    @property
-    def rescue(self) -> Saved | None:
-        """The rescue configuration, without its body."""
-        return self._archive.rescue.saved
-
-    async def save_rescue(self, session: int, author: Author) -> None:
-        """Keep what is in force as the rescue configuration. Raises LockError, StorageError."""
-        async with self._turn_of(session):
-            if self._confirming.pending:
-                message = "a confirmed commit is under way: confirm or cancel it, then save"
-                raise LockError("", message, tag="in-use")
-            saved = Saved(time.time(), author.user, author.source, self._log.newest, self._in_force.body)
-            await asyncio.to_thread(self._archive.rescue.save, saved)
-
-    async def delete_rescue(self, session: int) -> None:
-        """Raises ConfigError when there is none, StorageError."""
-        async with self._turn_of(session):
-            await asyncio.to_thread(self._archive.rescue.delete)
 
     # --- locks -------------------------------------------------------------------------------------------------
 
@@ -434,15 +393,3 @@ class Configuration:
         self.txids.close()
         self.candidates.close()
         self._log.close()
-
-
-def said(error: ApplianceError) -> list[ConfigError]:
-    """Every fault that an error of this module stands for, in the form that a protocol reports."""
-    if isinstance(error, CommitError) and isinstance(error.cause, ConfigError):
-        return [error.cause]
-    if isinstance(error, ConfigError):
-        return list(getattr(error, "errors", None) or [error])
-    cause = error.cause if isinstance(error, CommitError) else error
-    path = cause.path if isinstance(cause, DataplaneError) else ""
-    tag = "resource-denied" if isinstance(cause, StorageError) else "operation-failed"
-    return [ConfigError(path, str(error), tag=tag)]
