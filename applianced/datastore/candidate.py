@@ -46,6 +46,7 @@ class Candidate:
         """<edit-config>; test: as of edit.edit. Raises edit.EditError; then its conditions count for nothing."""
         self.generation = next(_GENERATIONS)
         demanded = Demanded(elements)
+        demanded.require_room(len(self.conditions))
         demanded.resolve(self.tree)
         fresh = self._tree is None
         tree = self._tree or self.base.duplicate()

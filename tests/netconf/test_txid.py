@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from applianced.datastore import conditions
 from tests.netconf.test_operations import EDIT, GET_RUNNING, OK
 from tests.support.netconf_session import SHOP, Client, serving, tags
 
@@ -297,6 +298,17 @@ def test_what_is_no_id(tmp_path: Path, etag: str) -> None:
         assert tags(reply) == ["bad-attribute"]
         assert "<bad-attribute>etag</bad-attribute>" in reply
         assert await one.rpc(GET_RUNNING.replace("running", "candidate")) == before
+
+    run(tmp_path, scenario)
+
+
+def test_demands_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conditions, "CONDITIONS_MAX", 2)
+
+    async def scenario(one: Client, two: Client) -> None:
+        items = [ITEM.format(name, "").replace("<item>", '<item txid:etag="1-0">') for name in ("one", "two", "three")]
+        assert tags(await one.rpc(conditional("".join(items)))) == ["too-big"]
+        assert await one.rpc(conditional("".join(items[1:]))) == OK
 
     run(tmp_path, scenario)
 
