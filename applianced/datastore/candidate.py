@@ -43,7 +43,7 @@ class Candidate:
         return self._tree or self.base
 
     def edit(self, elements: Sequence[Element], options: EditOptions, test: Callable[[Tree], None] = validated) -> None:
-        """<edit-config>; test: as of edit.edit. Raises edit.EditError; then its conditions count for nothing."""
+        """<edit-config>; test: as of edit.edit. Raises edit.EditError; what it demands counts as far as it was done."""
         self.generation = next(_GENERATIONS)
         demanded = Demanded(elements)
         demanded.require_room(len(self.conditions))
@@ -53,12 +53,13 @@ class Candidate:
         kept = options.test_option is not ResultTest.TEST_ONLY
         try:
             edit(tree, elements, options, test)
-            demanded.resolve(tree)
-            self.conditions.update(demanded.conditions if kept else {})
         except BaseException:
             kept = not fresh or options.error_option is options.error_option.CONTINUE
             raise
         finally:
+            if kept:
+                demanded.resolve(tree)
+                self.conditions.update(demanded.conditions)
             # An edit that changed nothing leaves nothing to commit, and nothing that keeps a lock from anybody.
             if not fresh or (kept and not native.equal(tree.first, self.base.first)):
                 self._tree = tree

@@ -73,8 +73,8 @@ class NetconfServer:
         _LOG.info("session %d: %s from %s", self._last, author.user, author.source)
         return session
 
-    def greeted(self, session: LiveSession) -> None:
-        if wants_private_candidate(session.offered):
+    def greeted(self, session: LiveSession, offered: frozenset[str]) -> None:
+        if wants_private_candidate(offered):
             self.configuration.make_private(session.number)
 
     def _too_many(self, user: str) -> str:

@@ -178,7 +178,10 @@ class Configuration:
         done = await asyncio.to_thread(rebase, candidate.base, candidate.tree, running, resolution)
         if done.conflicts and resolution is Resolution.REVERT:
             raise await asyncio.to_thread(report, self.models, self._log, candidate.base_number, done.conflicts)
+        # What the edits demand, they demand until they are committed.
+        demanded = candidate.conditions
         self.candidates.rebased(candidate, done.tree)
+        candidate.conditions = demanded
 
     async def validate(self, source: Store | Tree, session: int = NOBODY) -> None:
         """<validate>: all that a commit tests before it touches anything; a Tree is used up. Raises ConfigError."""

@@ -118,6 +118,34 @@ def test_two_controllers(tmp_path: Path, keys: Path) -> None:
         assert ">4000<" in str(north.get_config("running"))
 
 
+def test_the_whole_example(tmp_path: Path, keys: Path) -> None:
+    compare = (
+        '<compare xmlns="urn:ietf:params:xml:ns:yang:ietf-nmda-compare" '
+        'xmlns:ds="urn:ietf:params:xml:ns:yang:ietf-datastores"><source>ds:{}</source><target>ds:{}</target>{}</compare>'
+    )
+    with appliance(tmp_path, keys) as port, controller(port, keys) as north:
+        plain = north.get_config("running").data_xml
+        identified = str(north.dispatch(to_ele(GET.format("?"))))
+        assert elements(identified) == elements(plain)
+        system = str(north.dispatch(to_ele(compare.format("running", "operational", "<report-origin/>"))))
+        assert "<target>/applianced-applications:applications</target>" in system
+        assert ">junos-ftp</name>" in system
+        assert 'or:origin="or:system"' in system
+        assert "gates" not in system
+        nothing = str(north.dispatch(to_ele(compare.format("candidate", "intended", ""))))
+        assert "<edit>" not in nothing
+        edit(north, "north", 2121)
+        one = str(north.dispatch(to_ele(compare.format("candidate", "running", ""))))
+        assert one.count("<edit>") == 1
+        assert "<operation>delete</operation><target>/applianced-applications:applications" in one
+
+
+def elements(reply: str) -> list[tuple[str, str]]:
+    """Every element below <data>, with its text."""
+    data = next(node for node in etree.fromstring(reply.encode()).iter() if etree.QName(node).localname == "data")
+    return [(str(node.tag), (node.text or "").strip()) for node in data.iter()]
+
+
 def test_what_a_controller_knows_outlives_a_restart(tmp_path: Path, keys: Path) -> None:
     with appliance(tmp_path, keys) as port, controller(port, keys) as north:
         edit(north, "north", 2121)
