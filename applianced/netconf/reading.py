@@ -60,6 +60,8 @@ class Reading:
 
     async def _get(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "filter", "with-defaults")
+        if asked := Asked.take(operation, given.get("filter")):
+            raise asked.refused("<get>, which shows state as well,")
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
         state = await self.state_tree(wanted)
         async with self._configuration.reading(Store.RUNNING) as tree:

@@ -195,6 +195,8 @@ def test_get_data_has_them_too(tmp_path: Path) -> None:
         assert 'txid:etag="="/>' in await one.rpc(asked.format(etag, "running", ""))
         for store, more in (("operational", ""), ("running", "<max-depth>2</max-depth>")):
             assert tags(await one.rpc(asked.format("?", store, more))) == ["operation-not-supported"]
+        state = f'<get><filter><shop xmlns="{SHOP}" {DECLARED} txid:etag="?"/></filter></get>'
+        assert tags(await one.rpc(state)) == ["operation-not-supported"]
 
     run(tmp_path, scenario)
 
