@@ -54,25 +54,29 @@ class Candidate:
         test: Callable[[Tree], None] = validated,
         judge: Judge | None = None,
     ) -> None:
-        """<edit-config>; test: as of edit.edit. Raises edit.EditError, and what `judge` raises; then its conditions
-        count for nothing."""
+        """<edit-config>; test: as of edit.edit. What it demands counts as far as it was done.
+
+        Raises edit.EditError, and what `judge` raises; then all is as before.
+        """
         if judge is not None:
             self._edit_judged(elements, options, test, judge)
             return
         self.generation = next(_GENERATIONS)
         demanded = Demanded(elements)
+        demanded.require_room(len(self.conditions))
         demanded.resolve(self.tree)
         fresh = self._tree is None
         tree = self._tree or self.base.duplicate()
         kept = options.test_option is not ResultTest.TEST_ONLY
         try:
             edit(tree, elements, options, test)
-            demanded.resolve(tree)
-            self.conditions.update(demanded.conditions if kept else {})
         except BaseException:
             kept = not fresh or options.error_option is options.error_option.CONTINUE
             raise
         finally:
+            if kept:
+                demanded.resolve(tree)
+                self.conditions.update(demanded.conditions)
             # An edit that changed nothing leaves nothing to commit, and nothing that keeps a lock from anybody.
             if not fresh or (kept and not native.equal(tree.first, self.base.first)):
                 self._tree = tree

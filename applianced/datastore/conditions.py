@@ -19,6 +19,8 @@ from applianced.errors import ConfigError
 
 ATTRIBUTES = {f"{{{txids.NAMESPACE}}}{mechanism.value}": mechanism for mechanism in Mechanism}
 _MARKED = etree.XPath("descendant-or-self::*[@t:etag or @t:last-modified]", namespaces={"t": txids.NAMESPACE})
+CONDITIONS_MAX = 10_000
+"""Nodes that the edits of one candidate may make demands of."""
 LENGTH_MAX = 256
 """Characters of an id that a client sends."""
 
@@ -93,6 +95,15 @@ class Demanded:
         if holder is not None and any(name in holder.attrib for name in ATTRIBUTES):
             self.conditions[""] = Condition(way=(), path="", given=_demand(holder))
 
+    def require_room(self, already: int) -> None:
+        """already: conditions that the candidate has. Raises ConfigError."""
+        if already + len(self._open) > CONDITIONS_MAX:
+            message = (
+                f"the edits of this candidate demand the ids of more than {CONDITIONS_MAX} nodes: demand that of a "
+                "container around them, or commit what there is first"
+            )
+            raise ConfigError("", message, tag="too-big")
+
     def resolve(self, tree: Tree) -> None:
         """Find the nodes in a tree. Those that are there only before the edit, or only after it, are found then."""
         left = []
@@ -132,7 +143,7 @@ def unmet(conditions: Sequence[Condition], running: Tree, table: Table) -> list[
     errors = []
     for condition in conditions:
         found = _located(condition.way, running, table)
-        if table.numbered(condition.given.text, condition.given.mechanism) < table.number(found):
+        if table.numbered(condition.given.text) < table.number(found):
             errors.append(MismatchError(condition, table.text(found, condition.given.mechanism)))
     return errors
 

@@ -24,7 +24,6 @@ class IdsWriter(Writer):
         super().__init__(defaults)
         self._table = table
         self._given = given
-        self._numbers: dict[Given, int] = {}
         self._flat: dict[int, bool] = {}
         """By schema node: whether no versioned node can be in it."""
 
@@ -99,9 +98,7 @@ class IdsWriter(Writer):
         return self._flat[number]
 
     def _known(self, given: Given, found: Found) -> bool:
-        if given not in self._numbers:
-            self._numbers[given] = self._table.numbered(given.text, given.mechanism)
-        return self._numbers[given] >= self._table.number(found)
+        return self._table.numbered(given.text) >= self._table.number(found)
 
     def _attribute(self, given: Given, found: Found) -> str:
         text = MATCH if self._known(given, found) else self._table.text(found, given.mechanism)

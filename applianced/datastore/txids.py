@@ -63,6 +63,11 @@ class Table:
     touched: Mapping[str, int] = field(default_factory=dict)
     made: Mapping[str, int] = field(default_factory=dict)
     swept: int = 0
+    _numbers: Mapping[str, int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        texts = {text: number for number, state in self.states.items() for text in state}
+        object.__setattr__(self, "_numbers", texts)
 
     def root(self) -> Found:
         return Found("", self.floor)
@@ -92,12 +97,10 @@ class Table:
         """The id of a versioned node."""
         return self.states[self.number(found)].text(mechanism)
 
-    def numbered(self, given: str, mechanism: Mechanism) -> int:
+    def numbered(self, given: str) -> int:
         """The number of the state that an id stands for, 0 when there is none. Who has that state, or a later one than
         a node's, has the node as it is."""
-        if given in (UNKNOWN, MATCH, ASK):
-            return 0
-        return next((number for number, state in self.states.items() if state.text(mechanism) == given), 0)
+        return 0 if given in (UNKNOWN, MATCH, ASK) else self._numbers.get(given, 0)
 
 
 def advance(table: Table, before: Tree, after: Tree, state: State) -> Table:

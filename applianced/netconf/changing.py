@@ -174,7 +174,7 @@ class Changing:
             persist_id=given.optional_text("persist-id"),
             identified=bool(wanted),
         )
-        return ok(state, wanted) if state else OK
+        return ok(state, wanted)
 
     async def _cancel_commit(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "persist-id")

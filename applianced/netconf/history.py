@@ -42,11 +42,11 @@ class History:
         return {"changes": "".join(f"{line}\n" for line in lines)}
 
     async def _save_rescue(self, caller: Caller, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        await self._configuration.save_rescue(caller.number, caller.author)
+        await self._configuration.rescue.save(caller.number, caller.author)
         return {}
 
     async def _delete_rescue(self, caller: Caller, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        await self._configuration.delete_rescue(caller.number)
+        await self._configuration.rescue.delete(caller.number)
         return {}
 
 

@@ -76,8 +76,8 @@ class Server(Protocol):
         """A session holds so many octets of its client's messages; may kill the session that holds the most."""
         ...
 
-    def greeted(self, session: LiveSession) -> None:
-        """The client's hello has been accepted."""
+    def greeted(self, session: LiveSession, offered: frozenset[str]) -> None:
+        """The client's hello has been accepted. offered: the capabilities in it."""
         ...
 
     async def reply(self, session: LiveSession, message: bytes, chunked: bool) -> bytes:
@@ -122,11 +122,6 @@ class LiveSession:
         self._watch_idleness()
         self._task = asyncio.create_task(self._run(), name=f"netconf session {self.number}")
 
-    @property
-    def offered(self) -> frozenset[str]:
-        """What the client's hello announced."""
-        return self._session.offered
-
     def limits_changed(self) -> None:
         """Go by the limits that are now in force."""
         self._session.limit_messages(self.server.limits.message_size)
@@ -148,7 +143,7 @@ class LiveSession:
         except ProtocolError as error:
             self._waiting.append(error)
         if self._session.established and not known:
-            self.server.greeted(self)
+            self.server.greeted(self, self._session.take_offered())
         if self._overfull and not self._paused:
             self._paused = True
             self._transport.pause_reading()

@@ -29,8 +29,9 @@ from applianced.netconf.support import SupportBundles
 from applianced.netconf.urls.contents import UrlContents
 from applianced.netconf.xmltext import Element
 from applianced.northbound.access import FaultsError
-from applianced.northbound.configuration import Configuration, said
+from applianced.northbound.configuration import Configuration
 from applianced.northbound.conflicts import ConflictError
+from applianced.northbound.faults import said
 from applianced.northbound.state import NetconfCounters, StateProvider
 from applianced.northbound.transaction import CommitError
 

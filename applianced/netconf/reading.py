@@ -84,6 +84,8 @@ class Reading:
 
     async def _get(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "filter", "with-defaults")
+        if asked := Asked.take(operation, given.get("filter")):
+            raise asked.refused("<get>, which shows state as well,")
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
         state, lengthy = await self._state_of(wanted)
         access = self._configuration.access.of(caller.author.user)
@@ -189,7 +191,7 @@ class Reading:
             _LOG.error("state of the dataplane is not to be had: %s", error)
         if "applianced-state" in self._configuration.models.names:
             configuration = self._configuration
-            commits, pending, rescue = configuration.history(), configuration.pending, configuration.rescue
+            commits, pending, rescue = configuration.history(), configuration.pending, configuration.rescue.saved
             standing = configuration.alarms.standing()
             parts.append(management_state(commits, pending, rescue, standing, self._counters))
             if wanted.reaches(self._models, _BUNDLES):

@@ -24,8 +24,9 @@ from applianced.netconf.notifications.streams import Streams
 from applianced.netconf.operations import Operations
 from applianced.netconf.session import Session
 from applianced.netconf.urls.contents import UrlContents
-from applianced.northbound.configuration import Configuration, said
+from applianced.northbound.configuration import Configuration
 from applianced.northbound.events import BASE, session_parameters
+from applianced.northbound.faults import said
 from applianced.northbound.recording import Author
 from applianced.northbound.state import NetconfCounters, StateProvider
 
@@ -82,8 +83,8 @@ class NetconfServer:
         self._tell_of(session, "netconf-session-start")
         return session
 
-    def greeted(self, session: LiveSession) -> None:
-        if wants_private_candidate(session.offered):
+    def greeted(self, session: LiveSession, offered: frozenset[str]) -> None:
+        if wants_private_candidate(offered):
             self.configuration.make_private(session.number)
 
     def _too_many(self, user: str) -> str:

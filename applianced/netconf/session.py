@@ -29,8 +29,7 @@ class Session:
         self._reply_framing = Framing.END_OF_MESSAGE
         self.established = False
         """The client's hello has been accepted."""
-        self.offered: frozenset[str] = frozenset()
-        """What the client's hello announced."""
+        self._offered: frozenset[str] = frozenset()
 
     @property
     def amid(self) -> bool:
@@ -74,6 +73,11 @@ class Session:
         """Octets of a message that is half there."""
         return self._deframer.held
 
+    def take_offered(self) -> frozenset[str]:
+        """What the client's hello announced; told once, a session does not keep it."""
+        offered, self._offered = self._offered, frozenset()
+        return offered
+
     def drop(self) -> None:
         """Forget a message that is half there: nothing more is taken from this client."""
         self._deframer.drop()
@@ -90,7 +94,7 @@ class Session:
             agreed = Framing.END_OF_MESSAGE
         else:
             raise ProtocolError("bad-hello", "the client's hello has neither base:1.0 nor base:1.1")
-        self.offered = frozenset(capabilities)
+        self._offered = frozenset(capabilities)
         self._reply_framing = self._deframer.framing = agreed
         self.established = True
         self.limit_messages(self._message_max)

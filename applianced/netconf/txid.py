@@ -47,8 +47,10 @@ def wanted_ids(given: Parameters) -> tuple[Mechanism, ...]:
     return tuple(wanted)
 
 
-def ok(state: State, wanted: tuple[Mechanism, ...]) -> bytes:
-    """<ok/> with ids."""
+def ok(state: State | None, wanted: tuple[Mechanism, ...]) -> bytes:
+    """<ok/> with ids, if there are any to tell."""
+    if state is None:
+        return OK
     said = "".join(f' txid:{mechanism.value}="{escape_attribute(state.text(mechanism))}"' for mechanism in wanted)
     return f"<ok{_DECLARED}{said}/>".encode()
 

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 
 from applianced.config.alg_policy_roles import role_rule_lists
 from applianced.config.logins import require_login
@@ -19,16 +17,14 @@ from applianced.datastore import native
 from applianced.datastore.candidate import Candidate
 from applianced.datastore.compare import changes, differ
 from applianced.datastore.edit import EditOptions, Operation
-from applianced.datastore.lock import Broken, Held, LockDeniedError, LockError, Locks, OwnLocks, Store
+from applianced.datastore.lock import Broken, Held, LockDeniedError, Locks, OwnLocks, Store
 from applianced.datastore.models import Models
 from applianced.datastore.persist import Commit, CommitLog, CorruptCommitError
 from applianced.datastore.places import Element
 from applianced.datastore.rebase import Resolution, rebase
-from applianced.datastore.rescue import Saved
-from applianced.datastore.sealed import StorageError
 from applianced.datastore.tree import Tree
 from applianced.datastore.txids import State
-from applianced.errors import ApplianceError, ConfigError, DataplaneError
+from applianced.errors import ConfigError
 from applianced.northbound.access import AccessControl, UserAccess
 from applianced.northbound.alarms import Alarm, Severity
 from applianced.northbound.candidates import Candidates
@@ -37,10 +33,12 @@ from applianced.northbound.confirming import Confirmation, Confirming, Pending
 from applianced.northbound.conflicts import report
 from applianced.northbound.events import OURS, Events
 from applianced.northbound.inforce import Builder, InForce, Validated
+from applianced.northbound.keeping import Keeping
 from applianced.northbound.partial import PartialLocks
 from applianced.northbound.readers import Readers
 from applianced.northbound.recording import Author, Recording
 from applianced.northbound.state import timestamp
+from applianced.northbound.testing import Testing
 from applianced.northbound.transaction import CommitError, Participant
 from applianced.northbound.txids import TransactionIds
 from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Name, Version
@@ -49,13 +47,6 @@ from applianced.northbound.views import Views
 _LOG = logging.getLogger(__name__)
 NOBODY = 0
 """The session-id of the appliance itself."""
-
-
-class _Tested(NamedTuple):
-    """generation: of the candidate that was tested."""
-
-    validated: Validated
-    generation: int
 
 
 class Configuration:
@@ -77,12 +68,13 @@ class Configuration:
         self.txids = TransactionIds(models, log, self.candidates, self._readers)
         self._views = Views(self._readers)
         self.access = AccessControl(models, lambda: self.config, role_rule_lists)
-        self._tested: _Tested | None = None
+        self._testing = Testing(self._in_force)
         self.events = Events(lambda: self.config.system.netconf.notifications)
         self._changes = Changes(self.events, self._readers)
         self._confirming = Confirming(self._turn, self._in_force, self._reinstate, self._changes)
         self.alarms.follow(self._alarm)
         self.partial = PartialLocks(self._turn_of, self._locks, self._confirming)
+        self.rescue = Keeping(self._archive.rescue, log, self._in_force, self._confirming, self._turn_of)
         self._followers: list[Callable[[Config], None]] = [self.partial.committed]
 
     @property
@@ -182,7 +174,7 @@ class Configuration:
             access.check_edit(elements, options.default_operation.value)
             if options.default_operation is Operation.REPLACE or access.judges_edit(elements):
                 judge = access.judge
-        candidate.edit(elements, options, self._test, judge)
+        candidate.edit(elements, options, self._testing.edited, judge)
 
     async def amend(self, change: Callable[[Tree], None], author: Author, comment: str) -> None:
         """Change the running configuration in a commit of the appliance's own. Candidates keep what they hold.
@@ -246,14 +238,17 @@ class Configuration:
         done = await asyncio.to_thread(rebase, candidate.base, candidate.tree, running, resolution)
         if done.conflicts and resolution is Resolution.REVERT:
             raise await asyncio.to_thread(report, self.models, self._log, candidate.base_number, done.conflicts)
+        # What the edits demand, they demand until they are committed.
+        demanded = candidate.conditions
         self.candidates.rebased(candidate, done.tree)
+        candidate.conditions = demanded
 
     async def validate(self, source: Store | Tree, session: int = NOBODY) -> None:
         """<validate>: all that a commit tests before it touches anything; a Tree is used up. Raises ConfigError."""
         async with self._turn:
             candidate = self.candidate_of(session) if source is Store.CANDIDATE else None
             if candidate and candidate.modified:
-                require_login((await self._validate_candidate(candidate)).built.config)
+                require_login((await self._testing.candidate(candidate)).built.config)
                 return
             # Validation adds defaults, and the running tree may be read at this moment.
             given = candidate.tree if candidate else self.candidates.running
@@ -316,7 +311,7 @@ class Configuration:
         session: int = NOBODY,
     ) -> bool:
         """Put a candidate in force; False when it holds what is in force already. base: as of Commit."""
-        validated = await self._validate_candidate(candidate)
+        validated = await self._testing.candidate(candidate)
         accept(validated.built.config)
         if self._in_force.holds(validated) or await self._reordered(candidate, validated):
             candidate.discard()
@@ -356,25 +351,13 @@ class Configuration:
             self.candidates.reinstate(tree, self._log.newest, proposer)
             self._replaced(session, author, former)
 
-    async def _validate_candidate(self, candidate: Candidate) -> Validated:
-        """A commit after <validate> has nothing left to test."""
-        known, generation = self._tested, candidate.generation
-        if known is None or known.generation != generation:
-            validated = await asyncio.to_thread(self._in_force.validate, candidate.tree)
-            self._tested = known = _Tested(validated, generation)
-        return known.validated
-
-    def _test(self, tree: Tree) -> None:
-        with tree.duplicate() as trial:
-            require_login(self._in_force.validate(trial).built.config)
-
     def _replaced(self, session: int, author: Author, former: Tree) -> None:
         """former: what ran before, held."""
         self._changes.committed(session, author, former, self.candidates.running)
         self._published()
 
     def _published(self) -> None:
-        self._tested = None
+        self._testing.forget()
         self._views.forget()
         for told in self._followers:
             told(self.config)
@@ -461,27 +444,6 @@ class Configuration:
             tree = None if running else await asyncio.to_thread(self._archive.tree, version)
             await self._replace(candidate, tree, access)
 
-    # --- rescue ------------------------------------------------------------------------------------------------
-
-    @property
-    def rescue(self) -> Saved | None:
-        """The rescue configuration, without its body."""
-        return self._archive.rescue.saved
-
-    async def save_rescue(self, session: int, author: Author) -> None:
-        """Keep what is in force as the rescue configuration. Raises LockError, StorageError."""
-        async with self._turn_of(session):
-            if self._confirming.pending:
-                message = "a confirmed commit is under way: confirm or cancel it, then save"
-                raise LockError("", message, tag="in-use")
-            saved = Saved(time.time(), author.user, author.source, self._log.newest, self._in_force.body)
-            await asyncio.to_thread(self._archive.rescue.save, saved)
-
-    async def delete_rescue(self, session: int) -> None:
-        """Raises ConfigError when there is none, StorageError."""
-        async with self._turn_of(session):
-            await asyncio.to_thread(self._archive.rescue.delete)
-
     # --- locks -------------------------------------------------------------------------------------------------
 
     async def lock(self, session: int, store: Store) -> None:
@@ -566,15 +528,3 @@ class Configuration:
         self.txids.close()
         self.candidates.close()
         self._log.close()
-
-
-def said(error: ApplianceError) -> list[ConfigError]:
-    """Every fault that an error of this module stands for, in the form that a protocol reports."""
-    if isinstance(error, CommitError) and isinstance(error.cause, ConfigError):
-        return [error.cause]
-    if isinstance(error, ConfigError):
-        return list(getattr(error, "errors", None) or [error])
-    cause = error.cause if isinstance(error, CommitError) else error
-    path = cause.path if isinstance(cause, DataplaneError) else ""
-    tag = "resource-denied" if isinstance(cause, StorageError) else "operation-failed"
-    return [ConfigError(path, str(error), tag=tag)]

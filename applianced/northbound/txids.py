@@ -24,7 +24,15 @@ from applianced.datastore.conditions import Condition, MismatchError, unmet
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form
 from applianced.datastore.persist import CommitLog, CorruptCommitError
-from applianced.datastore.sealed import BrokenSealError, seal, storage_errors, sync_directory, unseal, write_synced
+from applianced.datastore.sealed import (
+    BrokenSealError,
+    StorageError,
+    seal,
+    storage_errors,
+    sync_directory,
+    unseal,
+    write_synced,
+)
 from applianced.datastore.tree import Tree
 from applianced.datastore.txids import UNKNOWN, State, Table
 from applianced.errors import ConfigError
@@ -90,9 +98,14 @@ class TransactionIds:
             if errors := await asyncio.to_thread(unmet, demanded, self._candidates.running, table):
                 raise TxidMismatchError(errors)
 
-    async def newest(self) -> State:
-        """What runs. Raises StorageError."""
-        table = await self.table()
+    async def newest(self) -> State | None:
+        """What runs, for whoever has just changed something; None, and a line in the log, when it cannot be kept:
+        that undoes no change."""
+        try:
+            table = await self.table()
+        except StorageError as error:
+            _LOG.error("the change is made, its transaction id is not told: %s", error)
+            return None
         return table.states[table.newest]
 
     def close(self) -> None:

@@ -348,3 +348,23 @@ def test_there_is_a_limit(tmp_path: Path) -> None:
             await edit(clients[limit], "<title>mine</title>")
 
     asyncio.run(scenario())
+
+
+def test_many_at_once_lose_nothing(tmp_path: Path) -> None:
+    async def one_of_many(client: Client, name: str) -> None:
+        for price in range(5):
+            await commit(client, ITEM.format(name, f"<price>{price}</price>"))
+            if price % 3 == 0:
+                assert await client.rpc(GET_CANDIDATE) != "<data/>"
+
+    async def scenario() -> None:
+        async with serving(tmp_path, FIRST) as server:
+            names = [f"n{at}" for at in range(6)]
+            clients = [await Client(server).connected(PRIVATE) for _ in names]
+            await asyncio.gather(*(one_of_many(*pair) for pair in zip(clients, names, strict=True)))
+            running = await clients[0].rpc(GET_RUNNING)
+            for name in names:
+                assert f"<name>{name}</name><price>4</price><kind>small</kind>" in running
+            assert len(server.configuration.history()) == 1 + 5 * len(names)
+
+    asyncio.run(scenario())

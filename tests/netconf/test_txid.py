@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from applianced.datastore import conditions
 from tests.netconf.test_operations import EDIT, GET_RUNNING, OK
 from tests.support.netconf_session import SHOP, Client, serving, tags
 
@@ -194,6 +195,8 @@ def test_get_data_has_them_too(tmp_path: Path) -> None:
         assert 'txid:etag="="/>' in await one.rpc(asked.format(etag, "running", ""))
         for store, more in (("operational", ""), ("running", "<max-depth>2</max-depth>")):
             assert tags(await one.rpc(asked.format("?", store, more))) == ["operation-not-supported"]
+        state = f'<get><filter><shop xmlns="{SHOP}" {DECLARED} txid:etag="?"/></filter></get>'
+        assert tags(await one.rpc(state)) == ["operation-not-supported"]
 
     run(tmp_path, scenario)
 
@@ -297,6 +300,60 @@ def test_what_is_no_id(tmp_path: Path, etag: str) -> None:
         assert tags(reply) == ["bad-attribute"]
         assert "<bad-attribute>etag</bad-attribute>" in reply
         assert await one.rpc(GET_RUNNING.replace("running", "candidate")) == before
+
+    run(tmp_path, scenario)
+
+
+def test_demands_outlive_an_update_and_a_refused_commit(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        etag = (await read(one))["item one"]
+        dear = ITEM.format("one", "<price>2000</price>").replace("<item>", f'<item txid:etag="{etag}">')
+        assert await one.rpc(conditional(dear)) == OK
+        await commit(two, "<title>new</title>")
+        assert "must be at most 1000" in await one.rpc("<commit/>")
+        await commit(two, ITEM.format("one", "<count>3</count>"))
+        assert await one.rpc(EDIT.format("", ITEM.format("one", "<price>5</price>"))) == OK
+        assert "txid-mismatch" in await one.rpc("<commit/>")
+
+    run(tmp_path, scenario, FIRST, PRIVATE)
+
+
+def test_what_is_left_of_a_faulty_edit_keeps_its_demands(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        edit = conditional('<title txid:etag="0-0">new</title><size>900</size>')
+        going_on = edit.replace("<config", "<error-option>continue-on-error</error-option><config", 1)
+        assert tags(await one.rpc(going_on)) == ["invalid-value"]
+        assert "<title>new</title>" in await one.rpc(GET_RUNNING.replace("running", "candidate"))
+        assert "txid-mismatch" in await one.rpc("<commit/>")
+        refused = conditional('<title txid:etag="0-0">newer</title><size>900</size>')
+        assert await one.rpc("<discard-changes/>") == OK
+        assert tags(await one.rpc(refused)) == ["invalid-value"]
+        assert await one.rpc("<commit/>") == OK
+
+    run(tmp_path, scenario)
+
+
+def test_a_full_disk_keeps_ids_back_and_no_commit(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        etag = (await read(one))["data"]
+        (tmp_path / "txids.tmp").mkdir()
+        assert await one.rpc(EDIT.format("", "<title>new</title>")) == OK
+        assert await one.rpc(COMMIT) == OK
+        assert tags(await one.rpc(get(etag))) == ["resource-denied"]
+        assert "<title>new</title>" in await two.rpc(GET_RUNNING)
+        (tmp_path / "txids.tmp").rmdir()
+        assert (await read(one, etag))["shop"] != etag
+
+    run(tmp_path, scenario)
+
+
+def test_demands_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conditions, "CONDITIONS_MAX", 2)
+
+    async def scenario(one: Client, two: Client) -> None:
+        items = [ITEM.format(name, "").replace("<item>", '<item txid:etag="1-0">') for name in ("one", "two", "three")]
+        assert tags(await one.rpc(conditional("".join(items)))) == ["too-big"]
+        assert await one.rpc(conditional("".join(items[1:]))) == OK
 
     run(tmp_path, scenario)
 

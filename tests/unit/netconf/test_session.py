@@ -67,6 +67,14 @@ def test_a_hello_that_never_ends_is_cut_off() -> None:
         list(session.receive(b"x"))
 
 
+def test_what_the_client_offers_is_told_once() -> None:
+    session = Session(1, [BASE_1_0])
+    assert session.take_offered() == frozenset()
+    assert list(session.receive(frame(hello(BASE_1_0, "urn:x"), Framing.END_OF_MESSAGE))) == []
+    assert session.take_offered() == {BASE_1_0, "urn:x"}
+    assert session.take_offered() == frozenset()
+
+
 def test_own_hello_names_the_session() -> None:
     text = Session(42, ["urn:a?b&c"]).hello()
     assert b"<session-id>42</session-id>" in text

@@ -215,7 +215,12 @@ def test_a_base_lives_as_long_as_a_candidate_has_it() -> None:
     candidates.make_private(3)
     with pytest.raises(ConfigError, match="private-candidate-limit"):
         candidates.of(3, 1)
+    second = candidates.running
+    candidates.shared.replace(tree_of("<title>b</title>"))
+    candidates.publish(candidates.shared, 2)
+    assert content(second) == "<title>a</title>"
     candidates.drop_private(2)
+    assert not second.first
     assert candidates.of(3, 1).tree is candidates.running
     candidates.close()
 

@@ -14,7 +14,8 @@ from applianced.datastore.edit import EditOptions
 from applianced.datastore.lock import LockDeniedError, Store
 from applianced.datastore.persist import CommitLog
 from applianced.errors import ApplianceError, ConfigError, DataplaneError
-from applianced.northbound.configuration import Configuration, said
+from applianced.northbound.configuration import Configuration
+from applianced.northbound.faults import said
 from applianced.northbound.recording import Author
 from applianced.northbound.transaction import CommitError, Participant
 from tests.support.shop import build_shop, content, shop, shop_models, tree_of

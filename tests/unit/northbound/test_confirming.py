@@ -14,8 +14,9 @@ from applianced.datastore.lock import LockDeniedError, LockError, Store
 from applianced.datastore.persist import CommitLog
 from applianced.errors import ApplianceError
 from applianced.northbound import confirming
-from applianced.northbound.configuration import Configuration, said
+from applianced.northbound.configuration import Configuration
 from applianced.northbound.confirming import Confirmation
+from applianced.northbound.faults import said
 from applianced.northbound.inforce import Built
 from applianced.northbound.transaction import CommitError
 from applianced.northbound.versions import RUNNING
@@ -90,11 +91,11 @@ def test_a_session_that_ended_changes_nothing_any_more(tmp_path: Path) -> None:
         for attempt in (
             configuration.cancel_commit(1, ME, "token"),
             configuration.rollback(1, RUNNING),
-            configuration.save_rescue(1, ME),
-            configuration.delete_rescue(1),
+            configuration.rescue.save(1, ME),
+            configuration.rescue.delete(1),
         ):
             assert await refused(attempt) == "operation-failed"
-        assert (title(configuration), configuration.rescue) == ("new", None)
+        assert (title(configuration), configuration.rescue.saved) == ("new", None)
 
     run(tmp_path, scenario, first=TITLE.format("old"))
 
