@@ -12,7 +12,7 @@ import pytest
 
 from applianced.config.schema import System
 from applianced.errors import ConfigError
-from applianced.northbound.configuration import said
+from applianced.northbound.faults import said
 from applianced.northbound.transaction import CommitError
 from applianced.tools.serving import free_port
 from tests.support.ssh_endpoint import Endpoint, Netconf, run
