@@ -13,6 +13,7 @@ from applianced.datastore.edit import EditOptions, ResultTest, edit, validated
 from applianced.datastore.lock import Store
 from applianced.datastore.models import Models
 from applianced.datastore.places import Element
+from applianced.datastore.spare import Spare
 from applianced.datastore.tree import Tree
 
 
@@ -23,6 +24,7 @@ class Datastore:
         self.models = models
         self._running = Tree(models)
         self._candidate: Tree | None = None
+        self.spare = Spare()
         self.generation = 0
         """Grows whenever the candidate's content may have changed."""
 
@@ -39,7 +41,7 @@ class Datastore:
         """<edit-config> on the candidate; test: as of edit.edit. Raises edit.EditError."""
         self.generation += 1
         fresh = self._candidate is None
-        candidate = self._candidate or self._running.duplicate()
+        candidate = self._candidate or self.spare.copy(self._running)
         kept = options.test_option is not ResultTest.TEST_ONLY
         try:
             edit(candidate, elements, options, test)
@@ -82,6 +84,7 @@ class Datastore:
         return former
 
     def close(self) -> None:
-        """Free both trees."""
+        """Free all trees."""
         self.discard()
+        self.spare.close()
         self._running.close()

@@ -22,6 +22,7 @@ from applianced.datastore.persist import Commit, CommitLog, CorruptCommitError
 from applianced.datastore.places import Element
 from applianced.datastore.rescue import Saved
 from applianced.datastore.sealed import StorageError
+from applianced.datastore.spare import Difference
 from applianced.datastore.store import Datastore
 from applianced.datastore.tree import Tree
 from applianced.errors import ApplianceError, ConfigError, DataplaneError
@@ -208,7 +209,7 @@ class Configuration:
             self._store.discard()
             return False
         await self._in_force.replace(validated, Recording(self._log, author, comment, validated.body, base))
-        self._published(self._store.publish())
+        self._published(self._store.publish(), validated.difference)
         return True
 
     async def _reordered(self, validated: Validated) -> bool:
@@ -247,9 +248,13 @@ class Configuration:
         with tree.duplicate() as trial:
             require_login(self._in_force.validate(trial).built.config)
 
-    def _published(self, former: Tree | None) -> None:
+    def _published(self, former: Tree | None, behind: Difference | None = None) -> None:
+        """behind: what leads from the former tree to the one that is published, if it is known."""
         self._tested = None
-        self._readers.retire(former)
+        if former and behind and behind.small and not self._readers.any_of(former):
+            self._store.spare.offer(former, behind)
+        else:
+            self._readers.retire(former)
         for told in self._followers:
             told(self.config)
 

@@ -24,11 +24,15 @@ class Readers:
         finally:
             self._let_go(tree)
 
+    def any_of(self, tree: Tree) -> bool:
+        """Whether somebody is reading it."""
+        return id(tree) in self._counts
+
     def retire(self, tree: Tree | None) -> None:
         """Close a tree that nobody will ask for again, now or when its last reader has gone."""
         if tree is None:
             return
-        if id(tree) in self._counts:
+        if self.any_of(tree):
             self._retired.add(id(tree))
         else:
             tree.close()

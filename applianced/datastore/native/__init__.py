@@ -7,6 +7,7 @@ when NULL. Who owns a tree is `datastore.tree.Tree`'s business.
 Rule: only this folder touches `_libyang` or a pointer's fields.
 """
 
+from applianced.datastore.native.constraints import counts_entries, musts, references, whens
 from applianced.datastore.native.data import (
     NULL,
     Defaults,
@@ -82,6 +83,7 @@ from applianced.datastore.native.schema import (
     namespace,
     schema_children,
     source,
+    top_level,
     written,
 )
 
@@ -104,6 +106,7 @@ __all__ = [
     "clean_errors",
     "complete",
     "complete_below",
+    "counts_entries",
     "duplicate",
     "equal",
     "equals_default",
@@ -143,6 +146,7 @@ __all__ = [
     "merge",
     "module_name",
     "modules",
+    "musts",
     "name",
     "namespace",
     "parent",
@@ -151,14 +155,17 @@ __all__ = [
     "parse_rpc_output",
     "parse_under",
     "path",
+    "references",
     "render",
     "schema_children",
     "schema_of",
     "siblings",
     "source",
+    "top_level",
     "unlink",
     "validate",
     "value",
+    "whens",
     "written",
     "yang_library",
 ]
