@@ -40,6 +40,7 @@ class Spare:
     def offer(self, tree: Tree, behind: Difference) -> None:
         """Take over a tree that ran until now; behind: what leads from it to what runs."""
         self.close()
+        tree.texts = None
         self._tree, self._behind = tree, behind
 
     def copy(self, running: Tree) -> Tree:

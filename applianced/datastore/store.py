@@ -15,6 +15,7 @@ from applianced.datastore.models import Models
 from applianced.datastore.places import Element
 from applianced.datastore.spare import Spare
 from applianced.datastore.tree import Tree
+from applianced.datastore.writer import Texts
 
 
 class Datastore:
@@ -74,6 +75,7 @@ class Datastore:
             return None
         self.generation += 1
         former, self._running, self._candidate = self._running, self._candidate, None
+        self._running.texts = Texts()
         return former
 
     def reinstate(self, tree: Tree) -> Tree:
@@ -81,6 +83,7 @@ class Datastore:
         one, for the caller to close when its last reader has gone."""
         self.generation += 1
         former, self._running = self._running, tree
+        self._running.texts = Texts()
         return former
 
     def close(self) -> None:

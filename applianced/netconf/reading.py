@@ -51,6 +51,7 @@ class Reading:
         async with self.shown(store, writer.defaults, lasting=wanted.expression is not None) as tree:
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer))
+            writer.texts = tree.texts
             return _data(wanted.select(self._models, list(tree.roots()), writer))
 
     async def _get(self, caller: Caller, operation: Element) -> bytes:

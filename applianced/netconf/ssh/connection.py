@@ -15,6 +15,7 @@ from applianced.netconf.ssh.admission import Admission, keep_alive
 from applianced.netconf.ssh.algorithms import outdated, public_data, watch_signature
 from applianced.netconf.ssh.attempts import Attempts
 from applianced.netconf.ssh.channel import Channel
+from applianced.netconf.ssh.gathering import gather
 from applianced.netconf.ssh.sources import source_of
 from applianced.northbound.recording import Author
 from applianced.system.users import Users
@@ -49,6 +50,7 @@ class Connection(asyncssh.SSHServer):
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
+        gather(conn)
         self.address, port = (conn.get_extra_info("peername") or ("?", 0))[:2]
         self.peer = f"[{self.address}]:{port}" if ":" in self.address else f"{self.address}:{port}"
         self._attempts = Attempts(

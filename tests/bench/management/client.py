@@ -93,8 +93,9 @@ class Session:
         )  # fmt: skip
         session = cls(connection)
         try:
-            session._channel, session._session = await connection.create_session(
-                _Channel, subsystem="netconf", encoding=None
+            session._session = _Channel()
+            session._channel, _ = await connection.create_session(
+                lambda: session._session, subsystem="netconf", encoding=None
             )
             session._channel.write(HELLO)
             await session._next()
