@@ -36,11 +36,12 @@ IDLE_SESSIONS, IDLE_S = 50, 3.0
 
 
 class Group(NamedTuple):
-    """Rows that are measured together. measure: on a fresh appliance, when `floor` is False."""
+    """Rows that are measured together. of_floor: the floor can do it as well. scales: its floor scales others."""
 
     name: str
     measure: Callable[[Program], Awaitable[Figures]]
     of_floor: bool = False
+    scales: bool = False
 
 
 async def logins(program: Program) -> Figures:
@@ -83,12 +84,17 @@ async def reading(program: Program) -> Figures:
     with _quiet():
         whole = [await session.rpc(get()) for _ in range(WHOLE_READS)]
         single = [(await session.rpc(get_one(number * 7))).whole_s for number in range(200)]
+    changed = []
+    for number in range(WHOLE_READS // 3):
+        await _commit(session, edit(application(5000, 2000 + number)))
+        changed.append((await session.rpc(get())).first_s)
     await session.close()
     if not all(reply.data.count(b"<application>") == ENTRIES for reply in whole):
         raise RuntimeError("entries are missing in a reply")
     return {
         "get-config of all": len(whole[0].data) / 1e6 / median(reply.whole_s for reply in whole),
         "first octet of it": 1000 * median(reply.first_s for reply in whole),
+        "first octet of it, after a commit": 1000 * median(changed),
         "one entry by key": 1000 * median(single),
     }
 
@@ -171,8 +177,8 @@ _REMOVE_ALL = edit("").replace(
     "<applications ", '<applications nc:operation="remove" xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0" '
 )
 GROUPS = (
-    Group("logins", logins, of_floor=True),
-    Group("small", small, of_floor=True),
+    Group("logins", logins, of_floor=True, scales=True),
+    Group("small", small, of_floor=True, scales=True),
     Group("reading", reading, of_floor=True),
     Group("changing", changing),
     Group("growing", growing),
