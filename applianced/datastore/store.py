@@ -21,8 +21,10 @@ from applianced.datastore.writer import Texts
 class Datastore:
     """Both trees. Not thread-safe: who calls keeps edits, commits and reads of the candidate apart."""
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: Models, dispose: Callable[[Tree], None] = Tree.close) -> None:
+        """dispose: closes a tree that nobody needs any more, now or soon."""
         self.models = models
+        self._dispose = dispose
         self._running = Tree(models)
         self._candidate: Tree | None = None
         self.spare = Spare()
@@ -65,7 +67,7 @@ class Datastore:
         """Back to what is running."""
         self.generation += 1
         if self._candidate is not None:
-            self._candidate.close()
+            self._dispose(self._candidate)
             self._candidate = None
 
     def publish(self) -> Tree | None:

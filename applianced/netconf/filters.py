@@ -64,6 +64,12 @@ class Filter(NamedTuple):
             return True
         return any(etree.QName(element).namespace in (namespace, NETCONF_NS, None) for element in self.elements)
 
+    @property
+    def broad(self) -> bool:
+        """Whether it may select much: nothing in it says which value is wanted."""
+        elements = self.elements or ()
+        return not any(node.text and not node.text.isspace() for element in elements for node in element.iter())
+
     def select(self, models: Models, roots: Sequence[native.Node], writer: Writer) -> bytes:
         """The answer to a filter that is no XPath, from the top-level nodes of one tree or several."""
         if self.elements is None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from applianced.datastore import native
 from applianced.datastore.lock import Store
 from applianced.datastore.native import Defaults, Form
 from applianced.datastore.tree import Tree
@@ -52,7 +53,7 @@ class Reading:
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer))
             writer.texts = tree.texts
-            return _data(wanted.select(self._models, list(tree.roots()), writer))
+            return _data(await self._select(wanted, list(tree.roots()), writer))
 
     async def _get(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "filter", "with-defaults")
@@ -64,11 +65,17 @@ class Reading:
                 if writer.defaults in (Defaults.ALL, Defaults.TAGGED):
                     operational.complete()
                 if not wanted.expression:
-                    return _data(wanted.select(self._models, [*operational.roots, *self.library.roots()], writer))
+                    return _data(await self._select(wanted, [*operational.roots, *self.library.roots()], writer))
                 with await asyncio.to_thread(operational.one_tree, self.library) as whole:
                     return _data(await wanted.evaluate(whole, writer))
             finally:
                 operational.close()
+
+    async def _select(self, wanted: Filter, roots: Sequence[native.Node], writer: Writer) -> bytes:
+        """What a filter that is no XPath selects, off the event loop where it may be much."""
+        if self._configuration.large and wanted.broad:
+            return await asyncio.to_thread(wanted.select, self._models, roots, writer)
+        return wanted.select(self._models, roots, writer)
 
     @asynccontextmanager
     async def shown(self, store: Store, defaults: Defaults, *, lasting: bool) -> AsyncIterator[Tree]:

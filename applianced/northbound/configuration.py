@@ -29,12 +29,13 @@ from applianced.errors import ApplianceError, ConfigError, DataplaneError
 from applianced.northbound.alarms import Severity
 from applianced.northbound.confirming import Confirmation, Confirming, Pending
 from applianced.northbound.inforce import Builder, InForce, Validated
-from applianced.northbound.readers import Readers
+from applianced.northbound.readers import Readers, close_aside
 from applianced.northbound.recording import Author, Recording
 from applianced.northbound.transaction import CommitError, Participant
 from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Name, Version
 
 _LOG = logging.getLogger(__name__)
+_LARGE = 256 * 1024
 NOBODY = 0
 """The session-id of the appliance itself."""
 
@@ -53,13 +54,13 @@ class Configuration:
         self.models = models
         self._in_force = InForce(models, log, build, participants)
         self.alarms = self._in_force.alarms
-        self._store = Datastore(models)
+        self._store = Datastore(models, close_aside)
         self._log = log
         self._archive = Archive(models, log)
         self._locks = Locks()
         self._turn = asyncio.Lock()
         self._ended: set[int] = set()
-        self._readers = Readers()
+        self._readers = Readers(close_aside)
         self._tested: _Tested | None = None
         self._confirming = Confirming(self._turn, self._in_force, self._reinstate)
         self._followers: list[Callable[[Config], None]] = []
@@ -269,6 +270,11 @@ class Configuration:
             return
         with self._readers.holding(self._store.tree(Store.RUNNING)) as tree:
             yield tree
+
+    @property
+    def large(self) -> bool:
+        """Whether printing all of what runs takes so long that nobody should wait for it."""
+        return len(self._in_force.body) > _LARGE
 
     def history(self) -> list[Commit]:
         """Commits, the one in force first."""

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from applianced.datastore.tree import Tree
 
 
+def close_aside(tree: Tree) -> None:
+    """Close a tree without holding up the event loop: that takes a microsecond a node."""
+    try:
+        asyncio.get_running_loop().run_in_executor(None, tree.close)
+    except RuntimeError:
+        tree.close()
+
+
 class Readers:
     """Counts of one event loop's readers; readers never wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, dispose: Callable[[Tree], None] = Tree.close) -> None:
+        """dispose: closes a tree, now or soon."""
+        self._dispose = dispose
         self._counts: dict[int, int] = {}
         self._retired: set[int] = set()
 
@@ -35,7 +46,7 @@ class Readers:
         if self.any_of(tree):
             self._retired.add(id(tree))
         else:
-            tree.close()
+            self._dispose(tree)
 
     def _let_go(self, tree: Tree) -> None:
         left = self._counts.pop(id(tree)) - 1
@@ -43,4 +54,4 @@ class Readers:
             self._counts[id(tree)] = left
         elif id(tree) in self._retired:
             self._retired.remove(id(tree))
-            tree.close()
+            self._dispose(tree)

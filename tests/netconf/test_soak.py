@@ -27,7 +27,7 @@ from tests.support.soak import LONG, rounds
 
 REQUESTS, SESSIONS = rounds(2_000), rounds(40)
 """100,000 and 2,000 in the long form."""
-GROWTH_KIB = 8 * 1024 if LONG else 6 * 1024
+GROWTH_KIB = 4 * 1024
 """What the second half of either may add."""
 SAMPLES = 40
 

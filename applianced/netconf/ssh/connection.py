@@ -38,6 +38,7 @@ class Connection(asyncssh.SSHServer):
         self.address = ""
         self.peer = ""
         self._channels = 0
+        self._lingering: asyncio.TimerHandle | None = None
         self._connection: asyncssh.SSHServerConnection
         self._attempts: Attempts
 
@@ -62,6 +63,7 @@ class Connection(asyncssh.SSHServer):
             conn.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._linger_no_more()
         if not self._admission.leave(self):
             return
         self._attempts.gave_up()
@@ -151,8 +153,15 @@ class Connection(asyncssh.SSHServer):
 
     def _channel_closed(self) -> None:
         self._channels -= 1
+        self._linger_no_more()
         if not self._channels:
-            asyncio.get_running_loop().call_later(LINGER_S, self._close_idle)
+            self._lingering = asyncio.get_running_loop().call_later(LINGER_S, self._close_idle)
+
+    def _linger_no_more(self) -> None:
+        """A timer would keep all of a connection that has gone."""
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
 
     def _close_idle(self) -> None:
         if not self._channels:
