@@ -99,7 +99,8 @@ def markdown(results: Results) -> str:
     count = max((len(done) for per in results.rounds.values() for done in per.values()), default=0)
     head = f"# Bench\n\n{about}. Medians of {count} interleaved rounds; generators, servers and gateway share the "
     sections = [head + "processors. Ratios are medians of the ratios of each round."]
-    sections.append("## Targets\n\n" + target_table(targets(results)))
+    if wanted := targets(results):
+        sections.append("## Targets\n\n" + target_table(wanted))
     for load in filter(results.rounds.__contains__, SMALL_LOADS):
         sections.append(f"## {load}\n\n{rate_table(results, load)}\n\n{latency_table(results, load)}")
     if any(load in results.rounds for load in BULK_LOADS):

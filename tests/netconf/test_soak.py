@@ -23,7 +23,7 @@ from tests.bench.management.requests import (
     get,
     get_one,
 )
-from tests.support.soak import LONG, rounds
+from tests.support.soak import rounds
 
 REQUESTS, SESSIONS = rounds(2_000), rounds(40)
 """100,000 and 2,000 in the long form."""
