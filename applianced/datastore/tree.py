@@ -106,12 +106,12 @@ class Tree:
         return native.find_all(self.models.context, self.first, xpath)
 
     def close(self) -> None:
-        """Free the memory; safe to call twice."""
-        if self._open and self.first:
-            native.free(self.first)
-        self.first = native.NULL
-        self.texts = None
-        self._open = False
+        """Free the memory; safe to call twice, and in any thread."""
+        # Others run while libyang frees: nobody may still find the tree here by then.
+        first, self.first = self.first, native.NULL
+        mine, self._open, self.texts = self._open, False, None
+        if mine and first:
+            native.free(first)
 
     def __enter__(self) -> Tree:
         return self
