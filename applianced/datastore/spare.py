@@ -30,6 +30,11 @@ class Difference(NamedTuple):
     def small(self) -> bool:
         return len(self.step.fresh) + len(self.step.gone) <= ENTRIES_MAX
 
+    @property
+    def ordered(self) -> bool:
+        """Whether the order of the entries is a difference as well."""
+        return native.is_user_ordered(self.changed.line[-1])
+
 
 class _Kept(NamedTuple):
     """behind: what leads from `tree` to `running`."""

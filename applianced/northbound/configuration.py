@@ -21,6 +21,7 @@ from applianced.datastore.models import Models
 from applianced.datastore.persist import Commit, CommitLog, CorruptCommitError
 from applianced.datastore.places import Element
 from applianced.datastore.rebase import Resolution, rebase
+from applianced.datastore.spare import Difference
 from applianced.datastore.tree import Tree
 from applianced.datastore.txids import State
 from applianced.errors import ConfigError
@@ -321,7 +322,7 @@ class Configuration:
         former = self.candidates.running
         with self._readers.holding(former):
             self.candidates.publish(candidate, self._log.newest, validated.difference)
-            self._replaced(session, author, former)
+            self._replaced(session, author, former, validated.difference)
         return True
 
     async def _reordered(self, candidate: Candidate, validated: Validated) -> bool:
@@ -352,9 +353,9 @@ class Configuration:
             self.candidates.reinstate(tree, self._log.newest, proposer)
             self._replaced(session, author, former)
 
-    def _replaced(self, session: int, author: Author, former: Tree) -> None:
-        """former: what ran before, held."""
-        self._changes.committed(session, author, former, self.candidates.running)
+    def _replaced(self, session: int, author: Author, former: Tree, behind: Difference | None = None) -> None:
+        """former: what ran before, held. behind: what leads from it to what runs, if it is known."""
+        self._changes.committed(session, author, former, self.candidates.running, behind)
         self._published()
 
     def _published(self) -> None:

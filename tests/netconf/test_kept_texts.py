@@ -56,6 +56,8 @@ def test_every_commit_is_shown(tmp_path: Path, copies: list[bool]) -> None:
                 assert shown == await two.rpc(GET.format(""))
                 assert f"l{number}<" not in shown
                 assert await one.rpc("<commit/>") == OK
+                # Whoever tells of the commit looks at the former tree as well.
+                await server.configuration.told()
                 for _ in range(2):
                     assert await two.rpc(GET.format("")) == f"<data><shop>{shelves(labels)}</shop></data>"
                     assert "<size>10</size>" in await two.rpc(GET.format(ALL))

@@ -11,6 +11,7 @@ from lxml import etree
 
 from applianced.datastore import native
 from applianced.datastore.edit import EditError, EditOptions, edit
+from applianced.datastore.edits import edits, entry_edits
 from applianced.datastore.models import load_models
 from applianced.datastore.native import Defaults, Form
 from applianced.datastore.spare import Spare
@@ -131,6 +132,9 @@ def test_entry_by_entry_is_as_strict_as_the_whole(history: list[Any]) -> None:
                 continue
             assert native.equal(candidate.first, other.first)
         assert quick.valid[:2] == whole.valid[:2]
+        if quick.valid.difference and not quick.valid.difference.ordered:
+            named = (edits(running, candidate, most) for most in (100, 2, 1))
+            assert [entry_edits(MODELS, quick.valid.difference, most) for most in (100, 2, 1)] == list(named)
         former, running, in_force = running, candidate, quick.valid
         if quick.valid.difference:
             spare.offer(former, quick.valid.difference, candidate)
