@@ -60,7 +60,7 @@ class Tree:
             other.close()
             return
         source, other.first = other.first, native.NULL
-        bulk.move_new_entries(self.first, source)
+        bulk.prepare(self.first, source)
         self.first = native.merge(self.models.context, self.first, source)
         other.close()
 
