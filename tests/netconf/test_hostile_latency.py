@@ -17,13 +17,15 @@ from tests.bench.management.client import RpcError, Session
 from tests.bench.management.programs import ROOT, Program, appliance
 from tests.bench.management.requests import COMMIT, edit_all, get
 from tests.support.netconf_session import NC
-from tests.support.soak import rounds
+from tests.support.soak import LONG, rounds
 
 LASTS_S = 0.4
 ATTEMPTS = 5
 """The machine is shared: one of them must show it."""
-TIMES, FREE_MS = 2.0, 5.0
-"""How far p99 may rise: so many times, and by so much, which on a loaded machine is noise."""
+TIMES = 2.0
+"""How far p99 may rise."""
+FREE_MS = 5.0 if LONG else 20.0
+"""And by so much, which is noise: on a machine that does nothing else, and on one that runs other tests as well."""
 MIB = 1 << 20
 
 
