@@ -31,7 +31,7 @@ from applianced.northbound.candidates import Candidates
 from applianced.northbound.changes import Changes, Confirm
 from applianced.northbound.confirming import Confirmation, Confirming, Pending
 from applianced.northbound.conflicts import report
-from applianced.northbound.events import OURS, Events
+from applianced.northbound.events import OURS, Events, changed_by
 from applianced.northbound.inforce import Builder, InForce, Validated
 from applianced.northbound.keeping import Keeping
 from applianced.northbound.partial import PartialLocks
@@ -76,6 +76,8 @@ class Configuration:
         self.partial = PartialLocks(self._turn_of, self._locks, self._confirming)
         self.rescue = Keeping(self._archive.rescue, log, self._in_force, self._confirming, self._turn_of)
         self._followers: list[Callable[[Config], None]] = [self.partial.committed]
+        self.changed_by = changed_by(NOBODY, Author("applianced", "start"))
+        """Who put in force what runs, as RFC 6470 notifications say it."""
 
     @property
     def config(self) -> Config:
@@ -353,6 +355,7 @@ class Configuration:
 
     def _replaced(self, session: int, author: Author, former: Tree) -> None:
         """former: what ran before, held."""
+        self.changed_by = changed_by(session, author)
         self._changes.committed(session, author, former, self.candidates.running)
         self._published()
 
