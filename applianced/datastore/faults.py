@@ -63,6 +63,7 @@ _RULES = (
     _rule(r'data state node "(?P<name>[^"]+)"', "unknown-element", "", "state is shown, not configured"),
     _rule(r'Node "(?P<name>[^"]+)" not found', "unknown-element", "", "check its spelling and its place"),
     _rule(r'No module with namespace "(?P<namespace>[^"]+)"', "unknown-namespace", "", "check the namespace"),
+    _rule(r'XML metadata "(?P<attribute>[^"]+)"', "unknown-attribute", "", "remove it"),
     _rule(r"No module named", "unknown-namespace", "", "check the namespace"),
     _rule(r"Unknown .*module", "unknown-namespace", "", "check the namespace"),
 )
@@ -81,13 +82,16 @@ def validation_error(fault: Fault, path: str = "") -> ConfigError:
 
 
 def found_in(error: ConfigError, elements: Iterable[etree._Element]) -> ConfigError:
-    """The same; when it is about a namespace, with the first element that has it, as RFC 6241 appendix A demands.
+    """The same; when it is about a namespace or an attribute, with the first element that has it, as RFC 6241 appendix
+    A demands.
 
     elements: those that were sent.
     """
-    if not isinstance(error, NamedFaultError) or not error.namespace or error.bad_element:
+    if not isinstance(error, NamedFaultError) or error.bad_element:
         return error
-    names = (etree.QName(each).localname for top in elements for each in top.iter(f"{{{error.namespace}}}*"))
+    wanted = f"{{{error.namespace}}}*" if error.namespace else "{*}*"
+    sent = (each for top in elements for each in top.iter(wanted))
+    names = (etree.QName(each).localname for each in sent if not error.attribute or error.attribute in each.attrib)
     error.bad_element = next(names, "")
     return error
 
@@ -108,8 +112,11 @@ def _error(fault: Fault, path: str, otherwise: str) -> ConfigError:
             app_tag = fault.app_tag or rule.app_tag
             named = found.groupdict()
             where, element = path or fault.path, named.get("name") or ""
-            if namespace := named.get("namespace"):
-                return NamedFaultError(where, message, tag=rule.tag, bad_element="", namespace=namespace)
+            attribute, namespace = named.get("attribute") or "", named.get("namespace") or ""
+            if attribute or namespace:
+                return NamedFaultError(
+                    where, message, tag=rule.tag, bad_element="", attribute=attribute, namespace=namespace
+                )
             if not element and rule.tag in _NAMING_ELEMENT:
                 element = _last_name(where)
             return ConfigError(where, message, tag=rule.tag, app_tag=app_tag, bad_element=element)

@@ -197,6 +197,8 @@ INLINE = "<validate><source><config>{}</config></source></validate>"
         ('<commit><confirmed timeout="5"/></commit>', "unknown-attribute", "<bad-attribute>timeout</bad-attribute>"),
         ('<edit-config><target><candidate/></target><config operation="replace"/></edit-config>',
          "unknown-attribute", "<bad-attribute>operation</bad-attribute>"),
+        ('<ring xmlns="urn:example:shop"><times often="x">2</times></ring>', "unknown-attribute",
+         "<bad-attribute>often</bad-attribute><bad-element>times</bad-element>"),
         ("<discard-changes>now</discard-changes>", "bad-element", 'the text "now"'),
         ("<get-config><source>or<running/></source></get-config>", "bad-element", "<bad-element>source</bad-element>"),
         ("<lock><target><running>x</running></target></lock>", "invalid-value", "<bad-element>running</bad-element>"),
