@@ -68,7 +68,7 @@ class Operations:
         }
         self._defined: Offered = {
             **monitoring.offered,
-            **DatastoreOperations(configuration, reading).offered,
+            **DatastoreOperations(configuration, reading, urls).offered,
             **PrivateCandidates(configuration).offered,
             **Comparing(configuration, reading).offered,
             **Subscribing(configuration.models, streams).offered,
