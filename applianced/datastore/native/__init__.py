@@ -86,6 +86,7 @@ from applianced.datastore.native.schema import (
     name,
     namespace,
     schema_children,
+    schema_roots,
     source,
     written,
 )
@@ -167,6 +168,7 @@ __all__ = [
     "render",
     "schema_children",
     "schema_of",
+    "schema_roots",
     "siblings",
     "source",
     "unlink",

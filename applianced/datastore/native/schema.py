@@ -177,6 +177,11 @@ def choice_members(module: Module) -> Iterator[Schema]:
         pending.extend(siblings(lib.lysc_node_child(node)))
 
 
+def schema_roots(module: Module) -> Iterator[Schema]:
+    """What a module has at the top: data, choices, RPCs, notifications."""
+    return _top_level(module)
+
+
 def _top_level(module: Module) -> Iterator[Schema]:
     last = ffi.NULL
     while module.compiled:
