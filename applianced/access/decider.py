@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from applianced.access.rules import DataRule, Keys, Verdict, called, data_rules
+from applianced.access.rules import DataRule, Keys, Verdict, called, data_rules, known_way
 from applianced.access.schema import Deny, SchemaIndex, SchemaNode
 from applianced.config.nacm import ANY, WRITES, Access, Nacm, Rule
 from applianced.datastore import native
@@ -41,18 +41,28 @@ class Decider:
 
     # --- operations and notifications --------------------------------------------------------------------------
 
-    def may_call(self, module: str, name: str) -> Verdict:
-        """Whether an RPC may be called (RFC 8341 3.4.4)."""
+    def may_call(self, module: str, name: str, shows: str = "") -> Verdict:
+        """Whether an RPC may be called (RFC 8341 3.4.4).
+
+        shows: the instance path of what its output shows, which then must be readable with all below it, unless a rule
+        names this RPC.
+        """
         if (module, name) == _ALWAYS_CALLED:
             return Verdict(True, "RFC 8341")
         for rule_list, rule in self._rules:
             if Access.EXEC in rule.operations and _names(rule, rule.rpc, module, name, rule.notification):
-                return Verdict(rule.permit, called(rule_list, rule))
+                found = Verdict(rule.permit, called(rule_list, rule))
+                return found if rule.rpc == name else self._if_shown(found, shows)
         if self.index.operation_denied(module, name) is Deny.ALL:
             return Verdict(False, Deny.ALL.value)
         if (module, name) in _SELDOM_CALLED:
             return Verdict(False, "RFC 8341, which denies it unless a rule permits it")
-        return Verdict(self._nacm.exec_permitted, "exec-default")
+        return self._if_shown(Verdict(self._nacm.exec_permitted, "exec-default"), shows)
+
+    def _if_shown(self, found: Verdict, shows: str) -> Verdict:
+        if not found.permitted or not shows or self.way_shown(known_way(self.index, shows)[0], below=True):
+            return found
+        return Verdict(False, f"what hides {shows}, or a part of it, which the answer shows")
 
     def may_notify(self, module: str, name: str) -> Verdict:
         """Whether a notification may be sent to the user (RFC 8341 3.4.6)."""

@@ -65,9 +65,12 @@ class UserAccess:
         """A super-user, or access control is off."""
         return self.decider is None
 
-    def require_call(self, module: str, name: str) -> None:
-        """Before an operation is carried out. name: of the RPC. Raises AccessDeniedError."""
-        verdict = self.decider.may_call(module, name) if self.decider else None
+    def require_call(self, module: str, name: str, shows: str = "") -> None:
+        """Before an operation is carried out. name: of the RPC. shows: as of Decider.may_call.
+
+        Raises AccessDeniedError.
+        """
+        verdict = self.decider.may_call(module, name, shows) if self.decider else None
         if verdict and not verdict.permitted:
             self._control.count_operation(self.user, f"{module}:{name}", verdict)
             raise AccessDeniedError("", f"to call <{name}>", verdict.by)
