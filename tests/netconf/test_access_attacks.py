@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from applianced.compiler.plan import Plan
+from applianced.config.access import UrlOptions
+from applianced.northbound.inforce import Built
 from tests.netconf.test_access import EDIT, NO_GOLD, NO_SIZE, OK, STOCK, WRITES, message
 from tests.netconf.test_partial_lock import LOCKS, lock, unlock
-from tests.support.guarded import nacm, path, rule, run
+from tests.support import guarded
+from tests.support.guarded import build_guarded, nacm, path, rule, run
 from tests.support.netconf_session import Client, tags
 
 HALL = "<hall><lamp>lit</lamp></hall>"
@@ -73,3 +80,37 @@ def test_whether_something_is_in_a_hidden_container_is_not_found_out(tmp_path: P
     assert answers[0] == answers[1]
     assert tags(answers[0][0]) == ["access-denied"]
     assert answers[0][1] == OK
+
+
+def test_files_of_others_are_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A super-user's backup holds what others may not see."""
+
+    def with_files(data: Mapping[str, Any], in_force: Plan | None) -> Built:
+        built = build_guarded(data, in_force)
+        config = replace(built.config, system=replace(built.config.system, url=UrlOptions(file=True)))
+        return built._replace(config=config)
+
+    backup, other = "<url>file:///backup.xml</url>", "<url>file:///other.xml</url>"
+    running = "<source><running/></source>"
+
+    async def scenario(admin: Client, sue: Client) -> None:
+        save = f"<copy-config><target>{backup}</target>{running}</copy-config>"
+        assert await admin.rpc(save) == OK
+        for operation in (
+            f"<copy-config><target>{other}</target><source>{backup}</source></copy-config>",
+            f"<copy-config><target><candidate/></target><source>{backup}</source></copy-config>",
+            f"<edit-config><target><candidate/></target>{backup}</edit-config>",
+            f"<validate><source>{backup}</source></validate>",
+        ):
+            reply = await sue.rpc(operation)
+            assert tags(reply) == ["data-missing"], reply
+            assert "there is no file:///backup.xml" in message(reply)
+        kept = (tmp_path / "url" / "backup.xml").read_bytes()
+        assert await sue.rpc(save) == OK
+        assert (tmp_path / "url" / "backup.xml").read_bytes() == kept
+        assert b"gold" in kept
+        assert b"gold" not in (tmp_path / "url-sue" / "backup.xml").read_bytes()
+        assert await sue.rpc(f"<validate><source>{backup}</source></validate>") == OK
+
+    monkeypatch.setattr(guarded, "build_guarded", with_files)
+    run(tmp_path, scenario, STOCK, nacm(NO_GOLD, WRITES))
