@@ -34,6 +34,7 @@ class Decider:
         self._rules = nacm.rules_of(groups)
         self._data = data_rules(index, self._rules)
         self._keyed, self._unkeyed = _by_entry(self._data), _by_target(self._data)
+        self._calls: dict[tuple[str, str, str], Verdict] = {}
         self._verdicts: dict[tuple[int, Access, frozenset[int]], Verdict] = {}
         self._everywhere: dict[tuple[int, Access, frozenset[int]], bool] = {}
         self._reads: dict[tuple[int, frozenset[int]], bool] = {}
@@ -45,8 +46,15 @@ class Decider:
         """Whether an RPC may be called (RFC 8341 3.4.4).
 
         shows: the instance path of what its output shows, which then must be readable with all below it, unless a rule
-        names this RPC.
+        names this RPC. Of operations that there are: each is kept.
         """
+        known = (module, name, shows)
+        found = self._calls.get(known)
+        if found is None:
+            found = self._calls[known] = self._decide_call(module, name, shows)
+        return found
+
+    def _decide_call(self, module: str, name: str, shows: str) -> Verdict:
         if (module, name) == _ALWAYS_CALLED:
             return Verdict(True, "RFC 8341")
         for rule_list, rule in self._rules:
