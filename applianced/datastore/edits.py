@@ -12,8 +12,12 @@ from typing import NamedTuple
 
 from applianced.datastore import native
 from applianced.datastore.compare import longest_rise
-from applianced.datastore.native import Kind
+from applianced.datastore.models import Models
+from applianced.datastore.native import Form, Kind
 from applianced.datastore.places import is_configured
+from applianced.datastore.rendered import fragment
+from applianced.datastore.separable import Separable
+from applianced.datastore.spare import Difference
 from applianced.datastore.tree import Tree
 
 _DEPTHS = (256, 4, 3, 2, 1)
@@ -38,6 +42,38 @@ def edits(before: Tree, after: Tree, most: int) -> list[Edit]:
         if len(found) <= most:
             break
     return found[:most]
+
+
+def entry_edits(models: Models, difference: Difference, most: int) -> list[Edit]:
+    """As `edits`, of two configurations whose difference is known: they are not looked at.
+
+    Not for a list that the user orders. Raises ConfigError.
+    """
+    changed, (_, members, fresh, gone) = difference
+    found: list[Edit] = []
+    with (
+        Tree.parse(models, fragment(members, gone), Form.JSON) as before,
+        Tree.parse(models, fragment(members, fresh), Form.JSON) as after,
+    ):
+        holders = changed.holder(before.first), changed.holder(after.first)
+        for depth in _DEPTHS:
+            found = list(islice(_below(*holders, changed, depth), most + 1))
+            if len(found) <= most:
+                break
+    return found[:most]
+
+
+def _below(before: native.Node, after: native.Node, changed: Separable, depth: int) -> Iterator[Edit]:
+    """before, after: what holds the list, NULL where no entry of it is in the difference."""
+    around = len(changed.line) - 1
+    if depth > around:
+        old, new = (native.first_child(holder) if holder else native.NULL for holder in (before, after))
+        yield from _level(old, new, depth - around)
+        return
+    named = after or before
+    for _ in range(around - depth):
+        named = native.parent(named)
+    yield _edit("merge", named)
 
 
 def _level(before: native.Node, after: native.Node, depth: int) -> Iterator[Edit]:

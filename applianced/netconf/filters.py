@@ -72,6 +72,12 @@ class Filter(NamedTuple):
             return xpath_reaches(self.expression, way)
         return self.elements is None or subtree_reaches(self.elements, way)
 
+    @property
+    def broad(self) -> bool:
+        """Whether it may select much: nothing in it says which value is wanted."""
+        elements = self.elements or ()
+        return not any(node.text and not node.text.isspace() for element in elements for node in element.iter())
+
     def select(self, models: Models, roots: Sequence[native.Node], writer: Writer) -> bytes:
         """The answer to a filter that is no XPath, from the top-level nodes of one tree or several."""
         if self.elements is None:

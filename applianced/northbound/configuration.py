@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from applianced.config.alg_policy_roles import role_rule_lists
 from applianced.config.logins import require_login
 from applianced.config.schema import Config
-from applianced.datastore import native
 from applianced.datastore.candidate import Candidate
 from applianced.datastore.compare import changes, differ
 from applianced.datastore.edit import EditOptions, Operation
@@ -22,6 +21,7 @@ from applianced.datastore.models import Models
 from applianced.datastore.persist import Commit, CommitLog, CorruptCommitError
 from applianced.datastore.places import Element
 from applianced.datastore.rebase import Resolution, rebase
+from applianced.datastore.spare import Difference
 from applianced.datastore.tree import Tree
 from applianced.datastore.txids import State
 from applianced.errors import ConfigError
@@ -35,16 +35,18 @@ from applianced.northbound.events import OURS, Events
 from applianced.northbound.inforce import Builder, InForce, Validated
 from applianced.northbound.keeping import Keeping
 from applianced.northbound.partial import PartialLocks
-from applianced.northbound.readers import Readers
+from applianced.northbound.readers import Readers, close_aside
 from applianced.northbound.recording import Author, Recording
 from applianced.northbound.state import timestamp
 from applianced.northbound.testing import Testing
 from applianced.northbound.transaction import CommitError, Participant
 from applianced.northbound.txids import TransactionIds
 from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Name, Version
-from applianced.northbound.views import Views
+from applianced.northbound.views import Shown, Views
 
 _LOG = logging.getLogger(__name__)
+_LARGE = 256 * 1024
+_LARGE = 256 * 1024
 NOBODY = 0
 """The session-id of the appliance itself."""
 
@@ -63,8 +65,8 @@ class Configuration:
         self._own_locks = OwnLocks()
         self._turn = asyncio.Lock()
         self._ended: set[int] = set()
-        self._readers = Readers()
-        self.candidates = Candidates(models, self._readers)
+        self._readers = Readers(close_aside)
+        self.candidates = Candidates(models, self._readers, close_aside)
         self.txids = TransactionIds(models, log, self.candidates, self._readers)
         self._views = Views(self._readers)
         self.access = AccessControl(models, lambda: self.config, role_rule_lists)
@@ -319,8 +321,8 @@ class Configuration:
         await self._in_force.replace(validated, Recording(self._log, author, comment, validated.body, base))
         former = self.candidates.running
         with self._readers.holding(former):
-            self.candidates.publish(candidate, self._log.newest)
-            self._replaced(session, author, former)
+            self.candidates.publish(candidate, self._log.newest, validated.difference)
+            self._replaced(session, author, former, validated.difference)
         return True
 
     async def _reordered(self, candidate: Candidate, validated: Validated) -> bool:
@@ -351,9 +353,9 @@ class Configuration:
             self.candidates.reinstate(tree, self._log.newest, proposer)
             self._replaced(session, author, former)
 
-    def _replaced(self, session: int, author: Author, former: Tree) -> None:
-        """former: what ran before, held."""
-        self._changes.committed(session, author, former, self.candidates.running)
+    def _replaced(self, session: int, author: Author, former: Tree, behind: Difference | None = None) -> None:
+        """former: what ran before, held. behind: what leads from it to what runs, if it is known."""
+        self._changes.committed(session, author, former, self.candidates.running, behind)
         self._published()
 
     def _published(self) -> None:
@@ -388,12 +390,12 @@ class Configuration:
                     yield copy
 
     @asynccontextmanager
-    async def showing(self, access: UserAccess) -> AsyncIterator[Sequence[native.Node]]:
+    async def showing(self, access: UserAccess) -> AsyncIterator[Shown]:
         """The top-level nodes of the running datastore without what may not be read: as `reading`, and cheaper where
         no XPath has to walk from one to the other."""
         with self._readers.holding(self.candidates.running) as tree:
-            async with self._views.roots(tree, access) as roots:
-                yield roots
+            async with self._views.roots(tree, access) as shown:
+                yield shown
 
     @asynccontextmanager
     async def _changed(self, candidate: Candidate, access: UserAccess | None) -> AsyncIterator[Tree]:
@@ -405,6 +407,11 @@ class Configuration:
         # Nobody's edit waits for whoever reads a copy.
         with seen:
             yield seen
+
+    @property
+    def large(self) -> bool:
+        """Whether printing all of what runs takes so long that nobody should wait for it."""
+        return len(self._in_force.body) > _LARGE
 
     def history(self) -> list[Commit]:
         """Commits, the one in force first."""

@@ -8,6 +8,7 @@ Rule: only this folder touches `_libyang` or a pointer's fields.
 """
 
 from applianced.datastore.native.annotations import canonical, data_roots, extensions, operation
+from applianced.datastore.native.constraints import counts_entries, musts, references, whens
 from applianced.datastore.native.data import (
     NULL,
     Defaults,
@@ -86,6 +87,7 @@ from applianced.datastore.native.schema import (
     namespace,
     schema_children,
     source,
+    top_level,
     written,
 )
 
@@ -110,6 +112,7 @@ __all__ = [
     "clean_errors",
     "complete",
     "complete_below",
+    "counts_entries",
     "data_roots",
     "duplicate",
     "equal",
@@ -152,6 +155,7 @@ __all__ = [
     "merge",
     "module_name",
     "modules",
+    "musts",
     "name",
     "namespace",
     "operation",
@@ -162,14 +166,17 @@ __all__ = [
     "parse_rpc_output",
     "parse_under",
     "path",
+    "references",
     "render",
     "schema_children",
     "schema_of",
     "siblings",
     "source",
+    "top_level",
     "unlink",
     "validate",
     "value",
+    "whens",
     "written",
     "yang_library",
 ]
