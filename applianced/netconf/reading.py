@@ -89,7 +89,6 @@ class Reading:
             raise asked.refused("<get>, which shows state as well,")
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
         access = self._configuration.access.of(caller.author.user)
-        access = self._configuration.access.of(caller.author.user)
         state, lengthy = await self._state_of(wanted, access)
         async with self._configuration.showing(access) as (roots, _), self._library_for(access) as library:
             operational = Operational(self._models, roots, state)
