@@ -91,13 +91,9 @@ def test_a_replay_tells_no_more_and_goes_by_the_rules_of_now(tmp_path: Path) -> 
     async def scenario(admin: Client, sue: Client) -> None:
         await commit(admin, "<title>two</title><size>43</size><item><name>gold</name><price>901</price></item>")
         # What is denied to her now was not when it happened.
-        deny = "<notification-name>netconf-session-start</notification-name>"
-        assert (
-            await admin.rpc(
-                f"<edit-config><target><candidate/></target><config>{nacm(rule('r', 'deny', deny))}</config></edit-config>"
-            )
-            == OK
-        )
+        denied = nacm(rule("r", "deny", "<notification-name>netconf-session-start</notification-name>"))
+        edit = f"<edit-config><target><candidate/></target><config>{denied}</config></edit-config>"
+        assert await admin.rpc(edit) == OK
         assert await admin.rpc("<commit/>") == OK
         assert await sue.rpc(create("<startTime>2020-01-01T00:00:00Z</startTime>")) == OK
         told = []
