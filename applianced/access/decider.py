@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from applianced.access.rules import DataRule, Keys, Verdict, called, data_rules
+from applianced.access.rules import DataRule, Keys, Verdict, called, data_rules, known_way
 from applianced.access.schema import Deny, SchemaIndex, SchemaNode
 from applianced.config.nacm import ANY, WRITES, Access, Nacm, Rule
 from applianced.datastore import native
@@ -34,6 +34,7 @@ class Decider:
         self._rules = nacm.rules_of(groups)
         self._data = data_rules(index, self._rules)
         self._keyed, self._unkeyed = _by_entry(self._data), _by_target(self._data)
+        self._calls: dict[tuple[str, str, str], Verdict] = {}
         self._verdicts: dict[tuple[int, Access, frozenset[int]], Verdict] = {}
         self._everywhere: dict[tuple[int, Access, frozenset[int]], bool] = {}
         self._reads: dict[tuple[int, frozenset[int]], bool] = {}
@@ -41,18 +42,35 @@ class Decider:
 
     # --- operations and notifications --------------------------------------------------------------------------
 
-    def may_call(self, module: str, name: str) -> Verdict:
-        """Whether an RPC may be called (RFC 8341 3.4.4)."""
+    def may_call(self, module: str, name: str, shows: str = "") -> Verdict:
+        """Whether an RPC may be called (RFC 8341 3.4.4).
+
+        shows: the instance path of what its output shows, which then must be readable with all below it, unless a rule
+        names this RPC. Of operations that there are: each is kept.
+        """
+        known = (module, name, shows)
+        found = self._calls.get(known)
+        if found is None:
+            found = self._calls[known] = self._decide_call(module, name, shows)
+        return found
+
+    def _decide_call(self, module: str, name: str, shows: str) -> Verdict:
         if (module, name) == _ALWAYS_CALLED:
             return Verdict(True, "RFC 8341")
         for rule_list, rule in self._rules:
             if Access.EXEC in rule.operations and _names(rule, rule.rpc, module, name, rule.notification):
-                return Verdict(rule.permit, called(rule_list, rule))
+                found = Verdict(rule.permit, called(rule_list, rule))
+                return found if rule.rpc == name else self._if_shown(found, shows)
         if self.index.operation_denied(module, name) is Deny.ALL:
             return Verdict(False, Deny.ALL.value)
         if (module, name) in _SELDOM_CALLED:
             return Verdict(False, "RFC 8341, which denies it unless a rule permits it")
-        return Verdict(self._nacm.exec_permitted, "exec-default")
+        return self._if_shown(Verdict(self._nacm.exec_permitted, "exec-default"), shows)
+
+    def _if_shown(self, found: Verdict, shows: str) -> Verdict:
+        if not found.permitted or not shows or self.way_shown(known_way(self.index, shows)[0], below=True):
+            return found
+        return Verdict(False, f"what hides {shows}, or a part of it, which the answer shows")
 
     def may_notify(self, module: str, name: str) -> Verdict:
         """Whether a notification may be sent to the user (RFC 8341 3.4.6)."""

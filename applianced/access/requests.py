@@ -19,8 +19,10 @@ from applianced.datastore import native, places
 from applianced.datastore.native import Kind
 from applianced.datastore.orders import NETCONF_NS, YANG_NS
 from applianced.datastore.places import Element
+from applianced.datastore.txids import NAMESPACE as TXID_NS
 
 _ANCHORS = etree.XPath("descendant::*[@yang:key or @yang:value]", namespaces={"yang": YANG_NS})
+_IDS = f"{{{TXID_NS}}}"
 _NEEDED = {
     "create": (Access.CREATE,),
     "delete": (Access.DELETE,),
@@ -30,6 +32,8 @@ _NEEDED = {
     "replace": (Access.CREATE, Access.UPDATE, Access.DELETE),
 }
 """By operation, for what cannot be seen."""
+_TELLING = ("create", "delete", "remove", "replace")
+"""Operations whose answer depends on whether there is something in a container that stands for nothing itself."""
 
 
 def writes_all(decider: Decider, elements: Sequence[Element]) -> bool:
@@ -71,8 +75,8 @@ class _Request:
         path = f"{path}/{_step(node, above)}{_predicate(node, keys)}"
         hidden_above = self._hidden
         self._hidden = hidden_above or not self._decider.reads(spot)
-        if self._hidden and not node.is_bare:
-            self._require(spot, _NEEDED.get(operation, ()), path)
+        if self._hidden:
+            self._require(spot, _needed(element, node, operation), path)
         self._check_anchor(element, node, above, path)
         if self._harmless(element, spot):
             self._hidden = hidden_above
@@ -129,6 +133,15 @@ class _Request:
         schemas = {key.name: key.schema for key in node.keys} | {".": node.schema}
         context = self._decider.index.models.context
         return {name: native.canonical(context, schemas[name], text) for name, text in given.items() if name in schemas}
+
+
+def _needed(element: Element, node: SchemaNode, operation: str) -> Sequence[Access]:
+    """The rights that an element in what cannot be seen takes."""
+    # An id that a node is to have asks about it, whatever the operation is.
+    asked = (Access.UPDATE,) if any(name.startswith(_IDS) for name in map(str, element.attrib)) else ()
+    if node.is_bare and operation not in _TELLING:
+        return asked
+    return (*_NEEDED.get(operation, ()), *asked)
 
 
 def _step(node: SchemaNode, above: Spot | None) -> str:

@@ -12,6 +12,8 @@ from applianced.config.nacm import Access, Rule
 
 _STEP = re.compile(r"""/(?:([\w.-]+):)?([\w.-]+)((?:\[(?:[^\]'"]|'[^']*'|"[^"]*")*\])*)""")
 _KEY = re.compile(r"""\[\s*(?:[\w.-]+:)?([\w.-]+)\s*=\s*(?:'([^']*)'|"([^"]*)")\s*\]""")
+PATH = re.compile(r"""/[\w.-]+:[\w.-]+(?:/?[\w.:-]+|\[(?:[^\]'"]|'[^']*'|"[^"]*")*\]|/)*""")
+"""An instance path in the text of a message."""
 Keys = dict[str, str]
 """Of a list entry: by the key's name; of an entry of a leaf-list, its value by "."."""
 

@@ -118,13 +118,15 @@ class EventLog:
                 world_readable=bool(trace.get("world_readable")),
             )
 
-    def write(self, event: str, fields: Mapping[str, Any]) -> None:
+    def write(self, event: str, fields: Mapping[str, Any], severity: str = "") -> None:
         """One event with its fields to every stream that wants its category, and to the trace.
 
         event: one of KINDS. fields: by name; "time" is seconds of the wall clock, now without it; "alg" decides
-        whether it is traced.
+        whether it is traced. severity: where it is not that of its kind.
         """
         kind = KINDS[event]
+        if severity:
+            kind = kind._replace(severity=severity)
         when = float(fields.get("time") or time.time())
         shown = {key: value for key, value in fields.items() if key != "time"}
         self.feed.tell(event, when, shown)

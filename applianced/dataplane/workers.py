@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import partial
 from typing import NamedTuple
 
@@ -36,6 +37,14 @@ _NONSENSE = (DataplaneError, ValueError, AttributeError, KeyError, TypeError)
 log = logging.getLogger("applianced.agent")
 
 
+class End(Enum):
+    """Why a worker ended; as applianced-notifications says it."""
+
+    DIED = "died"
+    UNRESPONSIVE = "unresponsive"
+    REQUESTED = "requested"
+
+
 @dataclass(slots=True)
 class Worker:
     """A worker as the agent sees it. due: when it is to be forked again (monotonic), 0 while it runs. heard: when it
@@ -51,6 +60,8 @@ class Worker:
     heard: float = 0.0
     decoder: Decoder = field(default_factory=Decoder)
     peaks: dict[str, int] = field(default_factory=dict)
+    ended: End = End.DIED
+    """Why the one before it did."""
 
 
 class Replaced(NamedTuple):
@@ -149,7 +160,7 @@ class Workers:
             return
         if worker.restarts:
             shown = {"worker": worker.number, "pid": worker.pid, "restarts": worker.restarts}
-            self._events.write("worker-up", shown)
+            self._events.write("worker-up", {**shown, "reason": worker.ended.value})
 
     def _be_worker(self, worker: Worker, ours: socket.socket, theirs: socket.socket) -> None:
         """In the child; never returns."""
@@ -170,7 +181,7 @@ class Workers:
             if worker.pid:
                 pid, status = os.waitpid(worker.pid, os.WNOHANG)
                 if pid:
-                    self._buried(worker, status)
+                    self._buried(worker, status, End.DIED)
                 else:
                     self._expect_life(worker)
         self.start()
@@ -185,14 +196,14 @@ class Workers:
             log.error("worker %d (pid %d) has said nothing for %.0f s", worker.number, worker.pid, SILENT_S)
             self._bury(worker)
 
-    def _bury(self, worker: Worker) -> None:
+    def _bury(self, worker: Worker, why: End = End.UNRESPONSIVE) -> None:
         """It has ended, or is of no use: make sure that it is gone."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker.pid, signal.SIGKILL)
         _, status = os.waitpid(worker.pid, 0)
-        self._buried(worker, status)
+        self._buried(worker, status, why)
 
-    def _buried(self, worker: Worker, status: int) -> None:
+    def _buried(self, worker: Worker, status: int, why: End) -> None:
         now = time.monotonic()
         worker.deaths = 0 if now - worker.started > HEALTHY_S else worker.deaths + 1
         worker.restarts += 1
@@ -200,7 +211,13 @@ class Workers:
         log.error(
             "worker %d (pid %d) ended with status %d; restart %d", worker.number, worker.pid, status, worker.restarts
         )
-        self._events.write("worker-down", {"worker": worker.number, "pid": worker.pid, "status": status})
+        self._down(worker, status, why)
+
+    def _down(self, worker: Worker, status: int, why: End) -> None:
+        """Tell of its end, and let it go."""
+        worker.ended = why
+        shown = {"worker": worker.number, "pid": worker.pid, "status": status, "reason": why.value}
+        self._events.write("worker-down", shown, severity="notice" if why is End.REQUESTED else "")
         self._let_go(worker)
 
     def restart(self, number: int) -> Replaced:
@@ -223,23 +240,23 @@ class Workers:
         self._fork(worker, self.settings)
         if worker.control is None:
             raise DataplaneError(f"worker {number}", "the next one does not come up: look at the log of the dataplane")
-        # One that had to be killed is counted by its burial.
-        worker.restarts += graceful
         return Replaced(worker, former, graceful, before, time.monotonic() - started)
 
     def _ended(self, worker: Worker) -> bool:
         """A worker that was told to stop: wait for its end, and make sure of it; whether it came by itself."""
         deadline = time.monotonic() + CALL_S
-        pid = 0
+        pid = status = 0
         while not pid and time.monotonic() < deadline:
-            pid, _ = os.waitpid(worker.pid, os.WNOHANG)
+            pid, status = os.waitpid(worker.pid, os.WNOHANG)
             if not pid:
                 time.sleep(0.001)
         if not pid:
             self._bury(worker)
             return False
         log.warning("worker %d (pid %d) has ended as it was told to", worker.number, worker.pid)
-        self._let_go(worker)
+        # One that had to be killed is counted by its burial.
+        worker.restarts += 1
+        self._down(worker, status, End.REQUESTED)
         return True
 
     def _let_go(self, worker: Worker) -> None:
@@ -312,7 +329,8 @@ class Workers:
         try:
             yield
         except (OSError, *_NONSENSE) as error:
-            self._bury(worker)
+            ended = isinstance(error, ConnectionError)
+            self._bury(worker, End.DIED if ended else End.UNRESPONSIVE)
             why = f"no answer within {CALL_S:.0f} s" if isinstance(error, TimeoutError) else str(error)
             raise DataplaneError(f"worker {worker.number}", why) from error
 
@@ -357,9 +375,10 @@ class Workers:
                 self._said(worker, message)
         except _NONSENSE as error:
             log.error("worker %d: %r", worker.number, error)
-            octets = b""
-        if not octets:
             self._bury(worker)
+            return
+        if not octets:
+            self._bury(worker, End.DIED)
 
 
 def settings_of(plan: Message, own_addresses: list[str]) -> Message:

@@ -29,6 +29,11 @@ class Models(NamedTuple):
     schemas: tuple[Schema, ...]
 
 
+_LOADED: list[libyang.Context] = []
+"""Contexts are kept to the end of the process. The garbage collector ends a group of objects in no order, and a tree
+that is freed after its context brings the process down."""
+
+
 def load_context(yang_dir: Path | None = None, modules: Sequence[Module] = MODULES) -> libyang.Context:
     """Load modules with their features from `yang_dir` and its `vendor/`.
 
@@ -42,6 +47,7 @@ def load_context(yang_dir: Path | None = None, modules: Sequence[Module] = MODUL
         except native.NativeError as error:
             message = f"YANG module {module.name} in {directory} does not load: {error.fault.message}"
             raise ConfigError("", message) from None
+    _LOADED.append(context)
     return context
 
 

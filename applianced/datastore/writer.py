@@ -35,13 +35,36 @@ class Texts:
             self._octets += len(text)
 
 
+class JointTexts(Texts):
+    """Of the nodes of two trees, both of which are there for as long as it is asked: each text is kept with its tree's
+    others."""
+
+    def __init__(self, roots: Iterable[native.Node], theirs: Texts, others: Texts) -> None:
+        """roots: top-level nodes of the one tree, whose texts `theirs` are; others: of all other nodes."""
+        super().__init__()
+        self._roots = frozenset(native.identity(root) for root in roots)
+        self._theirs = theirs
+        self._others = others
+
+    def get(self, node: native.Node, defaults: Defaults, above: str) -> bytes | None:
+        return self._of(node).get(node, defaults, above)
+
+    def keep(self, node: native.Node, defaults: Defaults, above: str, text: bytes) -> None:
+        self._of(node).keep(node, defaults, above, text)
+
+    def _of(self, node: native.Node) -> Texts:
+        while above := native.parent(node):
+            node = above
+        return self._theirs if native.identity(node) in self._roots else self._others
+
+
 class Writer:
     """Nodes as XML. defaults: which values that equal their default are shown (RFC 6243 section 3)."""
 
     def __init__(self, defaults: Defaults = Defaults.EXPLICIT) -> None:
         self.defaults = defaults
         self.texts: Texts | None = None
-        """Of the tree that all the nodes are of, if it has any."""
+        """Of the trees that the nodes are of, if they have any."""
 
     def all_of(self, roots: Iterable[native.Node]) -> bytes:
         """Every one of these top-level nodes."""

@@ -13,6 +13,7 @@ from applianced.errors import ConfigError
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.parameters import identity
 from applianced.netconf.xmltext import Element, escape
+from applianced.northbound.access import UserAccess
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.events import host_of
 from applianced.northbound.partial import PartialLock
@@ -68,8 +69,9 @@ class Monitoring:
         known = [schema for schema in self._schemas if access.sees(_place(schema))]
         return f'<data xmlns="{NAMESPACE}">{escape(choose(known, wanted).text)}</data>'.encode()
 
-    def state(self) -> Mapping[str, Any]:
-        """netconf-state as RFC 7951 JSON values."""
+    def state(self, access: UserAccess | None = None) -> Mapping[str, Any]:
+        """netconf-state as RFC 7951 JSON values. access: of who will be shown it; locks of nodes that he may not read
+        are left out."""
         counters = self._server.counters
         statistics = {
             "netconf-start-time": timestamp(counters.start_s),
@@ -84,17 +86,18 @@ class Monitoring:
         }
         shown = {
             "capabilities": {"capability": list(self._server.capabilities)},
-            "datastores": {"datastore": [self._datastore(store) for store in Store]},
+            "datastores": {"datastore": [self._datastore(store, access) for store in Store]},
             "schemas": {"schema": [_schema(schema) for schema in self._schemas]},
             "sessions": {"session": [_session(session) for session in self._server.sessions()]},
             "statistics": statistics,
         }
         return {f"{_MODULE}:netconf-state": shown}
 
-    def _datastore(self, store: Store) -> dict[str, Any]:
+    def _datastore(self, store: Store, access: UserAccess | None) -> dict[str, Any]:
         held = self._configuration.held(store)
         if store is Store.RUNNING and (partial := self._configuration.partial.held):
-            return {"name": store.value, "locks": {"partial-lock": [_partial(lock) for lock in partial]}}
+            shown = [found for lock in partial if (found := _partial(lock, access))]
+            return {"name": store.value, **({"locks": {"partial-lock": shown}} if shown else {})}
         if held is None:
             return {"name": store.value}
         lock = {"locked-by-session": held.session, "locked-time": timestamp(held.since_s)}
@@ -140,13 +143,19 @@ def _schema(schema: Schema) -> dict[str, Any]:
     }
 
 
-def _partial(lock: PartialLock) -> dict[str, Any]:
+def _partial(lock: PartialLock, access: UserAccess | None) -> dict[str, Any]:
+    """{} when nothing that it locks may be seen."""
+    nodes = [node for node in lock.nodes if access is None or access.sees(node)]
+    if not nodes:
+        return {}
+    # An expression may say more than what it selects.
+    select = lock.select if access is None or access.unrestricted else nodes
     return {
         "lock-id": lock.number,
         "locked-by-session": lock.session,
         "locked-time": timestamp(lock.since_s),
-        "select": list(lock.select),
-        "locked-node": list(lock.nodes),
+        "select": list(select),
+        "locked-node": nodes,
     }
 
 

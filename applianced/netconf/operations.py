@@ -25,6 +25,7 @@ from applianced.netconf.parameters import Parameters
 from applianced.netconf.partial_lock import PartialLocking
 from applianced.netconf.private import PrivateCandidates
 from applianced.netconf.reading import Reading
+from applianced.netconf.shown import SHOWN
 from applianced.netconf.support import SupportBundles
 from applianced.netconf.urls.contents import UrlContents
 from applianced.netconf.xmltext import Element
@@ -115,7 +116,8 @@ class Operations:
     def _require_call(self, caller: Caller, module: str, name: str) -> None:
         """Raises RpcError "access-denied" (RFC 8341 3.4.4)."""
         try:
-            self._configuration.access.of(caller.author.user).require_call(module, name)
+            shows = SHOWN.get(f"{module}:{name}", "")
+            self._configuration.access.of(caller.author.user).require_call(module, name, shows)
         except AccessDeniedError as error:
             raise RpcError(error.tag, error.message) from None
 

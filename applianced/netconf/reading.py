@@ -88,8 +88,8 @@ class Reading:
         if asked := Asked.take(operation, given.get("filter")):
             raise asked.refused("<get>, which shows state as well,")
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
-        state, lengthy = await self._state_of(wanted)
         access = self._configuration.access.of(caller.author.user)
+        state, lengthy = await self._state_of(wanted, access)
         async with self._configuration.showing(access) as (roots, _), self._library_for(access) as library:
             operational = Operational(self._models, roots, state)
             try:
@@ -160,22 +160,18 @@ class Reading:
     async def build(self, caller: Caller, operational: OperationalDatastore, wanted: Filter) -> None:
         """Fill the operational datastore as the caller may see it. wanted: state that it cannot select may be left
         out."""
-        state = await self.state_tree(wanted)
+        access = self._configuration.access.of(caller.author.user)
+        state, _ = await self._state_of(wanted, access)
         async with self._configuration.reading(Store.RUNNING, None) as running:
             await asyncio.to_thread(operational.build, running, state, self.library)
         # Last of all, so that no default of something hidden is added again.
-        access = self._configuration.access.of(caller.author.user)
         await asyncio.to_thread(access.prune, operational.tree)
 
-    async def state_tree(self, wanted: Filter) -> Tree:
-        """What the state provider and management itself know. A part that does not fit the model is left out."""
-        tree, _ = await self._state_of(wanted)
-        return tree
-
-    async def _state_of(self, wanted: Filter) -> tuple[Tree, bool]:
-        """`state_tree`, and whether there is a long list in it, over which nobody else should be kept waiting."""
+    async def _state_of(self, wanted: Filter, access: UserAccess) -> tuple[Tree, bool]:
+        """What the state provider and management itself know, not pruned yet, and whether there is a long list in it,
+        over which nobody else should be kept waiting. A part that does not fit the model is left out."""
         tree, lengthy = Tree(self._models), False
-        for part in await self.state_parts(wanted):
+        for part in await self.state_parts(wanted, access):
             long = _long(part)
             lengthy = lengthy or long
             try:
@@ -187,8 +183,9 @@ class Reading:
     def _parse(self, part: Mapping[str, Any]) -> Tree:
         return Tree.parse(self._models, "".join(_encoded(part)).encode(), Form.JSON, state=True)
 
-    async def state_parts(self, wanted: Filter) -> Iterable[Mapping[str, Any]]:
-        """The state as RFC 7951 JSON values, in parts that add up."""
+    async def state_parts(self, wanted: Filter, access: UserAccess | None = None) -> Iterable[Mapping[str, Any]]:
+        """The state as RFC 7951 JSON values, in parts that add up. access: of who will be shown it; what names a node
+        that he may not read is left out already."""
         parts = []
         try:
             parts.append(await self._state.state(lambda path: wanted.reaches(self._models, path)))
@@ -204,7 +201,7 @@ class Reading:
         if self._configuration.access.known and wanted.may_select(self._models.names[ACM]):
             parts.append(access_state(self._configuration.access.denied))
         if "ietf-netconf-monitoring" in self._models.names and wanted.may_select(monitoring.NAMESPACE):
-            parts.append(self._monitoring.state())
+            parts.append(self._monitoring.state(access))
         if wanted.may_select(event_streams.NAMESPACE):
             parts.append(self._streams.shown())
         return parts

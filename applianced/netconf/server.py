@@ -42,7 +42,11 @@ class NetconfServer:
         for the current one, where no notification is kept."""
         self.configuration = configuration
         self.counters = NetconfCounters()
-        self._urls = UrlContents(directory or Path(), lambda: configuration.config.system.url)
+        self._urls = UrlContents(
+            directory or Path(),
+            lambda: configuration.config.system.url,
+            lambda user: configuration.access.of(user).unrestricted,
+        )
         self._streams = Streams(configuration, self.counters, directory)
         self._operations = Operations(configuration, state, self, self.counters, self._streams, self._urls)
         self._always = capabilities(configuration.models, self._operations.content_id)

@@ -7,6 +7,7 @@ the next operation on, in sessions that are open as well.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from applianced.access import changes, requests
 from applianced.access.changes import AccessDeniedError
 from applianced.access.decider import Decider
 from applianced.access.pruning import prune, sees_all
-from applianced.access.rules import Verdict, known_way
+from applianced.access.rules import PATH, Verdict, known_way
 from applianced.access.schema import ACM, SchemaIndex
 from applianced.config.nacm import SUPER_USER, Nacm, RuleList
 from applianced.config.schema import Config
@@ -64,9 +65,12 @@ class UserAccess:
         """A super-user, or access control is off."""
         return self.decider is None
 
-    def require_call(self, module: str, name: str) -> None:
-        """Before an operation is carried out. name: of the RPC. Raises AccessDeniedError."""
-        verdict = self.decider.may_call(module, name) if self.decider else None
+    def require_call(self, module: str, name: str, shows: str = "") -> None:
+        """Before an operation is carried out. name: of the RPC. shows: as of Decider.may_call.
+
+        Raises AccessDeniedError.
+        """
+        verdict = self.decider.may_call(module, name, shows) if self.decider else None
         if verdict and not verdict.permitted:
             self._control.count_operation(self.user, f"{module}:{name}", verdict)
             raise AccessDeniedError("", f"to call <{name}>", verdict.by)
@@ -94,7 +98,7 @@ class UserAccess:
 
     def told(self, faults: Sequence[ConfigError], *, below: bool = False) -> Sequence[ConfigError]:
         """What the user may be told of faults, which may be of what others edited: of those at nodes that he may not
-        read, that there are some.
+        read, that there are some; of other nodes that a message names, not which.
 
         below: the faults show what is below their nodes.
         """
@@ -102,10 +106,16 @@ class UserAccess:
             fault for fault in faults if isinstance(fault, AccessDeniedError) or self.sees(fault.path, below=below)
         ]
         hidden = [fault for fault in faults if fault not in shown]
+        for fault in shown:
+            fault.message = PATH.sub(self._named, fault.message)
         if hidden:
             message = f"faults at nodes that you may not read: {len(hidden)}; ask somebody who may"
             shown.append(ConfigError("", message, tag=hidden[0].tag, app_tag=hidden[0].app_tag))
         return shown
+
+    def _named(self, path: re.Match[str]) -> str:
+        """A path in a message, as the user may be told of it."""
+        return path[0] if self.sees(path[0]) else "a node that you may not read"
 
     def sees_all(self, tree: Tree) -> bool:
         """Whether the tree can be shown as it is."""

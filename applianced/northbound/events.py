@@ -16,7 +16,7 @@ from applianced.northbound.recording import Author
 OURS = "applianced-notifications"
 BASE = "ietf-netconf-notifications"
 EARLY_MAX = 64
-"""Events of the start that wait for the first follower; those beyond are forgotten."""
+"""Events of the start that wait for the first follower; those beyond are counted."""
 PERIOD_S = 1.0
 
 
@@ -36,6 +36,7 @@ class Events:
         self._settings = settings
         self._followers: list[Callable[[Event], None]] = []
         self._early: list[Event] = []
+        self._early_lost = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rates = Rates(PERIOD_S)
         self._flush: asyncio.TimerHandle | None = None
@@ -48,6 +49,9 @@ class Events:
         early, self._early = self._early, []
         for event in early:
             self._pass_on(event)
+        lost, self._early_lost = self._early_lost, 0
+        if lost:
+            self.suppressed("", lost)
 
     @property
     def followed(self) -> bool:
@@ -66,6 +70,8 @@ class Events:
         if self._loop is None:
             if len(self._early) < EARLY_MAX:
                 self._early.append(event)
+            else:
+                self._early_lost += 1
         elif _running() is self._loop:
             self._limited(name, event)
         else:

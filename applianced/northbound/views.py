@@ -15,7 +15,7 @@ from applianced.access.decider import Decider
 from applianced.access.pruning import pruned_copy, shown_whole
 from applianced.datastore import native
 from applianced.datastore.tree import Tree
-from applianced.datastore.writer import Texts
+from applianced.datastore.writer import JointTexts, Texts
 from applianced.northbound.access import UserAccess
 from applianced.northbound.readers import Readers
 
@@ -28,7 +28,7 @@ _Key = tuple[int, bool]
 
 
 class Shown(NamedTuple):
-    """Top-level nodes. texts: what was printed of the one tree that all of them are of, if that is kept."""
+    """Top-level nodes. texts: what was printed of the trees that they are of, if that is kept."""
 
     roots: Sequence[native.Node]
     texts: Texts | None
@@ -59,8 +59,10 @@ class Views:
             yield Shown(list(tree.roots()), tree.texts)
             return
         async with self.holding(tree, access.decider, whole=False) as view:
-            # A copy goes before the tree does: what was printed of it must not be found for what takes its place.
-            yield Shown([*shown_whole(access.decider, tree), *view.roots()], None)
+            shared = shown_whole(access.decider, tree)
+            # A copy goes before the tree does, and its texts with it: they must not be found for what takes its place.
+            joint = JointTexts(shared, tree.texts, view.texts) if tree.texts and view.texts else None
+            yield Shown([*shared, *view.roots()], joint)
 
     @asynccontextmanager
     async def holding(self, tree: Tree, decider: Decider, *, whole: bool) -> AsyncIterator[Tree]:
@@ -82,6 +84,7 @@ class Views:
             # What was made of the datastore since goes with no node of a tree that was it before.
             if view is None or generation != self._generation:
                 view = await asyncio.to_thread(pruned_copy, decider, tree, whole=key[1])
+                view.texts = Texts()
                 # What was made of a tree that is no longer the datastore serves whoever asked for it, and nobody else.
                 if generation == self._generation:
                     self._keep(key, decider, view)

@@ -37,8 +37,8 @@ _LEAVES: Mapping[str, Mapping[str, str]] = {
     "gate-closed": _CONTROL | _GATE,
     "gate-refused": _CONTROL | {"reason": "reason"},
     "violation": _CONTROL | {"event": "rule", "description": "description", "detail": "detail"},
-    "worker-down": {"worker": "queue", "pid": "pid", "status": "status"},
-    "worker-up": {"worker": "queue", "pid": "pid", "restarts": "restarts"},
+    "worker-down": {"worker": "queue", "pid": "pid", "status": "status", "reason": "reason"},
+    "worker-up": {"worker": "queue", "pid": "pid", "restarts": "restarts", "reason": "reason"},
 }
 """Event -> field -> leaf."""
 _PROTOCOLS = {"protocol-id": "protocol", "gate-protocol-id": "gate-protocol"}

@@ -11,7 +11,6 @@ import asyncssh
 import pytest
 from lxml import etree
 
-from applianced.datastore.models import load_models
 from applianced.datastore.native import Form
 from applianced.datastore.persist import CommitLog
 from applianced.datastore.tree import Tree
@@ -23,6 +22,7 @@ from applianced.northbound.state import NoDataplane
 from applianced.system.users import Users
 from tests.support.netconf_session import NC
 from tests.support.ssh_endpoint import Netconf
+from tests.yang.models import shipped
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "access.xml"
 APPLICATIONS = '<applications xmlns="urn:applianced:yang:applications">{}</applications>'
@@ -58,7 +58,7 @@ def first(key: str) -> bytes:
 async def play(directory: Path, scenario: Callable[[Rpc], Awaitable[None]]) -> None:
     """With the example in force; the scenario calls as a user."""
     key = asyncssh.generate_private_key("ssh-ed25519")
-    models = load_models()
+    models = shipped()
     configuration = Configuration(models, CommitLog(directory), builder(1), ())
     text = first(key.export_public_key().decode().strip())
     await configuration.start(lambda: Tree.parse(models, text, Form.JSON), source="test")

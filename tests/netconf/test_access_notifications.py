@@ -85,3 +85,21 @@ def test_a_super_user_is_told_everything(tmp_path: Path) -> None:
         assert "size" in (await watching.next()).decode()
 
     run(tmp_path, scenario, nacm(NO_SIZE))
+
+
+def test_a_replay_tells_no_more_and_goes_by_the_rules_of_now(tmp_path: Path) -> None:
+    async def scenario(admin: Client, sue: Client) -> None:
+        await commit(admin, "<title>two</title><size>43</size><item><name>gold</name><price>901</price></item>")
+        # What is denied to her now was not when it happened.
+        denied = nacm(rule("r", "deny", "<notification-name>netconf-session-start</notification-name>"))
+        edit = f"<edit-config><target><candidate/></target><config>{denied}</config></edit-config>"
+        assert await admin.rpc(edit) == OK
+        assert await admin.rpc("<commit/>") == OK
+        assert await sue.rpc(create("<startTime>2020-01-01T00:00:00Z</startTime>")) == OK
+        told = []
+        while not told or "replayComplete" not in told[-1]:
+            told.append((await sue.next()).decode())
+        assert any("shop/ex:title" in each for each in told)
+        assert not [secret for secret in (*SECRETS, "session-start", "nacm:") if secret in "".join(told)]
+
+    run(tmp_path, scenario, nacm(NO_GOLD, NO_SIZE))

@@ -85,7 +85,7 @@ async def guarding(directory: Path, shop: str, acm: str) -> AsyncIterator[Netcon
     configuration = Configuration(models, CommitLog(directory), build_guarded, ())
     text = f"<shop {DECLARED}>{shop}</shop>{acm}".encode()
     await configuration.start(lambda: Tree.parse(models, text, Form.XML), source="test")
-    server = NetconfServer(configuration, ShopState())
+    server = NetconfServer(configuration, ShopState(), directory=directory)
     try:
         yield server
     finally:

@@ -17,6 +17,7 @@ from tests.support.appliance import Appliance
 from tests.support.ftp_session import ftp_session
 from tests.support.programs import make_file
 from tests.support.until import until
+from tests.topology.test_operations import ask
 
 NOTIFICATIONS = "urn:applianced:yang:notifications"
 SWITCH = f'<system xmlns="{SYSTEM}"><services><netconf><notification>{{}}</notification></netconf></services></system>'
@@ -96,9 +97,17 @@ def test_a_transfer_is_told_from_its_gate_to_its_violation(
 def test_a_worker_that_dies_is_told_of_and_the_one_after_it(appliance: Appliance, watcher: Watcher) -> None:
     killed = appliance.workers()[0]
     os.kill(killed, signal.SIGKILL)
-    down = watcher.wait("worker-down", pid=killed, status=signal.SIGKILL.value)
-    up = watcher.wait("worker-up", queue=down["queue"], restarts=1)
+    down = watcher.wait("worker-down", pid=killed, status=signal.SIGKILL.value, reason="died")
+    up = watcher.wait("worker-up", queue=down["queue"], restarts=1, reason="died")
     assert int(up["pid"]) in appliance.workers()
+
+
+def test_a_worker_that_is_replaced_on_request_is_told_of_as_such(appliance: Appliance, watcher: Watcher) -> None:
+    former = appliance.workers()[0]
+    ask(appliance, "restart-worker", queue=0)
+    watcher.wait("worker-down", pid=former, queue=0, status=0, reason="requested")
+    up = watcher.wait("worker-up", queue=0, restarts=1, reason="requested")
+    assert int(up["pid"]) == appliance.workers()[0] != former
 
 
 def test_more_than_the_limit_is_counted_and_off_is_silent(

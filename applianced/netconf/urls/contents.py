@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 from applianced.config.access import UrlOptions
 from applianced.datastore.edit import NETCONF_NS
@@ -24,7 +25,7 @@ from applianced.netconf.xmltext import Element
 
 _LOG = logging.getLogger(__name__)
 FOLDER = "url"
-"""In the state directory."""
+"""In the state directory; with "-USER" behind it that of a user whom rules hold back."""
 AT_ONCE = 4
 """Contents that are held in memory at once, each up to size-limit."""
 
@@ -32,10 +33,12 @@ AT_ONCE = 4
 class UrlContents:
     """What URLs hold, for all sessions."""
 
-    def __init__(self, directory: Path, options: Callable[[], UrlOptions]) -> None:
-        """directory: of the state. options: those in force."""
-        self._folder = Folder(directory / FOLDER)
+    def __init__(self, directory: Path, options: Callable[[], UrlOptions], unrestricted: Callable[[str], bool]) -> None:
+        """directory: of the state. options: those in force. unrestricted: whether access control lets a user see
+        everything."""
+        self._directory = directory
         self._options = options
+        self._unrestricted = unrestricted
         self._places = asyncio.Semaphore(AT_ONCE)
 
     @property
@@ -43,13 +46,18 @@ class UrlContents:
         """Those that are offered, () when URLs are not."""
         return address.schemes(self._options())
 
+    def _folder(self, caller: Caller) -> Folder:
+        """Those whom rules hold back have a folder each: in the others' files is what they may not see."""
+        user = caller.author.user
+        return Folder(self._directory / (FOLDER if self._unrestricted(user) else f"{FOLDER}-{quote(user, safe='')}"))
+
     async def read(self, caller: Caller, text: str) -> Element:
         """The <config> that a URL holds. Raises RpcError."""
         options = self._options()
         url = address.read(text, options)
         async with self._places:
             if isinstance(url, FileUrl):
-                content = await asyncio.to_thread(self._folder.read, url, options)
+                content = await asyncio.to_thread(self._folder(caller).read, url, options)
             else:
                 content = await https.exchange("GET", url, options)
             _told(caller, "read", url.shown)
@@ -75,7 +83,7 @@ class UrlContents:
             raise RpcError("too-big", message, type="application")
         async with self._places:
             if isinstance(url, FileUrl):
-                await asyncio.to_thread(self._folder.write, url, content, options)
+                await asyncio.to_thread(self._folder(caller).write, url, content, options)
             else:
                 await https.exchange("PUT", url, options, content)
         _told(caller, "wrote", url.shown)
@@ -85,7 +93,7 @@ class UrlContents:
         options = self._options()
         url = address.read(text, options)
         if isinstance(url, FileUrl):
-            await asyncio.to_thread(self._folder.delete, url)
+            await asyncio.to_thread(self._folder(caller).delete, url)
         else:
             async with self._places:
                 await https.exchange("DELETE", url, options)

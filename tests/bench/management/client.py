@@ -85,10 +85,10 @@ class Session:
         self._session: _Channel
 
     @classmethod
-    async def open(cls, port: int, key: asyncssh.SSHKey) -> Self:
+    async def open(cls, port: int, key: asyncssh.SSHKey, user: str = "admin") -> Self:
         """Log in and exchange hellos."""
         connection = await asyncssh.connect(
-            "127.0.0.1", port, username="admin", client_keys=[key], known_hosts=None, config=None,
+            "127.0.0.1", port, username=user, client_keys=[key], known_hosts=None, config=None,
             agent_path=None, preferred_auth="publickey", compression_algs=None,
         )  # fmt: skip
         session = cls(connection)

@@ -28,8 +28,9 @@ class Program(NamedTuple):
     port: int
     key: asyncssh.SSHKey
 
-    async def session(self) -> Session:
-        return await Session.open(self.port, self.key)
+    async def session(self, user: str = "admin") -> Session:
+        """user: one who logs in with the same key."""
+        return await Session.open(self.port, self.key, user)
 
     def resident_kib(self) -> int:
         """Memory that is its own, in KiB."""

@@ -29,6 +29,8 @@ ROWS = (
     Row("small get-config", "1/s", 1500, rate=True),
     Row("get-config of all", "MB/s", 60, rate=True),
     Row("first octet of it", "ms", 10),
+    Row("get-config of all, what rules add", "%", 10, by=""),
+    Row("get-config of all under rules, after a commit", "ms", None),
     Row("one entry by key", "ms", 1),
     Row("edit and commit of one entry", "ms", 50),
     Row("edit and commit of one entry, p99", "ms", None),

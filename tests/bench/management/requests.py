@@ -35,5 +35,19 @@ def get_one(number: int) -> str:
     return get(f"<application><name>bench-{number}</name></application>")
 
 
+def edit_rules(user: str, key: str) -> str:
+    """A user with this key, who sees all but one of the applications."""
+    hidden = f"<path xmlns:a=\"{APPLICATIONS}\">/a:applications/a:application[a:name='bench-{ENTRIES // 2}']</path>"
+    rule = f"<rule><name>one</name>{hidden}<action>deny</action></rule>"
+    config = (
+        f'<system xmlns="urn:applianced:yang:system"><login><user><name>{user}</name><authentication>'
+        f"<ssh-public-key>{key}</ssh-public-key></authentication></user></login></system>"
+        '<nacm xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-acm">'
+        f"<groups><group><name>{user}</name><user-name>{user}</user-name></group></groups>"
+        f"<rule-list><name>{user}</name><group>{user}</group>{rule}</rule-list></nacm>"
+    )
+    return f"<edit-config><target><candidate/></target><config>{config}</config></edit-config>"
+
+
 SMALL = get_one(0)
 """A get-config whose reply is short."""

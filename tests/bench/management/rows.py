@@ -23,6 +23,7 @@ from tests.bench.management.requests import (
     application,
     edit,
     edit_all,
+    edit_rules,
     get,
     get_one,
 )
@@ -31,6 +32,7 @@ Figures = dict[str, float]
 """By the name of a row, in its unit."""
 
 LOGINS, AT_ONCE, WAVES = 40, 20, 4
+PAIRS = 80
 READS, WHOLE_READS, CHANGES, BULKS = 1000, 15, 40, 3
 IDLE_SESSIONS, IDLE_S = 50, 3.0
 
@@ -96,6 +98,29 @@ async def reading(program: Program) -> Figures:
         "first octet of it": 1000 * median(reply.first_s for reply in whole),
         "first octet of it, after a commit": 1000 * median(changed),
         "one entry by key": 1000 * median(single),
+    }
+
+
+async def ruled(program: Program) -> Figures:
+    """Everything, read by turns by a user from whom a rule hides one entry and by one whom no rule holds back."""
+    admin = await program.session()
+    await _commit(admin, edit_all())
+    await _commit(admin, edit_rules("ruled", program.key.export_public_key().decode().strip()))
+    user = await program.session("ruled")
+    first = (await user.rpc(get())).whole_s
+    free, held = [], []
+    with _quiet():
+        for _ in range(PAIRS):
+            free.append((await admin.rpc(get())).whole_s)
+            reply = await user.rpc(get())
+            held.append(reply.whole_s)
+            if reply.data.count(b"<application>") != ENTRIES - 1:
+                raise RuntimeError("one entry is hidden, no other")
+    await admin.close()
+    await user.close()
+    return {
+        "get-config of all, what rules add": 100 * (median(held) / median(free) - 1),
+        "get-config of all under rules, after a commit": 1000 * first,
     }
 
 
@@ -180,6 +205,7 @@ GROUPS = (
     Group("logins", logins, of_floor=True, scales=True),
     Group("small", small, of_floor=True, scales=True),
     Group("reading", reading, of_floor=True),
+    Group("rules", ruled),
     Group("changing", changing),
     Group("growing", growing),
     Group("idle", idling),

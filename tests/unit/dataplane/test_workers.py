@@ -51,13 +51,14 @@ class Supervised:
 
     def __init__(self, directory: Path, become: Become) -> None:
         self.heard: list[str] = []
+        self.events = EventLog(directory)
         self.selector = selectors.DefaultSelector()
         self.workers = Workers(
             2,
             become=become,
             hear=lambda message: self.heard.append(message["heard"]),
             selector=self.selector,
-            events=EventLog(directory),
+            events=self.events,
         )
         self.workers.settings = lambda: {"generation": 7}
 
@@ -273,6 +274,56 @@ def test_a_worker_that_does_not_end_is_replaced_all_the_same(supervised: Supervi
     assert (replaced.former, replaced.graceful, replaced.before) == (before[0], False, {})
     assert supervised.pids()[0] == replaced.worker.pid != before[0]
     assert supervised.restarts() == [1, 0]
+
+
+def _asked(supervised: Supervised) -> None:
+    supervised.workers.restart(0)
+
+
+def _killed(supervised: Supervised) -> None:
+    before = supervised.pids()
+    os.kill(before[0], signal.SIGKILL)
+    until(lambda: replaced(supervised, before))
+
+
+def _silent(supervised: Supervised) -> None:
+    os.kill(supervised.pids()[0], signal.SIGSTOP)
+    supervised.workers.tell_all({"op": "any"})
+    supervised.turn()
+
+
+def _raving(supervised: Supervised) -> None:
+    before = supervised.pids()
+    control = supervised.workers.running()[0].control
+    assert control is not None
+    control.sendall(encode({"op": "rave"}))
+    until(lambda: replaced(supervised, before))
+
+
+@pytest.mark.parametrize(
+    ("end", "reason", "status"),
+    [(_asked, "requested", 0), (_killed, "died", 9), (_silent, "unresponsive", 9), (_raving, "unresponsive", 9)],
+)
+def test_both_events_say_why(
+    supervised: Supervised, end: Callable[[Supervised], None], reason: str, status: int
+) -> None:
+    former = supervised.pids()[0]
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        supervised.events.configure({}, {}, {}, {"worker-down": 0, "worker-up": 0})
+        supervised.events.feed.follow(theirs)
+        end(supervised)
+        supervised.events.feed.tick()
+        ours.settimeout(5)
+        decoder, told = Decoder(), list[Message]()
+        while len(told) < 2:
+            told += decoder.feed(ours.recv(1 << 16))
+    assert [(each["event"], each["fields"]["worker"], each["fields"]["reason"]) for each in told] == [
+        ("worker-down", 0, reason),
+        ("worker-up", 0, reason),
+    ]
+    down, up = (each["fields"] for each in told)
+    assert (down["pid"], down["status"], up["pid"], up["restarts"]) == (former, status, supervised.pids()[0], 1)
 
 
 def test_a_worker_that_waits_for_its_turn_need_not(supervised: Supervised, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import resource
+import weakref
 
 import pytest
 
+from applianced.config.modules import Module
 from applianced.datastore import native
+from applianced.datastore.models import load_models
 from applianced.datastore.native import Defaults, Form
 from applianced.datastore.tree import InvalidTreeError, Tree
 from applianced.errors import ConfigError
-from tests.support.shop import NS, content, shop_models, tree_of
+from tests.support.shop import NS, YANG, content, shop_models, tree_of
 
 ITEM = "<item><name>{}</name><kind>small</kind>{}</item>"
 
@@ -129,3 +133,14 @@ A_SMALL_ONE = ITEM.format("a", "")
 def test_trees_are_compared_to_the_leaf(one: str, other: str, equal: bool) -> None:
     with tree_of(one) as first, tree_of(other) as second:
         assert native.equal(first.first, second.first) is equal
+
+
+def test_a_context_outlives_trees_that_the_garbage_collector_frees() -> None:
+    """It ends a circle of objects in no order; a context freed before its trees brought the process down at times."""
+    models = load_models(YANG, [Module("example")])
+    context = weakref.ref(models.context.cdata)
+    circle: list[object] = [models, Tree.parse(models, f'<shop xmlns="{NS}"/>'.encode(), Form.XML)]
+    circle.append(circle)
+    del models, circle
+    gc.collect()
+    assert context() is not None

@@ -8,9 +8,10 @@ from pathlib import Path
 from applianced.access.decider import Decider
 from applianced.config.nacm import Rule
 from applianced.datastore.lock import Store
-from applianced.datastore.native import Form
+from applianced.datastore.native import Defaults, Form
 from applianced.datastore.persist import CommitLog
 from applianced.datastore.tree import Tree
+from applianced.datastore.writer import KEPT_FROM
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.readers import Readers
 from applianced.northbound.recording import Author
@@ -18,6 +19,7 @@ from applianced.northbound.views import VIEWS_MAX, Views
 from tests.support.guarded import build_guarded, decider, guarded_models, guarded_tree, nacm, path, rule
 from tests.support.shop import DECLARED, touch
 
+LARGE = b"x" * KEPT_FROM
 SECRET = "<title>t</title><size>42</size>"
 
 
@@ -110,11 +112,21 @@ def test_what_is_shown_whole_is_shared(tmp_path: Path) -> None:
             async with configuration.showing(other) as shown:
                 assert len(shown.roots) == 1
                 assert str(shown.roots[0]) in roots
-                assert shown.texts is None
+                # A text of what is shared serves all, one of a copy those who see the copy.
+                assert shown.texts is not None
+                assert running.texts is not None
+                shown.texts.keep(shown.roots[0], Defaults.EXPLICIT, "", LARGE)
+                assert running.texts.get(shown.roots[0], Defaults.EXPLICIT, "") == LARGE
             async with configuration.showing(sue) as shown:
                 assert len(shown.roots) == 1
                 assert str(shown.roots[0]) not in roots
-                assert shown.texts is None
+                assert shown.texts is not None
+                assert running.texts is not None
+                shown.texts.keep(shown.roots[0], Defaults.EXPLICIT, "", LARGE)
+                assert running.texts.get(shown.roots[0], Defaults.EXPLICIT, "") is None
+            async with configuration.showing(sue) as shown:
+                assert shown.texts is not None
+                assert shown.texts.get(shown.roots[0], Defaults.EXPLICIT, "") == LARGE
             async with configuration.reading(Store.RUNNING, other) as view:
                 assert "42" in text(view)
                 assert "rule-list" not in text(view)

@@ -30,8 +30,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     "gate-closed": {**CONTROL, **_gate(gate())},
     "gate-refused": {**CONTROL, "reason": "PORT 1,2,3,4,5,6"},
     "violation": {**CONTROL, "event": "bounce", "description": "what it counts", "detail": "PORT \x07\x00\udcff"},
-    "worker-down": {"worker": 1, "pid": 77, "status": 9},
-    "worker-up": {"worker": 1, "pid": 78, "restarts": 2},
+    "worker-down": {"worker": 1, "pid": 77, "status": 9, "reason": "died"},
+    "worker-up": {"worker": 1, "pid": 78, "restarts": 2, "reason": "requested"},
 }
 
 
