@@ -13,6 +13,7 @@ from itertools import count
 from applianced.datastore import native
 from applianced.datastore.conditions import Condition, Demanded
 from applianced.datastore.edit import EditOptions, ResultTest, edit, validated
+from applianced.datastore.pairs import differing, same
 from applianced.datastore.places import Element
 from applianced.datastore.tree import Tree
 from applianced.errors import ConfigError
@@ -79,8 +80,9 @@ class Candidate:
         fresh = self._tree is None
         tree = self._tree or self._copy(self.base)
         kept = options.test_option is not ResultTest.TEST_ONLY
+        merged = False
         try:
-            edit(tree, elements, options, test)
+            merged = edit(tree, elements, options, test)
         except BaseException:
             kept = not fresh or options.error_option is options.error_option.CONTINUE
             raise
@@ -89,10 +91,18 @@ class Candidate:
                 demanded.resolve(tree)
                 self.conditions.update(demanded.conditions)
             # An edit that changed nothing leaves nothing to commit, and nothing that keeps a lock from anybody.
-            if not fresh or (kept and not native.equal(tree.first, self.base.first)):
+            if not fresh or (kept and not self._adds_nothing(tree, merged)):
                 self._tree = tree
             else:
                 tree.close()
+
+    def _adds_nothing(self, tree: Tree, merged: bool) -> bool:
+        """Whether a tree holds what the base does. merged: as of edit.edit."""
+        if native.equal(tree.first, self.base.first):
+            return True
+        # What was taken away and put back lacks the defaults beside it until it is validated.
+        firsts = native.first_sibling(self.base.first), native.first_sibling(tree.first)
+        return not merged and all(one and other and same(one, other) for one, other in differing(*firsts))
 
     def _edit_judged(
         self, elements: Sequence[Element], options: EditOptions, test: Callable[[Tree], None], judge: Judge

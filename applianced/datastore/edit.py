@@ -84,15 +84,16 @@ def validated(tree: Tree) -> None:
 
 def edit(
     tree: Tree, elements: Sequence[Element], options: EditOptions, test: Callable[[Tree], None] = validated
-) -> None:
-    """Apply the children of <config> to `tree`; the elements are used up.
+) -> bool:
+    """Apply the children of <config> to `tree`; the elements are used up. Whether that was a merge in one go, which
+    takes nothing away.
 
     test: what test-then-set and test-only do with the result; it leaves the tree alone, and raises ConfigError.
 
     Raises EditError; the tree is then as before, except with continue-on-error, where what could be done is done.
     """
     if options.test_option is not ResultTest.TEST_ONLY and _merge_whole(tree, elements, options):
-        return
+        return True
     undo = UndoLog(tree)
     walk = _Walk(tree, undo, elements, keep_going=options.error_option is ErrorOption.CONTINUE)
     try:
@@ -113,6 +114,7 @@ def edit(
         walk.errors.append(ConfigError("", message, tag="operation-failed"))
     if walk.errors:
         raise EditError(walk.errors)
+    return False
 
 
 def _merge_whole(tree: Tree, elements: Sequence[Element], options: EditOptions) -> bool:

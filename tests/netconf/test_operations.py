@@ -266,6 +266,7 @@ def test_a_candidate_with_changes_is_not_locked(tmp_path: Path) -> None:
         ("<error-option>continue-on-error</error-option>", "<size>900</size><bogus/>"),
         ("<default-operation>none</default-operation>", ""),
         ("", '<size nc:operation="remove"/>'),
+        ("<default-operation>replace</default-operation>", "<title>old</title>"),
     ],
 )
 def test_an_edit_that_changed_nothing_is_no_change(tmp_path: Path, option: str, change: str) -> None:
