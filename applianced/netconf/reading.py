@@ -194,8 +194,8 @@ class Reading:
         if "applianced-state" in self._configuration.models.names:
             configuration = self._configuration
             commits, pending, rescue = configuration.history(), configuration.pending, configuration.rescue.saved
-            standing = configuration.alarms.standing()
-            parts.append(management_state(commits, pending, rescue, standing, self._counters))
+            standing, unchanged = configuration.alarms.standing(), configuration.unchanged
+            parts.append(management_state(commits, pending, rescue, unchanged, standing, self._counters))
             if wanted.reaches(self._models, _BUNDLES):
                 parts.append(bundle_state(await asyncio.to_thread(self._bundles.kept)))
         if self._configuration.access.known and wanted.may_select(self._models.names[ACM]):

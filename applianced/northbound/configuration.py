@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -37,7 +38,7 @@ from applianced.northbound.keeping import Keeping
 from applianced.northbound.locking import NOBODY, Locking
 from applianced.northbound.partial import PartialLocks
 from applianced.northbound.readers import Readers, close_aside
-from applianced.northbound.recording import Author, Recording
+from applianced.northbound.recording import Author, Recording, Unchanged
 from applianced.northbound.restoring import Restoring
 from applianced.northbound.state import timestamp
 from applianced.northbound.testing import Testing
@@ -79,6 +80,7 @@ class Configuration:
         self._locking = Locking(self._turn_of, self._locks, self.candidates, self._confirming, self.partial)
         self.rescue = Keeping(self._archive.rescue, log, self._in_force, self._confirming, self._turn_of)
         self._followers: list[Callable[[Config], None]] = [self.partial.committed]
+        self.unchanged: Unchanged | None = None
         self.changed_by = changed_by(NOBODY, Author("applianced", "start"))
         """Who put in force what runs, as RFC 6470 notifications say it."""
 
@@ -238,6 +240,8 @@ class Configuration:
                     await asyncio.to_thread(self._log.confirm)
                 self._confirming.confirmed(session, author)
             elif not changed:
+                before = self.unchanged.count if self.unchanged else 0
+                self.unchanged = Unchanged(before + 1, time.time(), author)
                 _LOG.info("commit of %s from %s changes nothing: not recorded", author.user, author.source)
             candidate.conditions = {}
             return await self.txids.newest() if identified else None

@@ -18,6 +18,15 @@ class Author:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Commits that changed nothing and are not recorded. time_s: wall clock of the last one, whose author it was."""
+
+    count: int
+    time_s: float
+    author: Author
+
+
 class Recording:
     """Last of the participants: its apply is the moment from which a restart finds the new configuration."""
 

@@ -18,6 +18,7 @@ from applianced.northbound.access import DeniedCounters
 from applianced.northbound.alarms import Alarm
 from applianced.northbound.bundles import Bundle
 from applianced.northbound.confirming import Pending
+from applianced.northbound.recording import Unchanged
 
 Wanted = Callable[[str], bool]
 """Whether what is below a container can be in the answer; the container by its path as RFC 7951 names it, such as
@@ -146,13 +147,15 @@ def management_state(
     commits: list[Commit],
     pending: Pending | None,
     rescue: Saved | None,
+    unchanged: Unchanged | None,
     alarms: list[Alarm],
     netconf: NetconfCounters,
 ) -> Mapping[str, Any]:
-    """Commits, newest first, what awaits its confirmation, what was saved for a rescue, alarms and counters in the
-    shape of applianced-state."""
+    """Commits, newest first, what awaits its confirmation, what was saved for a rescue, commits that changed nothing,
+    alarms and counters in the shape of applianced-state."""
     awaiting = {"awaiting-confirmation": _awaiting(pending, commits)} if pending else {}
     saved = {"rescue": _saved(rescue)} if rescue else {}
+    idle = {"unchanged": _unchanged(unchanged)} if unchanged else {}
     entries = [_commit(index, commit) for index, commit in enumerate(commits)]
     raised = [
         {"id": alarm.id, "severity": alarm.severity.value, "text": alarm.text, "time": timestamp(alarm.time_s)}
@@ -160,7 +163,7 @@ def management_state(
     ]
     statistics = {name.replace("_", "-"): getattr(netconf, name) % 2**32 for name in _STATISTICS}
     below = {
-        "applianced-state:commits": {**awaiting, **saved, "commit": entries},
+        "applianced-state:commits": {**awaiting, **saved, **idle, "commit": entries},
         "applianced-state:alarms": {"alarm": raised},
         "services": {"netconf": {"applianced-state:statistics": statistics}},
     }
@@ -201,6 +204,15 @@ def _awaiting(pending: Pending, commits: list[Commit]) -> dict[str, Any]:
         "persistent": pending.persist is not None,
         "deadline": timestamp(pending.deadline_s),
         "overdue": pending.overdue,
+    }
+
+
+def _unchanged(unchanged: Unchanged) -> dict[str, Any]:
+    return {
+        "count": unchanged.count % 2**32,
+        "time": timestamp(unchanged.time_s),
+        "user": unchanged.author.user,
+        "client": unchanged.author.source,
     }
 
 

@@ -160,6 +160,12 @@ def test_history_with_ncclient(tmp_path: Path, keys: Path) -> None:
         shown = str(session.get(filter=SYSTEM))
         assert "<comment>for the shop</comment>" in shown
         assert "<rescue><id>2</id>" in shown
+        assert "<unchanged>" not in shown
+        session.commit()
+        assert re.search(
+            "<unchanged><count>1</count><time>[^<]+</time><user>admin</user><client>127",
+            str(session.get(filter=SYSTEM)),
+        )
         process.kill()
         process.wait()
     with serving(tmp_path, keys) as (_, session):
