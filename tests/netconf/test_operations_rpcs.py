@@ -102,6 +102,10 @@ def test_all_else_says_that_there_is_none(client: NetconfClient, rpc: str, leave
         ("get-gates", {"flavour": "sour"}, "unknown-element"),
         ("clear-gate", {}, "missing-element"),
         ("break-lock", {"datastore": "startup"}, "invalid-value"),
+        ("break-lock", {}, "data-missing"),
+        ("break-lock", {"datastore": "running", "lock_id": 1}, "bad-element"),
+        ("break-lock", {"lock_id": 0}, "invalid-value"),
+        ("break-lock", {"lock_id": 4711}, "invalid-value"),
         ("get-support-bundle", {"name": "x" * 129}, "invalid-value"),
     ],
 )
@@ -164,6 +168,42 @@ def test_a_lock_that_cannot_be_broken(client: NetconfClient) -> None:
     assert caught.value.tag == "operation-failed"
     with client.session.locked("running"), pytest.raises(RPCError, match="this session holds the lock"):
         ask(client, "break-lock", datastore="running")
+
+
+PARTIAL_NS = "urn:ietf:params:xml:ns:netconf:partial-lock:1.0"
+PARTIAL_LOCK = (
+    f'<partial-lock xmlns="{PARTIAL_NS}" xmlns:s="urn:applianced:yang:system"><select>/s:system</select></partial-lock>'
+)
+HOST_NAME = (
+    '<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><system xmlns="urn:applianced:yang:system">'
+    "<host-name>freed</host-name></system></config>"
+)
+
+
+def test_a_partial_lock_is_broken(served: Served, client: NetconfClient) -> None:
+    with served.connect() as victim:
+        granted = etree.fromstring(victim.session.dispatch(etree.fromstring(PARTIAL_LOCK)).xml.encode())
+        number = granted.findtext("{*}lock-id")
+        client.session.edit_config(target="candidate", config=HOST_NAME)
+        with pytest.raises(RPCError, match="holds a partial lock"):
+            client.session.commit()
+        with pytest.raises(RPCError, match=f"locked in parts only: give the <lock-id> of the part, there is {number}"):
+            ask(client, "break-lock", datastore="running")
+        with pytest.raises(RPCError, match=f"this session holds partial lock {number} itself"):
+            ask(victim, "break-lock", lock_id=number)
+        reply = ask(client, "break-lock", lock_id=number)
+        assert value(reply, "session-id") == victim.session.session_id
+        assert value(reply, "username") == "admin"
+        assert value(reply, "discarded") == "false"
+        client.session.commit()
+        assert "freed" in str(client.session.get_config("running"))
+        unlock = f'<partial-unlock xmlns="{PARTIAL_NS}"><lock-id>{number}</lock-id></partial-unlock>'
+        with pytest.raises(RPCError, match=f"holds no partial lock {number}"):
+            victim.session.dispatch(etree.fromstring(unlock))
+        broken = rf"broke partial lock {number} \(/applianced-system:system\) that session \d+ \(admin\) held"
+        assert re.search(broken, serving.tail(served.serving.log))
+        with pytest.raises(RPCError, match=f"there is no partial lock {number}: there is none"):
+            ask(client, "break-lock", lock_id=number)
 
 
 # --- support bundles --------------------------------------------------------------------------------------------
