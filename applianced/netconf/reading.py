@@ -78,7 +78,7 @@ class Reading:
             return (await asked.answer(self, caller, store, wanted, writer.defaults)).wrapped("<data")
         if not wanted.expression:
             async with self.roots_shown(caller, store, writer.defaults) as roots:
-                return _data(wanted.select(self._models, roots, writer))
+                return _data(await wanted.found(self._models, roots, writer))
         async with self.shown(caller, store, writer.defaults, lasting=True) as tree:
             return _data(await wanted.evaluate(tree, writer))
 
@@ -100,7 +100,7 @@ class Reading:
                     shown = [*operational.roots, *library.roots()]
                     if lengthy:
                         return _data(await asyncio.to_thread(wanted.select, self._models, shown, writer))
-                    return _data(wanted.select(self._models, shown, writer))
+                    return _data(await wanted.found(self._models, shown, writer))
                 with await asyncio.to_thread(operational.one_tree, library) as whole:
                     return _data(await wanted.evaluate(whole, writer))
             finally:
