@@ -29,6 +29,8 @@ class LockBreaking:
         return {"applianced-operations:break-lock": self._break_lock}
 
     async def _break_lock(self, caller: Caller, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "confirmed-commit" in arguments:
+            return await self._break_confirmed(caller)
         number = arguments.get("lock-id")
         if number is None:
             return await self._break_whole(caller, Store(arguments["datastore"]))
@@ -44,9 +46,23 @@ class LockBreaking:
         broken = await self._configuration.break_lock(caller.number, store)
         return self._broken(caller, f"the lock of {store.value}", broken)
 
+    async def _break_confirmed(self, caller: Caller) -> Mapping[str, Any]:
+        pending = await self._configuration.break_confirmed(caller.number, caller.author)
+        user = self._user(pending.session)
+        _LOG.warning(
+            "session %d (%s from %s) rolled back the confirmed commit of session %d (%s)",
+            caller.number, caller.author.user, caller.author.source, pending.session, user or "ended",
+        )  # fmt: skip
+        named = {"session-id": pending.session} if pending.session else {}
+        return {**named, **({"username": user} if user else {}), "discarded": False}
+
+    def _user(self, session: int) -> str:
+        """Whose session it is, "" when it has ended."""
+        return next((each.author.user for each in self._sessions.sessions() if each.number == session), "")
+
     def _broken(self, caller: Caller, what: str, broken: Broken) -> Mapping[str, Any]:
         held = broken.held
-        user = next((each.author.user for each in self._sessions.sessions() if each.number == held.session), "")
+        user = self._user(held.session)
         _LOG.warning(
             "session %d (%s from %s) broke %s that session %d (%s) held%s",
             caller.number, caller.author.user, caller.author.source, what, held.session, user or "ended",

@@ -20,6 +20,7 @@ from applianced.northbound.bundles import KEPT
 from applianced.tools import serving
 from applianced.tools.netconf_client import NetconfClient, connect
 from tests.support.appliance import private_directory
+from tests.support.until import until
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "netns-ftp.json"
 OPERATIONS = "urn:applianced:yang:operations"
@@ -170,6 +171,7 @@ def test_a_lock_that_cannot_be_broken(client: NetconfClient) -> None:
         ask(client, "break-lock", datastore="running")
 
 
+SESSIONS = '<netconf-state xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"><sessions/></netconf-state>'
 PARTIAL_NS = "urn:ietf:params:xml:ns:netconf:partial-lock:1.0"
 PARTIAL_LOCK = (
     f'<partial-lock xmlns="{PARTIAL_NS}" xmlns:s="urn:applianced:yang:system"><select>/s:system</select></partial-lock>'
@@ -204,6 +206,30 @@ def test_a_partial_lock_is_broken(served: Served, client: NetconfClient) -> None
         assert re.search(broken, serving.tail(served.serving.log))
         with pytest.raises(RPCError, match=f"there is no partial lock {number}: there is none"):
             ask(client, "break-lock", lock_id=number)
+
+
+def test_a_confirmed_commit_whose_token_is_lost_is_rolled_back(served: Served, client: NetconfClient) -> None:
+    with pytest.raises(RPCError, match="no confirmed commit is under way"):
+        ask(client, "break-lock", confirmed_commit="")
+    for gone in (False, True):
+        with served.connect() as victim:
+            victim.session.edit_config(target="candidate", config=EDIT)
+            victim.session.commit(confirmed=True, timeout="4294967295", persist="nobody-knows")
+            number = victim.session.session_id
+            if not gone:
+                reply = ask(client, "break-lock", confirmed_commit="")
+                assert (value(reply, "session-id"), value(reply, "username")) == (number, "admin")
+    until(lambda: f"<session-id>{number}<" not in str(client.session.get(("subtree", SESSIONS))))
+    with pytest.raises(RPCError, match="persist-id"):
+        client.session.commit()
+    with pytest.raises(RPCError, match="a persistent confirmed commit is under way"):
+        client.session.lock("running")
+    reply = ask(client, "break-lock", confirmed_commit="")
+    assert value(reply, "session-id") == ""
+    assert "left-behind" not in str(client.session.get_config("running"))
+    with client.session.locked("running"):
+        client.session.commit()
+    assert re.search(r"\(admin from .*\) rolled back the confirmed commit of session", serving.tail(served.serving.log))
 
 
 # --- support bundles --------------------------------------------------------------------------------------------
