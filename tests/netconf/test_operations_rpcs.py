@@ -116,6 +116,34 @@ def test_input_that_does_not_fit(client: NetconfClient, rpc: str, leaves: dict[s
     assert caught.value.tag == tag
 
 
+PRIVILEGED = {
+    "clear-alg-counters", "clear-gate", "clear-control-session", "clear-data-session", "clear-alg-sessions",
+    "clear-resources", "restart-worker", "break-lock", "make-support-bundle", "get-support-bundles",
+    "get-support-bundle", "delete-support-bundle",
+}  # fmt: skip
+OTHERS = {"get-alg-status", "get-alg-counters", "get-gates", "get-control-sessions", "get-data-sessions",
+          "get-resources", "get-workers"}  # fmt: skip
+
+
+def test_who_has_no_rule_shows_and_neither_clears_nor_breaks(served: Served, client: NetconfClient) -> None:
+    module = (Path(__file__).parents[2] / "yang" / "applianced-operations.yang").read_text()
+    assert set(re.findall(r"^  rpc (\S+) {", module, re.MULTILINE)) == PRIVILEGED | OTHERS
+    public = served.key.with_suffix(".pub").read_text().strip()
+    client.edit(
+        '<system xmlns="urn:applianced:yang:system"><login><user><name>onlooker</name><authentication>'
+        f"<ssh-public-key>{public}</ssh-public-key></authentication></user></login></system>"
+    )
+    client.session.commit()
+    with connect(served.serving.host, served.serving.port, served.key, user="onlooker") as onlooker:
+        for rpc in sorted(PRIVILEGED | OTHERS):
+            try:
+                ask(onlooker, rpc)
+                tag = ""
+            except RPCError as error:
+                tag = error.tag
+            assert (tag == "access-denied") == (rpc in PRIVILEGED), rpc
+
+
 # --- break-lock -------------------------------------------------------------------------------------------------
 
 EDIT = (
