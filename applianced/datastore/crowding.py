@@ -4,7 +4,7 @@ or the same keys at each of them, which takes hours for a message of some megaby
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import cast
 
 from lxml import etree
@@ -28,29 +28,39 @@ def require_spread(models: Models, elements: Sequence[Element]) -> None:
     _look(models, elements)
     for element in elements:
         for crowded in cast(list[Element], _CROWDED(element)):
-            _look(models, list(crowded))
+            _look(models, crowded)
 
 
-def _look(models: Models, siblings: Sequence[Element]) -> None:
+def _look(models: Models, siblings: Sequence[Element] | Element) -> None:
+    """Element by element, never all in one list: making it would keep every other thread waiting."""
     if len(siblings) <= REPEATS_MAX:
         return
     for tag, count in Counter(each.tag for each in siblings).items():
-        if count <= REPEATS_MAX:
-            continue
-        same = [each for each in siblings if each.tag == tag]
-        schema = _schema(models, same[0])
-        # What has no schema is a fault of its own, at the first of them.
-        if schema:
-            _require_few(models, schema, same)
+        if count > REPEATS_MAX:
+            _require_few(models, _Same(siblings, tag))
 
 
-def _require_few(models: Models, schema: native.Schema, same: Sequence[Element]) -> None:
+class _Same:
+    """Those of some siblings that have one name."""
+
+    def __init__(self, siblings: Iterable[Element], tag: str) -> None:
+        self._siblings, self._tag = siblings, tag
+
+    def __iter__(self) -> Iterator[Element]:
+        return (each for each in self._siblings if each.tag == self._tag)
+
+
+def _require_few(models: Models, same: _Same) -> None:
+    element = next(iter(same))
+    schema = _schema(models, element)
+    if not schema:
+        return  # That is a fault of its own, at the first of them.
     counted = Counter(_instances(models, schema, same))
     _, count = counted.most_common(1)[0]
     if count > REPEATS_MAX:
         name = native.name(schema)
         message = f"<{name}> is said {count} times for one place: say all of it in one element"
-        path = instance_path(models, [*reversed(list(same[0].iterancestors())), same[0]])
+        path = instance_path(models, [*reversed(list(element.iterancestors())), element])
         raise ConfigError(path, message, tag="bad-element", bad_element=name)
 
 
