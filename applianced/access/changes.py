@@ -13,6 +13,7 @@ from applianced.config.nacm import Access
 from applianced.datastore import native
 from applianced.datastore.compare import longest_rise
 from applianced.datastore.native import Kind
+from applianced.datastore.pairs import counterpart
 from applianced.datastore.places import is_configured
 from applianced.datastore.tree import Tree
 from applianced.errors import ConfigError
@@ -46,11 +47,11 @@ class _Judge:
     def level(self, before: native.Node, after: native.Node, above: Spot | None) -> None:
         """Two sets of siblings."""
         for node in _configured(before):
-            if not _counterpart(after, node):
+            if not counterpart(after, node):
                 self._all(node, self._decider.at(above, node), Access.DELETE)
         ordered: dict[int, native.Schema] = {}
         for node in _configured(after):
-            other, schema = _counterpart(before, node), native.schema_of(node)
+            other, schema = counterpart(before, node), native.schema_of(node)
             if not other:
                 self._all(node, self._decider.at(above, node), Access.CREATE)
             elif not native.is_same(node, other):
@@ -108,13 +109,3 @@ def shown_path(decider: Decider, node: native.Node) -> str:
 
 def _configured(first: native.Node) -> Iterator[native.Node]:
     return (node for node in native.siblings(first) if is_configured(node))
-
-
-def _counterpart(first: native.Node, node: native.Node) -> native.Node:
-    """The instance of the same node among others; NULL when nobody configured it there."""
-    if not first:
-        return native.NULL
-    schema = native.schema_of(node)
-    by_value = native.kind(schema) in (Kind.LIST, Kind.LEAF_LIST)
-    found = native.first_like(first, node) if by_value else native.find(first, schema)
-    return found if found and is_configured(found) else native.NULL

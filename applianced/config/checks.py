@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from applianced.config.alg_policy_checks import ALG_POLICY_RULES, unbuilt_services
 from applianced.config.catalogue import PREDEFINED
@@ -33,13 +34,22 @@ RESERVED_PREFIX = "junos-"
 RESERVED_NAMES = frozenset(("any",))
 
 
-def check(config: Config, built: frozenset[str]) -> list[ConfigError]:
+def check(config: Config, built: frozenset[str], passed: Config | None = None) -> list[ConfigError]:
     """Every fault of a configuration, none when it can be compiled.
 
     built: ALGs that exist in this release, named as their containers.
+    passed: one without faults; an application that is the very same object there is not looked at again.
     """
-    unbuilt = (*unbuilt_algs(config, built), *unbuilt_services(config, built))
-    return [*unbuilt, *(fault for rule in RULES for fault in rule(config))]
+    fresh = _fresh(config, passed) if passed else config
+    rest = (fault for rule in RULES for fault in rule(fresh if rule in OWN_RULES else config))
+    return [*unbuilt_algs(fresh, built), *unbuilt_services(config, built), *rest]
+
+
+def _fresh(config: Config, passed: Config) -> Config:
+    """The configuration without those applications that it has in common with another."""
+    known, applications = passed.applications.applications, config.applications
+    own = {name: one for name, one in applications.applications.items() if known.get(name) is not one}
+    return replace(config, applications=replace(applications, applications=own))
 
 
 def _own(config: Config) -> Iterator[Application]:
@@ -182,6 +192,9 @@ def trace_match(config: Config) -> Iterator[ConfigError]:
         path = f"{SECURITY}/applianced-alg:alg/traceoptions/file/match"
         yield ConfigError(path, f"this is not a regular expression: {error}")
 
+
+OWN_RULES = frozenset((alg_transports, rpc_selectors, reserved_names, duplicate_terms))
+"""Those that look at one application after the other, and at nothing else but sets."""
 
 RULES: Iterable[Callable[[Config], Iterator[ConfigError]]] = (
     alg_transports,

@@ -27,8 +27,19 @@ Judge = Callable[[Tree, Tree], None]
 class Candidate:
     """Not thread-safe: who calls keeps edits, commits and reads apart."""
 
-    def __init__(self, base: Tree, base_number: int = 0) -> None:
-        """base: stays the caller's, and lives as long as it is the base. base_number: of the commit that made it."""
+    def __init__(
+        self,
+        base: Tree,
+        base_number: int = 0,
+        *,
+        copy: Callable[[Tree], Tree] = Tree.duplicate,
+        dispose: Callable[[Tree], None] = Tree.close,
+    ) -> None:
+        """base: stays the caller's, and lives as long as it is the base. base_number: of the commit that made it.
+
+        copy: makes a tree that equals the base. dispose: closes one that nobody needs any more, now or soon.
+        """
+        self._copy, self._dispose = copy, dispose
         self.base = base
         self.base_number = base_number
         self._tree: Tree | None = None
@@ -66,7 +77,7 @@ class Candidate:
         demanded.require_room(len(self.conditions))
         demanded.resolve(self.tree)
         fresh = self._tree is None
-        tree = self._tree or self.base.duplicate()
+        tree = self._tree or self._copy(self.base)
         kept = options.test_option is not ResultTest.TEST_ONLY
         try:
             edit(tree, elements, options, test)
@@ -120,7 +131,7 @@ class Candidate:
         self.generation = next(_GENERATIONS)
         self.conditions = {}
         if self._tree is not None:
-            self._tree.close()
+            self._dispose(self._tree)
             self._tree = None
 
     def move(self, base: Tree, base_number: int) -> None:

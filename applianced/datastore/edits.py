@@ -12,8 +12,12 @@ from typing import NamedTuple
 
 from applianced.datastore import native
 from applianced.datastore.compare import longest_rise
-from applianced.datastore.native import Kind
-from applianced.datastore.places import is_configured
+from applianced.datastore.models import Models
+from applianced.datastore.native import Form, Kind
+from applianced.datastore.pairs import counterpart, counts
+from applianced.datastore.rendered import fragment
+from applianced.datastore.separable import Separable
+from applianced.datastore.spare import Difference
 from applianced.datastore.tree import Tree
 
 _DEPTHS = (256, 4, 3, 2, 1)
@@ -40,19 +44,51 @@ def edits(before: Tree, after: Tree, most: int) -> list[Edit]:
     return found[:most]
 
 
+def entry_edits(models: Models, difference: Difference, most: int) -> list[Edit]:
+    """As `edits`, of two configurations whose difference is known: they are not looked at.
+
+    Not for a list that the user orders. Raises ConfigError.
+    """
+    changed, (_, members, fresh, gone) = difference
+    found: list[Edit] = []
+    with (
+        Tree.parse(models, fragment(members, gone), Form.JSON) as before,
+        Tree.parse(models, fragment(members, fresh), Form.JSON) as after,
+    ):
+        holders = changed.holder(before.first), changed.holder(after.first)
+        for depth in _DEPTHS:
+            found = list(islice(_below(*holders, changed, depth), most + 1))
+            if len(found) <= most:
+                break
+    return found[:most]
+
+
+def _below(before: native.Node, after: native.Node, changed: Separable, depth: int) -> Iterator[Edit]:
+    """before, after: what holds the list, NULL where no entry of it is in the difference."""
+    around = len(changed.line) - 1
+    if depth > around:
+        old, new = (native.first_child(holder) if holder else native.NULL for holder in (before, after))
+        yield from _level(old, new, depth - around)
+        return
+    named = after or before
+    for _ in range(around - depth):
+        named = native.parent(named)
+    yield _edit("merge", named)
+
+
 def _level(before: native.Node, after: native.Node, depth: int) -> Iterator[Edit]:
     """Two sets of siblings. depth: levels to look at from here on."""
     first, other = native.first_sibling(before), native.first_sibling(after)
     old, new = _ends_cut(first, other)
     for node in old:
-        if not _counterpart(other, node):
+        if not counterpart(other, node):
             yield _edit("delete", node)
     for node in new:
-        counterpart = _counterpart(first, node)
-        if not counterpart:
+        former = counterpart(first, node)
+        if not former:
             yield _edit("create", node)
-        elif not native.is_same(node, counterpart):
-            yield from _changed(counterpart, node, depth)
+        elif not native.is_same(node, former):
+            yield from _changed(former, node, depth)
     yield from _moved(old, new, other)
 
 
@@ -77,7 +113,7 @@ def _moved(old: Sequence[native.Node], new: Sequence[native.Node], after: native
     by_list: dict[int, list[int]] = {}
     for node in old:
         schema = native.schema_of(node)
-        found = _counterpart(after, node) if native.is_user_ordered(schema) else native.NULL
+        found = counterpart(after, node) if native.is_user_ordered(schema) else native.NULL
         if found and native.identity(found) in place:
             by_list.setdefault(native.identity(schema), []).append(place[native.identity(found)])
     for numbers in by_list.values():
@@ -102,18 +138,4 @@ def _ends_cut(before: native.Node, after: native.Node) -> tuple[list[native.Node
     while old and new and native.is_same(old[-1], new[-1]):
         old.pop()
         new.pop()
-    return [node for node in old if _counts(node)], [node for node in new if _counts(node)]
-
-
-def _counts(node: native.Node) -> bool:
-    return not native.is_key(native.schema_of(node)) and is_configured(node)
-
-
-def _counterpart(among: native.Node, node: native.Node) -> native.Node:
-    """The same instance among other siblings, if somebody configured it; NULL otherwise."""
-    if not among:
-        return native.NULL
-    schema = native.schema_of(node)
-    by_value = native.kind(schema) in (Kind.LIST, Kind.LEAF_LIST)
-    found = native.first_like(among, node) if by_value else native.find(among, schema)
-    return found if found and is_configured(found) else native.NULL
+    return [node for node in old if counts(node)], [node for node in new if counts(node)]

@@ -117,17 +117,18 @@ def instance(among: native.Node, node: native.Node) -> native.Node:
 
 def configured(first: native.Node) -> Iterator[native.Node]:
     """A node and those that follow it, without keys and what nobody configured."""
-    return (node for node in native.siblings(first) if _counts(node))
+    return (node for node in native.siblings(first) if counts(node))
 
 
 def _counted(node: native.Node) -> native.Node:
     """The first from here on that counts, NULL when there is none."""
-    while node and not _counts(node):
+    while node and not counts(node):
         node = native.following(node)
     return node
 
 
-def _counts(node: native.Node) -> bool:
+def counts(node: native.Node) -> bool:
+    """Whether a node says something: it is no key, and somebody configured it."""
     return not native.is_key(native.schema_of(node)) and is_configured(node)
 
 

@@ -16,6 +16,7 @@ from applianced.datastore.faults import missing_name, syntax_error, validation_e
 from applianced.datastore.models import Models
 from applianced.datastore.native import Defaults, Form
 from applianced.datastore.remedies import explained
+from applianced.datastore.writer import Texts
 from applianced.errors import ConfigError
 
 ERRORS_MAX = 100
@@ -25,11 +26,13 @@ ERRORS_MAX = 100
 class Tree:
     """One datastore's content. Not to be used after `close`; a tree that is shared between readers is not edited."""
 
-    __slots__ = ("_open", "first", "models")
+    __slots__ = ("_open", "first", "models", "texts")
 
     def __init__(self, models: Models, first: native.Node = native.NULL) -> None:
         self.models = models
         self.first = first
+        self.texts: Texts | None = None
+        """What was printed of it, while it is not edited."""
         self._open = True
 
     @classmethod
@@ -57,7 +60,7 @@ class Tree:
             other.close()
             return
         source, other.first = other.first, native.NULL
-        bulk.move_new_entries(self.first, source)
+        bulk.prepare(self.first, source)
         self.first = native.merge(self.models.context, self.first, source)
         other.close()
 
@@ -109,11 +112,12 @@ class Tree:
         return released
 
     def close(self) -> None:
-        """Free the memory; safe to call twice."""
-        if self._open and self.first:
-            native.free(self.first)
-        self.first = native.NULL
-        self._open = False
+        """Free the memory; safe to call twice, and in any thread."""
+        # Others run while libyang frees: nobody may still find the tree here by then.
+        first, self.first = self.first, native.NULL
+        mine, self._open, self.texts = self._open, False, None
+        if mine and first:
+            native.free(first)
 
     def __enter__(self) -> Tree:
         return self

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from applianced.datastore import native
 from applianced.datastore.native import Kind
 from applianced.datastore.places import Place
 from applianced.errors import ConfigError
 
 
+class _Traits(NamedTuple):
+    """What matters here of a schema node; asked once, not for each of ten thousand entries."""
+
+    kind: Kind
+    chosen: bool
+
+
 def check_tree(first: native.Node) -> None:
     """All that was parsed from one edit, `first` being the first of its siblings. Raises ConfigError "bad-element"."""
     pending = [first] if first else []
+    known: dict[native.Schema, _Traits] = {}
     while pending:
         before = native.NULL
         chosen: dict[object, tuple[object, str]] = {}
         siblings = pending.pop()
         for node in native.siblings(siblings):
             schema = native.schema_of(node)
-            kind = native.kind(schema)
+            traits = known.get(schema)
+            if traits is None:
+                traits = known[schema] = _Traits(native.kind(schema), native.in_choice(schema))
             # libyang keeps the instances of one schema node together.
-            if before and native.schema_of(before) == schema and _is_twin(kind, siblings, node):
+            if schema == before and _is_twin(traits.kind, siblings, node):
                 raise twice(native.path(node), native.name(schema))
-            if native.in_choice(schema):
+            if traits.chosen:
                 _choose(chosen, native.path(node), schema)
-            if kind is Kind.CONTAINER or kind is Kind.LIST:
+            if traits.kind is Kind.CONTAINER or traits.kind is Kind.LIST:
                 below = native.first_child(node)
                 if below:
                     pending.append(below)
-            before = node
+            before = schema
 
 
 def _is_twin(kind: Kind, siblings: native.Node, node: native.Node) -> bool:

@@ -12,11 +12,36 @@ from applianced.datastore.orders import WD_MODULE_NS, WD_NS
 _TAGGED = re.compile(rb'(<[^<>]* xmlns:ncwd=")' + WD_MODULE_NS.encode() + rb'"')
 
 
+KEPT_FROM = 64 * 1024
+"""Octets of a text that is worth keeping."""
+KEPT_MAX = 16 * 1024 * 1024
+"""Octets of all that is kept of one tree."""
+
+
+class Texts:
+    """What was printed of a tree that is not edited any more, for those who ask for it again."""
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[int, Defaults, str], bytes] = {}
+        self._octets = 0
+
+    def get(self, node: native.Node, defaults: Defaults, above: str) -> bytes | None:
+        return self._texts.get((native.identity(node), defaults, above))
+
+    def keep(self, node: native.Node, defaults: Defaults, above: str, text: bytes) -> None:
+        """Keep a large one, as long as there is room."""
+        if KEPT_FROM <= len(text) <= KEPT_MAX - self._octets:
+            self._texts[native.identity(node), defaults, above] = text
+            self._octets += len(text)
+
+
 class Writer:
     """Nodes as XML. defaults: which values that equal their default are shown (RFC 6243 section 3)."""
 
     def __init__(self, defaults: Defaults = Defaults.EXPLICIT) -> None:
         self.defaults = defaults
+        self.texts: Texts | None = None
+        """Of the tree that all the nodes are of, if it has any."""
 
     def all_of(self, roots: Iterable[native.Node]) -> bytes:
         """Every one of these top-level nodes."""
@@ -24,6 +49,15 @@ class Writer:
 
     def whole(self, node: native.Node, above: str) -> bytes:
         """A node and all below it; b"" when nothing of it is shown. above: the XML namespace in force."""
+        if self.texts is None:
+            return self._printed(node, above)
+        text = self.texts.get(node, self.defaults, above)
+        if text is None:
+            text = self._printed(node, above)
+            self.texts.keep(node, self.defaults, above, text)
+        return text
+
+    def _printed(self, node: native.Node, above: str) -> bytes:
         text = _inherited(node, above, native.render(node, Form.XML, defaults=self.defaults))
         # Text has no "<", so what looks like a start tag is one.
         return _TAGGED.sub(rb"\1" + WD_NS.encode() + b'"', text) if self.defaults is Defaults.TAGGED else text

@@ -75,6 +75,12 @@ class Filter(NamedTuple):
             return xpath_reaches(self.expression, way)
         return self.elements is None or subtree_reaches(self.elements, way)
 
+    @property
+    def broad(self) -> bool:
+        """Whether it may select much: nothing in it says which value is wanted."""
+        elements = self.elements or ()
+        return not any(node.text and not node.text.isspace() for element in elements for node in element.iter())
+
     async def found(self, models: Models, roots: Sequence[native.Node], writer: Writer) -> bytes:
         """As `select`, off the event loop when it turns out to take long."""
         if self.elements is None:

@@ -75,8 +75,8 @@ class DatastoreOperations:
         store = _STORES[name]
         writer = SelectiveWriter(defaults, options, lambda _: "unknown")
         if options.plain and not wanted.expression:
-            async with self._reading.roots_shown(caller, store, defaults) as roots:
-                return _data(await wanted.found(self._models, roots, writer), options)
+            async with self._reading.roots_shown(caller, store, defaults) as (roots, writer.texts):
+                return _data(await self._reading.select(wanted, roots, writer), options)
         async with self._reading.shown(caller, store, defaults, lasting=True) as tree:
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer), options)

@@ -38,6 +38,7 @@ from applianced.northbound.state import (
     bundle_state,
     management_state,
 )
+from applianced.northbound.views import Shown
 
 _LOG = logging.getLogger(__name__)
 _BUNDLES = "applianced-system:system/applianced-state:support-bundles"
@@ -77,8 +78,8 @@ class Reading:
         if asked:
             return (await asked.answer(self, caller, store, wanted, writer.defaults)).wrapped("<data")
         if not wanted.expression:
-            async with self.roots_shown(caller, store, writer.defaults) as roots:
-                return _data(await wanted.found(self._models, roots, writer))
+            async with self.roots_shown(caller, store, writer.defaults) as (roots, writer.texts):
+                return _data(await self.select(wanted, roots, writer))
         async with self.shown(caller, store, writer.defaults, lasting=True) as tree:
             return _data(await wanted.evaluate(tree, writer))
 
@@ -89,7 +90,7 @@ class Reading:
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
         state, lengthy = await self._state_of(wanted)
         access = self._configuration.access.of(caller.author.user)
-        async with self._configuration.showing(access) as roots, self._library_for(access) as library:
+        async with self._configuration.showing(access) as (roots, _), self._library_for(access) as library:
             operational = Operational(self._models, roots, state)
             try:
                 if writer.defaults in (Defaults.ALL, Defaults.TAGGED):
@@ -98,9 +99,7 @@ class Reading:
                     await asyncio.to_thread(operational.restrict, access.prune)
                 if not wanted.expression:
                     shown = [*operational.roots, *library.roots()]
-                    if lengthy:
-                        return _data(await asyncio.to_thread(wanted.select, self._models, shown, writer))
-                    return _data(await wanted.found(self._models, shown, writer))
+                    return _data(await self.select(wanted, shown, writer, lengthy=lengthy))
                 with await asyncio.to_thread(operational.one_tree, library) as whole:
                     return _data(await wanted.evaluate(whole, writer))
             finally:
@@ -108,6 +107,14 @@ class Reading:
                     await asyncio.to_thread(operational.close)
                 else:
                     operational.close()
+
+    async def select(
+        self, wanted: Filter, roots: Sequence[native.Node], writer: Writer, *, lengthy: bool = False
+    ) -> bytes:
+        """What a filter that is no XPath selects, off the event loop where it may be much; lengthy: it is."""
+        if lengthy or (self._configuration.large and wanted.broad):
+            return await asyncio.to_thread(wanted.select, self._models, roots, writer)
+        return await wanted.found(self._models, roots, writer)
 
     @asynccontextmanager
     async def _library_for(self, access: UserAccess) -> AsyncIterator[Tree]:
@@ -119,16 +126,14 @@ class Reading:
             yield seen
 
     @asynccontextmanager
-    async def roots_shown(
-        self, caller: Caller, store: Store, defaults: Defaults
-    ) -> AsyncIterator[Sequence[native.Node]]:
+    async def roots_shown(self, caller: Caller, store: Store, defaults: Defaults) -> AsyncIterator[Shown]:
         """The top-level nodes of `shown`, for a short read that goes from each of them downwards."""
         if store is Store.RUNNING:
-            async with self._configuration.showing(self._configuration.access.of(caller.author.user)) as roots:
-                yield roots
+            async with self._configuration.showing(self._configuration.access.of(caller.author.user)) as shown:
+                yield shown
             return
         async with self.shown(caller, store, defaults, lasting=False) as tree:
-            yield list(tree.roots())
+            yield Shown(list(tree.roots()), tree.texts)
 
     @asynccontextmanager
     async def shown(self, caller: Caller, store: Store, defaults: Defaults, *, lasting: bool) -> AsyncIterator[Tree]:

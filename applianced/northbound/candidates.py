@@ -8,13 +8,16 @@ shared one follows running as long as it holds no changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 
 from applianced.datastore import native
 from applianced.datastore.candidate import Candidate
 from applianced.datastore.models import Models
+from applianced.datastore.spare import Difference, Spare
 from applianced.datastore.tree import Tree
+from applianced.datastore.writer import Texts
 from applianced.errors import ConfigError
 from applianced.northbound.readers import Readers
 
@@ -22,12 +25,16 @@ from applianced.northbound.readers import Readers
 class Candidates:
     """Trees and who holds them. Who calls takes turns, except for `of`, which changes no tree."""
 
-    def __init__(self, models: Models, readers: Readers) -> None:
+    def __init__(self, models: Models, readers: Readers, dispose: Callable[[Tree], None] = Tree.close) -> None:
+        """dispose: closes a tree that nobody needs any more, now or soon."""
         self.running = Tree(models)
         self.number = 0
         """Of the commit that is running."""
+        self._closed = False
         self._readers = readers
-        self.shared = Candidate(self.running)
+        self._dispose = dispose
+        self._spare = Spare(dispose)
+        self.shared = self._based()
         readers.hold(self.running)
         self._private: dict[int, Candidate | None] = {}
         """By session; None for one that has not used its candidate yet."""
@@ -53,9 +60,13 @@ class Candidates:
                     "one, or connect without the capability private-candidate to share the candidate of the others"
                 )
                 raise ConfigError("", message, tag="resource-denied")
-            found = self._private[session] = Candidate(self.running, self.number)
+            found = self._private[session] = self._based()
             self._readers.hold(self.running)
         return found
+
+    def _based(self) -> Candidate:
+        """A candidate that holds what runs."""
+        return Candidate(self.running, self.number, copy=self._spare.copy, dispose=self._dispose)
 
     @property
     def count(self) -> int:
@@ -99,11 +110,14 @@ class Candidates:
 
     # --- running -----------------------------------------------------------------------------------------------
 
-    def publish(self, candidate: Candidate, number: int) -> None:
-        """What a candidate holds, validated and in force, becomes the running datastore by commit `number`."""
+    def publish(self, candidate: Candidate, number: int, behind: Difference | None = None) -> None:
+        """What a candidate holds, validated and in force, becomes the running datastore by commit `number`.
+
+        behind: what leads from what ran to that, if it is known.
+        """
         tree = candidate.give()
         if tree is not None:
-            self._replace(tree, number)
+            self._replace(tree, number, behind)
         self.move(candidate)
 
     def reinstate(self, tree: Tree, number: int, proposer: int) -> None:
@@ -124,14 +138,26 @@ class Candidates:
             self.move(self.shared)
         self._readers.let_go(former)
 
-    def _replace(self, tree: Tree, number: int) -> None:
+    def _replace(self, tree: Tree, number: int, behind: Difference | None = None) -> None:
         former, self.running, self.number = self.running, tree, number
-        self._readers.retire(former)
+        former.texts, tree.texts = None, Texts()
+        self._spare.close()
+        heir = partial(self._inherit, behind, tree) if behind and behind.small else None
+        self._readers.retire(former, heir)
         if not self.shared.modified:
             self.move(self.shared)
 
+    def _inherit(self, behind: Difference, running: Tree, former: Tree) -> None:
+        """Nobody reads the former tree any more. It is of use as long as `running`, to which it leads, runs."""
+        if running is self.running and not self._closed:
+            self._spare.offer(former, behind, running)
+        else:
+            self._dispose(former)
+
     def close(self) -> None:
         """Free every tree."""
+        self._closed = True
+        self._spare.close()
         for candidate in self._all():
             candidate.discard()
             self._readers.let_go(candidate.base)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from applianced.datastore.edits import Edit, edits
+from applianced.datastore.edits import Edit, edits, entry_edits
+from applianced.datastore.spare import Difference
 from applianced.datastore.tree import Tree
 from applianced.northbound.events import BASE, Events, changed_by, session_parameters
 from applianced.northbound.readers import Readers
@@ -36,10 +37,12 @@ class Confirm(Enum):
 
 @dataclass(slots=True)
 class _Pair:
-    """Two trees to be compared in a thread. over: they may be gone."""
+    """Two trees to be compared in a thread. over: they may be gone. behind: their difference, where that is known and
+    they need not be looked at."""
 
     before: Tree
     after: Tree
+    behind: Difference | None = None
     over: bool = False
 
 
@@ -54,18 +57,24 @@ class Changes:
         self._looking = threading.Lock()
         self._closed = False
 
-    def committed(self, session: int, author: Author, before: Tree | None, after: Tree) -> None:
-        """`after` runs in the place of `before`, None when that is not known. session: 0 for the appliance itself."""
+    def committed(
+        self, session: int, author: Author, before: Tree | None, after: Tree, behind: Difference | None = None
+    ) -> None:
+        """`after` runs in the place of `before`, None when that is not known. session: 0 for the appliance itself.
+
+        behind: what leads from the one to the other, if it is known.
+        """
         if not self._events.wanted(_CHANGE):
             return
         content = {**changed_by(session, author), "datastore": "running"}
         if before is None or not self._events.followed or len(self._under_way) >= WAITING_MAX:
             self._events.tell(BASE, _CHANGE, content)
             return
+        known = behind if behind and behind.small and not behind.ordered else None
         with ExitStack() as reading:
-            for tree in (before, after):
+            for tree in () if known else (before, after):
                 reading.enter_context(self._readers.holding(tree))
-            looking = self._look(content, _Pair(before, after), reading.pop_all(), time.time())
+            looking = self._look(content, _Pair(before, after, known), reading.pop_all(), time.time())
         task = asyncio.create_task(looking, name="edits of a commit")
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
@@ -85,7 +94,11 @@ class Changes:
 
     def _edits(self, pair: _Pair) -> Sequence[Edit]:
         with self._looking:
-            return [] if self._closed or pair.over else edits(pair.before, pair.after, EDITS_MAX)
+            if self._closed or pair.over:
+                return []
+            if pair.behind:
+                return entry_edits(pair.after.models, pair.behind, EDITS_MAX)
+            return edits(pair.before, pair.after, EDITS_MAX)
 
     def confirming(self, event: Confirm, session: int, author: Author, timeout_s: int = 0) -> None:
         """Something about the confirmed commit. timeout_s: for START and EXTEND."""

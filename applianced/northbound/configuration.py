@@ -8,46 +8,48 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from applianced.config.alg_policy_roles import role_rule_lists
 from applianced.config.logins import require_login
 from applianced.config.schema import Config
-from applianced.datastore import native
 from applianced.datastore.candidate import Candidate
-from applianced.datastore.compare import changes, differ
-from applianced.datastore.edit import EditOptions, Operation
-from applianced.datastore.lock import Broken, Held, LockDeniedError, LockError, Locks, OwnLocks, Store
+from applianced.datastore.edit import EditOptions
+from applianced.datastore.lock import Broken, Held, LockError, Locks, Store
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form
-from applianced.datastore.persist import Commit, CommitLog, CorruptCommitError
+from applianced.datastore.persist import Commit, CommitLog
 from applianced.datastore.places import Element
-from applianced.datastore.rebase import Resolution, rebase
+from applianced.datastore.rebase import Resolution
+from applianced.datastore.spare import Difference
 from applianced.datastore.tree import Tree
 from applianced.datastore.txids import State
 from applianced.errors import ConfigError
 from applianced.northbound.access import AccessControl, UserAccess
-from applianced.northbound.alarms import Alarm, Severity
+from applianced.northbound.alarms import Alarm
 from applianced.northbound.candidates import Candidates
-from applianced.northbound.changes import Changes, Confirm
+from applianced.northbound.changes import Changes
 from applianced.northbound.confirming import Confirmation, Confirming, Pending
-from applianced.northbound.conflicts import report
+from applianced.northbound.contents import Contents
+from applianced.northbound.editing import Editing
 from applianced.northbound.events import OURS, Events
-from applianced.northbound.inforce import Builder, InForce, Validated
+from applianced.northbound.inforce import Builder, InForce
 from applianced.northbound.keeping import Keeping
+from applianced.northbound.locking import NOBODY, Locking
 from applianced.northbound.partial import PartialLocks
-from applianced.northbound.readers import Readers
+from applianced.northbound.readers import Readers, close_aside
 from applianced.northbound.recording import Author, Recording
+from applianced.northbound.restoring import Restoring
 from applianced.northbound.state import timestamp
 from applianced.northbound.testing import Testing
-from applianced.northbound.transaction import CommitError, Participant
+from applianced.northbound.transaction import Participant
 from applianced.northbound.txids import TransactionIds
-from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Name, Version
-from applianced.northbound.views import Views
+from applianced.northbound.versions import RUNNING, Archive, Name, Version
+from applianced.northbound.views import Shown
 
 _LOG = logging.getLogger(__name__)
-NOBODY = 0
-"""The session-id of the appliance itself."""
+_LARGE = 256 * 1024
+_LARGE = 256 * 1024
 
 
 class Configuration:
@@ -61,20 +63,22 @@ class Configuration:
         self.state_dir = log.state_dir
         self._archive = Archive(models, log)
         self._locks = Locks()
-        self._own_locks = OwnLocks()
         self._turn = asyncio.Lock()
         self._ended: set[int] = set()
-        self._readers = Readers()
-        self.candidates = Candidates(models, self._readers)
+        self._readers = Readers(close_aside)
+        self.candidates = Candidates(models, self._readers, close_aside)
         self.txids = TransactionIds(models, log, self.candidates, self._readers)
-        self._views = Views(self._readers)
+        self._contents = Contents(self.candidates, self.candidate_of, self._readers, self._archive, self._turn)
         self.access = AccessControl(models, lambda: self.config, role_rule_lists)
         self._testing = Testing(self._in_force)
+        self._editing = Editing(models, log, self.candidates, self._testing)
         self.events = Events(lambda: self.config.system.netconf.notifications)
         self._changes = Changes(self.events, self._readers)
+        self._restoring = Restoring(log, self._in_force, self.candidates, self._changes)
         self._confirming = Confirming(self._turn, self._in_force, self._reinstate, self._changes)
         self.alarms.follow(self._alarm)
         self.partial = PartialLocks(self._turn_of, self._locks, self._confirming)
+        self._locking = Locking(self._turn_of, self._locks, self.candidates, self._confirming, self.partial)
         self.rescue = Keeping(self._archive.rescue, log, self._in_force, self._confirming, self._turn_of)
         self._followers: list[Callable[[Config], None]] = [self.partial.committed]
 
@@ -106,37 +110,12 @@ class Configuration:
         Raises ConfigError or CommitError when nothing can be put in force; nothing is recorded then.
         """
         async with self._turn:
-            for number in self._log.by_trust():
-                if await self._restored(number):
-                    return
-            if not self._log.empty:
-                message = f"no commit in {self._log.shown} can be used: mend or move that directory, then start again"
-                raise ConfigError("", message, tag="operation-failed")
+            if await self._restoring.restored():
+                self._published()
+                return
             candidate = self.candidates.shared
             candidate.replace(await asyncio.to_thread(initial))
             await self._commit(candidate, Author("applianced", source), "first start", accept=accept)
-
-    async def _restored(self, number: int) -> bool:
-        unconfirmed = self._log.unconfirmed()
-        comment = ""
-        # A restart is no confirmation (RFC 6241 8.4.1).
-        if unconfirmed and unconfirmed.number != number:
-            comment = f"commit {unconfirmed.number} was not confirmed before a restart: back to commit {number}"
-        try:
-            _, body = await asyncio.to_thread(self._log.read, number)
-            author = Author("applianced", "restart")
-            tree = await self._in_force.reinstate(body, author, comment)
-        except (CorruptCommitError, ConfigError, CommitError) as error:
-            self._log.distrust(number)
-            text = f"commit {number} could not be put in force at start, an older one is: {error}"
-            self.alarms.raise_alarm(f"commit-{number}", Severity.MAJOR, text)
-            return False
-        if comment:
-            self._changes.committed(NOBODY, author, None, tree)
-            self._changes.confirming(Confirm.CANCEL, NOBODY, author)
-        self.candidates.reinstate(tree, self._log.newest, NOBODY)
-        self._published()
-        return True
 
     # --- whose candidate -----------------------------------------------------------------------------------------
 
@@ -165,17 +144,7 @@ class Configuration:
         ConfigError.
         """
         async with self._turn_of(session):
-            await asyncio.to_thread(self._edit, self._editable(session), elements, options, access)
-
-    def _edit(
-        self, candidate: Candidate, elements: Sequence[Element], options: EditOptions, access: UserAccess | None
-    ) -> None:
-        judge = None
-        if access is not None and not access.unrestricted:
-            access.check_edit(elements, options.default_operation.value)
-            if options.default_operation is Operation.REPLACE or access.judges_edit(elements):
-                judge = access.judge
-        candidate.edit(elements, options, self._testing.edited, judge)
+            await asyncio.to_thread(self._editing.edit, self._editable(session), elements, options, access)
 
     async def amend(self, change: Callable[[Tree], None], author: Author, comment: str) -> None:
         """Change the running configuration in a commit of the appliance's own. Candidates keep what they hold.
@@ -201,22 +170,7 @@ class Configuration:
         async with self._turn_of(session):
             candidate = self._editable(session)
             if source is not Store.CANDIDATE:
-                await self._replace(candidate, source if isinstance(source, Tree) else None, access)
-
-    async def _replace(self, candidate: Candidate, tree: Tree | None, access: UserAccess | None) -> None:
-        """Give a candidate the content of `tree`, or, when it is None, of running. Raises AccessDeniedError."""
-        try:
-            await self._judge(access, candidate.tree, tree or self.candidates.running)
-        except ConfigError:
-            if tree is not None:
-                tree.close()
-            raise
-        self.candidates.rebased(candidate, tree)
-
-    async def _judge(self, access: UserAccess | None, before: Tree, after: Tree) -> None:
-        """Whether whoever asks may change the one tree into the other. Raises AccessDeniedError."""
-        if access is not None and not access.unrestricted and before is not after:
-            await asyncio.to_thread(access.judge, before, after)
+                await self._editing.replace(candidate, source if isinstance(source, Tree) else None, access)
 
     async def discard(self, session: int) -> None:
         """<discard-changes>; a private candidate is then as it was made or last updated. Raises LockDeniedError."""
@@ -229,20 +183,7 @@ class Configuration:
         Raises ConflictError, LockDeniedError, ConfigError; then the candidate is as before.
         """
         async with self._turn_of(session):
-            await self._update(self._editable(session), resolution)
-
-    async def _update(self, candidate: Candidate, resolution: Resolution) -> None:
-        if not (self.candidates.stale(candidate) and candidate.modified):
-            self.candidates.move(candidate)
-            return
-        running = self.candidates.running
-        done = await asyncio.to_thread(rebase, candidate.base, candidate.tree, running, resolution)
-        if done.conflicts and resolution is Resolution.REVERT:
-            raise await asyncio.to_thread(report, self.models, self._log, candidate.base_number, done.conflicts)
-        # What the edits demand, they demand until they are committed.
-        demanded = candidate.conditions
-        self.candidates.rebased(candidate, done.tree)
-        candidate.conditions = demanded
+            await self._editing.update(self._editable(session), resolution)
 
     async def validate(self, source: Store | Tree, session: int = NOBODY) -> None:
         """<validate>: all that a commit tests before it touches anything; a Tree is used up. Raises ConfigError."""
@@ -281,8 +222,8 @@ class Configuration:
             self._locks.require(Store.RUNNING, session)
             self._confirming.require_commit(session, persist_id)
             await self.txids.require(candidate.conditions.values())
-            await self._update(candidate, Resolution.REVERT)
-            await self._judge(self.access.of(author.user), self.candidates.running, candidate.tree)
+            await self._editing.update(candidate, Resolution.REVERT)
+            await self._editing.judge(self.access.of(author.user), self.candidates.running, candidate.tree)
             if candidate.modified:
                 await self.partial.require_unaltered(session, self.candidates.running, candidate.tree)
             pending = self._confirming.pending
@@ -314,21 +255,17 @@ class Configuration:
         """Put a candidate in force; False when it holds what is in force already. base: as of Commit."""
         validated = await self._testing.candidate(candidate)
         accept(validated.built.config)
-        if self._in_force.holds(validated) or await self._reordered(candidate, validated):
+        if self._in_force.holds(validated) or await self._testing.reordered(
+            candidate, validated, self.candidates.running
+        ):
             candidate.discard()
             return False
         await self._in_force.replace(validated, Recording(self._log, author, comment, validated.body, base))
         former = self.candidates.running
         with self._readers.holding(former):
-            self.candidates.publish(candidate, self._log.newest)
-            self._replaced(session, author, former)
+            self.candidates.publish(candidate, self._log.newest, validated.difference)
+            self._replaced(session, author, former, validated.difference)
         return True
-
-    async def _reordered(self, candidate: Candidate, validated: Validated) -> bool:
-        """Whether the candidate is the running configuration, its entries in another order that means nothing."""
-        if not await asyncio.to_thread(self._in_force.resembles, validated):
-            return False
-        return not await asyncio.to_thread(differ, self.candidates.running, candidate.tree)
 
     # --- confirmed commit --------------------------------------------------------------------------------------
 
@@ -369,87 +306,43 @@ class Configuration:
             self.candidates.reinstate(tree, self._log.newest, proposer)
             self._replaced(session, author, former)
 
-    def _replaced(self, session: int, author: Author, former: Tree) -> None:
-        """former: what ran before, held."""
-        self._changes.committed(session, author, former, self.candidates.running)
+    def _replaced(self, session: int, author: Author, former: Tree, behind: Difference | None = None) -> None:
+        """former: what ran before, held. behind: what leads from it to what runs, if it is known."""
+        self._changes.committed(session, author, former, self.candidates.running, behind)
         self._published()
 
     def _published(self) -> None:
         self._testing.forget()
-        self._views.forget()
+        self._contents.forget()
         for told in self._followers:
             told(self.config)
 
     # --- read --------------------------------------------------------------------------------------------------
 
-    @asynccontextmanager
-    async def reading(self, store: Store, access: UserAccess | None, session: int = NOBODY) -> AsyncIterator[Tree]:
-        """The content of a datastore, unchanged as long as the block lasts, without what may not be read.
+    def reading(
+        self, store: Store, access: UserAccess | None, session: int = NOBODY
+    ) -> AbstractAsyncContextManager[Tree]:
+        """As of Contents.reading."""
+        return self._contents.reading(store, access, session)
 
-        access: of who will see it, None for the appliance itself. session: whose candidate is meant.
-        Raises ConfigError.
-        """
-        candidate = self.candidate_of(session) if store is Store.CANDIDATE else None
-        if candidate and candidate.modified:
-            async with self._changed(candidate, access) as tree:
-                yield tree
-            return
-        running = self.candidates.running
-        with self._readers.holding(candidate.base if candidate else running) as tree:
-            if tree is running:
-                async with self._views.seen(tree, access) as seen:
-                    yield seen
-            elif access is None or access.sees_all(tree):
-                yield tree
-            else:
-                with await asyncio.to_thread(access.seen, tree) as copy:
-                    yield copy
-
-    @asynccontextmanager
-    async def showing(self, access: UserAccess) -> AsyncIterator[Sequence[native.Node]]:
-        """The top-level nodes of the running datastore without what may not be read: as `reading`, and cheaper where
-        no XPath has to walk from one to the other."""
-        with self._readers.holding(self.candidates.running) as tree:
-            async with self._views.roots(tree, access) as roots:
-                yield roots
-
-    @asynccontextmanager
-    async def _changed(self, candidate: Candidate, access: UserAccess | None) -> AsyncIterator[Tree]:
-        async with self._turn:
-            if access is None or access.sees_all(candidate.tree):
-                yield candidate.tree
-                return
-            seen = await asyncio.to_thread(access.seen, candidate.tree)
-        # Nobody's edit waits for whoever reads a copy.
-        with seen:
-            yield seen
-
-    def history(self) -> list[Commit]:
-        """Commits, the one in force first."""
-        return self._log.history()
+    def showing(self, access: UserAccess) -> AbstractAsyncContextManager[Shown]:
+        """As of Contents.showing."""
+        return self._contents.showing(access)
 
     async def compare(
         self, source: Version, target: Version, access: UserAccess | None, session: int = NOBODY
     ) -> list[str]:
-        """What leads from one configuration to the other, as of datastore.compare, each without what may not be read.
+        """As of Contents.compare."""
+        return await self._contents.compare(source, target, access, session)
 
-        access, session: as of `reading`. Raises ConfigError.
-        """
-        if source == target:
-            return []
-        async with self._opened(source, access, session) as before, self._opened(target, access, session) as after:
-            return await asyncio.to_thread(lambda: list(changes(before, after)))
+    @property
+    def large(self) -> bool:
+        """Whether printing all of what runs takes so long that nobody should wait for it."""
+        return len(self._in_force.body) > _LARGE
 
-    @asynccontextmanager
-    async def _opened(self, version: Version, access: UserAccess | None, session: int) -> AsyncIterator[Tree]:
-        if version in (RUNNING, CANDIDATE):
-            async with self.reading(Store(version.name.value), access, session) as tree:
-                yield tree
-            return
-        with await asyncio.to_thread(self._archive.tree, version) as tree:
-            if access is not None:
-                await asyncio.to_thread(access.prune, tree)
-            yield tree
+    def history(self) -> list[Commit]:
+        """Commits, the one in force first."""
+        return self._log.history()
 
     async def rollback(self, session: int, version: Version, access: UserAccess | None = None) -> None:
         """Replace the candidate by an earlier configuration; access: as of `edit`.
@@ -460,42 +353,21 @@ class Configuration:
             candidate = self._editable(session)
             running = version in (RUNNING, Version(Name.NUMBER, "0"))
             tree = None if running else await asyncio.to_thread(self._archive.tree, version)
-            await self._replace(candidate, tree, access)
+            await self._editing.replace(candidate, tree, access)
 
     # --- locks -------------------------------------------------------------------------------------------------
 
     async def lock(self, session: int, store: Store) -> None:
-        """<lock>. Raises LockDeniedError, also for a candidate with changes that nobody committed (RFC 6241 7.5)."""
-        async with self._turn_of(session):
-            if store is Store.CANDIDATE and self.candidates.is_private(session):
-                self._own_locks.take(session)
-                return
-            if store is Store.CANDIDATE and self.candidates.shared.modified and not self._locks.holder(store):
-                message = "the candidate holds changes that were not committed: commit or discard them first"
-                raise LockDeniedError(message, NOBODY)
-            if store is Store.RUNNING and not self._locks.holder(store):
-                self._confirming.require_lock(session)
-                self.partial.require_none()
-            self._locks.take(store, session)
+        """<lock>, as of Locking.lock."""
+        await self._locking.lock(session, store)
 
     async def unlock(self, session: int, store: Store) -> None:
-        """<unlock>; changes in the unlocked shared candidate are discarded (RFC 6241 8.3.5.2). Raises ConfigError."""
-        async with self._turn_of(session):
-            if store is Store.CANDIDATE and self.candidates.is_private(session):
-                self._own_locks.release(session)
-                return
-            self._locks.release(store, session)
-            if store is Store.CANDIDATE:
-                self.candidates.discard(self.candidates.shared)
+        """<unlock>, as of Locking.unlock."""
+        await self._locking.unlock(session, store)
 
     async def break_lock(self, session: int, store: Store) -> Broken:
-        """Release the lock that another session holds, as its <unlock> would. Raises LockError when there is none."""
-        async with self._turn_of(session):
-            held = self._locks.take_away(store, session)
-            discarded = store is Store.CANDIDATE and self.candidates.shared.modified
-            if discarded:
-                self.candidates.discard(self.candidates.shared)
-            return Broken(held, discarded)
+        """As of Locking.break_lock."""
+        return await self._locking.break_lock(session, store)
 
     def held(self, store: Store) -> Held | None:
         """Who holds the lock of a datastore, None when it is free."""
@@ -508,11 +380,7 @@ class Configuration:
         """
         self._ended.add(session)
         async with self._turn:
-            self.partial.release_all(session)
-            self._own_locks.forget(session)
-            self.candidates.drop_private(session)
-            if Store.CANDIDATE in self._locks.release_all(session):
-                self.candidates.discard(self.candidates.shared)
+            self._locking.release_all(session)
             await self._confirming.session_ended(session)
 
     async def told(self) -> None:
@@ -542,7 +410,7 @@ class Configuration:
     def close(self) -> None:
         """Free the trees and the state directory; what is in force stays so."""
         self._changes.close()
-        self._views.forget()
+        self._contents.forget()
         self.txids.close()
         self.candidates.close()
         self._log.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,11 +12,14 @@ from applianced.config.schema import Config
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form
 from applianced.datastore.persist import CommitLog
+from applianced.datastore.rendered import Rendered, common_start
 from applianced.datastore.sealed import StorageError
+from applianced.datastore.spare import Difference
 from applianced.datastore.tree import Tree
 from applianced.northbound.alarms import Alarms, Severity
 from applianced.northbound.recording import Author, Recording
 from applianced.northbound.transaction import CommitError, Participant, commit
+from applianced.northbound.validation import Validation
 
 _LOG = logging.getLogger(__name__)
 _REVERTED = "commit-reverted"
@@ -32,14 +34,18 @@ class Built(NamedTuple):
 
 Builder = Callable[[Mapping[str, Any], Plan | None], Built]
 """Decode, check and compile the data of a valid tree (RFC 7951 JSON values as configured, without the
-schema's defaults), given the plan in force. Pure; runs off the event loop. Raises ConfigError."""
+schema's defaults; nobody changes them), given the plan in force. Does no I/O; runs off the event loop. Raises
+ConfigError."""
 
 
 class Validated(NamedTuple):
-    """A tree that passed every test. body: RFC 7951 JSON."""
+    """A tree that passed every test. body: RFC 7951 JSON. rendered: the same, read. difference: from what was in
+    force when it was tested, where that is entries of one list alone."""
 
     built: Built
     body: bytes
+    rendered: Rendered
+    difference: Difference | None
 
 
 class InForce:
@@ -49,6 +55,8 @@ class InForce:
         self.config = Config()
         self.plan: Plan | None = None
         self.body = b""
+        self._rendered: Rendered | None = None
+        self._validation = Validation(models)
         self.alarms = Alarms()
         self._models = models
         self._log = log
@@ -61,9 +69,8 @@ class InForce:
 
     def validate(self, tree: Tree) -> Validated:
         """All that a commit tests before it touches anything; adds defaults to the tree. Raises ConfigError."""
-        tree.validate()
-        body = tree.render(Form.JSON)
-        return Validated(self._build(json.loads(body), self.plan), body)
+        valid = self._validation.validated(tree, self._rendered)
+        return Validated(self._build(valid.rendered.data, self.plan), *valid)
 
     def holds(self, validated: Validated) -> bool:
         """Whether that is in force already, and the participants are known to have it."""
@@ -86,6 +93,7 @@ class InForce:
                 self.alarms.raise_alarm(_REVERTED, Severity.CRITICAL, text)
             raise
         self.config, self.plan, self.body = config, plan, validated.body
+        self._rendered = validated.rendered
         self.alarms.clear(_REVERTED)
 
     async def reinstate(self, body: bytes, author: Author, comment: str) -> Tree:
@@ -117,20 +125,8 @@ def _permuted(one: bytes, other: bytes) -> bool:
     one place, which is what nearly every commit looks like, and fifty when they are the same in another order."""
     if len(one) != len(other):
         return False
-    start = _common_start(one, other)
+    start = common_start(one, other)
     one, other = one[start:][::-1], other[start:][::-1]
-    end = _common_start(one, other)
+    end = common_start(one, other)
     one, other = one[end:], other[end:]
     return all(one.count(octet) == other.count(octet) for octet in set(one))
-
-
-def _common_start(one: bytes, other: bytes) -> int:
-    """How many octets two texts of the same length begin with alike."""
-    low, high = 0, len(one)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

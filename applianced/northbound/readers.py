@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from applianced.datastore.tree import Tree
 
 
+def close_aside(tree: Tree) -> None:
+    """Close a tree without holding up the event loop: that takes a microsecond a node."""
+    try:
+        asyncio.get_running_loop().run_in_executor(None, tree.close)
+    except RuntimeError:
+        tree.close()
+
+
 class Readers:
     """Counts of one event loop's readers; readers never wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, dispose: Callable[[Tree], None] = Tree.close) -> None:
+        """dispose: closes a tree, now or soon."""
+        self._dispose = dispose
         self._counts: dict[int, int] = {}
-        self._retired: set[int] = set()
+        self._retired: dict[int, Callable[[Tree], None]] = {}
 
     @contextmanager
     def holding(self, tree: Tree) -> Iterator[Tree]:
@@ -28,14 +39,18 @@ class Readers:
         """The tree is not closed until as many calls of `let_go` have been made."""
         self._counts[id(tree)] = self._counts.get(id(tree), 0) + 1
 
-    def retire(self, tree: Tree | None) -> None:
-        """Close a tree that nobody will ask for again, now or when its last reader has gone."""
-        if tree is None:
-            return
-        if id(tree) in self._counts:
-            self._retired.add(id(tree))
+    def _any_of(self, tree: Tree) -> bool:
+        return id(tree) in self._counts
+
+    def retire(self, tree: Tree, heir: Callable[[Tree], None] | None = None) -> None:
+        """Close a tree that nobody will ask for again, now or when its last reader has gone.
+
+        heir: takes it over instead.
+        """
+        if self._any_of(tree):
+            self._retired[id(tree)] = heir or self._dispose
         else:
-            tree.close()
+            (heir or self._dispose)(tree)
 
     def let_go(self, tree: Tree) -> None:
         """What ends a `hold`."""
@@ -43,5 +58,4 @@ class Readers:
         if left:
             self._counts[id(tree)] = left
         elif id(tree) in self._retired:
-            self._retired.remove(id(tree))
-            tree.close()
+            self._retired.pop(id(tree))(tree)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from applianced.config.logins import require_login
 from applianced.datastore.candidate import Candidate
+from applianced.datastore.compare import differ
 from applianced.datastore.tree import Tree
 from applianced.northbound.inforce import InForce, Validated
 
@@ -32,6 +33,12 @@ class Testing:
             validated = await asyncio.to_thread(self._in_force.validate, candidate.tree)
             self._tested = known = _Tested(validated, generation)
         return known.validated
+
+    async def reordered(self, candidate: Candidate, validated: Validated, running: Tree) -> bool:
+        """Whether a candidate is the running configuration, its entries in another order that means nothing."""
+        if not await asyncio.to_thread(self._in_force.resembles, validated):
+            return False
+        return not await asyncio.to_thread(differ, running, candidate.tree)
 
     def edited(self, tree: Tree) -> None:
         """What test-then-set and test-only test of an edit; leaves the tree alone. Raises ConfigError."""

@@ -9,11 +9,13 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from applianced.access.decider import Decider
 from applianced.access.pruning import pruned_copy, shown_whole
 from applianced.datastore import native
 from applianced.datastore.tree import Tree
+from applianced.datastore.writer import Texts
 from applianced.northbound.access import UserAccess
 from applianced.northbound.readers import Readers
 
@@ -23,6 +25,13 @@ VIEWS_MAX = 8
 
 _Key = tuple[int, bool]
 """Identity of a Decider; whether the copy has what is shown whole, too."""
+
+
+class Shown(NamedTuple):
+    """Top-level nodes. texts: what was printed of the one tree that all of them are of, if that is kept."""
+
+    roots: Sequence[native.Node]
+    texts: Texts | None
 
 
 class Views:
@@ -44,13 +53,14 @@ class Views:
             yield view
 
     @asynccontextmanager
-    async def roots(self, tree: Tree, access: UserAccess) -> AsyncIterator[Sequence[native.Node]]:
+    async def roots(self, tree: Tree, access: UserAccess) -> AsyncIterator[Shown]:
         """The top-level nodes of `seen`."""
         if access.decider is None or access.sees_all(tree):
-            yield list(tree.roots())
+            yield Shown(list(tree.roots()), tree.texts)
             return
         async with self.holding(tree, access.decider, whole=False) as view:
-            yield [*shown_whole(access.decider, tree), *view.roots()]
+            # A copy goes before the tree does: what was printed of it must not be found for what takes its place.
+            yield Shown([*shown_whole(access.decider, tree), *view.roots()], None)
 
     @asynccontextmanager
     async def holding(self, tree: Tree, decider: Decider, *, whole: bool) -> AsyncIterator[Tree]:

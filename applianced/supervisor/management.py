@@ -110,6 +110,9 @@ async def _serve(
     # What was made so far lives as long as the process: no collection need ever look at it again.
     gc.collect()
     gc.freeze()
+    # A full collection waits for a quarter of what the one before it found: let that be little, or what sessions leave
+    # behind piles up to tens of megabytes.
+    gc.collect()
     host = f"[{options.host}]" if ":" in options.host else options.host
     announce(f"ready netconf={host}:{listening.port}")
     following = None

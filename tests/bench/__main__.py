@@ -1,4 +1,5 @@
-"""`make bench`: every load through every gateway in one run, round by round; then commits; then the report."""
+"""`make bench`: every load through every gateway in one run, round by round; then commits; then the management plane;
+then the report."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ from pathlib import Path
 
 from tests.bench import commits, loads, report
 from tests.bench.gateways import GATEWAYS
+from tests.bench.management import rows
+from tests.bench.management.report import Management
 from tests.support.netns import unique_topology
 
 
@@ -21,19 +24,41 @@ def measure_round(results: report.Results, wanted: list[loads.Load], number: int
                 print(f"round {number} {name:14} {load.name:13} {rate}", flush=True)
 
 
+def measure_management(results: Management, only: str) -> None:
+    """Every group of rows whose name contains `only`, and beside it the floor that its rows are scaled by."""
+    for group in rows.GROUPS:
+        wanted = only in group.name
+        for figures, floor in ((results.appliance, False), (results.floor, True)):
+            if wanted if not floor else group.scales or (wanted and group.of_floor):
+                figures.append(rows.measure(group, floor=floor))
+                shown = " ".join(f"{name} {value:,.1f};" for name, value in figures[-1].items())
+                print(f"management {'floor' if floor else 'appliance':10} {group.name:9} {shown}", flush=True)
+
+
+PARTS = ("gateways", "commits", "management")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("build/bench"), help="directory of the report")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--loads", default=",".join(load.name for load in loads.LOADS), help="comma separated")
-    parser.add_argument("--no-commits", action="store_true", help="leave the timing of commits out")
+    parser.add_argument("--only", default=",".join(PARTS), help="comma separated (default: %(default)s)")
+    parser.add_argument("--rows", default="", metavar="TEXT", help="of management: groups whose name contains this")
     options = parser.parse_args()
-    wanted = [load for load in loads.LOADS if load.name in options.loads.split(",")]
-    loads.build_tools()
+    parts = options.only.split(",")
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"--only {', '.join(sorted(unknown))}: use {', '.join(PARTS)}")
+    wanted = [load for load in loads.LOADS if load.name in options.loads.split(",")] if "gateways" in parts else []
+    if wanted:
+        loads.build_tools()
     results = report.Results()
     for number in range(1, options.rounds + 1):
-        measure_round(results, wanted, number)
-    for case in () if options.no_commits else commits.CASES:
+        if wanted:
+            measure_round(results, wanted, number)
+        if "management" in parts:
+            measure_management(results.management, options.rows)
+    for case in commits.CASES if "commits" in parts else ():
         results.commits.append(commits.measure(case))
         print(results.commits[-1], flush=True)
     print(report.write(results, options.output))

@@ -12,6 +12,8 @@ from statistics import median
 
 from tests.bench.commits import Timed
 from tests.bench.loads import LOADS, TIMED, Measured
+from tests.bench.management import report as management
+from tests.bench.management.report import Management
 
 COMMIT_TARGET_S = 1.0
 COMMIT_TARGET_CASES = ("10,000 applications", "10,000 applications in one policy")
@@ -26,6 +28,7 @@ class Results:
 
     rounds: dict[str, dict[str, list[Measured]]] = field(default_factory=dict)
     commits: list[Timed] = field(default_factory=list)
+    management: Management = field(default_factory=Management)
 
     def add(self, load: str, gateway: str, measured: Measured) -> None:
         self.rounds.setdefault(load, {}).setdefault(gateway, []).append(measured)
@@ -80,6 +83,7 @@ def write(results: Results, directory: Path) -> str:
         "machine": machine(),
         "rounds": results.rounds,
         "commits": [asdict(timed) for timed in results.commits],
+        "management": asdict(results.management),
         "targets": [{**asdict(target), "met": target.met} for target in targets(results)],
     }
     (directory / "report.json").write_text(json.dumps(document, indent=1) + "\n")
@@ -95,11 +99,15 @@ def markdown(results: Results) -> str:
     count = max((len(done) for per in results.rounds.values() for done in per.values()), default=0)
     head = f"# Bench\n\n{about}. Medians of {count} interleaved rounds; generators, servers and gateway share the "
     sections = [head + "processors. Ratios are medians of the ratios of each round."]
-    sections.append("## Targets\n\n" + target_table(targets(results)))
+    if wanted := targets(results):
+        sections.append("## Targets\n\n" + target_table(wanted))
     for load in filter(results.rounds.__contains__, SMALL_LOADS):
         sections.append(f"## {load}\n\n{rate_table(results, load)}\n\n{latency_table(results, load)}")
     if any(load in results.rounds for load in BULK_LOADS):
         sections.append("## Data sessions\n\n" + bulk_table(results))
+    if results.management.appliance:
+        sections.append("## Management\n\n" + management.INTRODUCTION)
+        sections.append(table(management.HEAD, management.lines(results.management)))
     if results.commits:
         sections.append("## Commits, seconds\n\n" + commit_table(results.commits))
     return "\n\n".join(sections) + "\n"

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import asyncssh
 import pytest
 from lxml import etree
 from ncclient import NCClientError, manager
@@ -45,16 +44,6 @@ HISTORY = "urn:applianced:yang:history"
 NETCONF = "urn:ietf:params:xml:ns:netconf:base:1.0"
 SYSTEM = ("subtree", '<system xmlns="urn:applianced:yang:system"/>')
 APPLICATIONS = ("subtree", '<applications xmlns="urn:applianced:yang:applications"/>')
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A private key file; its public half is beside it, with .pub."""
-    private = tmp_path_factory.mktemp("keys") / "admin"
-    key = asyncssh.generate_private_key("ssh-ed25519")
-    key.write_private_key(str(private))
-    key.write_public_key(f"{private}.pub")
-    return private
 
 
 def start(

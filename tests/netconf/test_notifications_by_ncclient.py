@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncssh
 import pytest
 from lxml import etree
 from ncclient.operations import RPCError
@@ -17,16 +16,6 @@ from tests.support.until import until
 
 BASE = "urn:ietf:params:xml:ns:yang:ietf-netconf-notifications"
 CHANGE = f'<netconf-config-change xmlns="{BASE}"/>'
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A private key file; its public half is beside it, with .pub."""
-    private = tmp_path_factory.mktemp("keys") / "admin"
-    key = asyncssh.generate_private_key("ssh-ed25519")
-    key.write_private_key(str(private))
-    key.write_public_key(f"{private}.pub")
-    return private
 
 
 def next_event(session: Any) -> etree._Element:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import asyncssh
 import pytest
 from lxml import etree
 from ncclient.operations import RPCError
@@ -19,16 +18,6 @@ GET_DATA = (
     "<xpath-filter xmlns:a=\"urn:applianced:yang:applications\">//a:application[a:name='junos-ftp']</xpath-filter>"
     "<with-origin/></get-data>"
 )
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A private key file; its public half is beside it, with .pub."""
-    private = tmp_path_factory.mktemp("keys") / "admin"
-    key = asyncssh.generate_private_key("ssh-ed25519")
-    key.write_private_key(str(private))
-    key.write_public_key(f"{private}.pub")
-    return private
 
 
 def test_everything(tmp_path: Path, keys: Path) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import asyncssh
 import pytest
 from lxml import etree
 from ncclient import manager
@@ -36,16 +35,6 @@ WITH_ETAG = (
     '<commit xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><with-etag '
     'xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-txid">true</with-etag></commit>'
 )
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A private key file; its public half is beside it, with .pub."""
-    private = tmp_path_factory.mktemp("keys") / "admin"
-    key = asyncssh.generate_private_key("ssh-ed25519")
-    key.write_private_key(str(private))
-    key.write_public_key(f"{private}.pub")
-    return private
 
 
 @contextmanager

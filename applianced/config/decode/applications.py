@@ -8,6 +8,7 @@ from math import inf
 from typing import Any
 
 from applianced.config.catalogue import PREDEFINED
+from applianced.config.decode.memo import Memo
 from applianced.config.decode.node import MISSING, Node, fail, parse_ports, parse_protocol, quoted
 from applianced.config.ports import PROTOCOLS
 from applianced.config.schema import Application, Applications, PortRange, Term
@@ -20,13 +21,11 @@ _ports = lru_cache(maxsize=65536)(parse_ports)
 _protocol = lru_cache(maxsize=512)(parse_protocol)
 
 
-def decode_applications(data: Mapping[str, Any]) -> Applications:
-    """The predefined catalogue with what is configured. Raises ConfigError."""
+def decode_applications(data: Mapping[str, Any], memo: Memo[Application] | None = None) -> Applications:
+    """The predefined catalogue with what is configured. memo: of earlier ones. Raises ConfigError."""
     root = Node(data).child(ROOT)
-    applications = dict(PREDEFINED.applications)
-    for entry in root.data.get("application", ()):
-        application = _application(entry)
-        applications[application.name] = application
+    own = (memo or Memo()).decoded(root.data.get("application", ()), _application)
+    applications = PREDEFINED.applications | {application.name: application for application in own}
     return Applications(applications=applications, sets={**PREDEFINED.sets, **_sets(root, applications)})
 
 

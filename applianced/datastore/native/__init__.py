@@ -8,6 +8,7 @@ Rule: only this folder touches `_libyang` or a pointer's fields.
 """
 
 from applianced.datastore.native.annotations import canonical, data_roots, extensions, operation
+from applianced.datastore.native.constraints import counts_entries, musts, references, whens
 from applianced.datastore.native.data import (
     NULL,
     Defaults,
@@ -47,6 +48,7 @@ from applianced.datastore.native.data import (
     path,
     render,
     schema_of,
+    set_configured,
     siblings,
     unlink,
     validate,
@@ -86,6 +88,7 @@ from applianced.datastore.native.schema import (
     namespace,
     schema_children,
     source,
+    top_level,
     written,
 )
 
@@ -110,6 +113,7 @@ __all__ = [
     "clean_errors",
     "complete",
     "complete_below",
+    "counts_entries",
     "data_roots",
     "duplicate",
     "equal",
@@ -152,6 +156,7 @@ __all__ = [
     "merge",
     "module_name",
     "modules",
+    "musts",
     "name",
     "namespace",
     "operation",
@@ -162,14 +167,18 @@ __all__ = [
     "parse_rpc_output",
     "parse_under",
     "path",
+    "references",
     "render",
     "schema_children",
     "schema_of",
+    "set_configured",
     "siblings",
     "source",
+    "top_level",
     "unlink",
     "validate",
     "value",
+    "whens",
     "written",
     "yang_library",
 ]

@@ -8,7 +8,7 @@ import libyang
 from _libyang import ffi, lib
 
 from applianced.datastore.native.data import NULL, Module, Schema, _entry, _text
-from applianced.datastore.native.schema import _DATA, _top_level
+from applianced.datastore.native.schema import _DATA, top_level
 
 _value_validate = _entry(
     "lyd_value_validate",
@@ -21,7 +21,7 @@ _OPERATIONS = lib.LYS_RPC | lib.LYS_NOTIF
 def data_roots(module: Module) -> Iterator[Schema]:
     """Top-level data nodes of a module, choices included."""
     wanted = _DATA | lib.LYS_CHOICE
-    return (node for node in _top_level(module) if node.nodetype & wanted)
+    return (node for node in top_level(module) if node.nodetype & wanted)
 
 
 def extensions(schema: Schema) -> Iterator[tuple[str, str]]:

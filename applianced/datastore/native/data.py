@@ -367,6 +367,11 @@ def is_default(node: Node) -> bool:
     return bool(node.flags & lib.LYD_DEFAULT)
 
 
+def set_configured(node: Node) -> None:
+    """Note that somebody put something into a container that was there for its defaults alone."""
+    node.flags &= ~lib.LYD_DEFAULT
+
+
 def is_same(node: Node, other: Node) -> bool:
     """Whether two nodes and all below them are the same, told quickly; False may be said of what only looks
     different."""

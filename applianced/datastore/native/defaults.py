@@ -36,10 +36,10 @@ def _without_unfilled(first: Node) -> Node:
     return first
 
 
-def complete_below(context: libyang.Context, node: Node) -> None:
-    """Every default in use below one node, state included."""
+def complete_below(context: libyang.Context, node: Node, *, state: bool = True) -> None:
+    """Every default in use below one node. state: also those of state."""
     _without_unfilled(first_child(node))
-    if _complete_below(node, 0, ffi.NULL):
+    if _complete_below(node, 0 if state else _NO_STATE, ffi.NULL):
         _raise(context)
 
 

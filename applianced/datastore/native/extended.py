@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from _libyang import ffi, lib
 
 from applianced.datastore.native.data import Module, Schema, _text, siblings
-from applianced.datastore.native.schema import _top_level, is_data, module_name, name
+from applianced.datastore.native.schema import is_data, module_name, name, top_level
 
 Way = tuple[str, ...]
 """Names of nodes from the top down as RFC 7951 writes them: with the module where that differs from the node above."""
@@ -24,7 +24,7 @@ def carries(schema: Schema, module: str, extension: str) -> bool:
 
 def carriers(module: Module, of: str, extension: str) -> Iterator[Way]:
     """The topmost data nodes below a module's top level that carry extension `extension` of module `of`."""
-    pending: list[tuple[Schema, Way, str]] = [(top, (), "") for top in _top_level(module)]
+    pending: list[tuple[Schema, Way, str]] = [(top, (), "") for top in top_level(module)]
     while pending:
         schema, above, module_above = pending.pop()
         way, home = above, module_above

@@ -164,7 +164,7 @@ def find_notification(module: Module, local_name: str) -> Schema:
 
 def choice_members(module: Module) -> Iterator[Schema]:
     """Every data node of a module's tree that stands directly in a case."""
-    pending = list(_top_level(module))
+    pending = list(top_level(module))
     while pending:
         node = pending.pop()
         if node.parent and node.parent.nodetype == lib.LYS_CASE:
@@ -172,7 +172,8 @@ def choice_members(module: Module) -> Iterator[Schema]:
         pending.extend(siblings(lib.lysc_node_child(node)))
 
 
-def _top_level(module: Module) -> Iterator[Schema]:
+def top_level(module: Module) -> Iterator[Schema]:
+    """What stands at the top of a module, choices included."""
     last = ffi.NULL
     while module.compiled:
         last = lib.lys_getnext(last, ffi.NULL, module.compiled, lib.LYS_GETNEXT_WITHCHOICE)

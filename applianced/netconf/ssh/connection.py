@@ -15,6 +15,7 @@ from applianced.netconf.ssh.admission import Admission, keep_alive
 from applianced.netconf.ssh.algorithms import outdated, public_data, watch_signature
 from applianced.netconf.ssh.attempts import Attempts
 from applianced.netconf.ssh.channel import Channel
+from applianced.netconf.ssh.gathering import gather
 from applianced.netconf.ssh.refusals import Refusals
 from applianced.netconf.ssh.sources import source_of
 from applianced.northbound.recording import Author
@@ -44,6 +45,7 @@ class Connection(asyncssh.SSHServer):
         self.address = ""
         self.peer = ""
         self._channels = 0
+        self._lingering: asyncio.TimerHandle | None = None
         self._connection: asyncssh.SSHServerConnection
         self._attempts: Attempts
 
@@ -56,6 +58,7 @@ class Connection(asyncssh.SSHServer):
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
+        gather(conn)
         self.address, port = (conn.get_extra_info("peername") or ("?", 0))[:2]
         self.peer = f"[{self.address}]:{port}" if ":" in self.address else f"{self.address}:{port}"
         self._attempts = Attempts(
@@ -73,6 +76,7 @@ class Connection(asyncssh.SSHServer):
             conn.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._linger_no_more()
         if not self._admission.leave(self):
             return
         self._attempts.gave_up()
@@ -162,8 +166,15 @@ class Connection(asyncssh.SSHServer):
 
     def _channel_closed(self) -> None:
         self._channels -= 1
+        self._linger_no_more()
         if not self._channels:
-            asyncio.get_running_loop().call_later(LINGER_S, self._close_idle)
+            self._lingering = asyncio.get_running_loop().call_later(LINGER_S, self._close_idle)
+
+    def _linger_no_more(self) -> None:
+        """A timer would keep all of a connection that has gone."""
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
 
     def _close_idle(self) -> None:
         if not self._channels:

@@ -47,7 +47,19 @@ def test_it_is_a_merge(before: str, change: str, complete: bool) -> None:
             theirs.first = native.merge(shop_models().context, theirs.first, source)
             for defaults in (Defaults.EXPLICIT, Defaults.ALL):
                 assert ours.render(Form.XML, defaults=defaults) == theirs.render(Form.XML, defaults=defaults)
-            assert native.equal(ours.first, theirs.first)
+            # A copy marks containers by what is in them, which a merge forgets.
+            with theirs.duplicate() as fresh:
+                assert native.equal(ours.first, fresh.first)
+
+
+def test_a_container_whose_default_gave_way_is_configured() -> None:
+    with tree_of("") as tree:
+        tree.complete()
+        tree.merge(tree_of("<size>1</size>"))
+        (shop,) = tree.roots()
+        assert not native.is_default(shop)
+        with tree.duplicate() as copy:
+            assert native.equal(tree.first, copy.first)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from applianced.northbound.faults import said
 from applianced.northbound.recording import Author
 from applianced.northbound.transaction import CommitError, Participant
 from tests.support.shop import build_shop, content, shop, shop_models, tree_of
+from tests.support.until import eventually
 
 ME = Author("admin", "192.0.2.1:4711")
 
@@ -289,7 +290,7 @@ def test_a_reader_keeps_the_tree_that_it_reads(tmp_path: Path) -> None:
             await edit(configuration, "<title>new</title>")
             await configuration.commit(1, ME)
             assert content(tree) == "<title>old</title>"
-        assert not tree.first
+        await eventually(lambda: not tree.first, what="the end of the former tree")
         assert await seen(configuration) == "<title>new</title>"
 
     run(tmp_path, scenario, first="<title>old</title>")

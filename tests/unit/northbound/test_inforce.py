@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from applianced.northbound.inforce import _common_start, _permuted
+from applianced.northbound.inforce import _permuted
 
 
 @pytest.mark.parametrize(
@@ -30,10 +30,3 @@ def test_permuted(one: bytes, other: bytes, permuted: bool) -> None:
 def test_permuted_is_what_sorting_says(one: bytes, other: bytes) -> None:
     assert _permuted(one, other) == (sorted(one) == sorted(other))
     assert _permuted(one, bytes(sorted(one)))
-
-
-@given(st.text("ab", max_size=9), st.text("ab", max_size=9))
-def test_common_start(one: str, other: str) -> None:
-    length = min(len(one), len(other))
-    alike = next((at for at in range(length) if one[at] != other[at]), length)
-    assert _common_start(one[:length].encode(), other[:length].encode()) == alike

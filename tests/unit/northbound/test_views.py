@@ -104,14 +104,17 @@ def test_what_is_shown_whole_is_shared(tmp_path: Path) -> None:
         async with configuration.reading(Store.RUNNING, None) as running:
             roots = {str(root) for root in running.roots()}
             async with configuration.showing(admin) as shown:
-                assert {str(root) for root in shown} == roots
+                assert {str(root) for root in shown.roots} == roots
+                assert shown.texts is running.texts is not None
             # Of nacm nobody else sees anything; the shop is there as it is, or as a copy.
             async with configuration.showing(other) as shown:
-                assert len(shown) == 1
-                assert str(shown[0]) in roots
+                assert len(shown.roots) == 1
+                assert str(shown.roots[0]) in roots
+                assert shown.texts is None
             async with configuration.showing(sue) as shown:
-                assert len(shown) == 1
-                assert str(shown[0]) not in roots
+                assert len(shown.roots) == 1
+                assert str(shown.roots[0]) not in roots
+                assert shown.texts is None
             async with configuration.reading(Store.RUNNING, other) as view:
                 assert "42" in text(view)
                 assert "rule-list" not in text(view)

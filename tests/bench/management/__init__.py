@@ -1,0 +1,1 @@
+"""How fast the management plane is: NETCONF over SSH, with no dataplane behind it."""

@@ -1,0 +1,211 @@
+"""Whoever means harm costs the others little: their p99 while it lasts, measured by a client in another process."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import asyncssh
+import pytest
+
+from tests.bench.management.client import RpcError, Session
+from tests.bench.management.programs import ROOT, Program, appliance
+from tests.bench.management.requests import COMMIT, edit_all, get
+from tests.support.netconf_session import NC
+from tests.support.soak import LONG, rounds
+
+LASTS_S = 0.4
+ATTEMPTS = 5
+"""The machine is shared: one of them must show it."""
+TIMES = 2.0
+"""How far p99 may rise."""
+FREE_MS = 5.0 if LONG else 20.0
+"""And by so much, which is noise: on a machine that does nothing else, and on one that runs other tests as well."""
+MIB = 1 << 20
+
+
+class Pulse(NamedTuple):
+    """The other client."""
+
+    process: subprocess.Popen[str]
+
+    async def p99_ms(self) -> float:
+        """Since the last time."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return float(await asyncio.to_thread(self.process.stdout.readline))
+
+
+@contextmanager
+def beating(program: Program, directory: Path) -> Iterator[Pulse]:
+    program.key.write_private_key(str(directory / "key"))
+    command = [sys.executable, "-m", "tests.support.pulse", str(program.port), str(directory / "key")]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield Pulse(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def send(session: Session, data: bytes) -> None:
+    session._channel.write(data)
+
+
+def framed(text: bytes) -> bytes:
+    return b"\n#%d\n%b\n##\n" % (len(text), text)
+
+
+async def strangers(program: Program) -> None:
+    """A hundred connections that say nothing, or nonsense."""
+    writers = []
+    for number in range(100):
+        _, writer = await asyncio.open_connection("127.0.0.1", program.port)
+        writer.write(b"" if number % 2 else b"GET / HTTP/1.1\r\n\r\n")
+        writers.append(writer)
+    await asyncio.sleep(LASTS_S)
+    for writer in writers:
+        writer.close()
+
+
+async def halves(program: Program) -> None:
+    """Sixteen sessions that stop in the middle of a message."""
+    sessions = [await program.session() for _ in range(16)]
+    for session in sessions:
+        send(session, b"\n#1000\n<rpc")
+    await asyncio.sleep(LASTS_S)
+    for session in sessions:
+        session.connection.abort()
+
+
+async def bad_chunks(program: Program) -> None:
+    for header in (b"\n#0\n", b"\n#x\n", b"\n#99999999999\n") * 4:
+        session = await program.session()
+        send(session, header + b"abcd")
+        with suppress(RpcError):
+            await session._next()
+        session.connection.abort()
+
+
+async def wrong_keys(program: Program) -> None:
+    other = asyncssh.generate_private_key("ssh-ed25519")
+    for _ in range(20):
+        with suppress(asyncssh.Error, OSError):
+            await Session.open(program.port, other)
+
+
+async def endless(program: Program) -> None:
+    """A message that goes on until it is refused."""
+    session = await program.session()
+    chunk = b"\n#65536\n" + b"<" * 65536
+    with suppress(BrokenPipeError):
+        for _ in range(40 * 16):
+            send(session, chunk)
+            await asyncio.sleep(0.001)
+    session.connection.abort()
+
+
+async def slow_readers(program: Program) -> None:
+    """They ask for megabytes and take none."""
+    sessions = [await program.session() for _ in range(4)]
+    for session in sessions:
+        session._channel.pause_reading()
+        for _ in range(20):
+            send(session, framed(f'<rpc xmlns="{NC}" message-id="1">{get()}</rpc>'.encode()))
+    await asyncio.sleep(LASTS_S)
+    for session in sessions:
+        session.connection.abort()
+
+
+async def said(program: Program, *texts: bytes) -> None:
+    session = await program.session()
+    for text in texts:
+        send(session, framed(text))
+        await session._next()
+    session.connection.abort()
+
+
+async def elements(program: Program) -> None:
+    """A million elements, in a place where none is expected."""
+    inner = b"<a/>" * 1_000_000
+    await said(program, b'<rpc xmlns="%b" message-id="1"><get>%b</get></rpc>' % (NC.encode(), inner))
+
+
+async def depth(program: Program) -> None:
+    await said(program, *[b"<rpc>" + b"<a>" * 100_000] * 10)
+
+
+async def bombs(program: Program) -> None:
+    entities = b"".join(b'<!ENTITY e%d "%b">' % (at, b"&e%d;" % (at - 1) * 10) for at in range(1, 12))
+    await said(program, *[b'<!DOCTYPE r [<!ENTITY e0 "x">%b]><rpc>&e11;</rpc>' % entities] * 50)
+
+
+async def contradictions(program: Program) -> None:
+    """Locks that are not had, and edits of everything that are taken back."""
+    session = await program.session()
+    for _ in range(4):
+        await session.rpc(edit_all())
+        await session.rpc("<discard-changes/>")
+    await session.close()
+
+
+Act = Callable[[Program], Awaitable[None]]
+ACTS: tuple[Act, ...] = (
+    strangers,
+    halves,
+    bad_chunks,
+    wrong_keys,
+    endless,
+    slow_readers,
+    elements,
+    depth,
+    bombs,
+    contradictions,
+)
+
+
+async def measured(program: Program, pulse: Pulse, act: Act) -> tuple[float, float]:
+    """p99 before and while it lasts."""
+    await pulse.p99_ms()
+    await asyncio.sleep(LASTS_S)
+    before = await pulse.p99_ms()
+    for _ in range(rounds(1)):
+        await act(program)
+    return before, await pulse.p99_ms()
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Program, Pulse]]:
+    directory = tmp_path_factory.mktemp("attacked")
+
+    async def fill(program: Program) -> None:
+        session = await program.session()
+        await session.rpc(edit_all())
+        await session.rpc(COMMIT)
+        await session.close()
+
+    with appliance(directory) as program:
+        asyncio.run(fill(program))
+        with beating(program, directory) as pulse:
+            yield program, pulse
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)
+def test_the_others_notice_little(attacked: tuple[Program, Pulse], act: Act) -> None:
+    program, pulse = attacked
+    seen = []
+    for _ in range(ATTEMPTS):
+        before, during = asyncio.run(measured(program, pulse, act))
+        seen.append(f"{before:.1f} -> {during:.1f} ms")
+        if during <= TIMES * before + FREE_MS:
+            print(act.__name__, seen)
+            return
+    raise AssertionError(f"p99: {', '.join(seen)}")
