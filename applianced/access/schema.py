@@ -14,7 +14,7 @@ ACM = "ietf-netconf-acm"
 
 
 class Deny(Enum):
-    """What is denied to whom no rule permits it (RFC 8341 section 8)."""
+    """What is denied to whom no rule permits it (RFC 8341 3.5.2, the extensions)."""
 
     NOTHING = ""
     WRITE = "default-deny-write"

@@ -14,7 +14,7 @@ from enum import Flag, auto
 ANY = "*"
 """Of a group, a module, an operation or a notification: every one."""
 SUPER_USER = "super-user"
-"""The class of users whom no rule holds back: theirs are the recovery sessions of RFC 8341 3.2.2."""
+"""The class of users whom no rule holds back: theirs are the recovery sessions of RFC 8341 3.3.3."""
 
 
 class Access(Flag):

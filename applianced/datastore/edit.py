@@ -14,7 +14,7 @@ from enum import Enum
 from lxml import etree
 
 from applianced.datastore import crowding, native, places, twins
-from applianced.datastore.faults import NamedFaultError, syntax_error
+from applianced.datastore.faults import NamedFaultError, found_in, syntax_error
 from applianced.datastore.fragments import octets, shell
 from applianced.datastore.native import Form, Kind
 from applianced.datastore.orders import NETCONF_NS, Operation, Orders, attribute_fault, read_orders
@@ -286,7 +286,7 @@ class _Walk:
             else:
                 self.tree.attach(native.NULL, native.parse(self.models.context, text, Form.XML))
         except native.NativeError as error:
-            raise self.located(place, error.fault) from None
+            raise found_in(self.located(place, error.fault), [place.element]) from None
         node = self.find(place)
         self.undo.created(node)
         twins.check_tree(native.first_child(node))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
+
+from lxml import etree
 
 from applianced.datastore.native import Fault
 from applianced.errors import ConfigError
@@ -59,9 +62,13 @@ _RULES = (
     _rule(r'List instance is missing its key "(?P<name>[^"]+)"', "missing-element", "", "name the entry by its keys"),
     _rule(r'data state node "(?P<name>[^"]+)"', "unknown-element", "", "state is shown, not configured"),
     _rule(r'Node "(?P<name>[^"]+)" not found', "unknown-element", "", "check its spelling and its place"),
-    _rule(r"No module (?:with namespace|named)", "unknown-namespace", "", "check the namespace"),
+    _rule(r'No module with namespace "(?P<namespace>[^"]+)"', "unknown-namespace", "", "check the namespace"),
+    _rule(r'XML metadata "(?P<attribute>[^"]+)"', "unknown-attribute", "", "remove it"),
+    _rule(r"No module named", "unknown-namespace", "", "check the namespace"),
     _rule(r"Unknown .*module", "unknown-namespace", "", "check the namespace"),
 )
+_NAMING_ELEMENT = frozenset({"bad-element", "missing-element", "unknown-element"})
+"""Tags that cannot do without <bad-element> (RFC 6241 appendix A)."""
 
 
 def syntax_error(fault: Fault, path: str = "") -> ConfigError:
@@ -72,6 +79,21 @@ def syntax_error(fault: Fault, path: str = "") -> ConfigError:
 def validation_error(fault: Fault, path: str = "") -> ConfigError:
     """For what validation refused (RFC 7950 8.3.3)."""
     return _error(fault, path, otherwise="operation-failed")
+
+
+def found_in(error: ConfigError, elements: Iterable[etree._Element]) -> ConfigError:
+    """The same; when it is about a namespace or an attribute, with the first element that has it, as RFC 6241 appendix
+    A demands.
+
+    elements: those that were sent.
+    """
+    if not isinstance(error, NamedFaultError) or error.bad_element:
+        return error
+    wanted = f"{{{error.namespace}}}*" if error.namespace else "{*}*"
+    sent = (each for top in elements for each in top.iter(wanted))
+    names = (etree.QName(each).localname for each in sent if not error.attribute or error.attribute in each.attrib)
+    error.bad_element = next(names, "")
+    return error
 
 
 def missing_name(fault: Fault) -> str:
@@ -88,8 +110,16 @@ def _error(fault: Fault, path: str, otherwise: str) -> ConfigError:
         if found:
             message = f"{fault.message.rstrip('.')}: {rule.hint}" if rule.hint else fault.message
             app_tag = fault.app_tag or rule.app_tag
-            element = found.groupdict().get("name") or ""
-            return ConfigError(path or fault.path, message, tag=rule.tag, app_tag=app_tag, bad_element=element)
+            named = found.groupdict()
+            where, element = path or fault.path, named.get("name") or ""
+            attribute, namespace = named.get("attribute") or "", named.get("namespace") or ""
+            if attribute or namespace:
+                return NamedFaultError(
+                    where, message, tag=rule.tag, bad_element="", attribute=attribute, namespace=namespace
+                )
+            if not element and rule.tag in _NAMING_ELEMENT:
+                element = _last_name(where)
+            return ConfigError(where, message, tag=rule.tag, app_tag=app_tag, bad_element=element)
     tag = {"must-violation": "operation-failed", "instance-required": "data-missing"}.get(fault.app_tag, otherwise)
     where = path or fault.path
     return ConfigError(where, fault.message, tag=tag, app_tag=fault.app_tag, bad_element=_last_name(where))

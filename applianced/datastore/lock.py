@@ -64,7 +64,7 @@ class Locks:
         """Raises LockDeniedError when anybody holds it, the asking session included."""
         holder = self.holder(store)
         if holder:
-            raise LockDeniedError(_held(store, holder), holder)
+            raise LockDeniedError(_own(store) if holder == session else _held(store, holder), holder)
         self._holders[store] = Held(session, time.time())
 
     def release(self, store: Store, session: int) -> None:
@@ -112,7 +112,7 @@ class OwnLocks:
     def take(self, session: int) -> None:
         """Raises LockDeniedError when the session has it already."""
         if session in self._held:
-            raise LockDeniedError(_held(Store.CANDIDATE, session), session)
+            raise LockDeniedError(_own(Store.CANDIDATE), session)
         self._held.add(session)
 
     def release(self, session: int) -> None:
@@ -125,6 +125,10 @@ class OwnLocks:
     def forget(self, session: int) -> None:
         """The session has ended."""
         self._held.discard(session)
+
+
+def _own(store: Store) -> str:
+    return f"this session holds the lock of {store.value} already: there is nothing to lock"
 
 
 def _held(store: Store, holder: int) -> str:

@@ -63,7 +63,8 @@ def _schema(models: Models, parent: native.Node, element: Element) -> native.Sch
     where = native.path(parent) if parent else ""
     module = models.modules.get(name.namespace or "")
     if module is None:
-        message = f'no module has the namespace "{name.namespace or ""}" of <{name.localname}>: check its xmlns'
+        remedy = _home(models, name.localname, parent) or "check its xmlns"
+        message = f'no module has the namespace "{name.namespace or ""}" of <{name.localname}>: {remedy}'
         raise NamedFaultError(
             where,
             message,
@@ -75,12 +76,26 @@ def _schema(models: Models, parent: native.Node, element: Element) -> native.Sch
     schema = native.find_schema(above, module.pointer, name.localname)
     if not schema:
         place = f"<{native.name(above)}>" if parent else "the top level"
-        message = f"<{name.localname}> does not exist in {place} of module {module.name}: check its spelling and place"
+        remedy = _home(models, name.localname, parent) or "check its spelling and place"
+        message = f"<{name.localname}> does not exist in {place} of module {module.name}: {remedy}"
         raise ConfigError(where, message, tag="unknown-element", bad_element=name.localname)
     if not native.is_config(schema):
         message = f"<{name.localname}> is state: it can be read, not configured"
         raise ConfigError(where, message, tag="unknown-element", bad_element=name.localname)
     return schema
+
+
+def check_top_level(models: Models, element: Element) -> None:
+    """Raises ConfigError when no module configures such an element at the top."""
+    _schema(models, native.NULL, element)
+
+
+def _home(models: Models, name: str, parent: native.Node) -> str:
+    """What to do about a top-level element in a wrong namespace, "" when it is in none."""
+    if parent:
+        return ""
+    having = [module for module in models.modules.values() if native.find_schema(native.NULL, module.pointer, name)]
+    return " or ".join(f'give it the namespace "{module.namespace}"' for module in having)
 
 
 def _keys(schema: native.Schema, parent: native.Node, element: Element) -> tuple[tuple[str, str], ...]:

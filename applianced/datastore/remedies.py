@@ -57,7 +57,10 @@ def _leaf(models: Models, path: str) -> SLeaf | SLeafList | None:
         module = found[1] or module
         if module not in models.names or models.names[module] not in models.modules:
             return None
-        schema = native.find_schema(schema, models.modules[models.names[module]].pointer, found[2])
+        pointer = models.modules[models.names[module]].pointer
+        above, schema = schema, native.find_schema(schema, pointer, found[2])
+        if not schema and not above:
+            schema = native.find_rpc(pointer, found[2])
         if not schema:
             return None
     if not schema or native.kind(schema) not in (native.Kind.LEAF, native.Kind.LEAF_LIST):

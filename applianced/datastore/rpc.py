@@ -10,7 +10,7 @@ from typing import Any
 from lxml import etree
 
 from applianced.datastore import native
-from applianced.datastore.faults import syntax_error
+from applianced.datastore.faults import found_in, syntax_error
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form
 from applianced.datastore.places import Element
@@ -36,7 +36,7 @@ def arguments(models: Models, name: str, operation: Element) -> dict[str, Any]:
     try:
         tree = native.parse_rpc(models.context, etree.tostring(operation, with_tail=False))
     except native.NativeError as error:
-        raise syntax_error(explained(models, error.fault)) from None
+        raise found_in(syntax_error(explained(models, error.fault)), [operation]) from None
     try:
         given: dict[str, Any] = json.loads(native.render(tree, Form.JSON, defaults=native.Defaults.ALL)).get(name, {})
         return given

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from lxml import etree
 
-from applianced.datastore import crowding, twins
-from applianced.datastore.faults import NamedFaultError
+from applianced.datastore import crowding, places, twins
+from applianced.datastore.faults import NamedFaultError, found_in
 from applianced.datastore.instances import instance_path
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form
@@ -30,9 +30,13 @@ def from_elements(models: Models, elements: Sequence[Element], *, line: int = 0)
     for element in elements:
         if marked := cast(list[Element], _WITH_ATTRIBUTES(element)):
             raise _attribute(models, marked[0], line)
+        places.check_top_level(models, element)
     crowding.require_spread(models, elements)
     text = b"".join(etree.tostring(element, with_tail=False) for element in elements)
-    return _parsed(models, text, Form.XML)
+    try:
+        return _parsed(models, text, Form.XML)
+    except ConfigError as error:
+        raise found_in(error, elements) from None
 
 
 def from_json(models: Models, text: bytes) -> Tree:
@@ -53,7 +57,7 @@ def check_holder(config: Element) -> None:
             message = f'<{name}> holds elements, and here it holds the text "{text.strip()[:40]}": remove it'
             raise ConfigError("", message, tag="bad-element", bad_element=name)
     for attribute in config.attrib:
-        if etree.QName(attribute).namespace in (NETCONF_NS, YANG_NS):
+        if etree.QName(attribute).namespace in (None, NETCONF_NS, YANG_NS):
             local = etree.QName(attribute).localname
             message = f'<{name}> has the attribute "{local}", which means nothing there: remove it'
             raise NamedFaultError("", message, tag="unknown-attribute", bad_element=name, attribute=local)

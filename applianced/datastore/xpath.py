@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from applianced.datastore import expense, native
+from applianced.datastore import counting, expense, native
 from applianced.datastore.models import Models
 from applianced.datastore.tree import Tree
 from applianced.datastore.writer import Writer, is_key_leaf
@@ -18,6 +18,8 @@ _PREFIX = re.compile(r"""'[^']*'|"[^"]*"|([^\W\d][\w.-]*):(?=[^\W\d]|\*)""")
 _WORD = re.compile(
     r"""'[^']*'|"[^"]*"|(?<![:A-Za-z_-])(?P<mod>mod)|(?P<called>(?:[^\W\d][\w.-]*:{1,2})?[^\W\d][\w.-]*)\s*\("""
 )
+_ANY_BELOW = re.compile(r"""(?:'[^']*'|"[^"]*"|[^'"])*?//\s*node\s*\(""")
+"""libyang 2.1.30 finds the top alone."""
 _OPERAND = re.compile(r"""[\w.)\]*'"]\s*$""")
 """What an operator follows."""
 _FUNCTIONS = frozenset(
@@ -84,6 +86,9 @@ def read(models: Models, text: str, declared: Mapping[str | None, str]) -> Expre
         if namespace not in models.modules:
             raise _refused(f'no module has the namespace "{namespace}" of the prefix "{prefix}": check its xmlns')
         namespaces[prefix] = namespace
+    if predicate := counting.miscounted(models, text):
+        message = f'"{predicate}" would count within each of several nodes, which is not offered'
+        raise _refused(f"{message}: count the whole, (PATH){predicate}, or name the entries above by their keys")
     return Expression(text, namespaces)
 
 
@@ -123,6 +128,8 @@ def _check_affordable(tree: Tree, expression: Expression) -> None:
 
 
 def _check_safe(text: str) -> None:
+    if _ANY_BELOW.match(text):
+        raise _refused('"//node()" is not offered in a filter: write //*, which is the same in data without comments')
     for found in _WORD.finditer(text):
         called = found["called"]
         if called and called.rpartition("::")[2] not in _FUNCTIONS:

@@ -69,21 +69,11 @@ class Changing:
             test_option=given.choice("test-option", ResultTest, ResultTest.SYNTAX),
             error_option=given.choice("error-option", ErrorOption, ErrorOption.STOP),
         )
-        config = await self._edited(caller, given)
+        config = await self._urls.sent_or_read(caller, given)
         whole.check_holder(config)
         access = self._configuration.access.of(caller.author.user)
         await self._configuration.edit(caller.number, list(config), edit_options, access)
         return await edited(self._configuration, caller, wanted)
-
-    async def _edited(self, caller: Caller, given: Parameters) -> Element:
-        """The <config> of an edit, sent along or behind a <url>. Raises RpcError."""
-        url = given.optional_text("url")
-        if url is None:
-            return given.require("config")
-        if given.get("config") is not None:
-            message = "<config> and <url> exclude each other: send one of them"
-            raise RpcError("bad-element", message, info=bad("element", "url"))
-        return await self._urls.read(caller, url.strip())
 
     async def _copy_config(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "target", "source", "with-defaults")

@@ -44,6 +44,9 @@ class Filter(NamedTuple):
             return cls()
         kind = _attribute(element, "type") or "subtree"
         if kind == "subtree":
+            if _attribute(element, "select") is not None:
+                message = 'select is for a filter of type "xpath": give the filter that type, or leave select out'
+                raise RpcError("bad-attribute", message, info=_place("select"))
             return cls(elements=list(element))
         if kind != "xpath":
             message = f'filter type "{kind}" is not offered: use "subtree" or "xpath"'

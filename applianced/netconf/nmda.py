@@ -16,6 +16,7 @@ from applianced.netconf.messages import RpcError, bad
 from applianced.netconf.parameters import NMDA_NS, Parameters, datastore_name, identity
 from applianced.netconf.reading import Reading
 from applianced.netconf.txid import WITH_IDS, Asked, edited, wanted_ids
+from applianced.netconf.urls.contents import UrlContents
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.operational import ORIGIN_NS, ORIGINS, OperationalDatastore
@@ -29,7 +30,8 @@ _DEPTH_MAX = 65535
 class DatastoreOperations:
     """Operations that name their datastore."""
 
-    def __init__(self, configuration: Configuration, reading: Reading) -> None:
+    def __init__(self, configuration: Configuration, reading: Reading, urls: UrlContents) -> None:
+        self._urls = urls
         self._configuration = configuration
         self._models = configuration.models
         self._reading = reading
@@ -40,7 +42,7 @@ class DatastoreOperations:
         return {"ietf-netconf-nmda:get-data": self._get_data, "ietf-netconf-nmda:edit-data": self._edit_data}
 
     async def _edit_data(self, caller: Caller, operation: Element) -> bytes:
-        given = Parameters(operation, "datastore", "default-operation", "config", *WITH_IDS, namespace=NMDA_NS)
+        given = Parameters(operation, "datastore", "default-operation", "config", "url", *WITH_IDS, namespace=NMDA_NS)
         name = datastore_name(given.require("datastore"))
         if name != "candidate":
             message = f"{name} cannot be written: edit the candidate and commit"
@@ -48,7 +50,7 @@ class DatastoreOperations:
         wanted = wanted_ids(given)
         default = given.choice("default-operation", DefaultOperation, DefaultOperation.MERGE)
         options = EditOptions(default_operation=Operation(default.value), error_option=ErrorOption.ROLLBACK)
-        config = given.require("config")
+        config = await self._urls.sent_or_read(caller, given)
         whole.check_holder(config)
         access = self._configuration.access.of(caller.author.user)
         await self._configuration.edit(caller.number, list(config), options, access)

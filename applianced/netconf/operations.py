@@ -8,7 +8,7 @@ from typing import Protocol
 from lxml import etree
 
 from applianced.access.changes import AccessDeniedError
-from applianced.datastore import rpc
+from applianced.datastore import native, rpc
 from applianced.datastore.edit import NETCONF_NS
 from applianced.errors import ConfigError
 from applianced.netconf.caller import Caller, Offered
@@ -68,7 +68,7 @@ class Operations:
         }
         self._defined: Offered = {
             **monitoring.offered,
-            **DatastoreOperations(configuration, reading).offered,
+            **DatastoreOperations(configuration, reading, urls).offered,
             **PrivateCandidates(configuration).offered,
             **Comparing(configuration, reading).offered,
             **Subscribing(configuration.models, streams).offered,
@@ -106,10 +106,11 @@ class Operations:
             self._require_call(caller, *defined.split(":"))
             ours = self._defined.get(defined)
             return await (ours(caller, operation) if ours else self._act(caller, defined, operation))
-        message = (
-            f'there is no operation <{name.localname}> in namespace "{name.namespace or ""}": see the capabilities'
-        )
-        raise RpcError("operation-not-supported", message)
+        modules = self._configuration.models.modules.values()
+        homes = [module.namespace for module in modules if native.has_rpc(module.pointer, name.localname)]
+        remedy = " or ".join(f'give it the namespace "{home}"' for home in homes if home != name.namespace)
+        message = f'there is no operation <{name.localname}> in namespace "{name.namespace or ""}"'
+        raise RpcError("operation-not-supported", f"{message}: {remedy or 'see the capabilities'}")
 
     def _require_call(self, caller: Caller, module: str, name: str) -> None:
         """Raises RpcError "access-denied" (RFC 8341 3.4.4)."""

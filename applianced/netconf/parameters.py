@@ -11,13 +11,15 @@ from lxml import etree
 from applianced.datastore.edit import NETCONF_NS
 from applianced.datastore.lock import Store
 from applianced.datastore.native import Defaults
-from applianced.datastore.orders import WD_MODULE_NS
+from applianced.datastore.orders import WD_MODULE_NS, YANG_NS
 from applianced.netconf.messages import RpcError, bad
 from applianced.netconf.xmltext import Element
 from applianced.northbound.library import DATASTORES
 
 _Choice = TypeVar("_Choice", bound=Enum)
 NMDA_NS = "urn:ietf:params:xml:ns:yang:ietf-netconf-nmda"
+_WITH_ATTRIBUTES = frozenset({"filter", "config"})
+"""Parameters that are read with their attributes by others."""
 _HOMES = {"with-defaults": WD_MODULE_NS}
 """Namespaces of parameters that other modules add to NETCONF's operations."""
 
@@ -49,6 +51,7 @@ class Parameters:
         Raises RpcError for children that are not allowed or come twice.
         """
         self.operation = etree.QName(operation).localname
+        _require_bare(operation)
         self._given: dict[str, list[Element]] = {}
         for child in operation:
             name = etree.QName(child)
@@ -59,7 +62,8 @@ class Parameters:
                 homes.append(namespace)
             key = name.localname if name.namespace in homes else name.text
             if key not in allowed:
-                message = f"<{name.localname}> is no parameter of <{self.operation}>: it takes {_listed(allowed)}"
+                remedy = _home(name.localname, allowed) or f"it takes {_listed(_local(allowed))}"
+                message = f"<{name.localname}> is no parameter of <{self.operation}>: {remedy}"
                 raise RpcError("unknown-element", message, info=bad("element", name.localname))
             if key in self._given and key not in repeated:
                 message = f"<{name.localname}> may be given once"
@@ -92,8 +96,8 @@ class Parameters:
     def flag(self, name: str) -> bool:
         """Whether an empty element is there. Raises RpcError when it holds something."""
         element = self.get(name)
-        if element is not None and (len(element) or (element.text or "").strip()):
-            raise RpcError("invalid-value", f"<{name}/> is empty or absent", info=bad("element", name))
+        if element is not None:
+            _require_empty(element)
         return element is not None
 
     def whole_number(self, name: str, default: int) -> int:
@@ -143,6 +147,7 @@ class Parameters:
         holder = self.require(name)
         if len(holder) == 1 and holder[0].tag == f"{{{NMDA_NS}}}datastore":
             return _lockable(holder[0])
+        _require_bare(holder)
         if len(holder) != 1 or etree.QName(holder[0]).namespace != NETCONF_NS:
             message = f"<{name}> holds exactly one datastore: <running/> or <candidate/>"
             raise RpcError("missing-element" if len(holder) == 0 else "bad-element", message, info=bad("element", name))
@@ -153,10 +158,51 @@ class Parameters:
             why = "running is kept over restarts" if local == "startup" else f"<{self.operation}> takes none here"
             raise RpcError("operation-not-supported", f"<{local}> is not offered: {why}; use running or candidate")
         try:
-            return Store(local)
+            store = Store(local)
+            _require_empty(holder[0])
+            return store
         except ValueError:
             message = f"there is no datastore <{local}>: use running or candidate"
             raise RpcError("unknown-element", message, info=bad("element", local)) from None
+
+
+def _require_bare(element: Element) -> None:
+    """Raises RpcError for what a server that overlooked it would do something else than was meant: text between
+    elements, attributes without a namespace or in one of NETCONF's."""
+    name = etree.QName(element).localname
+    for text in (element.text, *(child.tail for child in element)):
+        if text and not text.isspace():
+            message = f'<{name}> holds elements, and here it holds the text "{text.strip()[:40]}": remove it'
+            raise RpcError("bad-element", message, info=bad("element", name))
+    for each in (element, *element):
+        if etree.QName(each).localname not in _WITH_ATTRIBUTES:
+            _require_no_attributes(each)
+
+
+def _require_no_attributes(element: Element) -> None:
+    for attribute in map(etree.QName, element.keys()):
+        if attribute.namespace in (None, NETCONF_NS, YANG_NS):
+            name, local = etree.QName(element).localname, attribute.localname
+            message = f'<{name}> has the attribute "{local}", which means nothing there: remove it'
+            raise RpcError("unknown-attribute", message, info=bad("attribute", local) + bad("element", name))
+
+
+def _require_empty(element: Element) -> None:
+    if len(element) or (element.text or "").strip():
+        name = etree.QName(element).localname
+        raise RpcError("invalid-value", f"<{name}/> holds nothing: empty it", info=bad("element", name))
+
+
+def _local(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(etree.QName(name).localname for name in names)
+
+
+def _home(name: str, allowed: Sequence[str]) -> str:
+    """What to do about a parameter in a wrong namespace, "" when there is none of that name."""
+    for key in allowed:
+        if etree.QName(key).localname == name and (home := etree.QName(key).namespace or _HOMES.get(name)):
+            return f'give it the namespace "{home}"'
+    return ""
 
 
 def _lockable(element: Element) -> Store:

@@ -54,7 +54,8 @@ class NetconfServer:
         self._held_total = 0
         self._known = self.limits
         configuration.follow(self._limits_changed)
-        configuration.follow(CapabilityWatch(configuration.events, lambda: self.capabilities).changed)
+        watch = CapabilityWatch(configuration.events, lambda: self.capabilities, lambda: configuration.changed_by)
+        configuration.follow(watch.changed)
         self._last = 0
 
     @property

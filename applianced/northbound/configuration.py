@@ -32,7 +32,7 @@ from applianced.northbound.changes import Changes
 from applianced.northbound.confirming import Confirmation, Confirming, Pending
 from applianced.northbound.contents import Contents
 from applianced.northbound.editing import Editing
-from applianced.northbound.events import OURS, Events
+from applianced.northbound.events import OURS, Events, changed_by
 from applianced.northbound.inforce import Builder, InForce
 from applianced.northbound.keeping import Keeping
 from applianced.northbound.locking import NOBODY, Locking
@@ -48,7 +48,6 @@ from applianced.northbound.versions import RUNNING, Archive, Name, Version
 from applianced.northbound.views import Shown
 
 _LOG = logging.getLogger(__name__)
-_LARGE = 256 * 1024
 _LARGE = 256 * 1024
 
 
@@ -81,6 +80,8 @@ class Configuration:
         self._locking = Locking(self._turn_of, self._locks, self.candidates, self._confirming, self.partial)
         self.rescue = Keeping(self._archive.rescue, log, self._in_force, self._confirming, self._turn_of)
         self._followers: list[Callable[[Config], None]] = [self.partial.committed]
+        self.changed_by = changed_by(NOBODY, Author("applianced", "start"))
+        """Who put in force what runs, as RFC 6470 notifications say it."""
 
     @property
     def config(self) -> Config:
@@ -308,6 +309,7 @@ class Configuration:
 
     def _replaced(self, session: int, author: Author, former: Tree, behind: Difference | None = None) -> None:
         """former: what ran before, held. behind: what leads from it to what runs, if it is known."""
+        self.changed_by = changed_by(session, author)
         self._changes.committed(session, author, former, self.candidates.running, behind)
         self._published()
 

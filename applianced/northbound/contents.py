@@ -90,7 +90,7 @@ class Contents:
 
         access, session: as of `reading`. Raises ConfigError.
         """
-        if source == target:
+        if source == target and source in (RUNNING, CANDIDATE):
             return []
         async with self._opened(source, access, session) as before, self._opened(target, access, session) as after:
             return await asyncio.to_thread(lambda: list(changes(before, after)))

@@ -30,9 +30,10 @@ LISTED = ("subtree", f'<applications xmlns="{APPLICATIONS}"/>')
 SHOWN_HERE = {
     *("get", "get_config", "get_schema", "dispatch", "edit_config", "copy_config", "validate", "commit"),
     *("discard_changes", "cancel_commit", "delete_config", "lock", "unlock", "close_session", "kill_session", "rpc"),
+    "create_subscription",
 }
 NOT_OFFERED = {"poweroff_machine", "reboot_machine"}
-BY_NOTIFICATIONS = {"create_subscription"}
+EVENTS = "urn:ietf:params:xml:ns:yang:ietf-netconf-notifications"
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def refused(tag: str, call: Any, *arguments: Any, **options: Any) -> RPCError:
 
 
 def test_every_operation_of_its_list_is_somewhere() -> None:
-    assert set(manager.OPERATIONS) == SHOWN_HERE | NOT_OFFERED | BY_NOTIFICATIONS
+    assert set(manager.OPERATIONS) == SHOWN_HERE | NOT_OFFERED
 
 
 @pytest.mark.parametrize(
@@ -286,6 +287,67 @@ def test_partial_lock_by_dispatch(session: Any, server: Served) -> None:
         unlock = etree.fromstring(f'<partial-unlock xmlns="{namespace}"><lock-id>{lock_id}</lock-id></partial-unlock>')
         assert session.dispatch(unlock).ok
         assert other.commit().ok
+
+
+def told(session: Any) -> etree._Element:
+    """The content of the next notification."""
+    notification = session.take_notification(timeout=10)
+    assert notification is not None
+    return etree.fromstring(notification.notification_xml.encode())[1]
+
+
+def texts(event: etree._Element, name: str) -> list[str]:
+    return [str(one.text) for one in event.iter(f"{{{EVENTS}}}{name}")]
+
+
+def test_create_subscription_and_take_notification(session: Any, server: Served) -> None:
+    wanted = f'<netconf-config-change xmlns="{EVENTS}"/>'
+    add(session, "before")
+    session.commit()
+    assert session.create_subscription(stream_name="NETCONF", filter=("subtree", wanted)).ok
+    refused("in-use", session.create_subscription)
+    with server.connect() as other:
+        add(other, "told", 4712)
+        assert other.commit().ok
+        event = told(session)
+        assert texts(event, "session-id") == [other.session_id]
+        assert any("application[" in target and "'told'" in target for target in texts(event, "target"))
+    # The session that is told goes on asking.
+    assert "told" in names(session.get_config("running"))
+    assert session.take_notification(block=False) is None
+
+
+def test_what_the_server_offers_changes(session: Any, server: Served) -> None:
+    """<url> is switched off and on again: subscribers learn of it, and the next hello says so."""
+    url = "urn:ietf:params:netconf:capability:url:1.0"
+    services = "<services><netconf><url>{}</url></netconf></services>"
+    here = f'<system xmlns="{SYSTEM}" xmlns:nc="{NETCONF}">{services}</system>'
+    assert session.create_subscription(filter=("subtree", f'<netconf-capability-change xmlns="{EVENTS}"/>')).ok
+    with server.connect() as other:
+        assert any(uri.startswith(url) for uri in other.server_capabilities)
+        other.edit_config(config(here.format('<file nc:operation="delete"/>')), target="candidate")
+        assert other.commit().ok
+        event = told(session)
+        assert texts(event, "deleted-capability") == [f"{url}?scheme=file"]
+        assert not texts(event, "added-capability")
+        modified = texts(event, "modified-capability")
+        assert [uri.partition("?")[0] for uri in modified] == [NETCONF]
+        assert "url" not in modified[0]
+        assert texts(event, "session-id") == [other.session_id]
+        assert texts(event, "username") == ["admin"]
+        with server.connect() as later:
+            assert not any(uri.startswith(url) for uri in later.server_capabilities)
+        other.edit_config(config(here.format("<file/>")), target="candidate")
+        # What nobody confirms is taken back by the server, which says that it was the server.
+        assert other.commit(confirmed=True, timeout="1").ok
+        assert texts(told(session), "added-capability") == [f"{url}?scheme=file"]
+        event = told(session)
+        assert texts(event, "deleted-capability") == [f"{url}?scheme=file"]
+        assert texts(event, "server") == ["None"]
+        other.discard_changes()
+        other.edit_config(config(here.format("<file/>")), target="candidate")
+        assert other.commit().ok
+        assert texts(told(session), "added-capability") == [f"{url}?scheme=file"]
 
 
 @pytest.mark.parametrize("store", ["running", "candidate"])

@@ -49,7 +49,8 @@ def test_everything_it_can(server: Served, version: str) -> None:
         refused = driver.get_config("running", filter_=xpath, filter_type="xpath")
         assert refused.failed
         assert "is not offered in a filter" in refused.result
-        assert "host-name" in driver.get('<system xmlns="urn:applianced:yang:system"/>').result or version
+        assert any(":candidate:1.0" in uri for uri in driver.server_capabilities)
+        assert "<commits" in driver.get('<system xmlns="urn:applianced:yang:system"/>').result
         assert driver.copy_config("running", "candidate").failed is False
         assert driver.discard().failed is False
         assert driver.commit(confirmed=True, timeout=60, persist=name).failed is False
@@ -71,6 +72,17 @@ def test_asynchronously(server: Served) -> None:
             committed = await driver.commit()
             assert not edited.failed
             assert not committed.failed
+            for done in (
+                await driver.lock("candidate"),
+                await driver.copy_config("running", "candidate"),
+                await driver.validate("candidate"),
+                await driver.discard(),
+                await driver.unlock("candidate"),
+                await driver.get(filter_=FILTER),
+                await driver.rpc("<get-config><source><running/></source></get-config>"),
+            ):
+                assert not done.failed
+            assert (await driver.delete_config(target="candidate")).failed
             return [(await driver.get_config("running", filter_=FILTER)).result for _ in range(3)]
 
     results = asyncio.run(play())

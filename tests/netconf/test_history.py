@@ -125,6 +125,8 @@ def test_what_nobody_confirmed_rescues_nobody(tmp_path: Path) -> None:
         (compare("<number>9</number>"), "invalid-value"),
         (compare("<id/>"), "invalid-value"),
         (compare("<startup/>"), "unknown-element"),
+        (compare("<number>50</number>", "<number>50</number>"), "invalid-value"),
+        (compare("<rescue/>", "<rescue/>"), "data-missing"),
         (f"<commit><comment {HISTORY}/></commit>", "invalid-value"),
         (f"<commit><comment {HISTORY}>{'x' * 1025}</comment></commit>", "invalid-value"),
         ("<commit><comment>x</comment></commit>", "unknown-element"),

@@ -202,7 +202,7 @@ def test_edit_data(tmp_path: Path) -> None:
         *((store, CONFIG.format(""), "invalid-value", "datastore") for store in ("running", "intended", "operational")),
         ("startup", CONFIG.format(""), "invalid-value", "datastore"),
         ("candidate", "", "missing-element", "config"),
-        ("candidate", "<url>file:///etc/passwd</url>", "unknown-element", "url"),
+        ("candidate", f"<url>file:///edit.xml</url>{CONFIG.format('')}", "bad-element", "url"),
         ("candidate", f"<default-operation>frob</default-operation>{CONFIG.format('')}", "invalid-value",
          "default-operation"),
         ("candidate", CONFIG.format("<bogus/>"), "unknown-element", "bogus"),

@@ -157,6 +157,8 @@ def test_error_names_place_element_and_remedy(tmp_path: Path) -> None:
          "<bad-attribute>value</bad-attribute><bad-element>queue</bad-element>"),
         ('<bogus xmlns="urn:none"/>', "unknown-namespace",
          "<bad-element>bogus</bad-element><bad-namespace>urn:none</bad-namespace>"),
+        ('<item><name>a</name><bogus xmlns="urn:none"/></item>', "unknown-namespace",
+         "<bad-element>bogus</bad-element><bad-namespace>urn:none</bad-namespace>"),
     ],
 )  # fmt: skip
 def test_error_info_is_what_rfc_6241_demands(tmp_path: Path, change: str, tag: str, info: str) -> None:
@@ -164,6 +166,53 @@ def test_error_info_is_what_rfc_6241_demands(tmp_path: Path, change: str, tag: s
         reply = await one.rpc(EDIT.format("", change))
         assert tags(reply) == [tag]
         assert f"<error-info>{info}</error-info>" in reply
+
+    run(tmp_path, scenario)
+
+
+RING = '<ring xmlns="urn:example:shop">{}</ring>'
+INLINE = "<validate><source><config>{}</config></source></validate>"
+
+
+@pytest.mark.parametrize(
+    ("operation", "tag", "said"),
+    [
+        # The namespace was forgotten.
+        ("<ring><times>2</times></ring>", "operation-not-supported", 'give it the namespace "urn:example:shop"'),
+        ("<edit-config><target><candidate/></target><config><shop/></config></edit-config>",
+         "unknown-element", 'give it the namespace "urn:example:shop"'),
+        (INLINE.format("<shop/>"), "unknown-element", 'give it the namespace "urn:example:shop"'),
+        (INLINE.format('<shop xmlns="urn:none"/>'), "unknown-namespace", "<bad-namespace>urn:none</bad-namespace>"),
+        (INLINE.format('<shop xmlns="urn:example:shop"><title xmlns="urn:none"/></shop>'), "unknown-namespace",
+         "<bad-element>title</bad-element><bad-namespace>urn:none</bad-namespace>"),
+        ("<commit><comment>x</comment></commit>", "unknown-element",
+         'give it the namespace "urn:applianced:yang:history"'),
+        ("<get><with-defaults>trim</with-defaults></get>", "unknown-element",
+         'give it the namespace "urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults"'),
+        (RING.format('<times xmlns="urn:none">2</times>'), "unknown-namespace",
+         "<bad-element>times</bad-element><bad-namespace>urn:none</bad-namespace>"),
+        # What was meant for elsewhere would be overlooked.
+        ('<get><filter select="/x"/></get>', "bad-attribute", "<bad-attribute>select</bad-attribute>"),
+        ('<commit confirmed="true"/>', "unknown-attribute", "<bad-attribute>confirmed</bad-attribute>"),
+        ('<commit><confirmed timeout="5"/></commit>', "unknown-attribute", "<bad-attribute>timeout</bad-attribute>"),
+        ('<edit-config><target><candidate/></target><config operation="replace"/></edit-config>',
+         "unknown-attribute", "<bad-attribute>operation</bad-attribute>"),
+        ('<ring xmlns="urn:example:shop"><times often="x">2</times></ring>', "unknown-attribute",
+         "<bad-attribute>often</bad-attribute><bad-element>times</bad-element>"),
+        ("<discard-changes>now</discard-changes>", "bad-element", 'the text "now"'),
+        ("<get-config><source>or<running/></source></get-config>", "bad-element", "<bad-element>source</bad-element>"),
+        ("<lock><target><running>x</running></target></lock>", "invalid-value", "<bad-element>running</bad-element>"),
+        # A leaf of an operation's input is named as one of the configuration.
+        (RING.format("<times>-1</times>"), "invalid-value", '"-1" is no value of times: use a number in'),
+        (RING.format("<times>many</times>"), "invalid-value", "is no value of times: use a number in"),
+    ],
+)  # fmt: skip
+def test_what_a_clumsy_client_is_told(tmp_path: Path, operation: str, tag: str, said: str) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        reply = await one.rpc(operation)
+        assert tags(reply) == [tag]
+        assert said in reply
+        assert await two.rpc(GET_RUNNING) == "<data/>"
 
     run(tmp_path, scenario)
 
@@ -186,6 +235,9 @@ def test_one_rpc_error_per_fault(tmp_path: Path) -> None:
 def test_locks_between_sessions(tmp_path: Path) -> None:
     async def scenario(one: Client, two: Client) -> None:
         assert await one.rpc(LOCK) == OK
+        again = await one.rpc(LOCK)
+        assert tags(again) == ["lock-denied"]
+        assert "this session holds the lock" in again
         for refused in (LOCK, EDIT.format("", "<size>2</size>"), "<commit/>", "<discard-changes/>", UNLOCK):
             reply = await two.rpc(refused)
             assert tags(reply) == ["lock-denied" if refused in (LOCK, UNLOCK) else "in-use"]

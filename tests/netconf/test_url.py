@@ -69,6 +69,24 @@ def put(directory: Path, name: str, content: str) -> Path:
     return file
 
 
+def test_edit_data_from_a_url(tmp_path: Path) -> None:
+    """RFC 8526 3.1.2: as <edit-config> does."""
+    nmda = "urn:ietf:params:xml:ns:yang:ietf-netconf-nmda"
+    edit_data = f'<edit-data xmlns="{nmda}"><datastore>candidate</datastore>{{}}</edit-data>'
+
+    async def scenario(one: Client) -> None:
+        put(tmp_path, "edit.xml", DOCUMENT.format("<title>new</title>"))
+        assert await one.rpc(edit_data.format(url("file:///edit.xml"))) == OK
+        assert "<title>new</title><item>" in await one.rpc(GET.format("candidate"))
+        assert tags(await one.rpc(edit_data.format(url("file:///../edit.xml")))) == ["invalid-value"]
+
+    async def not_offered(one: Client) -> None:
+        assert tags(await one.rpc(edit_data.format(url("file:///edit.xml")))) == ["operation-not-supported"]
+
+    run(tmp_path, scenario)
+    run(tmp_path, not_offered, UrlOptions())
+
+
 def test_a_file_there_and_back(tmp_path: Path) -> None:
     async def scenario(one: Client) -> None:
         saved = tmp_path / "url" / "saved.xml"

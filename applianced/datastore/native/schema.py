@@ -152,8 +152,13 @@ _DATA = lib.LYS_CONTAINER | lib.LYS_LIST | lib.LYS_LEAF | lib.LYS_LEAFLIST | lib
 
 def has_rpc(module: Module, local_name: str) -> bool:
     """Whether a module defines this RPC."""
+    return bool(find_rpc(module, local_name))
+
+
+def find_rpc(module: Module, local_name: str) -> Schema:
+    """A module's RPC, below which `find_schema` finds what its input holds; NULL if there is none."""
     raw = local_name.encode()
-    return bool(lib.lys_find_child(ffi.NULL, module, ffi.from_buffer(raw + b"\0"), len(raw), lib.LYS_RPC, 0))
+    return lib.lys_find_child(ffi.NULL, module, ffi.from_buffer(raw + b"\0"), len(raw), lib.LYS_RPC, 0)
 
 
 def find_notification(module: Module, local_name: str) -> Schema:
@@ -173,7 +178,7 @@ def choice_members(module: Module) -> Iterator[Schema]:
 
 
 def top_level(module: Module) -> Iterator[Schema]:
-    """What stands at the top of a module, choices included."""
+    """What a module has at the top: data, choices, RPCs, notifications."""
     last = ffi.NULL
     while module.compiled:
         last = lib.lys_getnext(last, ffi.NULL, module.compiled, lib.LYS_GETNEXT_WITHCHOICE)

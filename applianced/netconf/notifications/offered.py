@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from applianced.config.schema import Config
@@ -14,17 +14,20 @@ _NAME = "netconf-capability-change"
 class CapabilityWatch:
     """Compares what hellos announce before and after each commit."""
 
-    def __init__(self, events: Events, announced: Callable[[], Sequence[str]]) -> None:
-        """announced: the capabilities of a hello that would be sent now."""
+    def __init__(
+        self, events: Events, announced: Callable[[], Sequence[str]], changed_by: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        """announced: the capabilities of a hello that would be sent now. changed_by: who put in force what runs."""
         self._events = events
         self._announced = announced
+        self._changed_by = changed_by
         self._known = tuple(announced())
 
     def changed(self, config: Config) -> None:
         """A configuration is in force."""
         before, self._known = self._known, tuple(self._announced())
         if before != self._known and self._events.wanted(_NAME):
-            self._events.tell(BASE, _NAME, {"changed-by": {"server": [None]}, **_difference(before, self._known)})
+            self._events.tell(BASE, _NAME, {**self._changed_by(), **_difference(before, self._known)})
 
 
 def _difference(before: Sequence[str], after: Sequence[str]) -> dict[str, Any]:

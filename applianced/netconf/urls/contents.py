@@ -15,7 +15,8 @@ from applianced.datastore.edit import NETCONF_NS
 from applianced.errors import ProtocolError
 from applianced.netconf import xmltext
 from applianced.netconf.caller import Caller
-from applianced.netconf.messages import RpcError
+from applianced.netconf.messages import RpcError, bad
+from applianced.netconf.parameters import Parameters
 from applianced.netconf.urls import address, https
 from applianced.netconf.urls.address import FileUrl, Url, refused
 from applianced.netconf.urls.folder import Folder
@@ -53,6 +54,16 @@ class UrlContents:
                 content = await https.exchange("GET", url, options)
             _told(caller, "read", url.shown)
             return await asyncio.to_thread(_config, content, url.shown)
+
+    async def sent_or_read(self, caller: Caller, given: Parameters) -> Element:
+        """The <config> of an edit, sent along or behind a <url>. Raises RpcError."""
+        url = given.optional_text("url")
+        if url is None:
+            return given.require("config")
+        if given.get("config") is not None:
+            message = "<config> and <url> exclude each other: send one of them"
+            raise RpcError("bad-element", message, info=bad("element", "url"))
+        return await self.read(caller, url.strip())
 
     async def write(self, caller: Caller, text: str, inner: bytes) -> None:
         """Replace what a URL holds by a <config> with these elements in it. Raises RpcError."""

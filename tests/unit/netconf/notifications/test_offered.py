@@ -16,7 +16,7 @@ def test_what_is_new_what_is_gone_and_what_is_other() -> None:
         events = Events(NotificationSettings)
         events.follow(told.append)
         announced = ["urn:a", "urn:b?x=1", "urn:c"]
-        watch = CapabilityWatch(events, lambda: announced)
+        watch = CapabilityWatch(events, lambda: announced, lambda: {"changed-by": {"server": [None]}})
         watch.changed(Config())
         assert not told
         announced[1:] = ["urn:b?x=2", "urn:d"]
