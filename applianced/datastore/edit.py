@@ -13,7 +13,7 @@ from enum import Enum
 
 from lxml import etree
 
-from applianced.datastore import native, places, twins
+from applianced.datastore import crowding, native, places, twins
 from applianced.datastore.faults import NamedFaultError, found_in, syntax_error
 from applianced.datastore.fragments import octets, shell
 from applianced.datastore.native import Form, Kind
@@ -125,6 +125,7 @@ def _merge_whole(tree: Tree, elements: Sequence[Element], options: EditOptions) 
     if any(node.attrib or node.tag in choices for element in elements for node in element.iter()):
         return False
     try:
+        crowding.require_spread(tree.models, elements)
         with Tree.parse(tree.models, b"".join(octets(element) for element in elements), Form.XML) as parsed:
             twins.check_tree(parsed.first)
             tree.merge(parsed)
@@ -274,6 +275,7 @@ class _Walk:
         if native.kind(place.schema) is Kind.LEAF_LIST:
             self.drop_default_entries(place)
         if place.element not in self.marked:
+            crowding.require_spread(self.models, [place.element])
             return self.parse(place, octets(place.element))
         node = self.parse(place, shell(place))
         self.descend(place, node, Operation.MERGE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from lxml import etree
@@ -14,6 +15,10 @@ from applianced.datastore.models import Models
 from applianced.datastore.native import Form
 from applianced.datastore.places import Element
 from applianced.datastore.remedies import explained
+from applianced.errors import ConfigError
+
+ELEMENTS_MAX = 1000
+"""Of an input, of which none has a long list; libyang looks through all that has the same name at each of them."""
 
 
 def defined(models: Models, operation: Element) -> str:
@@ -25,6 +30,9 @@ def defined(models: Models, operation: Element) -> str:
 
 def arguments(models: Models, name: str, operation: Element) -> dict[str, Any]:
     """The validated input of a call. Raises ConfigError."""
+    if sum(1 for _ in islice(operation.iterdescendants(), ELEMENTS_MAX + 1)) > ELEMENTS_MAX:
+        local = etree.QName(operation).localname
+        raise ConfigError("", f"<{local}> takes at most {ELEMENTS_MAX} elements: send fewer", tag="too-big")
     try:
         tree = native.parse_rpc(models.context, etree.tostring(operation, with_tail=False))
     except native.NativeError as error:

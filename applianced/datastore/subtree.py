@@ -17,11 +17,28 @@ from applianced.datastore.models import Models
 from applianced.datastore.native import Kind
 from applianced.datastore.places import Element
 from applianced.datastore.writer import Writer
+from applianced.errors import ConfigError
+
+LOOKS_MAX = 1_000_000
+"""Of one answer: elements of a filter, times entries of the lists that they search without naming all keys."""
 
 
-def select(models: Models, roots: Sequence[native.Node], filters: Sequence[Element], writer: Writer) -> bytes:
-    """The data below `roots` (top-level nodes, of one tree or several) that the children of <filter> select, as XML."""
-    return Selection(models, writer).level(native.NULL, roots, filters, "")
+class TooManyLooksError(ConfigError):
+    """A filter that searches for longer than it may."""
+
+
+def select(
+    models: Models,
+    roots: Sequence[native.Node],
+    filters: Sequence[Element],
+    writer: Writer,
+    looks: int = LOOKS_MAX,
+) -> bytes:
+    """The data below `roots` (top-level nodes, of one tree or several) that the children of <filter> select, as XML.
+
+    looks: nodes that may be looked at, which takes some 3 µs each. Raises TooManyLooksError "resource-denied".
+    """
+    return Selection(models, writer, looks).level(native.NULL, roots, filters, "")
 
 
 class Pick(NamedTuple):
@@ -32,9 +49,10 @@ class Pick(NamedTuple):
 
 
 class Selection:
-    def __init__(self, models: Models, writer: Writer) -> None:
+    def __init__(self, models: Models, writer: Writer, looks: int = LOOKS_MAX) -> None:
         self.models = models
         self.writer = writer
+        self._left = looks
 
     def level(
         self, parent: native.Node, nodes: Sequence[native.Node] | None, filters: Sequence[Element], above: str
@@ -85,8 +103,19 @@ class Selection:
             return
         for schema in self.schemas(parent, element):
             for node in self.instances(parent, nodes, schema, element):
+                self.look()
                 if self.matches(node, schema, element):
                     yield node
+
+    def look(self) -> None:
+        """Count a node or a module that is looked at. Raises TooManyLooksError."""
+        self._left -= 1
+        if self._left < 0:
+            message = (
+                f"the filter looks at more than {LOOKS_MAX} nodes: name entries by all their keys, give each element "
+                "its namespace, or ask in several requests"
+            )
+            raise TooManyLooksError("", message, tag="resource-denied")
 
     def schemas(self, parent: native.Node, element: Element) -> Iterator[native.Schema]:
         name = etree.QName(element)
@@ -94,6 +123,7 @@ class Selection:
         wildcard = name.namespace in (None, NETCONF_NS)
         module = self.models.modules.get(name.namespace or "")
         for candidate in self.models.modules.values() if wildcard else [module] if module else []:
+            self.look()
             schema = native.find_schema(above, candidate.pointer, name.localname)
             if not schema and not parent:
                 # RFC 5277 3.6: what a subscription filters is one notification.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 from lxml import etree
 
-from applianced.datastore import native, places, twins
+from applianced.datastore import crowding, places, twins
 from applianced.datastore.faults import NamedFaultError, found_in
+from applianced.datastore.instances import instance_path
 from applianced.datastore.models import Models
-from applianced.datastore.native import Form, Kind
+from applianced.datastore.native import Form
 from applianced.datastore.orders import NETCONF_NS, YANG_NS
 from applianced.datastore.places import Element
 from applianced.datastore.tree import Tree
@@ -30,6 +31,7 @@ def from_elements(models: Models, elements: Sequence[Element], *, line: int = 0)
         if marked := cast(list[Element], _WITH_ATTRIBUTES(element)):
             raise _attribute(models, marked[0], line)
         places.check_top_level(models, element)
+    crowding.require_spread(models, elements)
     text = b"".join(etree.tostring(element, with_tail=False) for element in elements)
     try:
         return _parsed(models, text, Form.XML)
@@ -76,25 +78,8 @@ def _attribute(models: Models, element: Element, line: int) -> ConfigError:
     local = etree.QName(str(next(iter(element.attrib)))).localname
     at: Any = element.sourceline
     message = f'line {(at or 0) + line}: <{name}> has the attribute "{local}": {_REMEDY}'
-    path = _path(models, [*reversed(list(element.iterancestors())), element])
+    path = instance_path(models, [*reversed(list(element.iterancestors())), element])
     return NamedFaultError(path, message, tag="unknown-attribute", bad_element=name, attribute=local)
-
-
-def _path(models: Models, elements: Iterable[Element]) -> str:
-    """Instance path of the last of these elements, each below the one before; what is above the data is left out."""
-    path, schema, before = "", native.NULL, ""
-    for element in elements:
-        name = etree.QName(element)
-        module = models.modules.get(name.namespace or "")
-        schema = native.find_schema(schema, module.pointer, name.localname) if module else native.NULL
-        if not module or not schema:
-            continue
-        path += f"/{name.localname}" if module.name == before else f"/{module.name}:{name.localname}"
-        before = module.name
-        if native.kind(schema) is Kind.LIST:
-            texts = ((key, element.findtext(f"{{{name.namespace}}}{key}")) for key in native.keys(schema))
-            path += places.predicate(tuple((key, text) for key, text in texts if text is not None))
-    return path
 
 
 def _refuse_metadata(value: Any) -> None:

@@ -12,6 +12,7 @@ from lxml import etree
 from applianced.datastore import native, subtree, xpath
 from applianced.datastore.edit import NETCONF_NS
 from applianced.datastore.models import Models
+from applianced.datastore.subtree import TooManyLooksError
 from applianced.datastore.tree import Tree
 from applianced.datastore.writer import Writer
 from applianced.datastore.xpath import Expression, ExpressionError
@@ -19,9 +20,11 @@ from applianced.netconf.messages import RpcError, bad
 from applianced.netconf.reach import steps, subtree_reaches, xpath_reaches
 from applianced.netconf.xmltext import Element
 
-XPATHS_MAX = 2
-"""XPath filters evaluated at once; one that takes long must not keep commits from their threads."""
-_EVALUATING = ThreadPoolExecutor(XPATHS_MAX, thread_name_prefix="xpath")
+SLOW_MAX = 2
+"""XPath and other filters evaluated at once; one that takes long must not keep commits from their threads."""
+_EVALUATING = ThreadPoolExecutor(SLOW_MAX, thread_name_prefix="filter")
+QUICK_LOOKS = 2000
+"""Nodes that a subtree filter looks at on the event loop: a few milliseconds."""
 
 
 class Filter(NamedTuple):
@@ -80,6 +83,16 @@ class Filter(NamedTuple):
         """Whether it may select much: nothing in it says which value is wanted."""
         elements = self.elements or ()
         return not any(node.text and not node.text.isspace() for element in elements for node in element.iter())
+
+    async def found(self, models: Models, roots: Sequence[native.Node], writer: Writer) -> bytes:
+        """As `select`, off the event loop when it turns out to take long."""
+        if self.elements is None:
+            return writer.all_of(roots)
+        try:
+            return subtree.select(models, roots, self.elements, writer, QUICK_LOOKS)
+        except TooManyLooksError:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(_EVALUATING, self.select, models, roots, writer)
 
     def select(self, models: Models, roots: Sequence[native.Node], writer: Writer) -> bytes:
         """The answer to a filter that is no XPath, from the top-level nodes of one tree or several."""

@@ -114,7 +114,7 @@ class Reading:
         """What a filter that is no XPath selects, off the event loop where it may be much; lengthy: it is."""
         if lengthy or (self._configuration.large and wanted.broad):
             return await asyncio.to_thread(wanted.select, self._models, roots, writer)
-        return wanted.select(self._models, roots, writer)
+        return await wanted.found(self._models, roots, writer)
 
     @asynccontextmanager
     async def _library_for(self, access: UserAccess) -> AsyncIterator[Tree]:

@@ -16,8 +16,9 @@ from applianced.config.logins import require_login
 from applianced.config.schema import Config
 from applianced.datastore.candidate import Candidate
 from applianced.datastore.edit import EditOptions
-from applianced.datastore.lock import Broken, Held, Locks, Store
+from applianced.datastore.lock import Broken, Held, LockError, Locks, Store
 from applianced.datastore.models import Models
+from applianced.datastore.native import Form
 from applianced.datastore.persist import Commit, CommitLog
 from applianced.datastore.places import Element
 from applianced.datastore.rebase import Resolution
@@ -282,8 +283,25 @@ class Configuration:
         """<cancel-commit> (RFC 6241 8.4.4.1). Raises LockError, and what a commit raises; then it is tried again."""
         async with self._turn_of(session):
             self._locks.require(Store.RUNNING, session)
-            self._confirming.require_cancel(session, persist_id)
+            pending = self._confirming.require_cancel(session, persist_id)
+            if self.partial.held and self._in_force.body != pending.body:
+                with await asyncio.to_thread(Tree.parse, self.models, pending.body, Form.JSON) as former:
+                    await self.partial.require_unaltered(session, self.candidates.running, former)
             await self._confirming.cancel(session, author)
+
+    async def break_confirmed(self, session: int, author: Author) -> Pending:
+        """Roll back the confirmed commit that is under way, whoever began it; what it was.
+
+        Raises LockError when there is none, and what a commit raises; then it is tried again.
+        """
+        async with self._turn_of(session):
+            pending = self._confirming.pending
+            if pending is None:
+                raise LockError(
+                    "", "no confirmed commit is under way: there is nothing to break", tag="operation-failed"
+                )
+            await self._confirming.cancel(session, author)
+            return pending
 
     async def _reinstate(self, body: bytes, session: int, author: Author, comment: str) -> None:
         tree = await self._in_force.reinstate(body, author, comment)

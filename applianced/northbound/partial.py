@@ -144,6 +144,22 @@ class PartialLocks:
                 raise LockError("", message, tag="invalid-value", bad_element="lock-id")
             del self._held[number]
 
+    async def take_away(self, session: int, number: int) -> PartialLock:
+        """Release a lock that another session holds, on behalf of `session`; what it was. Raises LockError."""
+        async with self._turn_of(session):
+            lock = self._held.get(number)
+            if lock is None:
+                message = f"there is no partial lock {number}: {self.listed()}"
+                raise LockError("", message, tag="invalid-value", bad_element="lock-id")
+            if lock.session == session:
+                message = f"this session holds partial lock {number} itself: use <partial-unlock>"
+                raise LockError("", message, tag="operation-failed")
+            return self._held.pop(number)
+
+    def listed(self) -> str:
+        """Which locks there are, for an error message."""
+        return f"there is {', '.join(map(str, self._held))}" if self._held else "there is none"
+
     def release_all(self, session: int) -> None:
         """A session has ended."""
         self._held = {number: lock for number, lock in self._held.items() if lock.session != session}

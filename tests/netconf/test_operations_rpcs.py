@@ -20,6 +20,7 @@ from applianced.northbound.bundles import KEPT
 from applianced.tools import serving
 from applianced.tools.netconf_client import NetconfClient, connect
 from tests.support.appliance import private_directory
+from tests.support.until import until
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "netns-ftp.json"
 OPERATIONS = "urn:applianced:yang:operations"
@@ -102,6 +103,10 @@ def test_all_else_says_that_there_is_none(client: NetconfClient, rpc: str, leave
         ("get-gates", {"flavour": "sour"}, "unknown-element"),
         ("clear-gate", {}, "missing-element"),
         ("break-lock", {"datastore": "startup"}, "invalid-value"),
+        ("break-lock", {}, "data-missing"),
+        ("break-lock", {"datastore": "running", "lock_id": 1}, "bad-element"),
+        ("break-lock", {"lock_id": 0}, "invalid-value"),
+        ("break-lock", {"lock_id": 4711}, "invalid-value"),
         ("get-support-bundle", {"name": "x" * 129}, "invalid-value"),
     ],
 )
@@ -109,6 +114,34 @@ def test_input_that_does_not_fit(client: NetconfClient, rpc: str, leaves: dict[s
     with pytest.raises(RPCError) as caught:
         ask(client, rpc, **leaves)
     assert caught.value.tag == tag
+
+
+PRIVILEGED = {
+    "clear-alg-counters", "clear-gate", "clear-control-session", "clear-data-session", "clear-alg-sessions",
+    "clear-resources", "restart-worker", "break-lock", "make-support-bundle", "get-support-bundles",
+    "get-support-bundle", "delete-support-bundle",
+}  # fmt: skip
+OTHERS = {"get-alg-status", "get-alg-counters", "get-gates", "get-control-sessions", "get-data-sessions",
+          "get-resources", "get-workers"}  # fmt: skip
+
+
+def test_who_has_no_rule_shows_and_neither_clears_nor_breaks(served: Served, client: NetconfClient) -> None:
+    module = (Path(__file__).parents[2] / "yang" / "applianced-operations.yang").read_text()
+    assert set(re.findall(r"^  rpc (\S+) {", module, re.MULTILINE)) == PRIVILEGED | OTHERS
+    public = served.key.with_suffix(".pub").read_text().strip()
+    client.edit(
+        '<system xmlns="urn:applianced:yang:system"><login><user><name>onlooker</name><authentication>'
+        f"<ssh-public-key>{public}</ssh-public-key></authentication></user></login></system>"
+    )
+    client.session.commit()
+    with connect(served.serving.host, served.serving.port, served.key, user="onlooker") as onlooker:
+        for rpc in sorted(PRIVILEGED | OTHERS):
+            try:
+                ask(onlooker, rpc)
+                tag = ""
+            except RPCError as error:
+                tag = error.tag
+            assert (tag == "access-denied") == (rpc in PRIVILEGED), rpc
 
 
 # --- break-lock -------------------------------------------------------------------------------------------------
@@ -164,6 +197,67 @@ def test_a_lock_that_cannot_be_broken(client: NetconfClient) -> None:
     assert caught.value.tag == "operation-failed"
     with client.session.locked("running"), pytest.raises(RPCError, match="this session holds the lock"):
         ask(client, "break-lock", datastore="running")
+
+
+SESSIONS = '<netconf-state xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"><sessions/></netconf-state>'
+PARTIAL_NS = "urn:ietf:params:xml:ns:netconf:partial-lock:1.0"
+PARTIAL_LOCK = (
+    f'<partial-lock xmlns="{PARTIAL_NS}" xmlns:s="urn:applianced:yang:system"><select>/s:system</select></partial-lock>'
+)
+HOST_NAME = (
+    '<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><system xmlns="urn:applianced:yang:system">'
+    "<host-name>freed</host-name></system></config>"
+)
+
+
+def test_a_partial_lock_is_broken(served: Served, client: NetconfClient) -> None:
+    with served.connect() as victim:
+        granted = etree.fromstring(victim.session.dispatch(etree.fromstring(PARTIAL_LOCK)).xml.encode())
+        number = granted.findtext("{*}lock-id")
+        client.session.edit_config(target="candidate", config=HOST_NAME)
+        with pytest.raises(RPCError, match="holds a partial lock"):
+            client.session.commit()
+        with pytest.raises(RPCError, match=f"locked in parts only: give the <lock-id> of the part, there is {number}"):
+            ask(client, "break-lock", datastore="running")
+        with pytest.raises(RPCError, match=f"this session holds partial lock {number} itself"):
+            ask(victim, "break-lock", lock_id=number)
+        reply = ask(client, "break-lock", lock_id=number)
+        assert value(reply, "session-id") == victim.session.session_id
+        assert value(reply, "username") == "admin"
+        assert value(reply, "discarded") == "false"
+        client.session.commit()
+        assert "freed" in str(client.session.get_config("running"))
+        unlock = f'<partial-unlock xmlns="{PARTIAL_NS}"><lock-id>{number}</lock-id></partial-unlock>'
+        with pytest.raises(RPCError, match=f"holds no partial lock {number}"):
+            victim.session.dispatch(etree.fromstring(unlock))
+        broken = rf"broke partial lock {number} \(/applianced-system:system\) that session \d+ \(admin\) held"
+        assert re.search(broken, serving.tail(served.serving.log))
+        with pytest.raises(RPCError, match=f"there is no partial lock {number}: there is none"):
+            ask(client, "break-lock", lock_id=number)
+
+
+def test_a_confirmed_commit_whose_token_is_lost_is_rolled_back(served: Served, client: NetconfClient) -> None:
+    with pytest.raises(RPCError, match="no confirmed commit is under way"):
+        ask(client, "break-lock", confirmed_commit="")
+    for gone in (False, True):
+        with served.connect() as victim:
+            victim.session.edit_config(target="candidate", config=EDIT)
+            victim.session.commit(confirmed=True, timeout="4294967295", persist="nobody-knows")
+            number = victim.session.session_id
+            if not gone:
+                reply = ask(client, "break-lock", confirmed_commit="")
+                assert (value(reply, "session-id"), value(reply, "username")) == (number, "admin")
+    until(lambda: f"<session-id>{number}<" not in str(client.session.get(("subtree", SESSIONS))))
+    with pytest.raises(RPCError, match="persist-id"):
+        client.session.commit()
+    with pytest.raises(RPCError, match="a persistent confirmed commit is under way"):
+        client.session.lock("running")
+    reply = ask(client, "break-lock", confirmed_commit="")
+    assert value(reply, "session-id") == ""
+    assert "left-behind" not in str(client.session.get_config("running"))
+    with client.session.locked("running"):
+        client.session.commit()
+    assert re.search(r"\(admin from .*\) rolled back the confirmed commit of session", serving.tail(served.serving.log))
 
 
 # --- support bundles --------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from lxml import etree
 
 from applianced.datastore.scope import Scope
 from applianced.northbound import partial
+from tests.netconf.test_operations import GET_RUNNING
 from tests.support.netconf_session import Client, serving, tags
 
 PL = "urn:ietf:params:xml:ns:netconf:partial-lock:1.0"
@@ -181,6 +182,23 @@ def test_not_while_a_commit_awaits_its_confirmation(tmp_path: Path) -> None:
             assert tags(await session.rpc(lock("/s:shop/s:title"))) == ["lock-denied"]
         assert await one.rpc("<commit/>") == OK
         assert nodes(await two.rpc(lock("/s:shop/s:title")))
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(("locked", "refused"), [("title", True), ("tag", False)])
+def test_a_cancel_of_another_session_alters_nothing_that_is_locked(tmp_path: Path, locked: str, refused: bool) -> None:
+    cancel = "<cancel-commit><persist-id>p</persist-id></cancel-commit>"
+
+    async def scenario(one: Client, two: Client) -> None:
+        await one.rpc(lock(f"/s:shop/s:{locked}"))
+        await one.rpc(edit("<title>new</title>"))
+        assert await one.rpc("<commit><confirmed/><persist>p</persist></commit>") == OK
+        reply = await two.rpc(cancel)
+        assert tags(reply) == (["in-use"] if refused else [])
+        assert ("<title>new</title>" in await two.rpc(GET_RUNNING)) == refused
+        if refused:
+            assert await one.rpc(cancel) == OK
 
     run(tmp_path, scenario)
 

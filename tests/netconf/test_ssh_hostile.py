@@ -180,6 +180,30 @@ def test_a_reader_that_has_stopped_is_closed(tmp_path: Path, caplog: pytest.LogC
     run(tmp_path, scenario, System(netconf=NetconfLimits(reply_timeout_s=0.1)), first=TEN_MEGABYTES)
 
 
+@pytest.mark.parametrize("by_session", [True, False], ids=["kill-session", "the end of the server"])
+def test_a_reader_that_has_stopped_is_ended_at_once(tmp_path: Path, by_session: bool) -> None:
+    """By whoever asks for it, long before its deadline."""
+
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login() as connection, endpoint.login() as elsewhere:
+            stuck, other = await Netconf.over(connection), await Netconf.over(elsewhere)
+            # Of the whole connection: not even the end of the session is read.
+            connection._transport.pause_reading()
+            stuck.writer.write(rpc(GET_CONFIG) * 10)
+            live = next(live for live in sessions_of(endpoint) if live.number == 1)
+            await eventually(lambda: live._transport.unsent() > MIB, "the reply")
+            if by_session:
+                assert b"<ok/>" in await other.rpc("<kill-session><session-id>1</session-id></kill-session>")
+                await eventually(lambda: len(sessions_of(endpoint)) == 1, "the end of it")
+            else:
+                async with asyncio.timeout(DEADLINE_S):
+                    await endpoint.listener.close()
+                assert not sessions_of(endpoint)
+            connection.abort()
+
+    run(tmp_path, scenario, first=TEN_MEGABYTES)
+
+
 def test_two_hundred_sessions_at_once(tmp_path: Path) -> None:
     async def scenario(endpoint: Endpoint) -> None:
         everybody = asyncio.Barrier(200)

@@ -269,6 +269,26 @@ def test_a_hundred_thousand_elements_in_a_filter(tmp_path: Path) -> None:
     run(tmp_path, "1.1", scenario)
 
 
+@pytest.mark.parametrize("many", ["<item><kind>small</kind></item>", '<item xmlns=""/>'])
+def test_a_filter_that_searches_for_long_keeps_nobody_waiting(tmp_path: Path, many: str) -> None:
+    """It is answered off the event loop, or refused when it would take minutes."""
+    items = "".join(f"<item><name>i{at}</name><kind>small</kind></item>" for at in range(2000))
+
+    async def scenario(one: Talker, server: NetconfServer) -> None:
+        other = await Talker(server, "1.1").connected()
+        assert "<ok/>" in await one.rpc(EDIT.format("", items))
+        assert "<ok/>" in await one.rpc("<commit/>")
+        filter_ = f"<filter><shop {DECLARED}>{many * 2000}</shop></filter>"
+        asking = asyncio.create_task(one.rpc(f"<get-config><source><running/></source>{filter_}</get-config>"))
+        small = f"<filter><shop {DECLARED}><title/></shop></filter>"
+        for _ in range(5):
+            assert "<title>t</title>" in await other.rpc(f"<get-config><source><running/></source>{small}</get-config>")
+        assert not asking.done()
+        assert "resource-denied" in await asking
+
+    run(tmp_path, "1.1", scenario)
+
+
 def test_contradictory_orders_change_nothing(tmp_path: Path) -> None:
     async def scenario(one: Talker, server: NetconfServer) -> None:
         for inner in (

@@ -7,7 +7,9 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -17,7 +19,7 @@ from ncclient.operations import RPCError  # type: ignore[import-untyped]
 from applianced.dataplane.channel import call
 from applianced.tools.ftp_server import FtpServer
 from applianced.tools.namespaces import IPV4, Topology
-from applianced.tools.netconf_client import PREFIXES
+from applianced.tools.netconf_client import PREFIXES, NetconfClient, connect
 from tests.support.appliance import Appliance, appliance_on
 from tests.support.faults import SMALL_OCTETS, fetch_small
 from tests.support.ftp_session import FtpSession, ftp_session, read_all
@@ -41,8 +43,13 @@ def server(server: FtpServer) -> FtpServer:
 
 def ask(appliance: Appliance, rpc: str, **leaves: object) -> etree._Element:
     """The reply to an RPC of applianced-operations; a leaf that is "" is sent empty."""
+    return asked_of(appliance.netconf, rpc, **leaves)
+
+
+def asked_of(client: NetconfClient, rpc: str, **leaves: object) -> etree._Element:
+    """The same in another session."""
     given = "".join(f"<{name.replace('_', '-')}>{value}</{name.replace('_', '-')}>" for name, value in leaves.items())
-    reply = appliance.netconf.session.dispatch(etree.fromstring(f'<{rpc} xmlns="{OPERATIONS}">{given}</{rpc}>'))
+    reply = client.session.dispatch(etree.fromstring(f'<{rpc} xmlns="{OPERATIONS}">{given}</{rpc}>'))
     return etree.fromstring(reply.xml.encode())
 
 
@@ -332,4 +339,40 @@ def test_a_commit_goes_on_with_the_worker_that_came_meanwhile(
     assert [worker["generation"] for worker in workers] == [str(generation)] * len(workers)
     assert [worker["restarts"] for worker in workers] == ["1"] + ["0"] * (len(workers) - 1)
     with ftp_session(topology, server, IPV4) as session:
+        fetch_small(session)
+
+
+def test_questions_while_workers_are_replaced(topology: Topology, appliance: Appliance, server: FtpServer) -> None:
+    """Every answer is whole, or says what to do; none keeps its session waiting."""
+    shows = ("get-gates", "get-control-sessions", "get-data-sessions", "get-resources", "get-workers")
+    questions: list[tuple[str, dict[str, object]]] = [
+        *((name, {}) for name in (*shows, "get-alg-counters", "clear-alg-counters", "clear-resources")),
+        ("clear-gate", {"number": 7}),
+        ("clear-control-session", {"id": 7}),
+        ("clear-data-session", {"id": 7}),
+    ]
+    with (
+        ftp_session(topology, server, IPV4) as session,
+        transfer(session) as data,
+        ThreadPoolExecutor(1) as pool,
+        connect(appliance.serving.host, appliance.serving.port, appliance.key) as other,
+    ):
+        restarts = pool.submit(lambda: [ask(appliance, "restart-worker") for _ in range(3)])
+        asked, refused = 0, set()
+        while not restarts.done() or asked < len(questions):
+            rpc, leaves = questions[asked % len(questions)]
+            start = time.monotonic()
+            try:
+                asked_of(other, rpc, **leaves)
+            except RPCError as error:
+                refused.add((rpc, error.tag))
+            assert time.monotonic() - start < 5, rpc
+            asked += 1
+        assert len(restarts.result()) == 3
+        assert {(rpc, "invalid-value") for rpc, leaves in questions if leaves} <= refused
+        assert {tag for _, tag in refused} <= {"invalid-value", "operation-failed"}
+        (gate,) = entries(ask(appliance, "get-gates"), "gate")
+        assert gate["data-sessions"] == "1"
+        assert len(read_all(data.dup())) == BIG_OCTETS - 1
+        session.expect(226)
         fetch_small(session)

@@ -6,6 +6,7 @@ import math
 import re
 import time
 from datetime import datetime
+from itertools import islice
 
 from applianced.datastore.edit import NETCONF_NS
 from applianced.datastore.models import Models
@@ -21,6 +22,8 @@ from applianced.netconf.xmltext import Element
 
 _BASE_FILTER = f"{{{NETCONF_NS}}}filter"
 """How clients send it that make the parameter as for <get>."""
+ELEMENTS_MAX = 1000
+"""Of a subtree filter, which is held against each notification on the event loop."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
@@ -77,7 +80,11 @@ class Subscribing:
         element, other = given.get("filter"), given.get(_BASE_FILTER)
         if element is not None and other is not None:
             raise RpcError("bad-element", "<filter> may be given once", info=bad("element", "filter"))
-        filter_ = Filter.read(self._models, other if element is None else element)
+        chosen = other if element is None else element
+        if chosen is not None and sum(1 for _ in islice(chosen.iterdescendants(), ELEMENTS_MAX + 1)) > ELEMENTS_MAX:
+            message = f"the <filter> of a subscription has at most {ELEMENTS_MAX} elements: name what holds the others"
+            raise RpcError("too-big", message, info=bad("element", "filter"))
+        filter_ = Filter.read(self._models, chosen)
         if filter_.expression is not None:
             trial = made(self._models, "nc-notifications:replayComplete", {}, time.time())
             await filter_.evaluate(trial.tree, Writer())

@@ -90,3 +90,5 @@ class Channel(asyncssh.SSHServerSession[bytes]):
 
     def abort(self) -> None:
         self._channel.abort()
+        # The library tells of the loss when the client has answered, which one that does not read never does.
+        self._writable.set()

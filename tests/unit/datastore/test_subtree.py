@@ -83,3 +83,10 @@ def test_a_foreign_namespace_matches_nothing() -> None:
 def test_an_empty_filter_selects_nothing() -> None:
     with tree_of(CONTENT) as tree:
         assert subtree.select(shop_models(), list(tree.roots()), [], Writer()) == b""
+
+
+def test_a_filter_that_looks_at_too_much_is_refused() -> None:
+    element = etree.fromstring(f'<filter><shop xmlns="{NS}">{"<item><kind>small</kind></item>" * 20}</shop></filter>')
+    with tree_of(CONTENT) as tree, pytest.raises(subtree.TooManyLooksError, match="more than") as caught:
+        subtree.select(shop_models(), list(tree.roots()), list(element), Writer(), looks=40)
+    assert caught.value.tag == "resource-denied"
