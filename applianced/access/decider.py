@@ -28,11 +28,12 @@ class Spot(NamedTuple):
 class Decider:
     """Compiled rules. Reads the schema only; may be shared by sessions and threads."""
 
-    def __init__(self, index: SchemaIndex, nacm: Nacm, groups: frozenset[str]) -> None:
+    def __init__(self, index: SchemaIndex, nacm: Nacm, groups: frozenset[str], user: str = "") -> None:
+        """user: whose rules they are, where Nacm.personal says that it matters."""
         self.index = index
         self._nacm = nacm
         self._rules = nacm.rules_of(groups)
-        self._data = data_rules(index, self._rules)
+        self._data = data_rules(index, self._rules, user)
         self._keyed, self._unkeyed = _by_entry(self._data), _by_target(self._data)
         self._calls: dict[tuple[str, str, str], Verdict] = {}
         self._verdicts: dict[tuple[int, Access, frozenset[int]], Verdict] = {}

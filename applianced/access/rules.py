@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from applianced.access.schema import SchemaIndex, SchemaNode
-from applianced.config.nacm import Access, Rule
+from applianced.config.nacm import USER, Access, Rule
 
 _STEP = re.compile(r"""/(?:([\w.-]+):)?([\w.-]+)((?:\[(?:[^\]'"]|'[^']*'|"[^"]*")*\])*)""")
 _KEY = re.compile(r"""\[\s*(?:[\w.-]+:)?([\w.-]+)\s*=\s*(?:'([^']*)'|"([^"]*)")\s*\]""")
@@ -44,8 +44,11 @@ def called(rule_list: str, rule: Rule) -> str:
     return f'rule "{rule.name}" of rule-list "{rule_list}"'
 
 
-def data_rules(index: SchemaIndex, rules: Sequence[tuple[str, Rule]]) -> list[DataRule]:
-    """Those that can match data, in order. One whose path leads to no data node matches none and is left out."""
+def data_rules(index: SchemaIndex, rules: Sequence[tuple[str, Rule]], user: str) -> list[DataRule]:
+    """Those that can match data, in order. One whose path leads to no data node matches none and is left out.
+
+    user: the name that USER in a path stands for.
+    """
     found = []
     for rule_list, rule in rules:
         if rule.rpc or rule.notification:
@@ -56,9 +59,13 @@ def data_rules(index: SchemaIndex, rules: Sequence[tuple[str, Rule]]) -> list[Da
             continue
         steps, whole = known_way(index, rule.path)
         if whole:
-            keyed = {node.number: keys for node, keys in steps if keys}
+            keyed = {node.number: _filled(keys, user) for node, keys in steps if keys}
             found.append(DataRule(verdict, rule.module, rule.operations, steps[-1][0].number, keyed))
     return found
+
+
+def _filled(keys: Keys, user: str) -> Keys:
+    return {name: user if value == USER else value for name, value in keys.items()}
 
 
 def known_way(index: SchemaIndex, path: str) -> tuple[list[tuple[SchemaNode, Keys]], bool]:

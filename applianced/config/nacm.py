@@ -14,6 +14,8 @@ from enum import Flag, auto
 ANY = "*"
 """Of a group, a module, an operation or a notification: every one."""
 SUPER_USER = "super-user"
+USER = "$USER"
+"""The value of a key that stands for the name of whoever asks (RFC 8341 node-instance-identifier)."""
 """The class of users whom no rule holds back: theirs are the recovery sessions of RFC 8341 3.3.3."""
 
 
@@ -36,7 +38,7 @@ class Rule:
     """One rule; the first that matches decides.
 
     rpc, notification: a name or ANY; path: an instance path with module names as prefixes (RFC 7951 6.11), in which
-    an entry has all of its keys or none, or "/". At most one of the three is set; with none, all three kinds match.
+    an entry has all of its keys or none, any of them USER, or "/". At most one of the three is set; with none, all three kinds match.
     """
 
     name: str
@@ -80,6 +82,10 @@ class Nacm:
             if groups and (ANY in each.groups or not groups.isdisjoint(each.groups))
             for rule in each.rules
         )
+
+    def personal(self, groups: frozenset[str]) -> bool:
+        """Whether what the members of these groups may do depends on their names as well."""
+        return any(f"{quote}{USER}{quote}" in rule.path for _, rule in self.rules_of(groups) for quote in "'\"")
 
     def preceded_by(self, rule_lists: Sequence[RuleList]) -> Nacm:
         """The same with these rule-lists tried before the configured ones: the permissions of roles, for one."""

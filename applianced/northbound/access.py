@@ -170,7 +170,9 @@ class AccessControl:
         self._index = SchemaIndex(models) if known else None
         self._config: Config | None = None
         self._rules = Nacm()
-        self._deciders: dict[frozenset[str], Decider] = {}
+        self._deciders: dict[tuple[frozenset[str], str], Decider] = {}
+        """By groups and, where a rule says $USER, the name of the user."""
+        self._personal: dict[frozenset[str], bool] = {}
         self._log = _Log()
 
     @property
@@ -188,9 +190,13 @@ class AccessControl:
         if self._index is None or recovery or not self._rules.enabled:
             return UserAccess(user, None, self)
         groups = self._rules.groups_of(user)
-        decider = self._deciders.get(groups)
+        personal = self._personal.get(groups)
+        if personal is None:
+            personal = self._personal[groups] = self._rules.personal(groups)
+        whose = (groups, user if personal else "")
+        decider = self._deciders.get(whose)
         if decider is None:
-            decider = self._deciders[groups] = Decider(self._index, self._rules, groups)
+            decider = self._deciders[whose] = Decider(self._index, self._rules, *whose)
         return UserAccess(user, decider, self)
 
     def _take(self, config: Config) -> None:
@@ -198,6 +204,7 @@ class AccessControl:
         if rules != self._rules:
             # What was compiled, and what was copied for it, serves as long as the rules are the same.
             self._deciders.clear()
+            self._personal.clear()
             self._rules = rules
         self._config = config
 

@@ -446,9 +446,29 @@ def test_denials_are_counted_and_logged(tmp_path: Path, caplog: pytest.LogCaptur
     run(tmp_path, scenario, STOCK, nacm(rule("quiet", "deny", "<rpc-name>ring</rpc-name>")))
 
 
+def test_a_path_may_name_the_user(tmp_path: Path) -> None:
+    """Everybody sees the item of his own name alone."""
+
+    async def scenario(admin: Client, sue: Client) -> None:
+        shown = await sue.rpc(GET_CONFIG.format("running", ""))
+        assert "<name>sue</name>" in shown
+        assert "bob" not in shown
+        bob = await Client(admin.session.server, "bob").connected()
+        shown = await bob.rpc(GET_CONFIG.format("running", ""))
+        assert "<name>bob</name>" in shown
+        assert "sue" not in shown
+        assert "'$USER'" in await admin.rpc(GET_CONFIG.format("running", ""))
+
+    own = rule("own", "permit", path("/ex:shop/ex:item[ex:name='$USER']"))
+    others = rule("others", "deny", path("/ex:shop/ex:item"))
+    items = "".join(f"<item><name>{name}</name><kind>small</kind></item>" for name in ("sue", "bob"))
+    run(tmp_path, scenario, items, nacm(own, others, users="<user-name>sue</user-name><user-name>bob</user-name>"))
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("/ex:shop/ex:item[ex:name=$USER]", "write '$USER' in quotes"),
         ("/ex:shop/ex:nothing", "nothing"),
         ("/ex:shop/ex:item[1]", "item"),
         ("/ex:shop/ex:item[ex:price='1']", "price"),
