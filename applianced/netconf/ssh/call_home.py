@@ -21,9 +21,7 @@ Dial = Callable[[str, int], Awaitable[asyncssh.SSHServerConnection]]
 """Address, port -> a connection over which somebody has logged in. Raises OSError, asyncssh.Error, TimeoutError."""
 
 
-def attempts(
-    client: CallHomeClient, last: str, chosen: Callable[[int], int] = secrets.randbelow
-) -> Iterator[Endpoint]:
+def attempts(client: CallHomeClient, last: str, chosen: Callable[[int], int] = secrets.randbelow) -> Iterator[Endpoint]:
     """Where to try, one after another and for ever, by the client's strategy.
 
     last: name of the endpoint that was connected last, "" for none. chosen: a number below another one, at random.
