@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from applianced.datastore import patch
-from applianced.datastore.lock import Store
 from applianced.datastore.models import Models
 from applianced.datastore.native import Defaults, Form
 from applianced.datastore.selective import Options, SelectiveWriter
@@ -17,7 +16,7 @@ from applianced.datastore.writer import Writer
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.filters import Filter
 from applianced.netconf.messages import RpcError, bad
-from applianced.netconf.parameters import Parameters, datastore_named
+from applianced.netconf.parameters import NMDA_STORES, Parameters, datastore_named
 from applianced.netconf.reading import Reading
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
@@ -27,7 +26,6 @@ _NS = "urn:ietf:params:xml:ns:yang:ietf-nmda-compare"
 _ORIGIN = re.compile(rb'(<[^<>]*) or:origin="')
 """Text has no "<", so what looks like a start tag is one."""
 _OPERATIONAL = "operational"
-_STORES = {"running": Store.RUNNING, "intended": Store.RUNNING, "candidate": Store.CANDIDATE}
 _NO_MATCHES = f'<no-matches xmlns="{_NS}"/>'.encode()
 
 
@@ -79,7 +77,7 @@ class Comparing:
     async def _opened(self, caller: Caller, name: str, wanted: Filter | None, options: Options) -> AsyncIterator[Tree]:
         """A datastore, or of it what a filter selects. options: of what is shown of operational."""
         if name != _OPERATIONAL:
-            async with self._reading.shown(caller, _STORES[name], Defaults.EXPLICIT, lasting=True) as tree:
+            async with self._reading.shown(caller, NMDA_STORES[name], Defaults.EXPLICIT, lasting=True) as tree:
                 if wanted is None:
                     yield tree
                     return

@@ -6,14 +6,13 @@ import asyncio
 
 from applianced.datastore import whole
 from applianced.datastore.edit import EditOptions, ErrorOption, Operation
-from applianced.datastore.lock import Store
 from applianced.datastore.native import Defaults
 from applianced.datastore.selective import Options, SelectiveWriter
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.changing import DefaultOperation
 from applianced.netconf.filters import Filter
 from applianced.netconf.messages import RpcError, bad
-from applianced.netconf.parameters import NMDA_NS, Parameters, datastore_name, identity
+from applianced.netconf.parameters import NMDA_NS, NMDA_STORES, Parameters, datastore_name, identity
 from applianced.netconf.reading import Reading
 from applianced.netconf.txid import WITH_IDS, Asked, edited, wanted_ids
 from applianced.netconf.urls.contents import UrlContents
@@ -21,8 +20,6 @@ from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.operational import ORIGIN_NS, ORIGINS, OperationalDatastore
 
-_STORES = {"running": Store.RUNNING, "intended": Store.RUNNING, "candidate": Store.CANDIDATE}
-"""Nothing here is inactive or a template, so that what is intended is what is running (RFC 8342 5.1.4)."""
 _ORIGIN_FILTERS = ("origin-filter", "negated-origin-filter")
 _DEPTH_MAX = 65535
 
@@ -70,11 +67,11 @@ class DatastoreOperations:
         if asked:
             if name == "operational" or not options.plain:
                 raise asked.refused(f"{name} with these parameters" if name != "operational" else name)
-            answer = await asked.answer(self._reading, caller, _STORES[name], wanted, defaults)
+            answer = await asked.answer(self._reading, caller, NMDA_STORES[name], wanted, defaults)
             return answer.wrapped(f'<data xmlns="{NMDA_NS}"')
         if name == "operational":
             return await self._operational(caller, wanted, options, defaults)
-        store = _STORES[name]
+        store = NMDA_STORES[name]
         writer = SelectiveWriter(defaults, options, lambda _: "unknown")
         if options.plain and not wanted.expression:
             async with self._reading.roots_shown(caller, store, defaults) as (roots, writer.texts):

@@ -18,6 +18,8 @@ from applianced.northbound.library import DATASTORES
 
 _Choice = TypeVar("_Choice", bound=Enum)
 NMDA_NS = "urn:ietf:params:xml:ns:yang:ietf-netconf-nmda"
+NMDA_STORES = {"running": Store.RUNNING, "intended": Store.RUNNING, "candidate": Store.CANDIDATE}
+"""Nothing here is inactive or a template, so that what is intended is what is running (RFC 8342 5.1.4)."""
 _WITH_ATTRIBUTES = frozenset({"filter", "config"})
 """Parameters that are read with their attributes by others."""
 _HOMES = {"with-defaults": WD_MODULE_NS}
