@@ -26,12 +26,6 @@ def load(ruleset: str) -> None:
     run(["nft", "--file", "-"], stdin=ruleset)
 
 
-def rules_in(chain: str, table: str = POLICY_TABLE) -> int:
-    """How many rules a chain has. One chain only: listing a table beside busy workers never ends."""
-    listed = json.loads(run(["nft", "--json", "list", "chain", "inet", table, chain]))
-    return sum("rule" in item for item in listed["nftables"])
-
-
 def has_table(table: str) -> bool:
     """Whether the table is there."""
     listed = json.loads(run(["nft", "--json", "list", "tables"]))

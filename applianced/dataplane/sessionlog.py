@@ -31,7 +31,6 @@ WAITING = 4096
 """First packets of global policies whose session is not yet made."""
 LINES_PER_S = 2000
 """Lines written per second; more are counted as lost. A flood of denied packets must not occupy the agent."""
-PREFIX = "policy "
 
 _EVENT_GROUPS = (1, 2, 3)
 """NFNLGRP_CONNTRACK_NEW, UPDATE, DESTROY."""
