@@ -32,7 +32,7 @@ from applianced.engine.sessions import Session
 from applianced.engine.worker import Engine
 from applianced.errors import DataplaneError
 from applianced.model.gates import Gate
-from applianced.model.tuples import Endpoint, packed, text
+from applianced.model.tuples import PROTOCOL_NAMES, Endpoint, packed, text
 
 TICK_S = 1.0
 REOPENED = 64
@@ -99,6 +99,7 @@ class WorkerProcess:
                     self._answer()
                     if self._queue and queue_fd < 0:
                         poll.register(self._queue.fd, select.POLLIN)
+            self._engine.settle(time.time())
             if time.monotonic() >= self._next_tick:
                 self._tick()
 
@@ -184,7 +185,7 @@ class WorkerProcess:
         self._engine.resume(time.time(), failed=self._not_resumed)
         for gate in self._keeper.gates.values():
             self._kernel.gates.adopt(gate)
-            if gate.outside != gate.inside:
+            if gate.bound:
                 self._ports.hold(gate.outside.address, gate.protocol, gate.outside.port)
         for entry in self._kernel.conntrack.data_sessions():
             self._ports.rest(*_outside(entry.translation.original))
@@ -215,7 +216,7 @@ class WorkerProcess:
         if session is not None:
             session.expire(gate, time.time())
             session.close_struck()
-            self._engine.save(session)
+            session.save(self._engine.checkpoint)
         return {"found": True}
 
     def _on_end_session(self, request: Message) -> Message:
@@ -255,6 +256,7 @@ def _session(session: Session) -> Message:
     return {
         "id": session.slot,
         "alg": session.descriptor.name,
+        "protocol": PROTOCOL_NAMES[flow.protocol],
         "source": _endpoint(flow.source),
         "destination": _endpoint(flow.destination),
         "created": session.created_s,

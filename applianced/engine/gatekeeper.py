@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from applianced.engine.kernel import Kernel, Ports
 from applianced.model.gates import Gate
-from applianced.model.tuples import Endpoint
+from applianced.model.tuples import TCP, Endpoint
 
 LEFT_MAX = 256
 """Struck gates that are tried again; those beyond end with their time."""
@@ -83,9 +83,19 @@ class GateKeeper:
         self.gates[gate.number] = gate
         self._number = max(self._number, gate.number)
         self._per_source[gate.inside.address] += 1
-        if gate.outside != gate.inside:
+        if gate.bound:
             key = (gate.outside.address, gate.protocol, gate.outside.port)
             self._bound[gate.number] = key
+
+    def renew(self, gate: Gate, now: float, count: Count) -> bool:
+        """Begin the time of an open gate anew, and let it admit once more; False when the kernel refused."""
+        before, gate.expires_s = gate.expires_s, now + self.limits.lifetime_s
+        if not self.kernel.exchange((gate,), (gate,), now):
+            gate.expires_s = before
+            count("gates-refused-kernel")
+            return False
+        count("gates-renewed")
+        return True
 
     def _refusal(self, gate: Gate, open_of_session: int) -> str:
         limits = self.limits
@@ -109,7 +119,8 @@ class GateKeeper:
             del self._per_source[gate.inside.address]
         bound = self._bound.pop(number, None)
         if bound is not None:
-            self.ports.give(*bound, over=over)
+            # A UDP mapping goes on in conntrack when both ends have fallen silent; nobody knows that it is over.
+            self.ports.give(*bound, over=over and gate.protocol == TCP)
         return gate
 
     def shut(self, struck: Collection[Gate], now: float) -> None:

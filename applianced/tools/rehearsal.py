@@ -23,6 +23,7 @@ from applianced.engine.gatekeeper import GateKeeper, GateLimits
 from applianced.engine.kernel import Translation
 from applianced.engine.reporter import Reporter
 from applianced.engine.sessions import Session
+from applianced.engine.stream_sessions import StreamSession
 from applianced.engine.worker import Engine
 from applianced.errors import ProtocolError
 from applianced.model.gates import Gate
@@ -226,7 +227,7 @@ class Rehearsal:
     def _acknowledged(self, segment: Segment, mark: int, direction: Direction) -> bytes:
         """The packet with its acknowledgement moved by the length changes of the other direction so far."""
         session = self._engine.sessions[mark >> SLOT_SHIFT]
-        offset = session.streams[direction.opposite].offset if session else 0
+        offset = session.streams[direction.opposite].offset if isinstance(session, StreamSession) else 0
         if not offset or not segment.flags & ACK:
             return segment.raw
         packet = bytearray(segment.raw)
@@ -267,7 +268,7 @@ class Rehearsal:
     def _repeats(self, flow: FlowTuple) -> bool:
         """Whether this SYN repeats that of a session which is only beginning."""
         session = self._engine.sessions[self._marks[flow] >> SLOT_SHIFT]
-        return session is not None and not session.over and session.streams[REPLY].next < 0
+        return isinstance(session, StreamSession) and not session.over and session.streams[REPLY].next < 0
 
     def _admitted(self, flow: FlowTuple) -> bool:
         """Whether a gate lets this session through; a one-shot gate does so once."""

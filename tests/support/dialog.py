@@ -1,6 +1,7 @@
-"""Plays dialogs through a stream ALG, with a binder and a gatekeeper that stand in for the engine.
+"""Plays dialogs through an ALG, with a binder and a gatekeeper that stand in for the engine.
 
-A dialog is lines of `> octets` (from the client) and `< octets` (from the server), one segment each, in order:
+A dialog is lines of `> octets` (from the client) and `< octets` (from the server), one segment or datagram each, in
+order:
 
     < 220 ready
     > PORT 10,0,0,2,4,1
@@ -24,19 +25,23 @@ from applianced.alg.contract import (
     Actions,
     Bind,
     CloseGate,
+    DatagramAlg,
     Descriptor,
     Drop,
     HandOver,
     Note,
     OpenGate,
+    Over,
     Pass,
+    Refuse,
+    RenewGate,
     Reply,
     Rewrite,
-    StreamAlg,
 )
 from applianced.model.sessions import ControlSession
-from applianced.model.tuples import ORIGINAL, REPLY, TCP, Direction, Endpoint, FlowTuple, packed
+from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple, packed
 
+OWN_PORT = 1000
 SIGNS = {ORIGINAL: ">", REPLY: "<"}
 Step = tuple[Direction, bytes]
 
@@ -71,11 +76,11 @@ def _text(data: bytes) -> str:
 class Player:
     """One session: the ALG, what it asked for, and what came out.
 
-    translation: packed own address -> packed outside address. binds, gates: how many are granted (None: all).
-    plain: offer the octets to the plain path first, as the engine does.
+    translation: packed own address -> packed outside address; the ports of the session itself grow by OWN_PORT.
+    binds, gates: how many are granted (None: all). plain: offer the octets to the plain path first, as the engine does.
     """
 
-    alg: StreamAlg
+    alg: Any
     events: dict[str, str]
     translation: dict[bytes, bytes] = field(default_factory=dict)
     binds: int | None = None
@@ -87,6 +92,7 @@ class Player:
     waiting: dict[Direction, bytes] = field(default_factory=lambda: {ORIGINAL: b"", REPLY: b""})
     open: dict[int, OpenGate] = field(default_factory=dict)
     numbers: int = 0
+    session: ControlSession | None = None
 
     def handed_over(self) -> bool:
         """The ALG has said that it will not read on."""
@@ -140,8 +146,10 @@ class Player:
 
     def _reply(self, action: Action) -> Reply:
         match action:
-            case Bind(_, endpoint):
-                return self._bind(endpoint)
+            case Bind(speaker, endpoint):
+                return self._bind(speaker, endpoint)
+            case RenewGate(gate):
+                return gate if gate in self.open else None
             case OpenGate():
                 if self.gates == 0:
                     return None
@@ -155,13 +163,15 @@ class Player:
                 assert event in self.events, f"{event} is not among the ALG's events"
         return None
 
-    def _bind(self, endpoint: Endpoint) -> Endpoint | None:
+    def _bind(self, speaker: Direction, endpoint: Endpoint) -> Endpoint | None:
         if self.binds == 0:
             return None
         self.binds = None if self.binds is None else self.binds - 1
         outside = self.translation.get(endpoint.address)
         if outside is None:
             return endpoint
+        if self.session is not None and endpoint == self.session.party(speaker):
+            return Endpoint(outside, endpoint.port + OWN_PORT)
         self.next_port += 1
         return Endpoint(outside, self.next_port - 1)
 
@@ -192,6 +202,28 @@ class Player:
         return lines + [f"{SIGNS[each]} pass {octets}" for each, octets in passed.items() if octets]
 
 
+class DatagramPlayer(Player):
+    """One session of datagrams."""
+
+    alg: DatagramAlg
+
+    def feed(self, direction: Direction, data: bytes) -> None:
+        """A datagram: what is left of it passes with it, unless it is refused."""
+        if self.handed_over() or (self.plain and self.alg.plain(direction, data)):
+            self.out.append((direction, data))
+            return
+        before, begun = len(self.out), len(self.log)
+        self.out.append((direction, b""))
+        consumed = self._drive(self.alg.datagram(direction, data), direction, data)
+        self._emit(direction, data[consumed:])
+        if any(isinstance(action, Refuse) for _, action, _ in self.log[begun:]):
+            del self.out[before:]
+
+    def finish(self) -> None:
+        """The session ends, and its gates with it."""
+        self.open.clear()
+
+
 def _released(action: Pass | Drop | Rewrite, octets: bytes) -> bytes:
     match action:
         case Pass():
@@ -208,7 +240,8 @@ def describe(action: Action, reply: Reply) -> str:
         case Bind(_, endpoint):
             return f"bind {endpoint} = {reply or 'refused'}"
         case OpenGate(_, inside, outside, reason):
-            extra = "" if action.one_shot else f" every port, many times, {action.lifetime_s:.0f} s"
+            extra = " by UDP" if action.protocol == UDP else ""
+            extra += "" if action.one_shot else f" every port, many times, {action.lifetime_s:.0f} s"
             return f"open {inside} as {outside}{extra} because {reason!r} = {reply or 'refused'}"
         case CloseGate(gate):
             return f"close {gate}"
@@ -220,6 +253,12 @@ def describe(action: Action, reply: Reply) -> str:
             return f"note {event}" + (f" {detail!r}" if detail else "")
         case HandOver():
             return "hand over"
+        case RenewGate(gate):
+            return f"renew {gate} = {reply or 'refused'}"
+        case Refuse():
+            return "refuse"
+        case Over():
+            return "over"
     raise AssertionError(action)
 
 
@@ -234,18 +273,26 @@ class Case:
     def load(cls, folder: Path) -> Case:
         return cls(folder, tomllib.loads((folder / "case.toml").read_text()))
 
+    @property
+    def datagrams(self) -> bool:
+        """Whether each line is a datagram."""
+        return bool(self.about["session"].get("protocol", TCP) == UDP)
+
     def player(self, descriptor: Descriptor) -> Player:
         """A session as case.toml describes it."""
         settings = descriptor.settings(**self.about.get("settings", {}))
         session = control_session(**self.about["session"])
+        form, player = (descriptor.datagrams, DatagramPlayer) if self.datagrams else (descriptor.streams, Player)
+        assert form is not None
         translation = {packed(own): packed(outside) for own, outside in self.about.get("translation", {}).items()}
         limits = self.about.get("limits", {})
-        return Player(
-            descriptor.factory(settings, session),
+        return player(
+            form(settings, session),
             descriptor.events,
             translation,
             binds=limits.get("binds"),
             gates=limits.get("gates"),
+            session=session,
         )
 
     def steps(self) -> list[Step]:
@@ -260,6 +307,10 @@ class Case:
         return player
 
 
-def control_session(client: str, server: str, client_port: int = 40000, server_port: int = 21) -> ControlSession:
+def control_session(
+    client: str, server: str, client_port: int = 40000, server_port: int = 21, protocol: int = TCP
+) -> ControlSession:
     """A session by its addresses in text."""
-    return ControlSession(FlowTuple(TCP, Endpoint(packed(client), client_port), Endpoint(packed(server), server_port)))
+    return ControlSession(
+        FlowTuple(protocol, Endpoint(packed(client), client_port), Endpoint(packed(server), server_port))
+    )
