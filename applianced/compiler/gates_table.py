@@ -9,6 +9,8 @@ Order of the hooks that meet a forwarded packet, ours in brackets:
 Maps and sets are declared with `type`: nft 1.0.6 cannot load a rule a second time that names a map declared by
 `typeof` with `th`. TCP gates are one-shot: the rule that admits deletes its own element. A gate for every port leaves
 out those of control sessions: these are for the policy to admit and for an ALG to read.
+
+Datagrams that the queue's reader would cut go to a second queue of their worker.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from applianced.compiler.marks import (
     DATA,
     FAIL_OPEN,
     GATES_TABLE,
+    LARGE_OCTETS,
+    LARGE_QUEUES,
     OWN_ACKNOWLEDGEMENT,
     QUEUE_MASK,
     QUEUE_SHIFT,
@@ -63,15 +67,15 @@ delete @once{version} {{ meta l4proto . {ip} saddr . {ip} daddr . th dport }} ju
 def _queue_chains(queue_statement: bool) -> str:
     """A chain per queue, with and without bypass; without the nft statement their rules come by raw netlink."""
     chains = []
-    for queue in range(QUEUES):
+    for queue in (*range(QUEUES), *range(LARGE_QUEUES, LARGE_QUEUES + QUEUES)):
         closed = f"queue num {queue}" if queue_statement else ""
         opened = f"queue flags bypass to {queue}" if queue_statement else ""
         chains.append(f"  chain closed_{queue} {{ {closed}\n  }}\n  chain open_{queue} {{ {opened}\n  }}\n")
     return "".join(chains)
 
 
-def _dispatch(kind: str) -> str:
-    elements = ", ".join(f"{queue << QUEUE_SHIFT:#x} : goto {kind}_{queue}" for queue in range(QUEUES))
+def _dispatch(kind: str, first: int = 0) -> str:
+    elements = ", ".join(f"{queue << QUEUE_SHIFT:#x} : goto {kind}_{first + queue}" for queue in range(QUEUES))
     return f"ct mark & {QUEUE_MASK:#x} vmap {{ {elements} }}"
 
 
@@ -119,8 +123,13 @@ table inet {GATES_TABLE} {{
   }}
   chain enqueue {{
     meta mark set ct mark
+    meta l4proto udp meta length > {LARGE_OCTETS} goto enqueue_large
     ct mark & {FAIL_OPEN:#x} == {FAIL_OPEN:#x} {_dispatch("open")}
     {_dispatch("closed")}
+  }}
+  chain enqueue_large {{
+    ct mark & {FAIL_OPEN:#x} == {FAIL_OPEN:#x} {_dispatch("open", LARGE_QUEUES)}
+    {_dispatch("closed", LARGE_QUEUES)}
   }}
   chain own_acknowledgements {{
     type filter hook output priority -300; policy accept;

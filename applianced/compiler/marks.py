@@ -15,6 +15,10 @@ ALG_MASK = 0x1F
 QUEUE_SHIFT = 5
 QUEUE_MASK = 0xF << QUEUE_SHIFT
 QUEUES = 16
+LARGE_QUEUES = 16
+"""Number of the first worker's queue for large packets; those of the others follow."""
+LARGE_OCTETS = 4000
+"""Datagrams over this go to it."""
 CONTROL = 0x200
 DATA = 0x400
 FAIL_OPEN = 0x800

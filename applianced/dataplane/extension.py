@@ -11,7 +11,7 @@ import os
 from struct import pack
 
 from applianced.compiler.gates_table import HELPER_CHAIN, HELPER_OBJECT
-from applianced.compiler.marks import CONTROL_PORTS, GATES_TABLE, QUEUES
+from applianced.compiler.marks import CONTROL_PORTS, GATES_TABLE, LARGE_QUEUES, QUEUES
 from applianced.dataplane.netlink import APPEND, CREATE, Netlink, attribute, nested, nft_message, number, text
 from applianced.errors import DataplaneError
 
@@ -64,7 +64,7 @@ def _helper_rule() -> bytes:
 def _xt_queue_rules() -> list[bytes]:
     """xt NFQUEUE revision 3: number, total, flags (1: bypass)."""
     rules = []
-    for queue in range(QUEUES):
+    for queue in (*range(QUEUES), *range(LARGE_QUEUES, LARGE_QUEUES + QUEUES)):
         for chain, flags in ((f"closed_{queue}", 0), (f"open_{queue}", 1)):
             info = pack("=HHH", queue, 1, flags).ljust(8, b"\0")
             target = _expression("target", attribute(1, text("NFQUEUE")), attribute(2, number(3)), attribute(3, info))

@@ -22,14 +22,15 @@ from applianced.dataplane.channel import Decoder, Message, encode
 from applianced.dataplane.confinement import confine, die_with_parent
 from applianced.dataplane.coupling import Coupling
 from applianced.dataplane.kernel import NetlinkKernel
+from applianced.dataplane.large_queue import LargeQueue
 from applianced.dataplane.ports import PortRanges
-from applianced.dataplane.queue import PacketQueue, QueuedPacket
+from applianced.dataplane.queue import PacketQueue
 from applianced.dataplane.reporter import EventReporter
 from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.counters import Counters
 from applianced.engine.gatekeeper import GateKeeper, GateLimits
 from applianced.engine.sessions import Session
-from applianced.engine.worker import Engine
+from applianced.engine.worker import Engine, Queued
 from applianced.errors import DataplaneError
 from applianced.model.gates import Gate
 from applianced.model.tuples import PROTOCOL_NAMES, Endpoint, packed, text
@@ -81,6 +82,7 @@ class WorkerProcess:
         self._counters = counters
         self._number = number
         self._queue: PacketQueue | None = None
+        self._large: LargeQueue | None = None
 
     def run(self) -> None:
         """Until the agent says stop or is gone."""
@@ -92,18 +94,22 @@ class WorkerProcess:
         poll.register(self._control, select.POLLIN)
         while self._running:
             queue_fd = self._queue.fd if self._queue else -1
+            large_fd = self._large.fd if self._large else -1
             for fd, _ in poll.poll(TICK_S * 1000):
                 if fd == queue_fd and self._queue:
                     self._queue.drain()
+                elif fd == large_fd and self._large:
+                    self._large.drain()
                 elif fd == self._control.fileno():
                     self._answer()
-                    if self._queue and queue_fd < 0:
+                    if self._queue and self._large and queue_fd < 0:
                         poll.register(self._queue.fd, select.POLLIN)
+                        poll.register(self._large.fd, select.POLLIN)
             self._engine.settle(time.time())
             if time.monotonic() >= self._next_tick:
                 self._tick()
 
-    def _packet(self, packet: QueuedPacket, now: float) -> None:
+    def _packet(self, packet: Queued, now: float) -> None:
         try:
             self._engine.handle(packet, now)
         except Exception:
@@ -189,6 +195,7 @@ class WorkerProcess:
                 self._ports.hold(gate.outside.address, gate.protocol, gate.outside.port)
         for entry in self._kernel.conntrack.data_sessions():
             self._ports.rest(*_outside(entry.translation.original))
+        self._large = LargeQueue(self._number, self._packet)
         self._queue = PacketQueue(self._number, self._packet)
         confine()
 

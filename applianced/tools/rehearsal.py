@@ -27,7 +27,9 @@ from applianced.engine.stream_sessions import StreamSession
 from applianced.engine.worker import Engine
 from applianced.errors import ProtocolError
 from applianced.model.gates import Gate
-from applianced.model.tuples import ORIGINAL, REPLY, TCP, Direction, FlowTuple, text
+from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, FlowTuple, text
+from applianced.packet.datagram import Datagram
+from applianced.packet.ip import transport
 from applianced.packet.segment import ACK, SYN, Segment
 from applianced.tools.capture import Packet
 from applianced.tools.outside import unknown
@@ -202,25 +204,31 @@ class Rehearsal:
         return engine
 
     def feed(self, packet: Packet) -> None:
-        """The next packet. What is not a whole TCP segment is left out and counted in `skipped`."""
+        """The next packet. What is no whole TCP segment or UDP datagram is left out and counted in `skipped`."""
         try:
-            segment = Segment(packet.octets) if not _fragment(packet.octets) else None
+            read = _read(packet.octets)
         except ProtocolError:
-            segment = None
-        if segment is None:
+            read = None
+        if read is None:
             self.skipped += 1
             return
         if packet.time_s >= self._now + 1:
             self._engine.tick(packet.time_s)
         self._now = max(self._now, packet.time_s)
-        flow = segment.flow
-        if segment.flags & (SYN | ACK) == SYN:
+        self._engine.settle(self._now)
+        flow = read.flow
+        if isinstance(read, Datagram):
+            if flow not in self._marks and flow.reversed not in self._marks:
+                self._begin(flow)
+        elif read.flags & (SYN | ACK) == SYN:
             self._begin(flow)
         key = flow if flow in self._marks else flow.reversed
         mark = self._marks.get(key, 0)
         if not mark & CONTROL:
             return
-        queued = _Queued(self._acknowledged(segment, mark, ORIGINAL if key == flow else REPLY), mark)
+        direction = ORIGINAL if key == flow else REPLY
+        raw = read.raw if isinstance(read, Datagram) else self._acknowledged(read, mark, direction)
+        queued = _Queued(raw, mark)
         self._engine.handle(queued, self._now)
         self._marks[key] = queued.mark
 
@@ -275,7 +283,7 @@ class Rehearsal:
         for gate in self._keeper.gates.values():
             leads_there = gate.inside in (flow.destination, flow.destination._replace(port=0))
             spent = gate.one_shot and gate.used_s > 0
-            if leads_there and gate.peer in (b"", flow.source.address) and not spent:
+            if leads_there and gate.protocol == flow.protocol and gate.peer in (b"", flow.source.address) and not spent:
                 gate.used_s = self._now
                 words = f"{flow}: data session, admitted by gate {gate.number} ({gate.reason})"
                 self.tell(flow, "data-session", words, gate=gate.number)
@@ -301,11 +309,14 @@ def printable(octets: bytes) -> str:
     return octets.rstrip(b"\r\n").decode("latin-1").encode("unicode_escape").decode("ascii")
 
 
-def _fragment(octets: bytes) -> bool:
-    """A part of a fragmented packet (IPv4), or not TCP at all: neither is read."""
-    if octets[0] >> 4 == 4:
-        return octets[9] != TCP or bool(int.from_bytes(octets[6:8]) & 0x3FFF)
-    return False
+def _read(octets: bytes) -> Segment | Datagram | None:
+    """A packet of TCP or UDP; None for others, and for a part of a fragmented one (IPv4). Raises ProtocolError."""
+    if octets[0] >> 4 == 4 and int.from_bytes(octets[6:8]) & 0x3FFF:
+        return None
+    protocol = transport(octets)[0]
+    if protocol == UDP:
+        return Datagram(octets)
+    return Segment(octets) if protocol == TCP else None
 
 
 def _host(address: bytes) -> str:

@@ -32,10 +32,9 @@ def test_descriptor_is_complete(descriptor) -> None:
     assert descriptor.ports
     assert all(descriptor.events.values())
     assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", event) for event in descriptor.events)
-    settings = descriptor.settings()
-    assert dataclasses.is_dataclass(settings)
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        setattr(settings, dataclasses.fields(settings)[0].name, None)
+    assert descriptor.settings() == descriptor.settings()
+    assert dataclasses.is_dataclass(descriptor.settings)
+    assert descriptor.settings.__dataclass_params__.frozen
 
 
 @pytest.mark.parametrize("descriptor", DESCRIPTORS, ids=lambda descriptor: descriptor.name)

@@ -18,10 +18,11 @@ from applianced.model.tuples import packed
 from applianced.tools import replay as tool
 from applianced.tools.capture import packets
 from applianced.tools.replay import as_json, as_text, replay
-from tests.support.configs import FTP_OUT
+from tests.support.configs import FTP_OUT, TFTP_OUT
 from tests.support.expected import compare
 
 CAPTURES = sorted((Path(__file__).parents[2] / "captures" / "ftp").glob("*.pcap"))
+OF_TFTP = sorted((Path(__file__).parents[2] / "captures" / "tftp").glob("*.pcap"))
 EXPECTED = Path(__file__).parent / "replay"
 OUTSIDE = [packed("203.0.113.1"), packed("2001:db8::99")]
 LFTP = next(path for path in CAPTURES if path.name == "made-vsftpd-lftp-active.pcap")
@@ -68,6 +69,11 @@ def test_routed_captures_keep_every_length(capture: Path) -> None:
     rehearsal = replay(replace(FTP_OUT, nat=Nat()), capture)
     assert all(event.fields.get("growth", 0) == 0 for event in rehearsal.events)
     assert rehearsal.counters.values()["ftp"]["length-change-refused"] == 0
+
+
+@pytest.mark.parametrize("capture", OF_TFTP, ids=lambda path: path.stem)
+def test_tftp(capture: Path) -> None:
+    compare(EXPECTED / f"{capture.stem}.txt", as_text(replay(TFTP_OUT, capture, addresses=OUTSIDE)))
 
 
 def test_nat_rules_say_the_address() -> None:
