@@ -90,11 +90,16 @@ class OpenGate(NamedTuple):
     peer: bytes = b""
 
 
-class RenewGate(NamedTuple):
-    """What opened this gate was said again: its time begins anew, and a one-shot gate that has admitted its session
-    admits another. Reply: the gate's number, or None when it has closed meanwhile or the kernel refuses."""
+class AwaitAnswer(NamedTuple):
+    """Admit one session from any port of the server to the client's own end of the control session.
 
-    gate: int
+    Of a datagram that the client sends: NAT decides how the client is known outside when the first one leaves, so
+    nothing can be bound before; the kernel itself opens the gate as the datagram goes. A session has one such gate.
+    Asked for again, its time begins anew, and it admits once more.
+    reason: as for OpenGate. Reply: the gate's number, or None when refused (counted by the engine).
+    """
+
+    reason: str
 
 
 class CloseGate(NamedTuple):
@@ -126,7 +131,7 @@ class Over(NamedTuple):
     """The session has done what it was for, and ends unless another datagram comes at once. Of datagrams alone."""
 
 
-Action = Pass | Drop | Rewrite | Bind | OpenGate | RenewGate | CloseGate | Note | HandOver | Refuse | Over
+Action = Pass | Drop | Rewrite | Bind | OpenGate | AwaitAnswer | CloseGate | Note | HandOver | Refuse | Over
 Reply = Endpoint | int | None
 Actions = Generator[Action, Reply, None]
 

@@ -24,6 +24,10 @@ DATA = 0x400
 FAIL_OPEN = 0x800
 UNTOUCHED = 0x1000
 UNACKED = 0x2000
+OPENING = 0x2000
+"""The same bit of a datagram, in its packet's mark alone: the kernel opens the gate of its answer as it leaves."""
+AWAITED_S = 10.0
+"""How long the kernel keeps such a gate: any server answers within, and each repeated request begins anew."""
 SLOT_SHIFT = 14
 SLOTS = 1 << 18
 

@@ -190,7 +190,8 @@ class WorkerProcess:
         """The first settings are in force: take up what a worker before this one left, then take packets."""
         self._engine.resume(time.time(), failed=self._not_resumed)
         for gate in self._keeper.gates.values():
-            self._kernel.gates.adopt(gate)
+            if not gate.awaited:
+                self._kernel.gates.adopt(gate)
             if gate.bound:
                 self._ports.hold(gate.outside.address, gate.protocol, gate.outside.port)
         for entry in self._kernel.conntrack.data_sessions():
@@ -206,12 +207,20 @@ class WorkerProcess:
         self._prepared.pop(int(request["generation"]), None)
 
     def _on_state(self, request: Message) -> Message:
+        self._locate()
         gates = [*self._keeper.gates.values(), *(self._keeper.recent if request.get("recent") else ())]
         return {
             "generation": self._generation,
             "sessions": [_session(session) for session in self._engine.live()],
             "gates": [_gate(gate) for gate in gates],
         }
+
+    def _locate(self) -> None:
+        """Find out what the kernel has entered for the gates that it opened itself."""
+        for gate in self._keeper.gates.values():
+            session = self._engine.sessions[gate.session] if gate.awaited else None
+            if session is not None:
+                session.locate(gate)
 
     def _on_close_gate(self, request: Message) -> Message:
         """Close one gate by number; "found" says whether it was here."""
@@ -239,6 +248,7 @@ class WorkerProcess:
             (entry.translation.original.source.address, entry.translation.original.destination)
             for entry in self._kernel.conntrack.data_sessions()
         }
+        self._locate()
         gates = [
             gate for gate in self._keeper.gates.values() if not (gate.one_shot and (gate.peer, gate.outside) in used)
         ]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from applianced.alg.contract import (
+    AwaitAnswer,
     Bind,
     CloseGate,
     HandOver,
@@ -13,9 +14,9 @@ from applianced.alg.contract import (
     OpenGate,
     Over,
     Refuse,
-    RenewGate,
     Reply,
 )
+from applianced.compiler.marks import AWAITED_S
 from applianced.model.gates import Gate
 from applianced.model.tuples import ORIGINAL, REPLY, Direction, Endpoint
 
@@ -108,12 +109,37 @@ def _source(session: Session, initiator: Direction) -> bytes:
     return translation.outside(initiator)
 
 
-def renew_gate(session: Session, asked: RenewGate) -> int | None:
-    """A gate's time begins anew."""
-    gate = session.gates.get(asked.gate)
-    if gate is None or not session.keeper.renew(gate, session.last_s, session.count):
-        return None
+def await_answer(session: Session, asked: AwaitAnswer) -> int | None:
+    """Enter the gate that the kernel opens when the datagram at hand leaves; its number."""
+    keeper, now = session.keeper, session.last_s
+    own = session.control.party(ORIGINAL)
+    expires_s = now + min(keeper.limits.lifetime_s, AWAITED_S)
+    gate = next((gate for gate in session.gates.values() if gate.awaited), None)
+    if gate is not None:
+        gate.expires_s, gate.reason = expires_s, asked.reason
+        session.count("gates-renewed")
+    else:
+        gate = Gate(
+            number=0,
+            alg=session.descriptor.name,
+            session=session.slot,
+            protocol=session.control.tuple.protocol,
+            peer=session.control.party(REPLY).address,
+            inside=own,
+            outside=own,
+            one_shot=True,
+            source=b"",
+            reason=asked.reason,
+            created_s=now,
+            expires_s=expires_s,
+            awaited=True,
+        )
+        if not keeper.enter(gate, len(session.gates), session.count):
+            session.reporter.gate_refused(session, asked.reason)
+            return None
     session.take(gate)
+    session.open_awaited()
+    session.reporter.gate_opened(session, gate)
     return gate.number
 
 
@@ -126,7 +152,7 @@ def note(session: Session, noted: Note) -> None:
 PERFORM: dict[type, Callable[[Any, Any], Reply]] = {
     Bind: bind,
     OpenGate: open_gate,
-    RenewGate: renew_gate,
+    AwaitAnswer: await_answer,
     CloseGate: lambda session, action: session.strike(action.gate, over=True),
     Note: note,
     HandOver: lambda session, _: session.hand_over(keep_gates=True),

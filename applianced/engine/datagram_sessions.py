@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from applianced.alg.contract import DatagramAlg, Descriptor
+from applianced.compiler.marks import OPENING, UNTOUCHED
 from applianced.engine.judge import Verdicts
 from applianced.engine.sessions import Session, Surroundings
 from applianced.errors import ProtocolError
@@ -15,10 +16,11 @@ from applianced.model.tuples import Direction
 class DatagramSession(Session):
     """One control session over UDP.
 
-    ending: its ALG has said that it is over, with the datagram at hand.
+    ending: its ALG has said that it is over, with the datagram at hand. opening: the datagram at hand opens a gate as
+    it leaves.
     """
 
-    __slots__ = ("_refused", "ending")
+    __slots__ = ("_refused", "ending", "opening")
 
     alg: DatagramAlg
 
@@ -36,11 +38,12 @@ class DatagramSession(Session):
         assert descriptor.datagrams is not None
         alg = descriptor.datagrams(settings, control)
         super().__init__(control, descriptor, alg, around, slot=slot, base_mark=base_mark, now=now)
-        self.ending = False
+        self.ending = self.opening = False
         self._refused = False
 
     def judge(self, direction: Direction, data: bytes) -> bytes | None:
         """What leaves in place of a payload: `data` itself when that is unchanged, None when nothing does."""
+        self.opening = False
         if self.untouched or self.alg.plain(direction, data):
             return data
         verdicts: Verdicts = []
@@ -67,6 +70,17 @@ class DatagramSession(Session):
     def done(self) -> None:
         """End soon."""
         self.ending = True
+
+    def open_awaited(self) -> None:
+        """Mark the datagram at hand."""
+        self.opening = True
+
+    @property
+    def mark(self) -> int:
+        """The ct mark that the next verdict sets."""
+        if self.opening:
+            return self.base_mark | OPENING
+        return self.base_mark | UNTOUCHED if self.untouched else self.base_mark
 
 
 def _applied(data: bytes, verdicts: Verdicts) -> bytes:

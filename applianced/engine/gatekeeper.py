@@ -64,12 +64,8 @@ class GateKeeper:
 
     def open(self, gate: Gate, closing: list[Gate], open_of_session: int, count: Count) -> bool:
         """Enter a gate and put it into the kernel, together with the closing of others; False when refused."""
-        refusal = self._refusal(gate, open_of_session)
-        if refusal:
-            count(refusal)
+        if not self._admitted(gate, open_of_session, count):
             return False
-        self._number += 1
-        gate.number = self._number
         if not self.kernel.exchange((gate,), closing, gate.created_s):
             count("gates-refused-kernel")
             return False
@@ -87,14 +83,22 @@ class GateKeeper:
             key = (gate.outside.address, gate.protocol, gate.outside.port)
             self._bound[gate.number] = key
 
-    def renew(self, gate: Gate, now: float, count: Count) -> bool:
-        """Begin the time of an open gate anew, and let it admit once more; False when the kernel refused."""
-        before, gate.expires_s = gate.expires_s, now + self.limits.lifetime_s
-        if not self.kernel.exchange((gate,), (gate,), now):
-            gate.expires_s = before
-            count("gates-refused-kernel")
+    def enter(self, gate: Gate, open_of_session: int, count: Count) -> bool:
+        """Enter a gate that the kernel opens by itself; False when refused."""
+        if not self._admitted(gate, open_of_session, count):
             return False
-        count("gates-renewed")
+        self.adopt(gate)
+        count("gates-opened")
+        return True
+
+    def _admitted(self, gate: Gate, open_of_session: int, count: Count) -> bool:
+        """Give a gate its number, if no limit is against it."""
+        refusal = self._refusal(gate, open_of_session)
+        if refusal:
+            count(refusal)
+            return False
+        self._number += 1
+        gate.number = self._number
         return True
 
     def _refusal(self, gate: Gate, open_of_session: int) -> str:

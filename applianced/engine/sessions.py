@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from applianced.alg.contract import Actions, DatagramAlg, Descriptor, Drop, Pass, Reply, Rewrite, StreamAlg
-from applianced.compiler.marks import UNTOUCHED
+from applianced.compiler.marks import AWAITED_S, UNTOUCHED
 from applianced.engine.actions import PERFORM
 from applianced.engine.checkpoint import Checkpoint, Saved
 from applianced.engine.counters import Counters
@@ -20,7 +20,7 @@ from applianced.engine.kernel import Translation
 from applianced.engine.reporter import Reporter
 from applianced.model.gates import Gate
 from applianced.model.sessions import ControlSession
-from applianced.model.tuples import Direction, Endpoint, FlowTuple
+from applianced.model.tuples import ORIGINAL, REPLY, Direction, Endpoint, FlowTuple
 
 
 class Binding(NamedTuple):
@@ -214,6 +214,13 @@ class Session:
     def expire(self, gate: Gate, now: float) -> None:
         """The gate's time is over, used or not."""
         self.strike(gate.number, over=False)
+        if (
+            gate.awaited
+            and gate in self.closing
+            and gate.expires_s <= now
+            and self.keeper.limits.lifetime_s >= AWAITED_S
+        ):
+            self.closing.remove(gate)  # the kernel has let go of it by itself
         gate.closed_s = now
         self.count("gates-expired")
 
@@ -221,7 +228,21 @@ class Session:
         """Take struck gates out of the kernel now; the end of a judgement does so by itself."""
         if self.closing:
             closing, self.closing = self.closing, []
+            for gate in closing:
+                self.locate(gate)
             self.keeper.shut(closing, self.last_s)
+
+    def open_awaited(self) -> None:
+        """Have the kernel open the awaited gate as the packet at hand leaves."""
+        raise NotImplementedError
+
+    def locate(self, gate: Gate) -> None:
+        """Find out what the kernel has entered for a gate that it opened itself."""
+        translation = self.known_translation() if gate.awaited else None
+        if translation is not None:
+            gate.outside = translation.outside_endpoint(ORIGINAL)
+            published = translation.outside(REPLY)
+            gate.source = b"" if published == translation.inside(REPLY) else published
 
     def close_gates(self) -> None:
         """Close what is open; data sessions under way go on."""

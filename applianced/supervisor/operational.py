@@ -175,17 +175,24 @@ def _control_session(session: Mapping[str, Any], names: Mapping[int, Any], plan:
         "rewrites": str(session["rewrites"]),
     }
     if "original" not in session:
-        return {**shown, "protocol": "tcp", "original": _ends(session)}
+        return {**shown, "protocol": session["protocol"], "original": _ends(session)}
     policy = names.get(session["policy"])
     if policy is not None:
         shown |= {"policy": policy.name, "from-zone": policy.from_zone, "to-zone": policy.to_zone}
     port = session["original"]["destination"][1]
-    application = next((name for _, low, high, name in plan.applications if low <= port <= high), "")
+    application = next(
+        (
+            name
+            for protocol, low, high, name in plan.applications
+            if PROTOCOL_NAMES.get(protocol) == session["protocol"] and low <= port <= high
+        ),
+        "",
+    )
     if application:
         shown["application"] = application
     return {
         **shown,
-        "protocol": "tcp",
+        "protocol": session["protocol"],
         "original": _ends(session["original"]),
         "translated": _translated(session),
         "octets": str(session["octets"]),

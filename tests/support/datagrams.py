@@ -7,7 +7,9 @@ from typing import Any
 
 from applianced.alg.contract import (
     Actions,
+    AwaitAnswer,
     Bind,
+    CloseGate,
     Descriptor,
     Drop,
     Note,
@@ -15,7 +17,6 @@ from applianced.alg.contract import (
     Over,
     Pass,
     Refuse,
-    RenewGate,
     Rewrite,
 )
 from applianced.compiler.marks import ALG_NUMBERS, CONTROL
@@ -44,8 +45,9 @@ def octets(source: Endpoint, destination: Endpoint, payload: bytes) -> bytes:
 
 class WordAlg:
     """Reads one word per datagram: 'open' asks for a gate to the speaker's own endpoint and leaves as its outside one,
-    'renew' renews it, 'over' ends the session, 'refuse' is dropped, 'bad' breaks the protocol, 'grow <n>' leaves with n
-    octets more, 'half' loses its first two octets; 'plain...' and others pass."""
+    'await' asks for the gate of an answer, 'close <n>' closes one, 'over' ends the session, 'refuse' is dropped, 'bad'
+    breaks the protocol, 'grow <n>' leaves with n octets more, 'half' loses its first two octets; 'plain...' and others
+    pass."""
 
     def __init__(self, settings: Any, session: ControlSession) -> None:
         self.session = session
@@ -66,9 +68,11 @@ class WordAlg:
                 self.gate = gate if isinstance(gate, int) else 0
                 yield Note("asked", str(outside))
                 yield Rewrite(len(data), str(outside).encode())
-            case b"renew":
-                answer = yield RenewGate(self.gate)
+            case b"await":
+                answer = yield AwaitAnswer("await")
                 yield Rewrite(len(data), str(answer).encode())
+            case b"close":
+                yield CloseGate(int(data.split()[1]))
             case b"over":
                 yield Over()
             case b"refuse":

@@ -23,6 +23,7 @@ from typing import Any
 from applianced.alg.contract import (
     Action,
     Actions,
+    AwaitAnswer,
     Bind,
     CloseGate,
     DatagramAlg,
@@ -34,7 +35,6 @@ from applianced.alg.contract import (
     Over,
     Pass,
     Refuse,
-    RenewGate,
     Reply,
     Rewrite,
 )
@@ -148,8 +148,8 @@ class Player:
         match action:
             case Bind(speaker, endpoint):
                 return self._bind(speaker, endpoint)
-            case RenewGate(gate):
-                return gate if gate in self.open else None
+            case AwaitAnswer(reason):
+                return self._await(reason)
             case OpenGate():
                 if self.gates == 0:
                     return None
@@ -162,6 +162,17 @@ class Player:
             case Note(event):
                 assert event in self.events, f"{event} is not among the ALG's events"
         return None
+
+    def _await(self, reason: str) -> int | None:
+        """One gate at a time."""
+        assert self.session is not None
+        own = self.session.party(ORIGINAL)
+        number = next((number for number, gate in self.open.items() if gate.inside == own), 0)
+        asked = OpenGate(ORIGINAL, own, own, reason, protocol=UDP)
+        if number:
+            self.open[number] = asked
+            return number
+        return self._reply(asked)  # type: ignore[return-value]
 
     def _bind(self, speaker: Direction, endpoint: Endpoint) -> Endpoint | None:
         if self.binds == 0:
@@ -253,8 +264,8 @@ def describe(action: Action, reply: Reply) -> str:
             return f"note {event}" + (f" {detail!r}" if detail else "")
         case HandOver():
             return "hand over"
-        case RenewGate(gate):
-            return f"renew {gate} = {reply or 'refused'}"
+        case AwaitAnswer(reason):
+            return f"await an answer because {reason!r} = {reply or 'refused'}"
         case Refuse():
             return "refuse"
         case Over():

@@ -73,6 +73,7 @@ class FakeKernel:
 
     public: bytes = PUBLIC
     gates: dict[int, Gate] = field(default_factory=dict)
+    closed: list[Gate] = field(default_factory=list)
     announced: list[tuple[Direction, int, int, int]] = field(default_factory=list)
     forgotten: list[FlowTuple] = field(default_factory=list)
     refuse_gates: bool = False
@@ -95,6 +96,7 @@ class FakeKernel:
     def exchange(self, opened: Sequence[Gate], closed: Sequence[Gate], now: float) -> bool:
         if self.refuse_gates:
             return False
+        self.closed.extend(closed)
         for gate in closed:
             self.gates.pop(gate.number, None)
         self.gates.update({gate.number: gate for gate in opened})

@@ -5,7 +5,7 @@ Where to look: `requests` reads a request; `transfers` decides what becomes of i
 What it promises
     * A well-formed request admits one session from the server, any port of it, to the client's own endpoint, as NAT
       shows it. The transfer itself is never read.
-    * The same request again renews that gate and opens no second one; another request closes it.
+    * A session has one gate: the same request again renews it, another one takes it over.
     * What is no request is dropped and counted, unless the server answers from the port that it was asked on: some do,
       and then the transfer goes through the control session.
 """

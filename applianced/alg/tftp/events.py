@@ -6,7 +6,7 @@ _ORDINARY: dict[str, str] = {
     "read": "Read requests that opened a gate",
     "write": "Write requests that opened a gate",
     "options": "Requests with options (RFC 2347)",
-    "again": "Requests said again before anything else",
+    "again": "Requests said again: their gate was renewed",
     "superseded": "Requests that took the place of one before, in the same session",
     "same-port": "Transfers that the server answered from the port it was asked on",
     "error": "ERROR packets of the server, and of the client in transfers on one port",
@@ -14,7 +14,6 @@ _ORDINARY: dict[str, str] = {
 
 _VIOLATIONS: dict[str, str] = {
     "refused-request": "Requests refused, for any cause",
-    "refused-binding": "Requests refused because conntrack does not know their session",
     "refused-gate": "Requests refused because no gate could be opened",
     "long-request": "Requests over 512 octets (RFC 2347), refused",
     "bad-request": "Requests with a part that does not end or has no name, refused",

@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from applianced.alg.contract import Actions, Bind, CloseGate, Note, OpenGate, Refuse, RenewGate
-from applianced.alg.tftp.requests import READ, WRITE, Request, parse
+from applianced.alg.contract import Actions, AwaitAnswer, CloseGate, Note, Refuse
+from applianced.alg.tftp.requests import READ, WRITE, parse
 from applianced.errors import ProtocolError
 from applianced.model.sessions import ControlSession
-from applianced.model.tuples import ORIGINAL, UDP, Direction, Endpoint
+from applianced.model.tuples import ORIGINAL, Direction
 
 _DATA, _ACK, _ERROR, _OACK = b"\0\3", b"\0\4", b"\0\5", b"\0\6"
 _TRANSFER = (_DATA, _ACK)
@@ -30,10 +30,9 @@ class TftpSettings:
 class Transfers:
     """The TFTP ALG of one control session; see `DatagramAlg`."""
 
-    __slots__ = ("_answered", "_gate", "_request", "_session")
+    __slots__ = ("_answered", "_gate", "_request")
 
     def __init__(self, settings: TftpSettings, session: ControlSession) -> None:
-        self._session = session
         self._request = b""  # the last one that was let through
         self._gate = 0  # what it opened
         self._answered = False  # from the port that it went to
@@ -59,38 +58,24 @@ class Transfers:
     # The client
 
     def _asked(self, data: bytes) -> Actions:
-        if data == self._request and self._gate:
-            yield Note("again")
-            if (yield RenewGate(self._gate)) is not None:
-                return
-            self._gate = 0
         try:
             request = parse(data)
         except ProtocolError as error:
             yield from self._refuse(error.event, str(error))
             return
-        yield from self._open(request, data)
-
-    def _open(self, request: Request, data: bytes) -> Actions:
-        """Admit the session that the server will answer with."""
         reason = str(request)
-        own = self._session.party(ORIGINAL)
-        outside = yield Bind(ORIGINAL, own)
-        if not isinstance(outside, Endpoint):
-            yield from self._refuse("refused-binding", reason)
-            return
-        if self._gate:
-            yield Note("superseded", reason)
-            yield CloseGate(self._gate)
-            self._gate = 0
-        gate = yield OpenGate(ORIGINAL, own, outside, reason, protocol=UDP)
+        gate = yield AwaitAnswer(reason)
         if not isinstance(gate, int):
             yield from self._refuse("refused-gate", reason)
             return
-        self._request, self._gate, self._answered = data, gate, False
-        if request.options:
-            yield Note("options", reason)
-        yield Note("write" if request.write else "read", reason)
+        if self._gate == gate:
+            yield Note("again" if data == self._request else "superseded", reason)
+        self._gate = gate
+        if data != self._request:
+            self._request, self._answered = data, False
+            if request.options:
+                yield Note("options", reason)
+            yield Note("write" if request.write else "read", reason)
 
     def _other(self, data: bytes) -> Actions:
         """Neither RRQ nor WRQ: the end of a transfer on one port, or nothing that belongs here."""

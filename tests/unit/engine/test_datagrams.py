@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from applianced.compiler.marks import SLOT_SHIFT, UNTOUCHED
+from applianced.compiler.marks import AWAITED_S, OPENING, SLOT_SHIFT, UNTOUCHED
 from applianced.engine.gatekeeper import GateLimits
 from applianced.engine.table import GRACE_S
 from applianced.model.tuples import UDP, Endpoint, FlowTuple, packed
@@ -62,28 +62,56 @@ def test_the_own_endpoint_is_bound_to_what_nat_made_of_it(bench: DatagramBench) 
     assert not bench.ports.given, "no port was taken, so none is given back"
 
 
-def test_a_gate_is_renewed(bench: DatagramBench) -> None:
-    bench.start(GateLimits(lifetime_s=30))
-    bench.say(b"open")
-    (gate,) = bench.kernel.gates.values()
-    bench.now += 20
-    assert payload_of(bench.say(b"renew")) == str(gate.number).encode()
-    bench.engine.tick(bench.now + 29)
-    assert bench.kernel.gates
-    assert bench.count("gates-renewed") == 1
-    bench.engine.tick(bench.now + 30)
+def test_the_gate_of_an_answer_is_opened_by_the_kernel_as_the_datagram_leaves(bench: DatagramBench) -> None:
+    """NAT has not decided yet: conntrack is not asked, the packet's mark says what to do."""
+    bench.kernel.knows = False
+    packet = bench.say(b"await")
+    (gate,) = bench.keeper.gates.values()
+    assert payload_of(packet) == str(gate.number).encode()
+    assert packet.mark & OPENING
+    assert (gate.protocol, gate.peer, gate.inside, gate.one_shot) == (UDP, SERVER.address, CLIENT, True)
     assert not bench.kernel.gates
-    assert payload_of(bench.say(b"renew")) == b"None"
+    assert not bench.say(b"hello").mark & OPENING
+    assert bench.count("gates-opened") == 1
 
 
-def test_a_gate_that_the_kernel_does_not_renew_keeps_its_time(bench: DatagramBench) -> None:
-    bench.say(b"open")
-    (gate,) = bench.kernel.gates.values()
-    before = gate.expires_s
-    bench.kernel.refuse_gates = True
-    bench.now += 20
-    assert payload_of(bench.say(b"renew")) == b"None"
-    assert gate.expires_s == before
+def test_an_awaited_gate_is_renewed(bench: DatagramBench) -> None:
+    bench.say(b"await")
+    (gate,) = bench.keeper.gates.values()
+    bench.now += AWAITED_S - 1
+    packet = bench.say(b"await")
+    assert payload_of(packet) == str(gate.number).encode()
+    assert packet.mark & OPENING
+    bench.engine.tick(bench.now + AWAITED_S - 1)
+    assert bench.keeper.gates
+    bench.engine.tick(bench.now + AWAITED_S)
+    assert not bench.keeper.gates
+    assert (bench.count("gates-opened"), bench.count("gates-renewed"), bench.count("gates-expired")) == (1, 1, 1)
+    assert not bench.kernel.closed, "the kernel has let go of it by itself"
+
+
+def test_an_awaited_gate_that_closes_early_is_taken_out_of_the_kernel(bench: DatagramBench) -> None:
+    bench.say(b"await")
+    (gate,) = bench.keeper.gates.values()
+    bench.say(b"close %d" % gate.number)
+    (closed,) = bench.kernel.closed
+    assert (closed.inside, closed.outside) == (CLIENT, Endpoint(PUBLIC, OUTSIDE_PORT))
+
+
+def test_an_awaited_gate_ends_with_a_shorter_gate_timeout(bench: DatagramBench) -> None:
+    bench.start(GateLimits(lifetime_s=3))
+    bench.say(b"await")
+    bench.engine.tick(bench.now + 3)
+    assert len(bench.kernel.closed) == 1
+
+
+def test_limits_hold_for_awaited_gates(bench: DatagramBench) -> None:
+    bench.start(GateLimits(per_source=1))
+    bench.say(b"await")
+    packet = bench.say(b"await", client=Endpoint(CLIENT.address, 1001))
+    assert payload_of(packet) == b"None"
+    assert not packet.mark & OPENING
+    assert bench.count("gates-refused-source") == 1
 
 
 def test_what_is_refused_is_dropped_and_the_session_goes_on(bench: DatagramBench) -> None:
@@ -182,8 +210,15 @@ def test_a_session_outlives_its_worker_with_its_gate(bench: DatagramBench) -> No
     assert bench.start() == 1
     (session,) = bench.engine.live()
     assert (session.control.tuple, session.gates) == (FLOW, {gate.number: gate})
-    assert payload_of(bench.say(b"renew")) == str(gate.number).encode()
     assert bench.count("sessions-resumed") == 1
+
+
+def test_an_awaited_gate_outlives_its_worker(bench: DatagramBench) -> None:
+    bench.say(b"await")
+    (gate,) = bench.keeper.gates.values()
+    assert bench.start() == 1
+    assert bench.keeper.gates == {gate.number: gate}
+    assert payload_of(bench.say(b"await")) == str(gate.number).encode()
 
 
 def test_a_session_that_is_not_kept_begins_anew() -> None:
