@@ -15,6 +15,7 @@ from applianced.compiler.marks import ALG_MASK, CONTROL, QUEUE_MASK, QUEUE_SHIFT
 from applianced.dataplane import nft
 from applianced.dataplane.channel import Message, flow_of, plain_flow
 from applianced.dataplane.conntrack import Conntrack, Entry
+from applianced.dataplane.uses import Uses
 from applianced.dataplane.workers import Workers
 from applianced.engine.counters import Counters
 from applianced.errors import DataplaneError
@@ -59,6 +60,7 @@ class Books:
         """Sessions, gates (with "recent" also those lately closed), counters and hits; one look at conntrack."""
         controls = {_place(entry.mark): entry for entry in self._conntrack.marked(CONTROL, CONTROL)}
         data = self._conntrack.data_sessions()
+        uses = Uses(data)
         sessions: list[Message] = []
         gates: list[Message] = []
         # One that does not answer is being replaced; what the others know is worth more than an error.
@@ -66,7 +68,7 @@ class Books:
             for session in state["sessions"]:
                 entry = controls.get(Place(session["id"], worker.number))
                 sessions.append({**session, **(_entry(entry) if entry else {}), "worker": worker.number})
-            gates += [with_use({**gate, "worker": worker.number}, data) for gate in state["gates"]]
+            gates += [uses.of({**gate, "worker": worker.number}) for gate in state["gates"]]
         return {
             "sessions": sessions,
             "gates": gates,
@@ -145,7 +147,10 @@ class Books:
             with contextlib.suppress(DataplaneError):
                 state = self._workers.tell(worker, {"op": "state", "recent": True})
                 gates += [gate for gate in state["gates"] if Place(gate["session"], worker.number) in controls]
-        return [entry for entry in self._conntrack.data_sessions() if any(came_through(gate, entry) for gate in gates)]
+        data = self._conntrack.data_sessions()
+        uses = Uses(data)
+        places = {place for gate in gates for place in uses.of(gate)["data"]}
+        return [data[place] for place in sorted(places)]
 
     def _close_gate(self, request: Message) -> Message:
         """Close one gate by number, whichever worker has it."""
@@ -190,26 +195,3 @@ def _entry(entry: Entry) -> Message:
         "timeout": entry.timeout_s,
         "started": entry.started_s,
     }
-
-
-def with_use(gate: Message, data: Sequence[Entry]) -> Message:
-    """The gate, with when it was first used, how much went through it, and by which of the data sessions (their
-    places)."""
-    places, packets, used = [], 0, 0.0
-    for place, entry in enumerate(data):
-        if came_through(gate, entry):
-            places.append(place)
-            packets += entry.packets
-            used = min(used or entry.started_s, entry.started_s)
-    return {**gate, "packets": packets, "used": used, "data": places}
-
-
-def came_through(gate: Message, entry: Entry) -> bool:
-    """Whether a gate, as a worker describes it, admitted a data session."""
-    original, reply = entry.translation.original, entry.translation.reply
-    if text(original.source.address) != gate["peer"] or (entry.started_s and entry.started_s < gate["created"] - 1):
-        return False
-    if [text(original.destination.address), original.destination.port] == gate["outside"]:
-        return True
-    address, port = gate["inside"]
-    return text(reply.source.address) == address and port in (0, reply.source.port)

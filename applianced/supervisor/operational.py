@@ -201,8 +201,9 @@ def _control_session(session: Mapping[str, Any], names: Mapping[int, Any], plan:
 
 def _data_sessions(books: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = []
+    gates = {place: gate for gate in reversed(books["gates"]) for place in gate["data"]}
     for number, entry in enumerate(books["data-sessions"], start=1):
-        gate = next((gate for gate in books["gates"] if number - 1 in gate["data"]), None)
+        gate = gates.get(number - 1)
         shown = {
             "id": number,
             "protocol": entry["protocol"] or "tcp",

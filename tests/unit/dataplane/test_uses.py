@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from applianced.dataplane.books import came_through, with_use
 from applianced.dataplane.conntrack import Entry
+from applianced.dataplane.uses import Uses
 from applianced.engine.kernel import Translation
 from applianced.model.tuples import TCP, Endpoint, FlowTuple, packed
 
@@ -26,6 +26,10 @@ def entry(
     )
     fields = {"mark": 0, "policy": 1, "state": "established", "ending": False, "packets": 5, "octets": 500}
     return Entry(**{"translation": translation, **fields, "timeout_s": 60, "started_s": 1001.0, **more})
+
+
+def came_through(gate: dict[str, Any], session: Entry) -> bool:
+    return Uses([session]).of(gate)["data"] == [0]
 
 
 @pytest.mark.parametrize(
@@ -53,5 +57,5 @@ def test_a_gate_of_any_port_admits_every_port_of_its_host() -> None:
 def test_use_of_a_gate() -> None:
     """First use, packets of all, and the places of its sessions among all."""
     data = [entry(started_s=1005.0), entry(peer="192.0.2.2"), entry(started_s=1003.0, packets=7)]
-    assert with_use(GATE, data) == {**GATE, "packets": 12, "used": 1003.0, "data": [0, 2]}
-    assert with_use(GATE, []) == {**GATE, "packets": 0, "used": 0.0, "data": []}
+    assert Uses(data).of(GATE) == {**GATE, "packets": 12, "used": 1003.0, "data": [0, 2]}
+    assert Uses([]).of(GATE) == {**GATE, "packets": 0, "used": 0.0, "data": []}
