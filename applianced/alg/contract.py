@@ -208,7 +208,8 @@ class Descriptor:
     ports: (protocol number, port) that classify it without an application.
     streams, datagrams: (settings, session) -> the ALG of one control session over TCP, over UDP; None where the
     protocol has no such form. Every transport in `ports` has one.
-    settings: frozen dataclass; each field is a leaf of the container, with `_` for `-`, so a new leaf needs no decoder.
+    settings: frozen dataclass; each field is a leaf of the container, with `_` for `-` and the names of containers in
+    between before it, so a new leaf needs no decoder. A field `static_nat` is filled by the compiler.
     kept: its sessions outlive their worker. One that is over with the next answer may as well begin anew.
     events: name -> description of every counter; the state tree shows them all, also at zero.
     violations: those of the events that break the protocol or are refused: the security log tells of them.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 from applianced.alg.contract import Descriptor
+from applianced.compiler import doctoring
 from applianced.compiler.marks import ALG_NUMBERS
 from applianced.compiler.plan import AlgPlan
 from applianced.config.catalogue import PROFILES
@@ -29,13 +30,18 @@ def _plan(config: Config, name: str, descriptor: Descriptor | None) -> AlgPlan:
         return AlgPlan(name=name, state="not-implemented", origin="not part of this release")
     state, origin = _state(config, name)
     own = config.algs.get(name, AlgConfig(name=name))
-    settings = _settings(descriptor, own.leaves) if state == "enabled" else {}
+    settings = _settings(config, descriptor, own.leaves) if state == "enabled" else {}
     return AlgPlan(name=name, state=state, origin=origin, settings=settings, trace=_trace_level(config, own))
 
 
-def _settings(descriptor: Descriptor, leaves: Mapping[str, Any]) -> dict[str, Any]:
-    known = (field.name for field in fields(descriptor.settings))
-    return asdict(descriptor.settings(**{name: leaves[name] for name in known if name in leaves}))
+def _settings(config: Config, descriptor: Descriptor, leaves: Mapping[str, Any]) -> dict[str, Any]:
+    """Leaves as configured, the defaults of the others, and what the ALG takes from elsewhere in the configuration."""
+    known = [field.name for field in fields(descriptor.settings) if field.init]
+    given = {name: leaves[name] for name in known if name in leaves}
+    if "static_nat" in known:
+        given["static_nat"] = doctoring.rows(config)
+    made = descriptor.settings(**given)
+    return {name: getattr(made, name) for name in known}
 
 
 def _state(config: Config, name: str) -> tuple[str, str]:

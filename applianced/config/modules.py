@@ -40,6 +40,7 @@ MODULES = (
     Module("applianced-security"),
     Module("applianced-nat"),
     Module("applianced-alg"),
+    Module("applianced-alg-dns"),
     Module("applianced-alg-ftp"),
     Module("applianced-system"),
     Module("applianced-state"),

@@ -23,6 +23,7 @@ _BIND = b"\x01\0\0\0"
 _WHOLE = Struct("!IB").pack(0xFFFF, 2)
 """Copy the packet, and so much of it."""
 _HEADER, _MARK, _PAYLOAD = 1, 3, 10
+_INTERFACES = 5, 6
 _VERDICT_HEADER = 2
 _DROP, _ACCEPT = 0, 1
 _REQUEST = 1
@@ -35,13 +36,16 @@ BREATH = 32
 class LargePacket:
     """One packet in the kernel's hands: engine.worker.Queued. Its first verdict counts."""
 
-    __slots__ = ("_identifier", "_queue", "mark", "raw")
+    __slots__ = ("_identifier", "_queue", "interfaces", "mark", "raw")
 
-    def __init__(self, queue: LargeQueue, identifier: bytes, raw: bytes, mark: int) -> None:
+    def __init__(self, queue: LargeQueue, found: dict[int, bytes]) -> None:
+        """found: the attributes of its message."""
         self._queue: LargeQueue | None = queue
-        self._identifier = identifier
-        self.raw = raw
-        self.mark = mark
+        self._identifier = found[_HEADER][:4]
+        self.raw = found.get(_PAYLOAD, b"")
+        self.mark = int.from_bytes(found.get(_MARK, b""), "big")
+        incoming, outgoing = (int.from_bytes(found.get(kind, b""), "big") for kind in _INTERFACES)
+        self.interfaces = (incoming, outgoing)
 
     def release(self, packet: bytes | None, mark: int) -> None:
         queue, self._queue = self._queue, None
@@ -80,9 +84,7 @@ class LargeQueue:
                 return
             for kind, found in arrived:
                 if kind == _QUEUE << 8 | _PACKET:
-                    mark = int.from_bytes(found.get(_MARK, b""), "big")
-                    packet = LargePacket(self, found[_HEADER][:4], found.get(_PAYLOAD, b""), mark)
-                    self._handle(packet, time.time())
+                    self._handle(LargePacket(self, found), time.time())
 
     def answer(self, verdict: int, identifier: bytes, more: bytes) -> None:
         """Give the verdict on a packet. more: attributes."""

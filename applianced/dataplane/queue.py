@@ -32,6 +32,11 @@ class QueuedPacket:
         self.raw: bytes = packet.get_payload()
         self.mark: int = packet.get_mark()
 
+    @property
+    def interfaces(self) -> tuple[int, int]:
+        queued = self._packet
+        return (queued.indev, queued.outdev) if queued is not None else (0, 0)
+
     def release(self, packet: bytes | None, mark: int) -> None:
         """Accept. The mark is always set: chain mark_back copies it, and a packet that was queued before another's
         verdict would carry the older one."""

@@ -176,6 +176,7 @@ class WorkerProcess:
         self._ports.configure((low, high), ranges)
         self._reporter.configure(streamed=bool(prepared["events"]), traced=prepared["trace"])
         self._coupling.enabled = bool(flow["alg_data_session_coupled"])
+        self._engine.zones = {int(index): zone for index, zone in prepared["zones"].items()}
         self._engine.session_limit = self._share(flow["alg_sessions_total"])
         self._engine.configure(self._settings(prepared), limits, flow["alg_message_size"], time.time())
         self._generation = generation

@@ -59,6 +59,8 @@ class SessionTable:
         self.checkpoint = checkpoint
         self.reporter = reporter
         self.settings: dict[str, Any] = {}
+        self.zones: Mapping[int, str] = {}
+        """Index of an interface -> the zone that it is in."""
         self.message_limit = 65536
         self.session_limit = checkpoint.slots
         """Sessions under way at once; the slots are the other limit."""
@@ -113,8 +115,11 @@ class SessionTable:
 
     # ----- the beginning
 
-    def begin(self, flow: FlowTuple, mark: int, now: float) -> Session | None:
-        """A session for this flow, when its ALG is enabled and there is room; else None, and it is counted."""
+    def begin(self, flow: FlowTuple, mark: int, now: float, interfaces: tuple[int, int]) -> Session | None:
+        """A session for this flow, when its ALG is enabled and there is room; else None, and it is counted.
+
+        interfaces: indices of those that its first packet came in by and leaves by.
+        """
         name = ALG_NAMES.get(mark & ALG_MASK, "")
         if name not in self.settings or not self._reads(name, flow.protocol):
             self.count(mark, "sessions-unknown")
@@ -125,7 +130,8 @@ class SessionTable:
         if not self._free or under_way >= self.session_limit:
             self.count(mark, "sessions-refused")
             return None
-        session = self._make(name, self._free.pop(), flow, mark, now)
+        zones = [self.zones.get(index, "") for index in interfaces]
+        session = self._make(name, self._free.pop(), ControlSession(flow, *zones), mark, now)
         session.count("sessions")
         return session
 
@@ -133,9 +139,8 @@ class SessionTable:
         descriptor = self.descriptors[name]
         return (descriptor.streams if protocol == TCP else descriptor.datagrams) is not None
 
-    def _make(self, name: str, slot: int, flow: FlowTuple, mark: int, now: float) -> Session:
-        descriptor, settings = self.descriptors[name], self.settings[name]
-        control = ControlSession(flow)
+    def _make(self, name: str, slot: int, control: ControlSession, mark: int, now: float) -> Session:
+        descriptor, settings, flow = self.descriptors[name], self.settings[name], control.tuple
         base_mark = mark & _BASE | slot << SLOT_SHIFT
         if flow.protocol == TCP:
             stream = StreamSession(
@@ -220,7 +225,7 @@ class SessionTable:
         name, flow, mark = identity(saved)
         if name not in self.settings:
             return None
-        session = self._make(name, slot, flow, mark, now)
+        session = self._make(name, slot, ControlSession(flow), mark, now)
         session.restore(saved)
         session.save(self.checkpoint)
         return session

@@ -34,6 +34,11 @@ class Queued(Protocol):
     raw: bytes
     mark: int
 
+    @property
+    def interfaces(self) -> tuple[int, int]:
+        """Indices of the interfaces that it came in by and leaves by."""
+        ...
+
     def release(self, packet: bytes | None, mark: int) -> None:
         """Accept, with this content (None: as it is) and this mark."""
         ...
@@ -201,7 +206,7 @@ class Engine(SessionTable):
         """A segment without a session: the first of one, or one that nobody can vouch for."""
         session: Session | None = None
         if segment.flags & (SYN | ACK) == SYN:
-            session = self.begin(segment.flow, queued.mark, now)
+            session = self.begin(segment.flow, queued.mark, now, queued.interfaces)
         else:
             self.count(queued.mark, "sessions-unknown")
         if isinstance(session, StreamSession):
@@ -245,7 +250,7 @@ class Engine(SessionTable):
             # Nobody knows any more what it answers. The next one from the other side begins a session.
             self.count(mark, "sessions-unknown")
             return queued.release(None, mark)
-        made = self.begin(flow, mark, now)
+        made = self.begin(flow, mark, now, queued.interfaces)
         if isinstance(made, DatagramSession):
             return self._judged(made, ORIGINAL, queued, datagram.payload, now)
         return queued.release(None, mark | UNTOUCHED)
@@ -259,7 +264,7 @@ class Engine(SessionTable):
         self, session: DatagramSession, direction: Direction, queued: Queued, payload: bytes, now: float
     ) -> None:
         """Have a datagram's payload judged, and give its verdict."""
-        session.last_s = now
+        before, session.last_s = session.last_s, now
         session.messages += 1
         self.counters.memory[session.packets_cell] += 1
         left = session.judge(direction, payload)
@@ -267,6 +272,7 @@ class Engine(SessionTable):
         if left is payload:
             queued.release(None, session.mark)
         elif left is None:
+            session.last_s = before  # what is refused keeps no session alive
             queued.drop()
         else:
             try:

@@ -59,11 +59,12 @@ class Event(NamedTuple):
 class _Queued:
     """A packet; its verdict is of no interest but for the mark."""
 
-    __slots__ = ("mark", "raw")
+    __slots__ = ("interfaces", "mark", "raw")
 
-    def __init__(self, raw: bytes, mark: int) -> None:
+    def __init__(self, raw: bytes, mark: int, interfaces: tuple[int, int]) -> None:
         self.raw = raw
         self.mark = mark
+        self.interfaces = interfaces
 
     def release(self, packet: bytes | None, mark: int) -> None:
         self.mark = mark
@@ -173,6 +174,7 @@ class Rehearsal:
         self._now = 0.0
         self._marks: dict[FlowTuple, int] = {}
         self._numbers: dict[FlowTuple, int] = {}
+        self._interfaces: dict[FlowTuple, tuple[int, int]] = {}
         self._kernel = _Kernel()
         self._keeper = GateKeeper(self._kernel, _Ports(*config.nat.alg_port_range), first_number=0)
         self._engine = self._make_engine()
@@ -200,6 +202,7 @@ class Rehearsal:
             for plan in effective.plans(self._config, REGISTRY)
             if plan.state == "enabled"
         }
+        engine.zones = dict(enumerate(self._config.zones, start=1))
         engine.configure(choices, limits, flow.alg_message_size, 0.0)
         return engine
 
@@ -228,7 +231,7 @@ class Rehearsal:
             return
         direction = ORIGINAL if key == flow else REPLY
         raw = read.raw if isinstance(read, Datagram) else self._acknowledged(read, mark, direction)
-        queued = _Queued(raw, mark)
+        queued = _Queued(raw, mark, self._interfaces.get(key, (0, 0)))
         self._engine.handle(queued, self._now)
         self._marks[key] = queued.mark
 
@@ -260,6 +263,7 @@ class Rehearsal:
             self.tell(flow, "passed", f"{flow}: {said}, no ALG reads it", policy=found.policy, alg="")
         else:
             self._numbers[flow] = len(self._numbers) + 1
+            self._interfaces[flow] = (self._index(zones[0]), self._index(zones[1]))
             translation = self._translate(flow, *zones)
             self._kernel.translations[flow] = translation
             self._marks[flow] = ALG_NUMBERS[found.alg] | CONTROL
@@ -272,6 +276,10 @@ class Rehearsal:
             if not translation.translated and unknown(self._config, flow, *zones):
                 words += "; source NAT applies, but the configuration does not name its address: not translated here"
             self.tell(flow, "session", words, policy=found.policy, application=found.application, alg=found.alg)
+
+    def _index(self, zone: str) -> int:
+        """The number of the one interface that stands for a zone here."""
+        return next((index for index, name in self._engine.zones.items() if name == zone), 0)
 
     def _repeats(self, flow: FlowTuple) -> bool:
         """Whether this SYN repeats that of a session which is only beginning."""

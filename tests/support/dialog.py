@@ -98,9 +98,15 @@ class Player:
         """The ALG has said that it will not read on."""
         return any(isinstance(action, HandOver) for _, action, _ in self.log)
 
+    def reset(self) -> bool:
+        """The ALG has refused something: no segment arrives any more."""
+        return any(isinstance(action, Refuse) for _, action, _ in self.log)
+
     def feed(self, direction: Direction, data: bytes) -> None:
         """A segment: offered with what was left of those before it."""
         data = self.waiting[direction] + data
+        if self.reset():
+            return None
         if self.handed_over():
             return self._emit(direction, data)
         data = data[self._plain(direction, data) :]
@@ -124,7 +130,7 @@ class Player:
     def finish(self) -> None:
         """Both speakers close, then the session ends: the engine closes its gates."""
         for direction in (ORIGINAL, REPLY):
-            if not self.handed_over() and self.waiting[direction]:
+            if not self.handed_over() and not self.reset() and self.waiting[direction]:
                 rest = self.waiting[direction]
                 consumed = self._drive(self.alg.end(direction, rest), direction, rest)
                 self._emit(direction, rest[consumed:])
@@ -319,9 +325,13 @@ class Case:
 
 
 def control_session(
-    client: str, server: str, client_port: int = 40000, server_port: int = 21, protocol: int = TCP
+    client: str,
+    server: str,
+    client_port: int = 40000,
+    server_port: int = 21,
+    protocol: int = TCP,
+    zones: tuple[str, str] = ("", ""),
 ) -> ControlSession:
-    """A session by its addresses in text."""
-    return ControlSession(
-        FlowTuple(protocol, Endpoint(packed(client), client_port), Endpoint(packed(server), server_port))
-    )
+    """A session by its addresses in text, from one zone to another."""
+    flow = FlowTuple(protocol, Endpoint(packed(client), client_port), Endpoint(packed(server), server_port))
+    return ControlSession(flow, *zones)

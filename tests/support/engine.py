@@ -45,6 +45,7 @@ class Packet:
     raw: bytes
     mark: int
     released: bytes | None = None
+    interfaces: tuple[int, int] = (0, 0)
     dropped: bool = False
 
     def release(self, packet: bytes | None, mark: int) -> None:

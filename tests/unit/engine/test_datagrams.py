@@ -159,6 +159,14 @@ def test_over_ends_the_session_unless_another_datagram_comes(bench: DatagramBenc
     assert bench.count("sessions-over") == 1
 
 
+def test_what_is_refused_does_not_keep_a_session_alive(bench: DatagramBench) -> None:
+    bench.say(b"over")
+    bench.now += GRACE_S
+    bench.say(b"refuse")
+    bench.engine.settle(bench.now)
+    assert not bench.engine.live()
+
+
 def test_slots_of_sessions_that_are_over_are_taken_when_there_is_no_other(bench: DatagramBench) -> None:
     for number in range(bench.slots):
         bench.say(b"over", client=Endpoint(CLIENT.address, 2000 + number))
