@@ -79,6 +79,13 @@ def test_parse_raises_nothing_else(data: bytes) -> None:
             assert str(request).isascii()
 
 
+def test_further_answers_on_one_port_ask_for_nothing() -> None:
+    played = player()
+    for direction, data in ((ORIGINAL, b"\0\1f\0octet\0"), (REPLY, b"\0\6"), (REPLY, b"\0\6"), (REPLY, b"\0\3\0\1x")):
+        played.feed(direction, data)
+    assert [action.event for _, action, _ in played.log if hasattr(action, "event")] == ["read", "same-port"]
+
+
 def test_every_event_has_a_case() -> None:
     """The cases between them note every event that there is."""
     noted: set[str] = set()
