@@ -14,6 +14,7 @@ ENGINE_EVENTS = {
     "sessions-resumed": "Control sessions taken up again after a restart of their worker",
     "sessions-unknown": "Sessions without a checkpoint after a restart: passed untouched from there",
     "sessions-over": "Control sessions of datagrams that ended because they had done what they were for",
+    "sessions-crowded-out": "Control sessions of datagrams that ended early to make room for others",
     "sessions-silent": "Control sessions of datagrams that ended by silence",
     "sessions-refused": "Control sessions passed untouched because alg-sessions was reached",
     "session-resets": "Control sessions reset because their stream could not go on",

@@ -224,6 +224,11 @@ class Session:
         gate.closed_s = now
         self.count("gates-expired")
 
+    def give_up(self, gate: Gate) -> None:
+        """An awaited gate is left to the kernel, which closes it in a moment: out of the books alone."""
+        self.strike(gate.number, over=False)
+        self.closing = [struck for struck in self.closing if struck is not gate]
+
     def close_struck(self) -> None:
         """Take struck gates out of the kernel now; the end of a judgement does so by itself."""
         if self.closing:

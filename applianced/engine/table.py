@@ -35,6 +35,10 @@ GRACE_S = 0.1
 would be left without its conntrack entry."""
 ENDS_PER_TICK = 4096
 """Sessions of datagrams that end by silence, at most, so that packets need not wait long."""
+CROWDED_S = 1.0
+"""When there is no room, a session of datagrams makes way that has been silent for so long."""
+CROWDED_LOOKS = 16
+"""Sessions that are looked at for that, of each ALG."""
 
 _BASE = ~(UNACKED | UNTOUCHED | -1 << SLOT_SHIFT)
 
@@ -124,16 +128,47 @@ class SessionTable:
         if name not in self.settings or not self._reads(name, flow.protocol):
             self.count(mark, "sessions-unknown")
             return None
-        if not self._free:
-            self.settle(now, patience_s=0.0)
-        under_way = self.checkpoint.slots - len(self._free) - len(self._lingering)
-        if not self._free or under_way >= self.session_limit:
+        if self._full():
+            self._make_room(now)
+        if self._full():
             self.count(mark, "sessions-refused")
             return None
         zones = [self.zones.get(index, "") for index in interfaces]
         session = self._make(name, self._free.pop(), ControlSession(flow, *zones), mark, now)
         session.count("sessions")
         return session
+
+    def _full(self) -> bool:
+        under_way = self.checkpoint.slots - len(self._free) - len(self._lingering)
+        return not self._free or under_way >= self.session_limit
+
+    def _make_room(self, now: float) -> None:
+        """End what is over, or else a session of datagrams that has been silent for a moment: it has most likely done
+        what it was for, and begins anew with its next datagram."""
+        self.settle(now, patience_s=0.0)
+        if not self._full():
+            return
+        for quiet in self._quiet.values():
+            for _ in range(min(len(quiet), CROWDED_LOOKS)):
+                due_s, session = quiet.popleft()
+                if session.over:
+                    continue
+                if session.last_s + CROWDED_S > now:
+                    quiet.append((due_s, session))
+                    continue
+                session.count("sessions-crowded-out")
+                for gate in [gate for gate in session.gates.values() if gate.awaited]:
+                    session.give_up(gate)
+                self._end_quietly(session)
+                return
+
+    def _end_quietly(self, session: Session) -> None:
+        """End a session of datagrams that has not said that it is over."""
+        if session.descriptor.kept:
+            self.end(session)
+        else:
+            # An answer that comes later would find nobody who knows the question.
+            self.abandon(session, session.last_s)
 
     def _reads(self, name: str, protocol: int) -> bool:
         descriptor = self.descriptors[name]
@@ -266,11 +301,7 @@ class SessionTable:
                 quiet.append((max(session.last_s, now - silence_s / 2) + silence_s, session))
                 continue
             session.count("sessions-silent")
-            if descriptor.kept:
-                self.end(session)
-            else:
-                # An answer that comes later would find nobody who knows the question.
-                self.abandon(session, session.last_s)
+            self._end_quietly(session)
 
     def _check_silent(self, now: float) -> None:
         """Streams whose end nobody saw: conntrack has let go of them."""

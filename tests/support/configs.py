@@ -25,6 +25,11 @@ HTTP = Application(name="junos-http", terms=(Term(protocol=6, destination_ports=
 TFTP = Application(
     name="junos-tftp", terms=(Term(protocol=17, destination_ports=(69, 69), alg="tftp"),), predefined=True
 )
+DNS = Application(
+    name="junos-dns",
+    terms=tuple(Term(protocol=protocol, destination_ports=(53, 53), alg="dns") for protocol in (6, 17)),
+    predefined=True,
+)
 
 FTP_OUT = Config(
     applications=Applications(applications={"junos-ftp": FTP, "junos-http": HTTP}),
@@ -56,3 +61,10 @@ TFTP_OUT = replace(
     policies=(replace(FTP_OUT.policies[0], name="tftp-out", applications=("junos-tftp",)),),
 )
 """The same for TFTP alone."""
+
+DNS_OUT = replace(
+    FTP_OUT,
+    applications=Applications(applications={"junos-dns": DNS}),
+    policies=(replace(FTP_OUT.policies[0], name="dns-out", applications=("junos-dns",)),),
+)
+"""The same for DNS alone."""

@@ -101,9 +101,9 @@ def read(data: bytes) -> Message:
         if at > len(data):
             raise ProtocolError("bad-count", "the question is cut")
         if not records:
-            if at != len(data):
-                raise ProtocolError("trailing", f"{len(data) - at} octets")
-            return Message(flags, question, kind)
+            head = Message(flags, question, kind)
+            _check_rest(head, len(data) - at)
+            return head
         return _Records(data, at).read(records, Message(flags, question, kind))
     except (IndexError, error):
         raise ProtocolError("bad-count", "the message ends inside a record") from None
@@ -127,6 +127,14 @@ def _check_header(flags: int, questions: int, answers: int, authorities: int, ad
         fault = f"{questions} zones"
     if fault:
         raise ProtocolError("bad-header", fault)
+
+
+def _check_rest(head: Message, octets: int) -> None:
+    """Nothing lies behind the last record. Some servers end the query of a transfer with two octets that say who made
+    them, and others answer what they do not implement by turning it round with other counts."""
+    tolerated = head.code if head.response else head.kind in (AXFR, IXFR)
+    if octets and not tolerated:
+        raise ProtocolError("trailing", f"{octets} octets")
 
 
 def _first_name(data: bytes) -> int:
@@ -182,8 +190,7 @@ class _Records:
                 signed.add(_WORD.unpack_from(data, start)[0])
             elif kind in _TRANSACTION:
                 signed.add(0)
-        if self._at != len(data):
-            raise ProtocolError("trailing", f"{len(data) - self._at} octets")
+        _check_rest(head, len(data) - self._at)
         return head._replace(addresses=tuple(addresses), signed=frozenset(signed), edns=edns)
 
     def _inner(self, kind: int, start: int, end: int, head: Message) -> None:

@@ -12,7 +12,7 @@ What it promises
 
 from __future__ import annotations
 
-from applianced.alg.contract import Descriptor
+from applianced.alg.contract import Descriptor, Limits
 from applianced.alg.tftp.events import EVENTS, VIOLATIONS
 from applianced.alg.tftp.transfers import TftpSettings, Transfers
 from applianced.model.tuples import UDP
@@ -26,4 +26,5 @@ DESCRIPTOR = Descriptor(
     settings=TftpSettings,
     events=EVENTS,
     violations=VIOLATIONS,
+    limits=Limits(silence_s=10.0),
 )

@@ -184,6 +184,19 @@ def test_more_sessions_than_slots_pass_untouched(bench: DatagramBench) -> None:
     assert bench.count("sessions-refused") == 1
 
 
+def test_a_silent_session_makes_way_for_another(bench: DatagramBench) -> None:
+    for number in range(bench.slots):
+        bench.say(b"await", client=Endpoint(CLIENT.address, 2000 + number))
+        bench.now += 0.5
+    bench.say(b"hello", client=Endpoint(CLIENT.address, 2000))
+    assert bench.say(b"await", client=Endpoint(CLIENT.address, 3000)).mark & OPENING
+    ports = {session.control.tuple.source.port for session in bench.engine.live()}
+    assert ports == {2000, *range(2002, 2000 + bench.slots), 3000}, "the one that was silent for longest"
+    assert len(bench.keeper.gates) == bench.slots
+    assert (bench.count("sessions-crowded-out"), bench.count("sessions-refused")) == (1, 0)
+    assert not bench.kernel.closed, "the kernel closes what it opened in a moment"
+
+
 def test_silence_ends_a_session_when_its_gates_have_closed(bench: DatagramBench) -> None:
     bench.start(GateLimits(lifetime_s=45))
     bench.say(b"open")

@@ -88,7 +88,8 @@ def test_pointers_to_pointers() -> None:
     first = record(CNAME, b"\x01b" + POINTER, owner=b"\x01a" + POINTER)
     second = record(A, bytes(4), owner=b"\x01c" + (0xC000 | at).to_bytes(2))
     third = record(A, bytes(4), owner=(0xC000 | at + len(first)).to_bytes(2))
-    assert len(read(reply(first, second, third)).addresses) == 2
+    fourth = record(A, bytes(4), owner=(0xC000 | at + 2).to_bytes(2))  # to the pointer in the first
+    assert len(read(reply(first, second, third, fourth)).addresses) == 3
 
 
 def test_a_name_that_is_too_long_by_its_pointer_alone() -> None:
@@ -108,6 +109,17 @@ def test_a_question_that_is_cut(cut: int) -> None:
     with pytest.raises(ProtocolError) as caught:
         read(message()[:-cut])
     assert caught.value.event == "bad-count"
+
+
+@pytest.mark.parametrize(
+    "tolerated",
+    [
+        pytest.param(message(asked=question("a.test", 252)) + b"MS", id="the-mark-of-a-maker-behind-a-transfer-query"),
+        pytest.param(message(asked=question("a.test", 6), flags=0xA804) + bytes(16), id="not-implemented-turned-round"),
+    ],
+)
+def test_octets_behind_the_last_record_that_real_programs_send(tolerated: bytes) -> None:
+    read(tolerated)
 
 
 def test_names_have_no_case() -> None:
