@@ -163,7 +163,7 @@ def _awaited_rules(family: _Family) -> list[bytes]:
     return [
         _rule(AWAITED_CHAIN, ours, _only(status, mask=_SOURCE_NAT), *seen, *inside, *anew(f"dnat{version}", data)),
         _rule(
-            AWAITED_CHAIN, ours, _only(status, mask=_DESTINATION_NAT), *seen, published, *anew(f"source{version}", data)
+            AWAITED_CHAIN, ours, _only(status, mask=_DESTINATION_NAT), *own, published, *anew(f"source{version}", data)
         ),
         _rule(AWAITED_CHAIN, ours, *own, *anew(f"once{version}", 0)),
     ]

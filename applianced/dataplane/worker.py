@@ -121,7 +121,7 @@ class WorkerProcess:
         self._next_tick = time.monotonic() + TICK_S
         try:
             self._engine.tick(time.time())
-            self._coupling.tick(time.monotonic())
+            self._coupling.tick(time.monotonic(), time.time())
             if self._ports.resting and time.monotonic() >= self._next_settle:
                 self._next_settle = time.monotonic() + SETTLE_S
                 self._ports.settle(

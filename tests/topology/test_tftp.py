@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from lxml import etree
 
 from applianced.tools.lab_report import leaf
 from applianced.tools.namespaces import IPV4, IPV6, PLANS, Plan, Topology
-from applianced.tools.netconf_client import ALG
+from applianced.tools.netconf_client import ALG, STATE
 from tests.support.appliance import Appliance, appliance_on, private_directory
-from tests.support.netns import unique_topology
+from tests.support.netns import SECOND_INSIDE, second_inside, unique_topology
 from tests.support.programs import checksum, make_file
 from tests.support.sockets import datagrams_in
 from tests.support.tftp import CLIENTS, TftpClient, TftpServer, TftpTransfer, tftpd_hpa
-from tests.support.translations import NO_NAT, destination_nat, permit, static_nat
+from tests.support.translations import NO_NAT, destination_nat, permit, source_nat, static_nat
 from tests.support.until import until
 
 OCTETS = 200_000
@@ -113,6 +114,31 @@ def test_a_published_server(published: Route, client: TftpClient, plan: Plan, tm
     fetch_and_store(transfer, client, tmp_path)
 
 
+@pytest.fixture(scope="module")
+def hairpin() -> Iterator[Route]:
+    """Both inside; the client knows the server by its public address, so both ends are translated."""
+    with (
+        unique_topology() as topology,
+        second_inside(topology) as second,
+        private_directory() as directory,
+        appliance_on(topology) as appliance,
+    ):
+        topology.add_public_addresses()
+        appliance.push(permit("trust", "trust", "tftp-inside", "junos-tftp"))
+        for version, plan in PLANS.items():
+            appliance.push(destination_nat(plan, zones=("trust", "untrust"), inside=SECOND_INSIDE[version]))
+        networks = [plan.private_network for plan in PLANS.values()]
+        appliance.push(source_nat("trust", "trust", dict.fromkeys(networks, "<interface/>")))
+        yield Route(topology, appliance, tftpd_hpa(topology, directory, namespace=second))
+
+
+@EVERY_CLIENT
+@BOTH
+def test_hairpin(hairpin: Route, client: TftpClient, plan: Plan, tmp_path: Path) -> None:
+    transfer = TftpTransfer(hairpin.topology, hairpin.server, hairpin.topology.client, plan.extra_public)
+    fetch_and_store(transfer, client, tmp_path)
+
+
 class Scripted(NamedTuple):
     """A client socket inside, a server's outside, both of the test; and the client's address as the server sees it."""
 
@@ -180,6 +206,29 @@ def test_a_gate_outlives_its_worker(scripted: Scripted) -> None:
         assert appliance.counter("tftp", "again") == 1
         (session,) = appliance.flow("control-sessions")
         assert (leaf(session, "alg"), leaf(session, "protocol"), leaf(session, "gates")) == ("tftp", "udp", "1")
+
+
+def test_a_gate_that_is_closed_by_hand_is_closed(scripted: Scripted) -> None:
+    """The kernel opened it by itself: what it entered is found and taken out."""
+    appliance, topology, plan = scripted
+    with (
+        datagrams_in(topology.client, plan.client, timeout_s=0.3) as client,
+        datagrams_in(topology.server, plan.server, port=69) as server,
+        datagrams_in(topology.server, plan.server) as answering,
+    ):
+        client.sendto(REQUEST, (plan.server, 69))
+        _, public = server.recvfrom(1000)
+        (gate,) = appliance.gates()
+        assert (leaf(gate, "outside-address"), leaf(gate, "outside-port")) == (plan.public, str(public[1]))
+        assert (leaf(gate, "inside-address"), leaf(gate, "one-shot")) == (plan.client, "true")
+        clear = f'<clear-gate xmlns="{STATE}"><number>{leaf(gate, "number")}</number></clear-gate>'
+        appliance.netconf.session.dispatch(etree.fromstring(clear))
+        answering.sendto(DATA, public)
+        with pytest.raises(TimeoutError):
+            client.recvfrom(1000)
+        client.sendto(REQUEST, (plan.server, 69))
+        answering.sendto(DATA, server.recvfrom(1000)[1])
+        assert client.recvfrom(1000)[0] == DATA
 
 
 def test_what_is_no_request_does_not_arrive(scripted: Scripted) -> None:
