@@ -114,7 +114,7 @@ def await_answer(session: Session, asked: AwaitAnswer) -> int | None:
     keeper, now = session.keeper, session.last_s
     own = session.control.party(ORIGINAL)
     expires_s = now + min(keeper.limits.lifetime_s, AWAITED_S)
-    gate = next((gate for gate in session.gates.values() if gate.awaited), None)
+    gate = next((gate for gate in session.gates.values() if gate.awaited), None) if session.gates else None
     if gate is not None:
         gate.expires_s, gate.reason = expires_s, asked.reason
         session.count("gates-renewed")

@@ -82,11 +82,10 @@ class Engine(SessionTable):
 
     def _any(self, session: Session | None, queued: Queued, now: float) -> None:
         """A packet of any kind. session: in the slot that its mark names, perhaps another one's by now."""
+        raw = queued.raw
         try:
-            protocol = transport(queued.raw)[0]
-            if protocol == UDP:
-                known = session if isinstance(session, DatagramSession) else None
-                self._datagram(known, queued, Datagram(queued.raw), now)
+            if transport(raw)[0] == UDP:
+                self._datagram(queued, Datagram(raw), now)
             else:
                 self._segment(session if isinstance(session, StreamSession) else None, queued, now)
         except ProtocolError:
@@ -238,13 +237,13 @@ class Engine(SessionTable):
             return False
         return True
 
-    def _datagram(self, session: DatagramSession | None, queued: Queued, datagram: Datagram, now: float) -> None:
+    def _datagram(self, queued: Queued, datagram: Datagram, now: float) -> None:
         """A datagram of any kind."""
         flow = datagram.flow
-        for known in (session, self.of_flow(flow)):
-            if known is not None and flow in (known.control.tuple, known.control.tuple.reversed):
-                direction = ORIGINAL if flow == known.control.tuple else REPLY
-                return self._judged(known, direction, queued, datagram.payload, now)
+        known = self.of_flow(flow)
+        if known is not None:
+            direction = ORIGINAL if flow == known.control.tuple else REPLY
+            return self._judged(known, direction, queued, datagram.payload, now)
         mark = queued.mark
         if mark >> SLOT_SHIFT and self._answers(flow, mark):
             # Nobody knows any more what it answers. The next one from the other side begins a session.

@@ -21,7 +21,10 @@ def transport(raw: bytes) -> tuple[int, int]:
     Raises ProtocolError("malformed-packet") when the headers do not hold together.
     """
     try:
-        version = raw[0] >> 4
+        first = raw[0]
+        if first == 0x45:
+            return raw[9], 20
+        version = first >> 4
         if version == 4:
             at = (raw[0] & 15) << 2
             if at >= 20:
