@@ -60,7 +60,8 @@ class Bind(NamedTuple):
     protocol: of the session that it will reach it with; 0 for that of the control session.
     Reply: the endpoint (equal to the one asked for where nothing translates the speaker), or None when refused
     (no port left, limit reached; the engine has counted it). For the speaker's own end of the control session it is
-    what NAT has made of that: no port is taken.
+    what NAT has made of that: no port is taken. While the first datagram of a session is judged NAT has not decided how
+    its sender is known, so nothing can be bound yet where it translates sources: None, counted as `bindings-unknown`.
     """
 
     speaker: Direction

@@ -45,9 +45,9 @@ def octets(source: Endpoint, destination: Endpoint, payload: bytes) -> bytes:
 
 class WordAlg:
     """Reads one word per datagram: 'open' asks for a gate to the speaker's own endpoint and leaves as its outside one,
-    'await' asks for the gate of an answer, 'close <n>' closes one, 'over' ends the session, 'refuse' is dropped, 'bad'
-    breaks the protocol, 'grow <n>' leaves with n octets more, 'half' loses its first two octets; 'plain...' and others
-    pass."""
+    'media <peer>' asks for one to its port 6000 from another address, 'await' asks for the gate of an answer,
+    'close <n>' closes one, 'over' ends the session, 'refuse' is dropped, 'bad' breaks the protocol, 'grow <n>' leaves
+    with n octets more, 'half' loses its first two octets; 'plain...' and others pass."""
 
     def __init__(self, settings: Any, session: ControlSession) -> None:
         self.session = session
@@ -71,6 +71,11 @@ class WordAlg:
             case b"await":
                 answer = yield AwaitAnswer("await")
                 yield Rewrite(len(data), str(answer).encode())
+            case b"media":
+                own = Endpoint(self.session.party(direction).address, 6000)
+                outside = yield Bind(direction, own, protocol=UDP)
+                assert isinstance(outside, Endpoint)
+                yield OpenGate(direction, own, outside, "media", protocol=UDP, one_shot=False, peer=data[6:])
             case b"close":
                 yield CloseGate(int(data.split()[1]))
             case b"over":

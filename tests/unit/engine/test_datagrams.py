@@ -62,6 +62,17 @@ def test_the_own_endpoint_is_bound_to_what_nat_made_of_it(bench: DatagramBench) 
     assert not bench.ports.given, "no port was taken, so none is given back"
 
 
+def test_a_gate_for_another_peer_than_the_other_party(bench: DatagramBench) -> None:
+    """Media of a proxied call; its port rests when the gate closes, since a mapping of UDP may go on."""
+    third = packed("198.51.100.7")
+    bench.say(b"media " + third)
+    (gate,) = bench.kernel.gates.values()
+    assert (gate.peer, gate.inside, gate.one_shot, gate.source) == (third, CLIENT._replace(port=6000), False, b"")
+    assert (gate.outside.address, gate.outside.port in bench.ports.held) == (PUBLIC, True)
+    bench.say(b"close %d" % gate.number)
+    assert bench.ports.given == [(gate.outside.port, False)]
+
+
 def test_the_gate_of_an_answer_is_opened_by_the_kernel_as_the_datagram_leaves(bench: DatagramBench) -> None:
     """NAT has not decided yet: conntrack is not asked, the packet's mark says what to do."""
     bench.kernel.knows = False
