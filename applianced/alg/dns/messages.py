@@ -50,7 +50,6 @@ class Message(NamedTuple):
     there is no question. end: of the question.
 
     addresses: of all records. signed: the types that a signature covers; 0 stands for the whole message.
-    edns: the size that EDNS0 advertises (RFC 6891 6.2.3), 0 without it.
     """
 
     flags: int
@@ -58,7 +57,6 @@ class Message(NamedTuple):
     kind: int
     addresses: tuple[Address, ...] = ()
     signed: frozenset[int] = frozenset()
-    edns: int = 0
 
     @property
     def response(self) -> bool:
@@ -166,7 +164,7 @@ class _Records:
             raise ProtocolError("bad-count", f"{count} records in {len(data) - self._at} octets")
         addresses: list[Address] = []
         signed: set[int] = set()
-        edns = 0
+        extended = False
         for _ in range(count):
             name = self._at
             at = self._name(name)
@@ -183,15 +181,15 @@ class _Records:
             elif kind in _NAMES:
                 self._inner(kind, start, end, head)
             elif kind == OPT:
-                if edns or data[name]:
+                if extended or data[name]:  # RFC 6891 6.1.1
                     raise ProtocolError("bad-edns", "more than one, or with a name")
-                edns = max(size, 512)
+                extended = True
             elif kind == RRSIG and length >= 2:
                 signed.add(_WORD.unpack_from(data, start)[0])
             elif kind in _TRANSACTION:
                 signed.add(0)
         _check_rest(head, len(data) - self._at)
-        return head._replace(addresses=tuple(addresses), signed=frozenset(signed), edns=edns)
+        return head._replace(addresses=tuple(addresses), signed=frozenset(signed))
 
     def _inner(self, kind: int, start: int, end: int, head: Message) -> None:
         """The names inside a record."""
