@@ -168,12 +168,12 @@ class _Records:
         for _ in range(count):
             name = self._at
             at = self._name(name)
-            kind, size, _, length = _RECORD.unpack_from(data, at)
+            kind, space, _, length = _RECORD.unpack_from(data, at)
             start = at + 10
             end = self._at = start + length
             if end > len(data):
                 raise ProtocolError("bad-count", "a record is longer than the message")
-            if kind in _LENGTHS and size == _INTERNET:
+            if kind in _LENGTHS and space == _INTERNET:
                 if length == _LENGTHS[kind]:
                     addresses.append(Address(start, kind))
                 else:
