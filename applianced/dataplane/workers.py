@@ -392,7 +392,17 @@ def settings_of(plan: Message, own_addresses: list[str]) -> Message:
         "own_addresses": own_addresses,
         "events": wants(plan["log"], "alg"),
         "notified": sorted(plan.get("notified", ())),
+        "zones": _zones(plan),
     }
+
+
+def _zones(plan: Message) -> dict[str, str]:
+    """Index of an interface, as text -> the zone that it is in; of those that are there."""
+    found = {}
+    for interface, zone in plan["zones"].items():
+        with contextlib.suppress(OSError):
+            found[str(socket.if_nametoindex(interface))] = zone
+    return found
 
 
 def traced(plan: Message) -> dict[str, str]:
