@@ -26,6 +26,17 @@ LIST_MAX = 1000
 FILE_MAX = 8 << 20
 """Characters of one file."""
 _LIBRARIES = ("asyncssh", "cryptography", "lxml", "libyang", "NetfilterQueue")
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+_VERSIONS = {name: _version(name) for name in _LIBRARIES}
+"""Read at start: later, management may not read where it was installed."""
 _README = """\
 What an appliance knew about itself when this was made. Secrets are replaced by [removed]: password hashes, whatever the
 models guard with nacm:default-deny-all, private keys, passwords in URLs. Lists of the state are cut after {list_max}
@@ -116,18 +127,11 @@ def _versions(author: Author) -> Mapping[str, Any]:
     return {
         "applianced": __version__,
         "python": sys.version,
-        "libraries": {name: _version(name) for name in _LIBRARIES},
+        "libraries": _VERSIONS,
         "kernel": f"{uname.system} {uname.release} {uname.version}",
         "machine": uname.machine,
         "made-by": asdict(author),
     }
-
-
-def _version(library: str) -> str:
-    try:
-        return metadata.version(library)
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def _commit(commit: Commit) -> Mapping[str, Any]:

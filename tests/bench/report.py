@@ -97,7 +97,8 @@ def machine() -> dict[str, str | int]:
 def markdown(results: Results) -> str:
     about = ", ".join(f"{name} {value}" for name, value in machine().items())
     count = max((len(done) for per in results.rounds.values() for done in per.values()), default=0)
-    head = f"# Bench\n\n{about}. Medians of {count} interleaved rounds; generators, servers and gateway share the "
+    rounds = f"Medians of {count} interleaved rounds; " if count else ""
+    head = f"# Bench\n\n{about}. {rounds}generators, servers and gateway share the "
     sections = [head + "processors. Ratios are medians of the ratios of each round."]
     if wanted := targets(results):
         sections.append("## Targets\n\n" + target_table(wanted))

@@ -51,7 +51,7 @@ def requests() -> Iterator[tuple[str, str]]:
         yield "<get-config><source><candidate/></source></get-config>", "<applications"
         yield "<nonsense/>", "operation-not-supported"
         yield "<get/>", "netconf-state"
-        yield '<get-config><source><running/></source><filter type="xpath" select="//*[1]"/></get-config>', "<data"
+        yield '<get-config><source><running/></source><filter type="xpath" select="//*[not(*)]"/></get-config>', "<data"
 
 
 async def ask(session: Session, operation: str) -> str:
