@@ -69,7 +69,8 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallHomeClient:
-    """`system services netconf call-home netconf-client`. start_with: "first-listed" or "last-connected".
+    """`system services netconf call-home netconf-client`. start_with: "first-listed",
+    "last-connected" or "random-selection".
 
     max_attempts: at one endpoint before the next is tried. interval_s: between two attempts.
     """

@@ -80,6 +80,25 @@ def test_it_calls_again_until_it_is_told_not_to(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+def test_any_endpoint_may_be_the_first(tmp_path: Path) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        async with Controller.listening(endpoint.key) as one, Controller.listening(endpoint.key) as two:
+            await endpoint.commit(call_home=(client(one.port, two.port, start_with="random-selection"),))
+            waiting = [asyncio.create_task(controller.called()) for controller in (one, two)]
+            called: set[int] = set()
+            while called != {0, 1}:
+                for number, task in enumerate(waiting):
+                    if task.done():
+                        called.add(number)
+                        task.result().abort()
+                        waiting[number] = asyncio.create_task((one, two)[number].called())
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED, timeout=DEADLINE_S)
+            for task in waiting:
+                task.cancel()
+
+    run(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("start_with", ["first-listed", "last-connected"])
 def test_strategies(tmp_path: Path, closed_port: int, caplog: pytest.LogCaptureFixture, start_with: str) -> None:
     async def scenario(endpoint: Endpoint) -> None:

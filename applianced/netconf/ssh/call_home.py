@@ -21,11 +21,19 @@ Dial = Callable[[str, int], Awaitable[asyncssh.SSHServerConnection]]
 """Address, port -> a connection over which somebody has logged in. Raises OSError, asyncssh.Error, TimeoutError."""
 
 
-def attempts(client: CallHomeClient, last: str) -> Iterator[Endpoint]:
-    """Where to try, one after another and for ever, by the client's strategy. last: name of the endpoint that was
-    connected last, "" for none."""
+def attempts(client: CallHomeClient, last: str, chosen: Callable[[int], int] = secrets.randbelow) -> Iterator[Endpoint]:
+    """Where to try, one after another and for ever, by the client's strategy.
+
+    last: name of the endpoint that was connected last, "" for none. chosen: a number below another one, at random.
+    """
     names = [endpoint.name for endpoint in client.endpoints]
-    first = names.index(last) if client.start_with == "last-connected" and last in names else 0
+    match client.start_with:
+        case "last-connected" if last in names:
+            first = names.index(last)
+        case "random-selection" if names:
+            first = chosen(len(names))
+        case _:
+            first = 0
     while True:
         for endpoint in client.endpoints[first:] + client.endpoints[:first]:
             for _ in range(client.max_attempts):

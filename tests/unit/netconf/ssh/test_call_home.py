@@ -20,8 +20,9 @@ ENDPOINTS = tuple(Endpoint(name=name, address=name) for name in "abc")
         ("last-connected", "", "aabbccaa"),
         ("last-connected", "b", "bbccaabb"),
         ("last-connected", "one that is no longer listed", "aabbccaa"),
+        ("random-selection", "b", "ccaabbcc"),
     ],
 )
 def test_order_of_attempts(start_with: str, last: str, order: str) -> None:
     client = CallHomeClient(name="c", endpoints=ENDPOINTS, start_with=start_with, max_attempts=2)
-    assert "".join(endpoint.name for endpoint in islice(attempts(client, last), 8)) == order
+    assert "".join(endpoint.name for endpoint in islice(attempts(client, last, lambda below: below - 1), 8)) == order
