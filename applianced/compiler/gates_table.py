@@ -4,11 +4,13 @@ Order of the hooks that meet a forwarded packet, ours in brackets:
 
     prerouting  -200 conntrack | -150 [helper extension] | -101 [gates' DNAT] | -100 policy's DNAT
     forward      -10 [admit] | 0 policy | 40 [SYN of control sessions] | 50 [queue] | 51 [mark back]
-    postrouting   99 [gates' SNAT] | 100 policy's SNAT
+    postrouting   99 [gates' SNAT] | 100 policy's SNAT | 110 [gates of awaited answers]
 
 Maps and sets are declared with `type`: nft 1.0.6 cannot load a rule a second time that names a map declared by
 `typeof` with `th`. TCP gates are one-shot: the rule that admits deletes its own element. A gate for every port leaves
 out those of control sessions: these are for the policy to admit and for an ALG to read.
+
+Datagrams that the queue's reader would cut go to a second queue of their worker.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from applianced.compiler.marks import (
     DATA,
     FAIL_OPEN,
     GATES_TABLE,
+    LARGE_OCTETS,
+    LARGE_QUEUES,
+    OPENING,
     OWN_ACKNOWLEDGEMENT,
     QUEUE_MASK,
     QUEUE_SHIFT,
@@ -34,14 +39,16 @@ SIZE = 131072
 HELPER_OBJECT = "sequence_offsets"
 """ct expectation object of size 0: attaches the extension without which the kernel shifts no sequence numbers."""
 HELPER_CHAIN = "attach_extension"
+AWAITED_CHAIN = "open_awaited"
+"""Opens the gates of answers; its rules are added by raw netlink, see dataplane.extension."""
 
 
 def _family(version: int) -> str:
     address, ip = ("ipv4_addr", "ip") if version == 4 else ("ipv6_addr", "ip6")
     tuple_ = f"inet_proto . {address} . {address} . inet_service"
     return f"""\
-  map dnat{version} {{ type {tuple_} : {address} . inet_service; flags timeout; size {SIZE}; }}
-  map source{version} {{ type {tuple_} : {address}; flags timeout; size {SIZE}; }}
+  map dnat{version} {{ type {tuple_} : {address} . inet_service; flags timeout, dynamic; size {SIZE}; }}
+  map source{version} {{ type {tuple_} : {address}; flags timeout, dynamic; size {SIZE}; }}
   set once{version} {{ type {tuple_}; flags timeout, dynamic; size {SIZE}; }}
   set several{version} {{ type {tuple_}; flags timeout; size {SIZE}; }}
   set pair{version} {{ type inet_proto . {address} . {address}; flags timeout; size {SIZE}; }}
@@ -63,15 +70,15 @@ delete @once{version} {{ meta l4proto . {ip} saddr . {ip} daddr . th dport }} ju
 def _queue_chains(queue_statement: bool) -> str:
     """A chain per queue, with and without bypass; without the nft statement their rules come by raw netlink."""
     chains = []
-    for queue in range(QUEUES):
+    for queue in (*range(QUEUES), *range(LARGE_QUEUES, LARGE_QUEUES + QUEUES)):
         closed = f"queue num {queue}" if queue_statement else ""
         opened = f"queue flags bypass to {queue}" if queue_statement else ""
         chains.append(f"  chain closed_{queue} {{ {closed}\n  }}\n  chain open_{queue} {{ {opened}\n  }}\n")
     return "".join(chains)
 
 
-def _dispatch(kind: str) -> str:
-    elements = ", ".join(f"{queue << QUEUE_SHIFT:#x} : goto {kind}_{queue}" for queue in range(QUEUES))
+def _dispatch(kind: str, first: int = 0) -> str:
+    elements = ", ".join(f"{queue << QUEUE_SHIFT:#x} : goto {kind}_{first + queue}" for queue in range(QUEUES))
     return f"ct mark & {QUEUE_MASK:#x} vmap {{ {elements} }}"
 
 
@@ -119,8 +126,22 @@ table inet {GATES_TABLE} {{
   }}
   chain enqueue {{
     meta mark set ct mark
+    meta l4proto udp jump datagram
     ct mark & {FAIL_OPEN:#x} == {FAIL_OPEN:#x} {_dispatch("open")}
     {_dispatch("closed")}
+  }}
+  chain datagram {{
+    meta mark set meta mark & {0xFFFFFFFF & ~OPENING:#x}
+    meta length > {LARGE_OCTETS} goto enqueue_large
+  }}
+  chain {AWAITED_CHAIN} {{
+    type filter hook postrouting priority 110; policy accept;
+    meta l4proto != udp accept
+    meta mark & {CONTROL | OPENING:#x} != {CONTROL | OPENING:#x} accept
+  }}
+  chain enqueue_large {{
+    ct mark & {FAIL_OPEN:#x} == {FAIL_OPEN:#x} {_dispatch("open", LARGE_QUEUES)}
+    {_dispatch("closed", LARGE_QUEUES)}
   }}
   chain own_acknowledgements {{
     type filter hook output priority -300; policy accept;

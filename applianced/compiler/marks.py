@@ -15,11 +15,19 @@ ALG_MASK = 0x1F
 QUEUE_SHIFT = 5
 QUEUE_MASK = 0xF << QUEUE_SHIFT
 QUEUES = 16
+LARGE_QUEUES = 16
+"""Number of the first worker's queue for large packets; those of the others follow."""
+LARGE_OCTETS = 4000
+"""Datagrams over this go to it."""
 CONTROL = 0x200
 DATA = 0x400
 FAIL_OPEN = 0x800
 UNTOUCHED = 0x1000
 UNACKED = 0x2000
+OPENING = 0x2000
+"""The same bit of a datagram, in its packet's mark alone: the kernel opens the gate of its answer as it leaves."""
+AWAITED_S = 10.0
+"""How long the kernel keeps such a gate: any server answers within, and each repeated request begins anew."""
 SLOT_SHIFT = 14
 SLOTS = 1 << 18
 

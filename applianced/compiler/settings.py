@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from applianced.alg.contract import Descriptor
+from applianced.compiler import doctoring
 from applianced.compiler.deciding import By, decided
 from applianced.compiler.marks import ALG_NUMBERS
 from applianced.compiler.plan import AlgInZone, AlgPlan
@@ -33,7 +34,7 @@ def _plan(config: Config, name: str, descriptor: Descriptor | None) -> AlgPlan:
         zones=zones,
         trace=_trace_level(config, own),
     )
-    return replace(plan, settings=_settings(descriptor, own.leaves)) if plan.read else plan
+    return replace(plan, settings=_settings(config, descriptor, own.leaves)) if plan.read else plan
 
 
 def _in_zones(config: Config, name: str) -> Iterator[AlgInZone]:
@@ -49,9 +50,14 @@ def _in_zones(config: Config, name: str) -> Iterator[AlgInZone]:
             )
 
 
-def _settings(descriptor: Descriptor, leaves: Mapping[str, Any]) -> dict[str, Any]:
-    known = (field.name for field in fields(descriptor.settings))
-    return asdict(descriptor.settings(**{name: leaves[name] for name in known if name in leaves}))
+def _settings(config: Config, descriptor: Descriptor, leaves: Mapping[str, Any]) -> dict[str, Any]:
+    """Leaves as configured, the defaults of the others, and what the ALG takes from elsewhere in the configuration."""
+    known = [field.name for field in fields(descriptor.settings) if field.init]
+    given = {name: leaves[name] for name in known if name in leaves}
+    if "static_nat" in known:
+        given["static_nat"] = doctoring.rows(config)
+    made = descriptor.settings(**given)
+    return {name: getattr(made, name) for name in known}
 
 
 def _trace_level(config: Config, own: AlgConfig) -> str:

@@ -51,6 +51,7 @@ MODULES = (
     Module("applianced-security"),
     Module("applianced-nat"),
     Module("applianced-alg"),
+    Module("applianced-alg-dns"),
     Module("applianced-alg-ftp"),
     Module("applianced-alg-policies"),
     Module("applianced-notifications"),

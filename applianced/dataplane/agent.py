@@ -45,7 +45,8 @@ from applianced.dataplane.sysctls import Sysctls
 from applianced.dataplane.tables import Tables
 from applianced.dataplane.upkeep import Upkeep
 from applianced.dataplane.worker import WorkerProcess, run_worker
-from applianced.dataplane.workers import Worker, Workers, settings_of, traced
+from applianced.dataplane.worker_settings import settings_of, traced
+from applianced.dataplane.workers import Worker, Workers
 from applianced.errors import DataplaneError
 
 CALL_S = 5.0

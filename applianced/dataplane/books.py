@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from applianced.compiler.marks import ALG_MASK, CONTROL, QUEUE_MASK, QUEUE_SHIFT, SLOT_SHIFT, SLOTS
 from applianced.dataplane import nft
 from applianced.dataplane.channel import Message, flow_of, plain_flow
 from applianced.dataplane.conntrack import Conntrack, Entry
+from applianced.dataplane.uses import Uses
 from applianced.dataplane.workers import Workers
 from applianced.engine.counters import Counters
 from applianced.errors import DataplaneError
@@ -220,48 +221,3 @@ def plain_entry(entry: Entry) -> Message:
         "timeout": entry.timeout_s,
         "started": entry.started_s,
     }
-
-
-class Uses:
-    """Which of some gates, as workers describe them, admitted which data sessions. It takes time for each gate and for
-    each session, not for each pair of them."""
-
-    def __init__(self, gates: Sequence[Message]) -> None:
-        self._gates: dict[Any, list[Message]] = {}
-        for gate in gates:
-            for key in {_key(gate["peer"], gate["outside"]), _key(gate["peer"], gate["inside"])}:
-                self._gates.setdefault(key, []).append(gate)
-
-    def of(self, data: Iterable[Entry]) -> Iterator[tuple[Entry, Message]]:
-        """Each session that came through one of the gates, with the first of these."""
-        for entry in data:
-            gate = self.gate(entry)
-            if gate is not None:
-                yield entry, gate
-
-    def gate(self, entry: Entry) -> Message | None:
-        """The gate that admitted a data session."""
-        original, reply = entry.translation.original, entry.translation.reply
-        peer, arrived = text(original.source.address), text(reply.source.address)
-        keys = (
-            _key(peer, (text(original.destination.address), original.destination.port)),
-            _key(peer, (arrived, reply.source.port)),
-            _key(peer, (arrived, 0)),
-        )
-        found = (gate for key in keys for gate in self._gates.get(key, ()) if came_through(gate, entry))
-        return next(found, None)
-
-
-def _key(peer: str, endpoint: Sequence[Any]) -> tuple[str, str, int]:
-    return peer, endpoint[0], endpoint[1]
-
-
-def came_through(gate: Message, entry: Entry) -> bool:
-    """Whether a gate, as a worker describes it, admitted a data session."""
-    original, reply = entry.translation.original, entry.translation.reply
-    if text(original.source.address) != gate["peer"] or (entry.started_s and entry.started_s < gate["created"] - 1):
-        return False
-    if [text(original.destination.address), original.destination.port] == gate["outside"]:
-        return True
-    address, port = gate["inside"]
-    return text(reply.source.address) == address and port in (0, reply.source.port)

@@ -41,8 +41,9 @@ class Coupling:
         if len(self._owners) > REMEMBERED:
             self._owners.popitem(last=False)
 
-    def tick(self, now: float) -> None:
-        """End what has lost its control session, and keep alive what has a data session. now: seconds."""
+    def tick(self, now: float, clock_s: float) -> None:
+        """End what has lost its control session, and keep alive what has a data session. now: monotonic seconds;
+        clock_s: of the wall clock."""
         if not self.enabled:
             self._owners.clear()
         ended = any(session.over for session in self._owners.values())
@@ -57,7 +58,7 @@ class Coupling:
             elif owner is not None and not entry.ending:
                 busy[owner.slot] = owner
         for session in busy.values():
-            self._keep(session)
+            self._keep(session, clock_s)
         for key in [key for key, session in self._owners.items() if session.over]:
             del self._owners[key]
 
@@ -66,7 +67,9 @@ class Coupling:
         key = (original.protocol, original.source.address, inside.address)
         return self._owners.get((*key, inside.port)) or self._owners.get((*key, 0))
 
-    def _keep(self, session: Session) -> None:
+    def _keep(self, session: Session, clock_s: float) -> None:
+        if not session.streamed:
+            session.last_s = max(session.last_s, clock_s)  # its silence would end it
         entry = self._conntrack.lookup(session.control.tuple)
         if entry is not None and not entry.ending and entry.timeout_s < HORIZON_S:
             self._conntrack.keep(entry.translation.original, HORIZON_S)

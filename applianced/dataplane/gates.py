@@ -97,8 +97,9 @@ class Gates:
         for gate in closed:
             for name, key, data in self._elements.pop(gate.number, None) or elements(gate):
                 place = (name, key)
-                if owners.get(place) is gate:
-                    before.append((place, owners.pop(place)))
+                owner = owners.get(place)
+                if owner is gate or (gate.awaited and owner is None):
+                    before.append((place, owners.pop(place, None)))
                     messages += self._shape(name, key, data).remove(key, data)
         for gate in opened:
             time = max(1, int((gate.expires_s - now) * 1000)).to_bytes(8, "big")
@@ -123,7 +124,7 @@ class Gates:
             self._elements.pop(gate.number, None)
         for place, owner in reversed(before):
             if owner is None:
-                del self._owners[place]
+                self._owners.pop(place, None)
             else:
                 self._owners[place] = owner
 

@@ -10,12 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from applianced.compiler.marks import CONTROL, SLOTS
-from applianced.dataplane.books import Operation, Place, Uses, place_of, plain_entry
+from applianced.dataplane.books import Operation, Place, place_of, plain_entry
 from applianced.dataplane.channel import Message, flow_of
 from applianced.dataplane.conntrack import Conntrack, Entry
 from applianced.dataplane.selection import Prefix
+from applianced.dataplane.uses import Uses, with_use
 from applianced.dataplane.workers import Worker, Workers
-from applianced.model.tuples import TCP, text
+from applianced.model.tuples import PROTOCOL_NAMES, FlowTuple, text
+
+_NUMBERS = {name: number for number, name in PROTOCOL_NAMES.items()}
 
 
 class Listings:
@@ -60,9 +63,7 @@ class Listings:
 
     def _add_tracked(self, sessions: Sequence[Message]) -> None:
         """Enter into control sessions what conntrack has of them; nothing into those that are over there."""
-        entries = [
-            self._conntrack.lookup(flow_of([TCP, *session["source"], *session["destination"]])) for session in sessions
-        ]
+        entries = [self._conntrack.lookup(_tuple(session)) for session in sessions]
         by_place: dict[Place, Entry] = {}
         if None in entries:
             # Where both ends are translated only the mark tells: one walk through the table for all of these.
@@ -120,17 +121,6 @@ class Listings:
         return places
 
 
-def with_use(gates: Sequence[Message], data: Sequence[Entry]) -> None:
-    """Enter into gates when they were first used, how much went through them, and how many of the data sessions."""
-    for gate in gates:
-        gate |= {"packets": 0, "octets": 0, "used": 0.0, "data": 0}
-    for entry, gate in Uses(gates).of(data):
-        gate["packets"] += entry.packets
-        gate["octets"] += entry.octets
-        gate["used"] = min(gate["used"] or entry.started_s, entry.started_s)
-        gate["data"] += 1
-
-
 def _plain(request: Message) -> Message:
     """What a worker is told of a request, beside whose gates or sessions."""
     return {name: request[name] for name in ("alg", "address", "state", "after", "count") if name in request}
@@ -147,6 +137,11 @@ def _merged(answers: Sequence[tuple[Worker, Message]], request: Message, number:
     beyond = sum(answer["beyond"] for _, answer in answers)
     shown = entries[: int(request.get("count", len(entries)))]
     return {"entries": shown, "matched": sum(a["matched"] for _, a in answers), "more": beyond > len(shown)}
+
+
+def _tuple(session: Message) -> FlowTuple:
+    """The tuple of a control session, as its worker describes it."""
+    return flow_of([_NUMBERS[session["protocol"]], *session["source"], *session["destination"]])
 
 
 def _here(prefix: Prefix, entry: Entry) -> bool:

@@ -111,11 +111,33 @@ class Netlink:
     def close(self) -> None:
         self._socket.close()
 
-    def request(self, subsystem: int, kind: int, family: int, body: bytes, *, flags: int = 0) -> int:
+    @property
+    def fd(self) -> int:
+        """The socket's descriptor, to wait for what comes unasked."""
+        return self._socket.fileno()
+
+    def request(self, subsystem: int, kind: int, family: int, body: bytes, *, flags: int = 0, resource: int = 0) -> int:
         """Send one request and wait for its acknowledgement; the errno, 0 when it was done."""
         self._sequence = sequence = self._sequence + 1 & 0x7FFFFFFF
-        self._socket.send(message(subsystem, kind, REQUEST | ACK | flags, family, body, sequence=sequence))
+        flags |= REQUEST | ACK
+        self._socket.send(message(subsystem, kind, flags, family, body, sequence=sequence, resource=resource))
         return self._outcome(sequence)
+
+    def send(self, octets: bytes) -> None:
+        """Send a message that nobody answers."""
+        self._socket.send(octets)
+
+    def keep_quiet(self) -> None:
+        """Lose what does not fit into the socket's buffer without an error at the next call."""
+        self._socket.setsockopt(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1)
+
+    def arrived(self) -> list[tuple[int, dict[int, bytes]]] | None:
+        """(type, attributes) of what came unasked in one datagram; None when nothing waits."""
+        try:
+            length = self._socket.recv_into(self._buffer, 0, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        return [(kind, attributes(octets[20:])) for kind, _, octets in self._messages(length)]
 
     def _receive(self) -> Iterator[tuple[int, int, memoryview]]:
         """(type, sequence, octets with header) of each message of the next datagram; valid until the next call."""

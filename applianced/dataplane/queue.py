@@ -33,9 +33,9 @@ class QueuedPacket:
         self.mark: int = packet.get_mark()
 
     @property
-    def incoming(self) -> int:
-        """Index of the interface where it entered; 0 once the verdict is given."""
-        return self._packet.indev if self._packet is not None else 0
+    def interfaces(self) -> tuple[int, int]:
+        queued = self._packet
+        return (queued.indev, queued.outdev) if queued is not None else (0, 0)
 
     def release(self, packet: bytes | None, mark: int) -> None:
         """Accept. The mark is always set: chain mark_back copies it, and a packet that was queued before another's

@@ -22,18 +22,19 @@ from applianced.dataplane.channel import Decoder, Message, encode
 from applianced.dataplane.confinement import confine, die_with_parent
 from applianced.dataplane.coupling import Coupling
 from applianced.dataplane.kernel import NetlinkKernel
+from applianced.dataplane.large_queue import LargeQueue
 from applianced.dataplane.ports import PortRanges
-from applianced.dataplane.queue import PacketQueue, QueuedPacket
+from applianced.dataplane.queue import PacketQueue
 from applianced.dataplane.reporter import EventReporter
 from applianced.dataplane.selection import Choice, admitting, gates_of, sessions_of
 from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.counters import Counters
 from applianced.engine.gatekeeper import GateKeeper, GateLimits
 from applianced.engine.sessions import Session
-from applianced.engine.worker import Engine
+from applianced.engine.worker import Engine, Queued
 from applianced.errors import DataplaneError
 from applianced.model.gates import Gate
-from applianced.model.tuples import Endpoint, packed, text
+from applianced.model.tuples import PROTOCOL_NAMES, Endpoint, packed, text
 
 TICK_S = 1.0
 REOPENED = 64
@@ -82,6 +83,7 @@ class WorkerProcess:
         self._counters = counters
         self._number = number
         self._queue: PacketQueue | None = None
+        self._large: LargeQueue | None = None
 
     def run(self) -> None:
         """Until the agent says stop or is gone."""
@@ -93,17 +95,22 @@ class WorkerProcess:
         poll.register(self._control, select.POLLIN)
         while self._running:
             queue_fd = self._queue.fd if self._queue else -1
+            large_fd = self._large.fd if self._large else -1
             for fd, _ in poll.poll(TICK_S * 1000):
                 if fd == queue_fd and self._queue:
                     self._queue.drain()
+                elif fd == large_fd and self._large:
+                    self._large.drain()
                 elif fd == self._control.fileno():
                     self._answer()
-                    if self._queue and queue_fd < 0:
+                    if self._queue and self._large and queue_fd < 0:
                         poll.register(self._queue.fd, select.POLLIN)
+                        poll.register(self._large.fd, select.POLLIN)
+            self._engine.settle(time.time())
             if time.monotonic() >= self._next_tick:
                 self._tick()
 
-    def _packet(self, packet: QueuedPacket, now: float) -> None:
+    def _packet(self, packet: Queued, now: float) -> None:
         try:
             self._engine.handle(packet, now)
         except Exception:
@@ -115,7 +122,7 @@ class WorkerProcess:
         self._next_tick = time.monotonic() + TICK_S
         try:
             self._engine.tick(time.time())
-            self._coupling.tick(time.monotonic())
+            self._coupling.tick(time.monotonic(), time.time())
             if self._ports.resting and time.monotonic() >= self._next_settle:
                 self._next_settle = time.monotonic() + SETTLE_S
                 self._ports.settle(
@@ -173,6 +180,7 @@ class WorkerProcess:
             streamed=bool(prepared["events"]), traced=prepared["trace"], notified=prepared["notified"]
         )
         self._coupling.enabled = bool(flow["alg_data_session_coupled"])
+        self._engine.zones = {int(index): zone for index, zone in prepared["zones"].items()}
         self._engine.session_limit = self._share(flow["alg_sessions_total"])
         self._engine.configure(self._settings(prepared), limits, flow["alg_message_size"], time.time())
         self._generation = generation
@@ -187,11 +195,13 @@ class WorkerProcess:
         """The first settings are in force: take up what a worker before this one left, then take packets."""
         self._engine.resume(time.time(), failed=self._not_resumed)
         for gate in self._keeper.gates.values():
-            self._kernel.gates.adopt(gate)
-            if gate.outside != gate.inside:
+            if not gate.awaited:
+                self._kernel.gates.adopt(gate)
+            if gate.bound:
                 self._ports.hold(gate.outside.address, gate.protocol, gate.outside.port)
         for entry in self._kernel.conntrack.data_sessions():
             self._ports.rest(*_outside(entry.translation.original))
+        self._large = LargeQueue(self._number, self._packet)
         self._queue = PacketQueue(self._number, self._packet)
         confine()
 
@@ -203,6 +213,7 @@ class WorkerProcess:
 
     def _on_gates(self, request: Message) -> Message:
         """A page of the gates."""
+        self._locate()
         shown = gates_of(Choice.of(request), self._keeper.gates.values(), self._keeper.recent)
         return {
             "entries": [_gate(gate) for gate in shown.entries], "matched": shown.matched, "beyond": shown.beyond
@@ -223,6 +234,7 @@ class WorkerProcess:
             (packed(peer), Endpoint(packed(sent), int(to)), Endpoint(packed(arrived), int(at)))
             for peer, sent, to, arrived, at in request["flows"]
         ]
+        self._locate()
         gates = [*self._keeper.gates.values(), *self._keeper.recent]
         return {"gates": [_gate(gate) for gate in admitting(gates, flows)]}
 
@@ -252,18 +264,27 @@ class WorkerProcess:
             used["control-sessions"], used["gates"], used["ports"],
         )  # fmt: skip
 
+    def _locate(self) -> None:
+        """Find out what the kernel has entered for the gates that it opened itself."""
+        for gate in self._keeper.gates.values():
+            session = self._engine.sessions[gate.session] if gate.awaited else None
+            if session is not None:
+                session.locate(gate)
+
     def _on_close_gate(self, request: Message) -> Message:
         """Close one gate by number; "found" says whether it was here, "gate" what it was."""
         number = int(request["gate"])
         gate = self._keeper.gates.get(number)
         if gate is None:
             return {"found": False}
-        shown = _gate(gate)
         session = self._engine.sessions[gate.session]
+        if session is not None:
+            session.locate(gate)
+        shown = _gate(gate)
         if session is not None:
             session.expire(gate, time.time())
             session.close_struck()
-            self._engine.save(session)
+            session.save(self._engine.checkpoint)
         return {"found": True, "gate": shown}
 
     def _on_entered(self, request: Message) -> Message:
@@ -285,6 +306,7 @@ class WorkerProcess:
             (entry.translation.original.source.address, entry.translation.original.destination)
             for entry in self._kernel.conntrack.data_sessions()
         }
+        self._locate()
         gates = [
             gate for gate in self._keeper.gates.values() if not (gate.one_shot and (gate.peer, gate.outside) in used)
         ]
@@ -313,6 +335,7 @@ def _session(session: Session) -> Message:
     return {
         "id": session.slot,
         "alg": session.descriptor.name,
+        "protocol": PROTOCOL_NAMES[flow.protocol],
         "source": _endpoint(flow.source),
         "destination": _endpoint(flow.destination),
         "created": session.created_s,

@@ -20,7 +20,7 @@ from functools import partial
 from typing import NamedTuple
 
 from applianced.dataplane.channel import Decoder, Message, arrived, encode
-from applianced.dataplane.eventlog import EventLog, wants
+from applianced.dataplane.eventlog import EventLog
 from applianced.errors import DataplaneError
 
 BACKOFF_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
@@ -379,29 +379,3 @@ class Workers:
             return
         if not octets:
             self._bury(worker, End.DIED)
-
-
-def settings_of(plan: Message, own_addresses: list[str]) -> Message:
-    """What a worker is told of a plan. own_addresses: of the appliance itself, as text."""
-    return {
-        "generation": plan["generation"],
-        "algs": {alg["name"]: alg["settings"] for alg in plan["algs"] if _read(alg)},
-        "trace": traced(plan),
-        "flow": plan["flow"],
-        "ranges": plan["alg_port_ranges"],
-        "own_addresses": own_addresses,
-        "events": wants(plan["log"], "alg"),
-        "notified": sorted(plan.get("notified", ())),
-    }
-
-
-def traced(plan: Message) -> dict[str, str]:
-    """The ALGs that are traced -> level; without a file nobody reads what they would say."""
-    if not plan["trace"]["file"]:
-        return {}
-    return {alg["name"]: alg["trace"] for alg in plan["algs"] if alg["trace"] and _read(alg)}
-
-
-def _read(alg: Message) -> bool:
-    """Whether an ALG is on anywhere. alg: a compiler.plan.AlgPlan as it crosses the socket."""
-    return "enabled" in (alg["state"], *(zone["state"] for zone in alg.get("zones", ())))

@@ -13,8 +13,13 @@ ENGINE_EVENTS = {
     "sessions": "Control sessions taken up",
     "sessions-resumed": "Control sessions taken up again after a restart of their worker",
     "sessions-unknown": "Sessions without a checkpoint after a restart: passed untouched from there",
+    "sessions-over": "Control sessions of datagrams that ended because they had done what they were for",
+    "sessions-crowded-out": "Control sessions of datagrams that ended early to make room for others",
+    "sessions-silent": "Control sessions of datagrams that ended by silence",
     "sessions-refused": "Control sessions passed untouched because alg-sessions was reached",
     "session-resets": "Control sessions reset because their stream could not go on",
+    "packets-refused": "Datagrams dropped, and streams reset, because their ALG refused what they say",
+    "growth-refused": "Datagrams dropped: rewritten they would not fit into a packet of their path (IPv6)",
     "malformed-packet": "Packets whose headers do not hold together, dropped",
     "stream-without-start": "Octets before a SYN was seen",
     "beyond-gap": "Segments dropped because octets before them are missing; their sender repeats them",
@@ -33,6 +38,7 @@ ENGINE_EVENTS = {
     "length-change-refused": "Rewrites refused: other length on a session that is not translated",
     "announce-failed": "Sessions reset: the kernel did not take a length change",
     "gates-opened": "Gates opened",
+    "gates-renewed": "Gates whose time began anew, because what opened them was said again",
     "gates-closed": "Gates closed, used or not",
     "gates-expired": "Gates closed because their time was over",
     "gates-refused-kernel": "Gates the kernel refused",
@@ -43,7 +49,7 @@ ENGINE_EVENTS = {
     "gates-refused-self": "Gates refused: they would lead to the appliance itself",
     "bindings-refused": "Bindings refused: no port left",
     "bindings-unknown": "Bindings refused: conntrack does not know the session",
-    "protocol-errors": "Sessions handed over after a fault of the peer that the ALG cannot go on from",
+    "protocol-errors": "Streams handed over after a fault that their ALG cannot go on from; datagrams with one",
 }
 """Counted for each ALG beside its own events."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from applianced.engine.kernel import Kernel, Ports
 from applianced.model.gates import Gate
-from applianced.model.tuples import Endpoint
+from applianced.model.tuples import TCP, Endpoint
 
 LEFT_MAX = 256
 """Struck gates that are tried again; those beyond end with their time."""
@@ -66,12 +66,8 @@ class GateKeeper:
 
     def open(self, gate: Gate, closing: list[Gate], open_of_session: int, count: Count) -> bool:
         """Enter a gate and put it into the kernel, together with the closing of others; False when refused."""
-        refusal = self._refusal(gate, open_of_session)
-        if refusal:
-            count(refusal)
+        if not self._admitted(gate, open_of_session, count):
             return False
-        self._number += 1
-        gate.number = self._number
         if not self.kernel.exchange((gate,), closing, gate.created_s):
             count("gates-refused-kernel")
             return False
@@ -86,9 +82,27 @@ class GateKeeper:
         self.most = max(self.most, len(self.gates))
         self._number = max(self._number, gate.number)
         self._per_source[gate.inside.address] += 1
-        if gate.outside != gate.inside:
+        if gate.bound:
             key = (gate.outside.address, gate.protocol, gate.outside.port)
             self._bound[gate.number] = key
+
+    def enter(self, gate: Gate, open_of_session: int, count: Count) -> bool:
+        """Enter a gate that the kernel opens by itself; False when refused."""
+        if not self._admitted(gate, open_of_session, count):
+            return False
+        self.adopt(gate)
+        count("gates-opened")
+        return True
+
+    def _admitted(self, gate: Gate, open_of_session: int, count: Count) -> bool:
+        """Give a gate its number, if no limit is against it."""
+        refusal = self._refusal(gate, open_of_session)
+        if refusal:
+            count(refusal)
+            return False
+        self._number += 1
+        gate.number = self._number
+        return True
 
     def _refusal(self, gate: Gate, open_of_session: int) -> str:
         limits = self.limits
@@ -112,7 +126,8 @@ class GateKeeper:
             del self._per_source[gate.inside.address]
         bound = self._bound.pop(number, None)
         if bound is not None:
-            self.ports.give(*bound, over=over)
+            # A UDP mapping goes on in conntrack when both ends have fallen silent; nobody knows that it is over.
+            self.ports.give(*bound, over=over and gate.protocol == TCP)
         return gate
 
     def shut(self, struck: Collection[Gate], now: float) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from applianced.model.gates import Gate
-from applianced.model.tuples import Direction, FlowTuple
+from applianced.model.tuples import Direction, Endpoint, FlowTuple
 
 
 class Translation(NamedTuple):
@@ -28,6 +28,10 @@ class Translation(NamedTuple):
     def outside(self, speaker: Direction) -> bytes:
         """The address by which the other party knows the speaker."""
         return self.reply.destination.address if speaker is Direction.ORIGINAL else self.original.destination.address
+
+    def outside_endpoint(self, speaker: Direction) -> Endpoint:
+        """The speaker's end of the session as the other party knows it."""
+        return self.reply.destination if speaker is Direction.ORIGINAL else self.original.destination
 
     def inside(self, speaker: Direction) -> bytes:
         """The speaker's own address."""

@@ -19,6 +19,8 @@ class Gate:
     one_shot: admits a single connection.
     source: packed address that the peer's packets leave with, when the gate must set it; b"" leaves it alone.
     reason: the message that asked for it, as text, without secrets.
+    awaited: the kernel opened it itself, as the request left; `outside` and `source` are as conntrack says, once asked.
+    bound: `outside` has a port of the range that NAT leaves to the ALGs, taken for this gate.
     """
 
     number: int
@@ -36,6 +38,8 @@ class Gate:
     used_s: float = 0.0
     packets: int = 0
     closed_s: float = 0.0
+    bound: bool = False
+    awaited: bool = False
 
     @property
     def plain(self) -> tuple[Any, ...]:
@@ -53,12 +57,15 @@ class Gate:
             self.reason,
             self.created_s,
             self.expires_s,
+            self.bound,
+            self.awaited,
         )
 
     @classmethod
     def of(cls, plain: tuple[Any, ...]) -> Gate:
         """The gate that gave `plain`."""
-        number, alg, session, protocol, peer, inside, outside, one_shot, source, reason, created_s, expires_s = plain
+        number, alg, session, protocol, peer, inside, outside, *rest = plain
+        one_shot, source, reason, created_s, expires_s, bound, awaited = rest
         return cls(
             number=number,
             alg=alg,
@@ -72,4 +79,6 @@ class Gate:
             reason=reason,
             created_s=created_s,
             expires_s=expires_s,
+            bound=bound,
+            awaited=awaited,
         )

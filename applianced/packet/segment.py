@@ -1,7 +1,7 @@
 """A TCP segment inside its IP packet: what a stream needs of it, and how to send it on changed.
 
-The queue hands over whole packets with complete checksums. Extension headers of IPv6 are walked (RFC 8200 4.1),
-IPv4 options kept. Building a changed packet renews the IP length, the IPv4 header checksum and the TCP checksum.
+The queue hands over whole packets with complete checksums. Building a changed packet renews the IP length, the IPv4
+header checksum and the TCP checksum.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from struct import Struct
 
 from applianced.errors import ProtocolError
 from applianced.model.tuples import TCP, Endpoint, FlowTuple
+from applianced.packet.ip import renew_checksum, renew_header, transport
 
 FIN = 0x01
 SYN = 0x02
@@ -19,11 +20,7 @@ PSH = 0x08
 ACK = 0x10
 
 _HEADER = Struct("!HHIIBB")
-_WORD = Struct("!H")
 _LONG = Struct("!I")
-# hop-by-hop, routing, fragment, destination options, mobility, HIP, shim6
-_EXTENSIONS = frozenset({0, 43, 44, 60, 135, 139, 140})
-_MAX_EXTENSIONS = 8
 
 
 class Segment:
@@ -49,27 +46,19 @@ class Segment:
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
-        length = len(raw)
+        protocol, at = transport(raw)
+        if protocol != TCP:
+            raise ProtocolError("malformed-packet")
+        self.v6 = raw[0] >> 4 == 6
+        self.transport = at
         try:
-            version = raw[0] >> 4
-            if version == 4:
-                self.v6 = False
-                at = (raw[0] & 15) << 2
-                if raw[9] != TCP or at < 20:
-                    raise ProtocolError("malformed-packet")
-            elif version == 6:
-                self.v6 = True
-                at = _transport_offset(raw)
-            else:
-                raise ProtocolError("malformed-packet")
-            self.transport = at
             self.source, self.destination, self.sequence, self.acknowledgement, offset, self.flags = (
                 _HEADER.unpack_from(raw, at)
             )
-            start = at + (offset >> 4 << 2)
-        except (IndexError, struct.error) as error:
+        except struct.error as error:
             raise ProtocolError("malformed-packet") from error
-        if start < at + 20 or start > length:
+        start = at + (offset >> 4 << 2)
+        if start < at + 20 or start > len(raw):
             raise ProtocolError("malformed-packet")
         self.start = start
         self.payload = raw[start:]
@@ -126,39 +115,7 @@ def acknowledgement(flow: FlowTuple, sequence: int, acknowledged: int) -> bytes:
     return bytes(packet)
 
 
-def _transport_offset(raw: bytes) -> int:
-    """Offset of the TCP header of an IPv6 packet."""
-    following, at = raw[6], 40
-    for _ in range(_MAX_EXTENSIONS):
-        if following == TCP:
-            return at
-        if following not in _EXTENSIONS:
-            break
-        following, at = raw[at], at + (8 if following == 44 else (raw[at + 1] + 1) << 3)
-    raise ProtocolError("malformed-packet")
-
-
-def ones_sum(octets: bytes | bytearray) -> int:
-    """The ones' complement sum of 16-bit words (RFC 1071), not inverted; octets of odd length are padded.
-
-    2^16 is 1 modulo 2^16 - 1, so the sum of all words is the number itself modulo 65535.
-    """
-    if len(octets) & 1:
-        octets = bytes(octets) + b"\0"
-    return int.from_bytes(octets, "big") % 0xFFFF
-
-
 def _finish(packet: bytearray, at: int, v6: bool) -> None:
     """Renew lengths and checksums."""
-    if v6:
-        addresses, end = 8, 40
-        _WORD.pack_into(packet, 4, len(packet) - 40)
-    else:
-        addresses, end = 12, 20
-        _WORD.pack_into(packet, 2, len(packet))
-        packet[10] = packet[11] = 0
-        _WORD.pack_into(packet, 10, 0xFFFF - ones_sum(packet[: (packet[0] & 15) << 2]))
-    packet[at + 16] = packet[at + 17] = 0
-    summed = packet[addresses:] if at == end else packet[addresses:end] + packet[at:]
-    total = ones_sum(summed) + TCP + len(packet) - at
-    _WORD.pack_into(packet, at + 16, 0xFFFF - total % 0xFFFF)
+    renew_header(packet, v6)
+    renew_checksum(packet, at, v6, TCP, 16)

@@ -122,17 +122,24 @@ def control_session(session: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
         "rewrites": str(session["rewrites"]),
     }
     if "original" not in session:
-        return {**shown, "protocol": "tcp", "original": _ends(session)}
+        return {**shown, "protocol": session["protocol"], "original": _ends(session)}
     policy = next((each for each in plan.policies if each.number == session["policy"]), None)
     if policy is not None:
         shown |= {"policy": policy.name, "from-zone": policy.from_zone, "to-zone": policy.to_zone}
     port = session["original"]["destination"][1]
-    application = next((name for _, low, high, name in plan.applications if low <= port <= high), "")
+    application = next(
+        (
+            name
+            for protocol, low, high, name in plan.applications
+            if PROTOCOL_NAMES.get(protocol) == session["protocol"] and low <= port <= high
+        ),
+        "",
+    )
     if application:
         shown["application"] = application
     return {
         **shown,
-        "protocol": "tcp",
+        "protocol": session["protocol"],
         "original": _ends(session["original"]),
         "translated": _translated(session),
         "octets": str(session["octets"]),

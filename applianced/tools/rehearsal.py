@@ -23,10 +23,13 @@ from applianced.engine.gatekeeper import GateKeeper, GateLimits
 from applianced.engine.kernel import Translation
 from applianced.engine.reporter import Reporter
 from applianced.engine.sessions import Session
+from applianced.engine.stream_sessions import StreamSession
 from applianced.engine.worker import Engine
 from applianced.errors import ProtocolError
 from applianced.model.gates import Gate
-from applianced.model.tuples import ORIGINAL, REPLY, TCP, Direction, FlowTuple, text
+from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, FlowTuple, text
+from applianced.packet.datagram import Datagram
+from applianced.packet.ip import transport
 from applianced.packet.segment import ACK, SYN, Segment
 from applianced.tools.capture import Packet
 from applianced.tools.outside import unknown
@@ -56,12 +59,12 @@ class Event(NamedTuple):
 class _Queued:
     """A packet; its verdict is of no interest but for the mark."""
 
-    __slots__ = ("mark", "raw")
-    incoming = 0
+    __slots__ = ("interfaces", "mark", "raw")
 
-    def __init__(self, raw: bytes, mark: int) -> None:
+    def __init__(self, raw: bytes, mark: int, interfaces: tuple[int, int]) -> None:
         self.raw = raw
         self.mark = mark
+        self.interfaces = interfaces
 
     def release(self, packet: bytes | None, mark: int) -> None:
         self.mark = mark
@@ -171,6 +174,7 @@ class Rehearsal:
         self._now = 0.0
         self._marks: dict[FlowTuple, int] = {}
         self._numbers: dict[FlowTuple, int] = {}
+        self._interfaces: dict[FlowTuple, tuple[int, int]] = {}
         self._kernel = _Kernel()
         self._keeper = GateKeeper(self._kernel, _Ports(*config.nat.alg_port_range), first_number=0)
         self._engine = self._make_engine()
@@ -198,36 +202,43 @@ class Rehearsal:
             for plan in effective.plans(self._config, REGISTRY)
             if plan.read
         }
+        engine.zones = dict(enumerate(self._config.zones, start=1))
         engine.configure(choices, limits, flow.alg_message_size, 0.0)
         return engine
 
     def feed(self, packet: Packet) -> None:
-        """The next packet. What is not a whole TCP segment is left out and counted in `skipped`."""
+        """The next packet. What is no whole TCP segment or UDP datagram is left out and counted in `skipped`."""
         try:
-            segment = Segment(packet.octets) if not _fragment(packet.octets) else None
+            read = _read(packet.octets)
         except ProtocolError:
-            segment = None
-        if segment is None:
+            read = None
+        if read is None:
             self.skipped += 1
             return
         if packet.time_s >= self._now + 1:
             self._engine.tick(packet.time_s)
         self._now = max(self._now, packet.time_s)
-        flow = segment.flow
-        if segment.flags & (SYN | ACK) == SYN:
+        self._engine.settle(self._now)
+        flow = read.flow
+        if isinstance(read, Datagram):
+            if flow not in self._marks and flow.reversed not in self._marks:
+                self._begin(flow)
+        elif read.flags & (SYN | ACK) == SYN:
             self._begin(flow)
         key = flow if flow in self._marks else flow.reversed
         mark = self._marks.get(key, 0)
         if not mark & CONTROL:
             return
-        queued = _Queued(self._acknowledged(segment, mark, ORIGINAL if key == flow else REPLY), mark)
+        direction = ORIGINAL if key == flow else REPLY
+        raw = read.raw if isinstance(read, Datagram) else self._acknowledged(read, mark, direction)
+        queued = _Queued(raw, mark, self._interfaces.get(key, (0, 0)))
         self._engine.handle(queued, self._now)
         self._marks[key] = queued.mark
 
     def _acknowledged(self, segment: Segment, mark: int, direction: Direction) -> bytes:
         """The packet with its acknowledgement moved by the length changes of the other direction so far."""
         session = self._engine.sessions[mark >> SLOT_SHIFT]
-        offset = session.streams[direction.opposite].offset if session else 0
+        offset = session.streams[direction.opposite].offset if isinstance(session, StreamSession) else 0
         if not offset or not segment.flags & ACK:
             return segment.raw
         packet = bytearray(segment.raw)
@@ -252,6 +263,7 @@ class Rehearsal:
             self.tell(flow, "passed", f"{flow}: {said}, no ALG reads it", policy=found.policy, alg="")
         else:
             self._numbers[flow] = len(self._numbers) + 1
+            self._interfaces[flow] = (self._index(zones[0]), self._index(zones[1]))
             translation = self._translate(flow, *zones)
             self._kernel.translations[flow] = translation
             self._marks[flow] = ALG_NUMBERS[found.alg] | CONTROL
@@ -265,17 +277,21 @@ class Rehearsal:
                 words += "; source NAT applies, but the configuration does not name its address: not translated here"
             self.tell(flow, "session", words, policy=found.policy, application=found.application, alg=found.alg)
 
+    def _index(self, zone: str) -> int:
+        """The number of the one interface that stands for a zone here."""
+        return next((index for index, name in self._engine.zones.items() if name == zone), 0)
+
     def _repeats(self, flow: FlowTuple) -> bool:
         """Whether this SYN repeats that of a session which is only beginning."""
         session = self._engine.sessions[self._marks[flow] >> SLOT_SHIFT]
-        return session is not None and not session.over and session.streams[REPLY].next < 0
+        return isinstance(session, StreamSession) and not session.over and session.streams[REPLY].next < 0
 
     def _admitted(self, flow: FlowTuple) -> bool:
         """Whether a gate lets this session through; a one-shot gate does so once."""
         for gate in self._keeper.gates.values():
             leads_there = gate.inside in (flow.destination, flow.destination._replace(port=0))
             spent = gate.one_shot and gate.used_s > 0
-            if leads_there and gate.peer in (b"", flow.source.address) and not spent:
+            if leads_there and gate.protocol == flow.protocol and gate.peer in (b"", flow.source.address) and not spent:
                 gate.used_s = self._now
                 words = f"{flow}: data session, admitted by gate {gate.number} ({gate.reason})"
                 self.tell(flow, "data-session", words, gate=gate.number)
@@ -301,11 +317,14 @@ def printable(octets: bytes) -> str:
     return octets.rstrip(b"\r\n").decode("latin-1").encode("unicode_escape").decode("ascii")
 
 
-def _fragment(octets: bytes) -> bool:
-    """A part of a fragmented packet (IPv4), or not TCP at all: neither is read."""
-    if octets[0] >> 4 == 4:
-        return octets[9] != TCP or bool(int.from_bytes(octets[6:8]) & 0x3FFF)
-    return False
+def _read(octets: bytes) -> Segment | Datagram | None:
+    """A packet of TCP or UDP; None for others, and for a part of a fragmented one (IPv4). Raises ProtocolError."""
+    if octets[0] >> 4 == 4 and int.from_bytes(octets[6:8]) & 0x3FFF:
+        return None
+    protocol = transport(octets)[0]
+    if protocol == UDP:
+        return Datagram(octets)
+    return Segment(octets) if protocol == TCP else None
 
 
 def _host(address: bytes) -> str:

@@ -1,12 +1,12 @@
-"""`make bench`: every load through every gateway in one run, round by round; then commits; then the management plane;
-then the report."""
+"""`make bench`: every load through every gateway, those of datagrams, and the management plane, round by round; then
+commits; then the report."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from tests.bench import commits, loads, report
+from tests.bench import commits, datagrams, loads, report
 from tests.bench.gateways import GATEWAYS
 from tests.bench.management import rows
 from tests.bench.management.report import Management
@@ -35,14 +35,15 @@ def measure_management(results: Management, only: str) -> None:
                 print(f"management {'floor' if floor else 'appliance':10} {group.name:9} {shown}", flush=True)
 
 
-PARTS = ("gateways", "commits", "management")
+PARTS = ("gateways", "datagrams", "commits", "management")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("build/bench"), help="directory of the report")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--loads", default=",".join(load.name for load in loads.LOADS), help="comma separated")
+    names = [load.name for load in (*loads.LOADS, *datagrams.LOADS)]
+    parser.add_argument("--loads", default=",".join(names), help="comma separated")
     parser.add_argument("--only", default=",".join(PARTS), help="comma separated (default: %(default)s)")
     parser.add_argument("--rows", default="", metavar="TEXT", help="of management: groups whose name contains this")
     options = parser.parse_args()
@@ -50,18 +51,23 @@ def main() -> None:
     if unknown := set(parts) - set(PARTS):
         parser.error(f"--only {', '.join(sorted(unknown))}: use {', '.join(PARTS)}")
     wanted = [load for load in loads.LOADS if load.name in options.loads.split(",")] if "gateways" in parts else []
-    if wanted:
+    if wanted or "datagrams" in parts:
         loads.build_tools()
     results = report.Results()
+    rates: dict[str, datagrams.Rates] = {}
     for number in range(1, options.rounds + 1):
         if wanted:
             measure_round(results, wanted, number)
+        if "datagrams" in parts:
+            datagrams.measure_round(rates, options.loads.split(","), number)
         if "management" in parts:
             measure_management(results.management, options.rows)
     for case in commits.CASES if "commits" in parts else ():
         results.commits.append(commits.measure(case))
         print(results.commits[-1], flush=True)
     print(report.write(results, options.output))
+    if rates:
+        print(datagrams.write(rates, options.output))
 
 
 if __name__ == "__main__":

@@ -16,10 +16,18 @@ from applianced.config.alg_policies import AlgPolicies, AlgPolicy, PolicyAlg
 from applianced.config.schema import AlgConfig, Application, Applications, Config, Policy, Term, Zone
 from applianced.model.tuples import Endpoint, FlowTuple, packed
 from tests.compiler.interpreter import Packet, Verdict, run
+from tests.support.datagrams import WordAlg
 from tests.support.soak import rounds
 
 FTP = REGISTRY["ftp"]
-SECOND = Descriptor(name="sip", ports=((17, 5), (6, 5)), factory=FTP.factory, settings=FTP.settings, events={})
+SECOND = Descriptor(
+    name="sip",
+    ports=((17, 5), (6, 5)),
+    streams=FTP.streams,
+    datagrams=WordAlg,
+    settings=FTP.settings,
+    events={},
+)
 BUILT = {"ftp": FTP, "sip": SECOND}
 ZONES = {
     "a": Zone(name="a", interfaces=("a0", "a1")),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from applianced.alg.ftp import DESCRIPTOR
+from applianced.alg.ftp import DESCRIPTOR, FtpSettings
+from applianced.alg.ftp import Dialogue as FtpDialogue
 from applianced.model.tuples import ORIGINAL, REPLY
 from tests.support.dialog import Player, control_session
 
@@ -13,7 +14,7 @@ from tests.support.dialog import Player, control_session
 def run(octets: bytes) -> Player:
     """Each first octet of a piece says how long it is and, by its lowest bit, who speaks."""
     session = control_session("10.0.0.2", "198.51.100.1")
-    player = Player(DESCRIPTOR.factory(DESCRIPTOR.settings(), session), DESCRIPTOR.events)
+    player = Player(FtpDialogue(FtpSettings(), session), DESCRIPTOR.events)
     while octets:
         size = (octets[0] >> 1) + 1
         player.feed(ORIGINAL if octets[0] & 1 else REPLY, octets[1 : 1 + size])

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from tests.alg.test_cases import FOLDERS
-from tests.fuzz import capture, ftp
+from tests.fuzz import capture, dns, ftp, tftp
 from tests.support.dialog import Case
 from tests.support.soak import rounds
 
@@ -40,6 +40,28 @@ def test_ftp() -> None:
             seeds.append(b"".join(bytes(((len(d) - 1) << 1 | (direction == 0),)) + d for direction, d in steps))
     for _ in range(ROUNDS):
         ftp.run(mutate(chance.choice(seeds), chance))
+
+
+def test_tftp() -> None:
+    chance = random.Random(1350)
+    folders = [folder for folder in FOLDERS if folder.parent.name == "tftp"]
+    seeds = []
+    for folder in folders:
+        steps = [(direction, data[:127]) for direction, data in Case.load(folder).steps()]
+        seeds.append(b"".join(bytes((len(d) << 1 | (direction == 0),)) + d for direction, d in steps))
+    for _ in range(ROUNDS):
+        tftp.run(mutate(chance.choice(seeds), chance))
+
+
+def test_dns() -> None:
+    chance = random.Random(1035)
+    seeds = []
+    for folder in FOLDERS:
+        if folder.parent.name == "dns" and Case.load(folder).datagrams:
+            steps = Case.load(folder).steps()[:8]
+            seeds.append(b"".join((len(d) | direction << 15).to_bytes(2) + d for direction, d in steps))
+    for _ in range(ROUNDS):
+        dns.run(mutate(chance.choice(seeds), chance))
 
 
 @pytest.mark.parametrize("seed", capture.SEEDS, ids=lambda path: path.name)

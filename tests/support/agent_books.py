@@ -26,6 +26,7 @@ ENTRY = {
 SESSION = {
     "id": 7,
     "alg": "ftp",
+    "protocol": "tcp",
     "source": ["10.0.0.1", 1000],
     "destination": ["192.0.2.1", 21],
     "created": 1700000000.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_interface
 
 from applianced.config.schema import (
@@ -20,6 +21,15 @@ from applianced.config.schema import (
 
 FTP = Application(name="junos-ftp", terms=(Term(protocol=6, destination_ports=(21, 21), alg="ftp"),), predefined=True)
 HTTP = Application(name="junos-http", terms=(Term(protocol=6, destination_ports=(80, 80)),), predefined=True)
+
+TFTP = Application(
+    name="junos-tftp", terms=(Term(protocol=17, destination_ports=(69, 69), alg="tftp"),), predefined=True
+)
+DNS = Application(
+    name="junos-dns",
+    terms=tuple(Term(protocol=protocol, destination_ports=(53, 53), alg="dns") for protocol in (6, 17)),
+    predefined=True,
+)
 
 FTP_OUT = Config(
     applications=Applications(applications={"junos-ftp": FTP, "junos-http": HTTP}),
@@ -44,3 +54,17 @@ FTP_OUT = Config(
     ),
 )  # fmt: skip
 """trust may use FTP and HTTP in untrust, behind the address of wan0."""
+
+TFTP_OUT = replace(
+    FTP_OUT,
+    applications=Applications(applications={"junos-tftp": TFTP}),
+    policies=(replace(FTP_OUT.policies[0], name="tftp-out", applications=("junos-tftp",)),),
+)
+"""The same for TFTP alone."""
+
+DNS_OUT = replace(
+    FTP_OUT,
+    applications=Applications(applications={"junos-dns": DNS}),
+    policies=(replace(FTP_OUT.policies[0], name="dns-out", applications=("junos-dns",)),),
+)
+"""The same for DNS alone."""

@@ -1,6 +1,7 @@
-"""Plays dialogs through a stream ALG, with a binder and a gatekeeper that stand in for the engine.
+"""Plays dialogs through an ALG, with a binder and a gatekeeper that stand in for the engine.
 
-A dialog is lines of `> octets` (from the client) and `< octets` (from the server), one segment each, in order:
+A dialog is lines of `> octets` (from the client) and `< octets` (from the server), one segment or datagram each, in
+order:
 
     < 220 ready
     > PORT 10,0,0,2,4,1
@@ -22,21 +23,25 @@ from typing import Any
 from applianced.alg.contract import (
     Action,
     Actions,
+    AwaitAnswer,
     Bind,
     CloseGate,
+    DatagramAlg,
     Descriptor,
     Drop,
     HandOver,
     Note,
     OpenGate,
+    Over,
     Pass,
+    Refuse,
     Reply,
     Rewrite,
-    StreamAlg,
 )
 from applianced.model.sessions import ControlSession
-from applianced.model.tuples import ORIGINAL, REPLY, TCP, Direction, Endpoint, FlowTuple, packed
+from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple, packed
 
+OWN_PORT = 1000
 SIGNS = {ORIGINAL: ">", REPLY: "<"}
 Step = tuple[Direction, bytes]
 
@@ -71,11 +76,11 @@ def _text(data: bytes) -> str:
 class Player:
     """One session: the ALG, what it asked for, and what came out.
 
-    translation: packed own address -> packed outside address. binds, gates: how many are granted (None: all).
-    plain: offer the octets to the plain path first, as the engine does.
+    translation: packed own address -> packed outside address; the ports of the session itself grow by OWN_PORT.
+    binds, gates: how many are granted (None: all). plain: offer the octets to the plain path first, as the engine does.
     """
 
-    alg: StreamAlg
+    alg: Any
     events: dict[str, str]
     translation: dict[bytes, bytes] = field(default_factory=dict)
     binds: int | None = None
@@ -87,14 +92,21 @@ class Player:
     waiting: dict[Direction, bytes] = field(default_factory=lambda: {ORIGINAL: b"", REPLY: b""})
     open: dict[int, OpenGate] = field(default_factory=dict)
     numbers: int = 0
+    session: ControlSession | None = None
 
     def handed_over(self) -> bool:
         """The ALG has said that it will not read on."""
         return any(isinstance(action, HandOver) for _, action, _ in self.log)
 
+    def reset(self) -> bool:
+        """The ALG has refused something: no segment arrives any more."""
+        return any(isinstance(action, Refuse) for _, action, _ in self.log)
+
     def feed(self, direction: Direction, data: bytes) -> None:
         """A segment: offered with what was left of those before it."""
         data = self.waiting[direction] + data
+        if self.reset():
+            return None
         if self.handed_over():
             return self._emit(direction, data)
         data = data[self._plain(direction, data) :]
@@ -118,7 +130,7 @@ class Player:
     def finish(self) -> None:
         """Both speakers close, then the session ends: the engine closes its gates."""
         for direction in (ORIGINAL, REPLY):
-            if not self.handed_over() and self.waiting[direction]:
+            if not self.handed_over() and not self.reset() and self.waiting[direction]:
                 rest = self.waiting[direction]
                 consumed = self._drive(self.alg.end(direction, rest), direction, rest)
                 self._emit(direction, rest[consumed:])
@@ -140,8 +152,10 @@ class Player:
 
     def _reply(self, action: Action) -> Reply:
         match action:
-            case Bind(_, endpoint):
-                return self._bind(endpoint)
+            case Bind(speaker, endpoint):
+                return self._bind(speaker, endpoint)
+            case AwaitAnswer(reason):
+                return self._await(reason)
             case OpenGate():
                 if self.gates == 0:
                     return None
@@ -155,13 +169,26 @@ class Player:
                 assert event in self.events, f"{event} is not among the ALG's events"
         return None
 
-    def _bind(self, endpoint: Endpoint) -> Endpoint | None:
+    def _await(self, reason: str) -> int | None:
+        """One gate at a time."""
+        assert self.session is not None
+        own = self.session.party(ORIGINAL)
+        number = next((number for number, gate in self.open.items() if gate.inside == own), 0)
+        asked = OpenGate(ORIGINAL, own, own, reason, protocol=UDP)
+        if number:
+            self.open[number] = asked
+            return number
+        return self._reply(asked)  # type: ignore[return-value]
+
+    def _bind(self, speaker: Direction, endpoint: Endpoint) -> Endpoint | None:
         if self.binds == 0:
             return None
         self.binds = None if self.binds is None else self.binds - 1
         outside = self.translation.get(endpoint.address)
         if outside is None:
             return endpoint
+        if self.session is not None and endpoint == self.session.party(speaker):
+            return Endpoint(outside, endpoint.port + OWN_PORT)
         self.next_port += 1
         return Endpoint(outside, self.next_port - 1)
 
@@ -192,6 +219,28 @@ class Player:
         return lines + [f"{SIGNS[each]} pass {octets}" for each, octets in passed.items() if octets]
 
 
+class DatagramPlayer(Player):
+    """One session of datagrams."""
+
+    alg: DatagramAlg
+
+    def feed(self, direction: Direction, data: bytes) -> None:
+        """A datagram: what is left of it passes with it, unless it is refused."""
+        if self.handed_over() or (self.plain and self.alg.plain(direction, data)):
+            self.out.append((direction, data))
+            return
+        before, begun = len(self.out), len(self.log)
+        self.out.append((direction, b""))
+        consumed = self._drive(self.alg.datagram(direction, data), direction, data)
+        self._emit(direction, data[consumed:])
+        if any(isinstance(action, Refuse) for _, action, _ in self.log[begun:]):
+            del self.out[before:]
+
+    def finish(self) -> None:
+        """The session ends, and its gates with it."""
+        self.open.clear()
+
+
 def _released(action: Pass | Drop | Rewrite, octets: bytes) -> bytes:
     match action:
         case Pass():
@@ -208,7 +257,8 @@ def describe(action: Action, reply: Reply) -> str:
         case Bind(_, endpoint):
             return f"bind {endpoint} = {reply or 'refused'}"
         case OpenGate(_, inside, outside, reason):
-            extra = "" if action.one_shot else f" every port, many times, {action.lifetime_s:.0f} s"
+            extra = " by UDP" if action.protocol == UDP else ""
+            extra += "" if action.one_shot else f" every port, many times, {action.lifetime_s:.0f} s"
             return f"open {inside} as {outside}{extra} because {reason!r} = {reply or 'refused'}"
         case CloseGate(gate):
             return f"close {gate}"
@@ -220,6 +270,12 @@ def describe(action: Action, reply: Reply) -> str:
             return f"note {event}" + (f" {detail!r}" if detail else "")
         case HandOver():
             return "hand over"
+        case AwaitAnswer(reason):
+            return f"await an answer because {reason!r} = {reply or 'refused'}"
+        case Refuse():
+            return "refuse"
+        case Over():
+            return "over"
     raise AssertionError(action)
 
 
@@ -234,18 +290,26 @@ class Case:
     def load(cls, folder: Path) -> Case:
         return cls(folder, tomllib.loads((folder / "case.toml").read_text()))
 
+    @property
+    def datagrams(self) -> bool:
+        """Whether each line is a datagram."""
+        return bool(self.about["session"].get("protocol", TCP) == UDP)
+
     def player(self, descriptor: Descriptor) -> Player:
         """A session as case.toml describes it."""
         settings = descriptor.settings(**self.about.get("settings", {}))
         session = control_session(**self.about["session"])
+        form, player = (descriptor.datagrams, DatagramPlayer) if self.datagrams else (descriptor.streams, Player)
+        assert form is not None
         translation = {packed(own): packed(outside) for own, outside in self.about.get("translation", {}).items()}
         limits = self.about.get("limits", {})
-        return Player(
-            descriptor.factory(settings, session),
+        return player(
+            form(settings, session),
             descriptor.events,
             translation,
             binds=limits.get("binds"),
             gates=limits.get("gates"),
+            session=session,
         )
 
     def steps(self) -> list[Step]:
@@ -260,6 +324,14 @@ class Case:
         return player
 
 
-def control_session(client: str, server: str, client_port: int = 40000, server_port: int = 21) -> ControlSession:
-    """A session by its addresses in text."""
-    return ControlSession(FlowTuple(TCP, Endpoint(packed(client), client_port), Endpoint(packed(server), server_port)))
+def control_session(
+    client: str,
+    server: str,
+    client_port: int = 40000,
+    server_port: int = 21,
+    protocol: int = TCP,
+    zones: tuple[str, str] = ("", ""),
+) -> ControlSession:
+    """A session by its addresses in text, from one zone to another."""
+    flow = FlowTuple(protocol, Endpoint(packed(client), client_port), Endpoint(packed(server), server_port))
+    return ControlSession(flow, *zones)

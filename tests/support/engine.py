@@ -45,8 +45,8 @@ class Packet:
     raw: bytes
     mark: int
     released: bytes | None = None
+    interfaces: tuple[int, int] = (0, 0)
     dropped: bool = False
-    incoming: int = 0
 
     def release(self, packet: bytes | None, mark: int) -> None:
         assert self.waiting, "a second verdict"
@@ -74,6 +74,7 @@ class FakeKernel:
 
     public: bytes = PUBLIC
     gates: dict[int, Gate] = field(default_factory=dict)
+    closed: list[Gate] = field(default_factory=list)
     announced: list[tuple[Direction, int, int, int]] = field(default_factory=list)
     forgotten: list[FlowTuple] = field(default_factory=list)
     refuse_gates: bool = False
@@ -96,6 +97,7 @@ class FakeKernel:
     def exchange(self, opened: Sequence[Gate], closed: Sequence[Gate], now: float) -> bool:
         if self.refuse_gates:
             return False
+        self.closed.extend(closed)
         for gate in closed:
             self.gates.pop(gate.number, None)
         self.gates.update({gate.number: gate for gate in opened})
@@ -199,7 +201,7 @@ def announcement(number: int, port: int) -> bytes:
     return b"PORT %d %d\n" % (number, port)
 
 
-DESCRIPTOR = Descriptor(name="ftp", ports=((TCP, 21),), factory=LineAlg, settings=Settings, events=EVENTS)
+DESCRIPTOR = Descriptor(name="ftp", ports=((TCP, 21),), streams=LineAlg, settings=Settings, events=EVENTS)
 
 
 @dataclass
@@ -208,28 +210,30 @@ class Bench:
 
     kernel: FakeKernel = field(default_factory=FakeKernel)
     ports: FakePorts = field(default_factory=FakePorts)
+    descriptor: Descriptor = DESCRIPTOR
     slots: int = SLOTS
     checkpoint: Callable[[memoryview, int], Checkpoint] = Checkpoint
     now: float = 1000.0
 
     def __post_init__(self) -> None:
-        self.cells = bytearray(Counters.octets({"ftp": EVENTS}))
+        self.name = self.descriptor.name
+        self.cells = bytearray(Counters.octets({self.name: self.descriptor.events}))
         self.memory = bytearray(Checkpoint.octets(self.slots))
         self.marks: dict[FlowTuple, int] = {}
         self.start()
 
     def start(self, limits: GateLimits | None = None) -> int:
         """A new engine, as a worker's successor begins; how many sessions it took up."""
-        self.counters = Counters({"ftp": EVENTS}, memoryview(self.cells))
+        self.counters = Counters({self.name: self.descriptor.events}, memoryview(self.cells))
         self.keeper = GateKeeper(self.kernel, self.ports, first_number=int(self.now))
         self.engine = Engine(
-            {"ftp": DESCRIPTOR},
+            {self.name: self.descriptor},
             kernel=self.kernel,
             keeper=self.keeper,
             counters=self.counters,
             checkpoint=self.checkpoint(memoryview(self.memory), self.slots),
         )
-        self.engine.configure({"ftp": Settings()}, limits or GateLimits(), 65536, self.now)
+        self.engine.configure({self.name: Settings()}, limits or GateLimits(), 65536, self.now)
         return self.engine.resume(self.now)
 
     def send(self, source: Endpoint, destination: Endpoint, flags: int = ACK | PSH, **more: Any) -> Packet:
@@ -243,4 +247,4 @@ class Bench:
         return packet
 
     def count(self, event: str) -> int:
-        return self.counters.values()["ftp"][event]
+        return self.counters.values()[self.name][event]

@@ -61,6 +61,14 @@ def connect_in(namespace: str, address: str, port: int, *, source: str = "", tim
     return connection
 
 
+def datagrams_in(namespace: str, address: str, *, port: int = 0, timeout_s: float = 5) -> socket.socket:
+    """A UDP socket on a port (default: a free one) of an address of a namespace."""
+    made = socket_in(namespace, family_of(address), socket.SOCK_DGRAM)
+    made.settimeout(timeout_s)
+    made.bind((address, port))
+    return made
+
+
 def listen_in(namespace: str, address: str, *, port: int = 0, timeout_s: float = 60) -> socket.socket:
     """A listening TCP socket on a port (default: a free one) of an address of a namespace."""
     listener = socket_in(namespace, family_of(address))

@@ -24,11 +24,17 @@ def from_outside(plan: Plan) -> Plan:
 
 def permit_ftp(source: str, destination: str) -> str:
     """A policy that lets FTP pass from zone to zone."""
+    return permit(source, destination, "ftp-server", "junos-ftp")
+
+
+def permit(source: str, destination: str, name: str, *applications: str) -> str:
+    """A policy that lets these applications pass from zone to zone."""
+    listed = "".join(f"<application>{each}</application>" for each in applications)
     return f"""
     <policies><policy><from-zone-name>{source}</from-zone-name><to-zone-name>{destination}</to-zone-name>
-      <policy><name>ftp-server</name>
+      <policy><name>{name}</name>
         <match><source-address>any</source-address><destination-address>any</destination-address>
-          <application>junos-ftp</application></match>
+          {listed}</match>
         <then><permit/></then>
       </policy>
     </policy></policies>
@@ -47,7 +53,13 @@ def static_nat(plan: Plan) -> str:
 
 
 def destination_nat(
-    plan: Plan, *, zones: tuple[str, ...] = ("untrust",), inside: str = "", outside_port: int = 0, port: int = 0
+    plan: Plan,
+    *,
+    zones: tuple[str, ...] = ("untrust",),
+    inside: str = "",
+    outside_port: int = 0,
+    port: int = 0,
+    protocol: str = "tcp",
 ) -> str:
     """Sessions to the extra public address (of one port, when given) go to an inside host, by default the client's.
 
@@ -55,7 +67,9 @@ def destination_nat(
     """
     origin = "".join(f"<zone>{zone}</zone>" for zone in zones)
     new_port = f"<port>{port}</port>" if port else ""
-    service = f"<protocol>tcp</protocol><destination-port>{outside_port}</destination-port>" if outside_port else ""
+    service = (
+        f"<protocol>{protocol}</protocol><destination-port>{outside_port}</destination-port>" if outside_port else ""
+    )
     return f"""
     <nat xmlns="{NAT}"><destination>
       <pool><name>server{plan.version}</name>

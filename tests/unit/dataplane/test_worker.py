@@ -40,12 +40,12 @@ def test_an_exception_costs_a_packet_and_not_the_worker(
     monkeypatch.setattr(worker._engine, "handle", bug)
     packet = Packet(octets(CLIENT, SERVER), FRESH)
     with caplog.at_level(logging.ERROR):
-        worker._packet(packet, 0.0)  # type: ignore[arg-type]
+        worker._packet(packet, 0.0)
     assert packet.dropped
     assert "a bug of ours" in caplog.text, "the trace says where"
     monkeypatch.undo()
     following = Packet(octets(CLIENT, SERVER), FRESH)
-    worker._packet(following, 0.0)  # type: ignore[arg-type]
+    worker._packet(following, 0.0)
     assert following.released
 
 

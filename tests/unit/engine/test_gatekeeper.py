@@ -39,7 +39,7 @@ def gate(address: bytes = CLIENT.address, port: int = 2000, outside: Endpoint | 
     values: dict[str, Any] = {"number": 0, "created_s": 0.0, "expires_s": 30.0, **more}
     return Gate(
         alg="ftp", session=1, protocol=TCP, peer=SERVER.address, inside=inside, outside=outside or inside,
-        one_shot=True, source=b"", reason="PORT", **values,
+        one_shot=True, source=b"", reason="PORT", bound=outside is not None, **values,
     )  # fmt: skip
 
 

@@ -260,7 +260,7 @@ def test_gates_and_changes_outlive_the_worker() -> None:
 
 def test_where_a_session_entered_outlives_the_worker() -> None:
     bench = Bench()
-    bench.engine.handle(Packet(octets(CLIENT, SERVER, SYN, sequence=100), FRESH, incoming=7), bench.now)
+    bench.engine.handle(Packet(octets(CLIENT, SERVER, SYN, sequence=100), FRESH, interfaces=(7, 8)), bench.now)
     assert bench.start() == 1
     (session,) = bench.engine.live()
     assert session.control.incoming == 7

@@ -6,7 +6,7 @@ import pytest
 
 from applianced.compiler.marks import SLOT_SHIFT, UNACKED, UNTOUCHED
 from applianced.engine.gatekeeper import GateLimits
-from applianced.engine.worker import LINGER_S
+from applianced.engine.table import LINGER_S
 from applianced.model.tuples import ORIGINAL, Endpoint, FlowTuple
 from applianced.packet.segment import ACK, FIN, PSH, RST, SYN
 from tests.support.engine import CLIENT, PUBLIC, SERVER, Bench, FakeKernel, Packet, Settings, announcement

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from applianced.errors import ProtocolError
 from applianced.model.tuples import TCP, Endpoint, FlowTuple, packed
-from applianced.packet.segment import ACK, FIN, PSH, RST, SYN, Segment, ones_sum
+from applianced.packet.ip import ones_sum
+from applianced.packet.segment import ACK, FIN, PSH, RST, SYN, Segment
 
 CLIENT4, SERVER4 = packed("10.0.0.1"), packed("192.0.2.7")
 CLIENT6, SERVER6 = packed("fd00::1"), packed("2001:db8::7")

@@ -7,14 +7,17 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from applianced.compiler.compile import compile_plan
 from applianced.config.alg_policies import AlgPolicies, AlgPolicy, PolicyAlg
 from applianced.config.schema import Config
 from applianced.datastore.native import Form
 from applianced.datastore.tree import Tree
 from applianced.supervisor.operational import DataplaneState, PlanMemory
-from applianced.supervisor.shapes import session_id
-from tests.support.agent_books import LISTS, Agent, provider
-from tests.support.configs import FTP_OUT
+from applianced.supervisor.shapes import control_session, session_id
+from tests.support.agent_books import ENTRY, LISTS, SESSION, Agent, provider
+from tests.support.configs import FTP_OUT, TFTP_OUT
 from tests.yang.models import shipped
 
 SECURITY = "applianced-security:security"
@@ -92,6 +95,15 @@ def test_gates_and_their_sessions_name_each_other() -> None:
     through, other = security["flow"]["applianced-state:data-sessions"]["data-session"]
     assert (through["gate"], through["control-session"]) == (opened["number"], opened["control-session"])
     assert "gate" not in other
+
+
+@pytest.mark.parametrize(("protocol", "application"), [("udp", "junos-tftp"), ("tcp", None)])
+def test_the_application_of_a_session_has_its_protocol(protocol: str, application: str | None) -> None:
+    ends = {**ENTRY["original"], "destination": ["192.0.2.1", 69]}
+    found = control_session(
+        {**SESSION, **ENTRY, "id": 7, "protocol": protocol, "original": ends}, compile_plan(TFTP_OUT, queues=2)
+    )
+    assert (found["protocol"], found.get("application")) == (protocol, application)
 
 
 def test_workers() -> None:

@@ -6,23 +6,26 @@ import argparse
 import json
 from dataclasses import replace
 from io import BytesIO
+from ipaddress import ip_network
 from pathlib import Path
 from struct import pack
 
 import pytest
 
 from applianced.config.alg_policies import AlgPolicies, AlgPolicy, PolicyAlg
-from applianced.config.schema import AlgConfig, Nat, Policy
+from applianced.config.schema import AlgConfig, Nat, NatMatch, NatRule, NatRuleSet, Policy
 from applianced.errors import ConfigError
 from applianced.main import main
 from applianced.model.tuples import packed
 from applianced.tools import replay as tool
 from applianced.tools.capture import packets
 from applianced.tools.replay import as_json, as_text, replay
-from tests.support.configs import FTP_OUT
+from tests.support.configs import DNS_OUT, FTP_OUT, TFTP_OUT
 from tests.support.expected import compare
 
 CAPTURES = sorted((Path(__file__).parents[2] / "captures" / "ftp").glob("*.pcap"))
+OF_TFTP = sorted((Path(__file__).parents[2] / "captures" / "tftp").glob("*.pcap"))
+OF_DNS = sorted((Path(__file__).parents[2] / "captures" / "dns").glob("*.pcap"))
 EXPECTED = Path(__file__).parent / "replay"
 OUTSIDE = [packed("203.0.113.1"), packed("2001:db8::99")]
 LFTP = next(path for path in CAPTURES if path.name == "made-vsftpd-lftp-active.pcap")
@@ -69,6 +72,30 @@ def test_routed_captures_keep_every_length(capture: Path) -> None:
     rehearsal = replay(replace(FTP_OUT, nat=Nat()), capture)
     assert all(event.fields.get("growth", 0) == 0 for event in rehearsal.events)
     assert rehearsal.counters.values()["ftp"]["length-change-refused"] == 0
+
+
+@pytest.mark.parametrize("capture", OF_TFTP, ids=lambda path: path.stem)
+def test_tftp(capture: Path) -> None:
+    compare(EXPECTED / f"{capture.stem}.txt", as_text(replay(TFTP_OUT, capture, addresses=OUTSIDE)))
+
+
+@pytest.mark.parametrize("capture", OF_DNS, ids=lambda path: path.stem)
+def test_dns(capture: Path) -> None:
+    compare(EXPECTED / f"{capture.stem}.txt", as_text(replay(DNS_OUT, capture, addresses=OUTSIDE)))
+
+
+def test_static_nat_doctors_a_replayed_answer() -> None:
+    """The zones of the policy say which side a reply comes from."""
+    mapping = NatRule(
+        name="www",
+        match=NatMatch(destinations=(ip_network("10.91.2.2/32"),)),
+        action="prefix",
+        prefix=ip_network("10.91.1.80/32"),
+    )
+    nat = Nat(static=(NatRuleSet(name="in", from_zones=("untrust",), rules=(mapping,)),))
+    capture = next(path for path in OF_DNS if path.stem == "made-unbound-kdig")
+    assert replay(replace(DNS_OUT, nat=nat), capture).counters.values()["dns"]["doctored"] > 0
+    assert replay(replace(DNS_OUT, nat=Nat()), capture).counters.values()["dns"]["doctored"] == 0
 
 
 def test_nat_rules_say_the_address() -> None:

@@ -6,24 +6,33 @@ from typing import Any
 
 import pytest
 
-from applianced.dataplane.books import Uses, came_through
 from applianced.dataplane.conntrack import Entry
-from applianced.dataplane.listings import with_use
+from applianced.dataplane.uses import Uses, came_through, with_use
 from applianced.engine.kernel import Translation
-from applianced.model.tuples import TCP, Endpoint, FlowTuple, packed
+from applianced.model.tuples import TCP, UDP, Endpoint, FlowTuple, packed
 
 PEER, INSIDE, OUTSIDE = "192.0.2.1", "10.0.0.1", "203.0.113.1"
-GATE: dict[str, Any] = {"peer": PEER, "inside": [INSIDE, 2000], "outside": [OUTSIDE, 50001], "created": 1000.0}
+GATE: dict[str, Any] = {
+    "protocol": TCP,
+    "peer": PEER,
+    "inside": [INSIDE, 2000],
+    "outside": [OUTSIDE, 50001],
+    "created": 1000.0,
+}
 
 
 def entry(
-    peer: str = PEER, outside: tuple[str, int] = (OUTSIDE, 50001), inside: tuple[str, int] = (INSIDE, 2000), **more: Any
+    peer: str = PEER,
+    outside: tuple[str, int] = (OUTSIDE, 50001),
+    inside: tuple[str, int] = (INSIDE, 2000),
+    protocol: int = TCP,
+    **more: Any,
 ) -> Entry:
     """A data session from the peer to an outside endpoint, which stands for an inside one."""
     source = Endpoint(packed(peer), 20)
     translation = Translation(
-        FlowTuple(TCP, source, Endpoint(packed(outside[0]), outside[1])),
-        FlowTuple(TCP, Endpoint(packed(inside[0]), inside[1]), source),
+        FlowTuple(protocol, source, Endpoint(packed(outside[0]), outside[1])),
+        FlowTuple(protocol, Endpoint(packed(inside[0]), inside[1]), source),
     )
     fields = {"mark": 0, "policy": 1, "state": "established", "ending": False, "packets": 5, "octets": 500}
     return Entry(**{"translation": translation, **fields, "timeout_s": 60, "started_s": 1001.0, **more})
@@ -37,6 +46,7 @@ def entry(
         pytest.param(entry(outside=(INSIDE, 2000)), True, id="routed: by its inside endpoint"),
         pytest.param(entry(outside=(OUTSIDE, 50002), inside=(INSIDE, 2001)), False, id="another port"),
         pytest.param(entry(peer="192.0.2.2"), False, id="another peer"),
+        pytest.param(entry(protocol=UDP), False, id="another protocol"),
         pytest.param(entry(started_s=998.0), False, id="begun before the gate"),
         pytest.param(entry(started_s=0.0), True, id="nobody knows when it began"),
     ],
@@ -65,12 +75,14 @@ def test_gates_are_found_as_each_by_itself_would_say() -> None:
         {**GATE, "number": 1},
         {**GATE, "number": 2, "inside": [INSIDE, 0], "outside": [INSIDE, 0]},
         {**GATE, "number": 3, "peer": "192.0.2.2"},
+        {**GATE, "number": 4, "protocol": UDP},
     ]
     data = [
         entry(),
         entry(outside=(INSIDE, 4711), inside=(INSIDE, 4711)),
         entry(peer="192.0.2.2", outside=(OUTSIDE, 9)),
         entry(peer="192.0.2.3"),
+        entry(protocol=UDP),
         entry(started_s=998.0),
     ]
     found = {id(session): gate["number"] for session, gate in Uses(gates).of(data)}

@@ -1,0 +1,68 @@
+"""Which data sessions came through which gates, for many of both: looked up instead of compared one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from applianced.dataplane.channel import Message
+from applianced.dataplane.conntrack import Entry
+from applianced.model.tuples import text
+
+
+class Uses:
+    """Which of some gates, as workers describe them, admitted which data sessions. It takes time for each gate and for
+    each session, not for each pair of them."""
+
+    def __init__(self, gates: Sequence[Message]) -> None:
+        self._gates: dict[Any, list[Message]] = {}
+        for gate in gates:
+            for key in {_key(gate["peer"], gate["outside"]), _key(gate["peer"], gate["inside"])}:
+                self._gates.setdefault(key, []).append(gate)
+
+    def of(self, data: Iterable[Entry]) -> Iterator[tuple[Entry, Message]]:
+        """Each session that came through one of the gates, with the first of these."""
+        for entry in data:
+            gate = self.gate(entry)
+            if gate is not None:
+                yield entry, gate
+
+    def gate(self, entry: Entry) -> Message | None:
+        """The gate that admitted a data session."""
+        original, reply = entry.translation.original, entry.translation.reply
+        peer, arrived = text(original.source.address), text(reply.source.address)
+        keys = (
+            _key(peer, (text(original.destination.address), original.destination.port)),
+            _key(peer, (arrived, reply.source.port)),
+            _key(peer, (arrived, 0)),
+        )
+        found = (gate for key in keys for gate in self._gates.get(key, ()) if came_through(gate, entry))
+        return next(found, None)
+
+
+def _key(peer: str, endpoint: Sequence[Any]) -> tuple[str, str, int]:
+    return peer, endpoint[0], endpoint[1]
+
+
+def came_through(gate: Message, entry: Entry) -> bool:
+    """Whether a gate, as a worker describes it, admitted a data session."""
+    original, reply = entry.translation.original, entry.translation.reply
+    if original.protocol != gate["protocol"] or text(original.source.address) != gate["peer"]:
+        return False
+    if entry.started_s and entry.started_s < gate["created"] - 1:
+        return False
+    if [text(original.destination.address), original.destination.port] == gate["outside"]:
+        return True
+    address, port = gate["inside"]
+    return text(reply.source.address) == address and port in (0, reply.source.port)
+
+
+def with_use(gates: Sequence[Message], data: Sequence[Entry]) -> None:
+    """Enter into gates when they were first used, how much went through them, and how many of the data sessions."""
+    for gate in gates:
+        gate |= {"packets": 0, "octets": 0, "used": 0.0, "data": 0}
+    for entry, gate in Uses(gates).of(data):
+        gate["packets"] += entry.packets
+        gate["octets"] += entry.octets
+        gate["used"] = min(gate["used"] or entry.started_s, entry.started_s)
+        gate["data"] += 1

@@ -1,0 +1,94 @@
+"""A control session over UDP: each datagram is judged for itself, and nothing waits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from applianced.alg.contract import DatagramAlg, Descriptor
+from applianced.compiler.marks import OPENING, UNTOUCHED
+from applianced.engine.judge import Verdicts
+from applianced.engine.sessions import Session, Surroundings
+from applianced.errors import ProtocolError
+from applianced.model.sessions import ControlSession
+from applianced.model.tuples import Direction
+
+
+class DatagramSession(Session):
+    """One control session over UDP.
+
+    ending: its ALG has said that it is over, with the datagram at hand. opening: the datagram at hand opens a gate as
+    it leaves.
+    """
+
+    __slots__ = ("_refused", "ending", "opening")
+
+    alg: DatagramAlg
+
+    def __init__(
+        self,
+        control: ControlSession,
+        descriptor: Descriptor,
+        settings: Any,
+        around: Surroundings,
+        *,
+        slot: int,
+        base_mark: int,
+        now: float,
+    ) -> None:
+        assert descriptor.datagrams is not None
+        alg = descriptor.datagrams(settings, control)
+        super().__init__(control, descriptor, alg, around, slot=slot, base_mark=base_mark, now=now)
+        self.ending = self.opening = False
+        self._refused = False
+
+    def judge(self, direction: Direction, data: bytes) -> bytes | None:
+        """What leaves in place of a payload: `data` itself when that is unchanged, None when nothing does."""
+        self.opening = False
+        if self.untouched or self.alg.plain(direction, data):
+            return data
+        verdicts: Verdicts = []
+        self._refused = False
+        try:
+            self.drive(self.alg.datagram(direction, data), direction, data, verdicts)
+        except ProtocolError as error:
+            # Nobody vouches for it, nothing is opened for it; the next one may be read again.
+            self.count(error.event if error.event in self.cells else "protocol-errors")
+            self.reporter.noted(self, error.event, str(error))
+            verdicts = []
+        self.close_struck()
+        if self.unused is not None:
+            self.give_unused()
+        if self._refused:
+            self.count("packets-refused")
+            return None
+        return _applied(data, verdicts)
+
+    def refuse(self) -> None:
+        """Drop the datagram at hand."""
+        self._refused = True
+
+    def done(self) -> None:
+        """End soon."""
+        self.ending = True
+
+    def open_awaited(self) -> None:
+        """Mark the datagram at hand."""
+        self.opening = True
+
+    @property
+    def mark(self) -> int:
+        """The ct mark that the next verdict sets."""
+        if self.opening:
+            return self.base_mark | OPENING
+        return self.base_mark | UNTOUCHED if self.untouched else self.base_mark
+
+
+def _applied(data: bytes, verdicts: Verdicts) -> bytes:
+    if all(replacement is None for _, replacement in verdicts):
+        return data
+    at, pieces = 0, []
+    for octets, replacement in verdicts:
+        pieces.append(data[at : at + octets] if replacement is None else replacement)
+        at += octets
+    pieces.append(data[at:])
+    return b"".join(pieces)

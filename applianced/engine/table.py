@@ -1,0 +1,336 @@
+"""The session table of one worker: who is in which slot, and how sessions begin, outlive their worker, and end.
+
+Rule: no I/O here; effects go through `Kernel`, time is an argument.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from applianced.alg.contract import Descriptor
+from applianced.compiler.marks import ALG_MASK, ALG_NAMES, SLOT_SHIFT, UNACKED, UNTOUCHED
+from applianced.engine.checkpoint import Checkpoint, Saved
+from applianced.engine.counters import Counters
+from applianced.engine.datagram_sessions import DatagramSession
+from applianced.engine.gatekeeper import GateKeeper, GateLimits
+from applianced.engine.kernel import Kernel
+from applianced.engine.reporter import SILENT, Reporter
+from applianced.engine.sessions import Session, Surroundings, identity
+from applianced.engine.stream_sessions import StreamSession
+from applianced.model.gates import Gate
+from applianced.model.sessions import ControlSession
+from applianced.model.tuples import TCP, FlowTuple
+
+LINGER_S = 60.0
+"""A stream that has ended is remembered this long, for repeats that are still under way."""
+IDLE_CHECK_S = 60.0
+"""A stream silent for so long is looked up in conntrack: pure ACKs and untouched sessions are not seen here."""
+UNREAD_CHECK_S = 5.0
+"""The same for a session that has gone over to TLS and holds a gate for every port."""
+CHECKS_PER_TICK = 256
+GRACE_S = 0.1
+"""A session of datagrams that is over goes on for so long: another datagram of it may wait in the queue already, and
+would be left without its conntrack entry."""
+ENDS_PER_TICK = 4096
+"""Sessions of datagrams that end by silence, at most, so that packets need not wait long."""
+CROWDED_S = 1.0
+"""When there is no room, a session of datagrams makes way that has been silent for so long."""
+CROWDED_LOOKS = 16
+"""Sessions that are looked at for that, of each ALG."""
+
+_BASE = ~(UNACKED | UNTOUCHED | -1 << SLOT_SHIFT)
+
+
+class SessionTable:
+    """Everything that one worker knows."""
+
+    def __init__(
+        self,
+        descriptors: Mapping[str, Descriptor],
+        *,
+        kernel: Kernel,
+        keeper: GateKeeper,
+        counters: Counters,
+        checkpoint: Checkpoint,
+        reporter: Reporter = SILENT,
+    ) -> None:
+        self.descriptors = descriptors
+        self.kernel = kernel
+        self.keeper = keeper
+        self.counters = counters
+        self.checkpoint = checkpoint
+        self.reporter = reporter
+        self.settings: dict[str, Any] = {}
+        self.zones: Mapping[int, str] = {}
+        """Index of an interface -> the zone that it is in."""
+        self.message_limit = 65536
+        self.session_limit = checkpoint.slots
+        """Sessions under way at once; the slots are the other limit."""
+        self.most = 0
+        """The most that were under way at once."""
+        self.sessions: list[Session | None] = [None] * (checkpoint.slots + 1)
+        self._around = Surroundings(keeper, counters, reporter)
+        self._free = list(range(checkpoint.slots, 0, -1))
+        """Slots at rest; the one that was in use last is taken first, its memory is at hand."""
+        self._lingering: deque[tuple[float, Session]] = deque()
+        self._ending: deque[tuple[float, Session]] = deque()
+        """Sessions of datagrams that are over, with the time of their last one."""
+        self._quiet: dict[str, deque[tuple[float, Session]]] = {name: deque() for name in descriptors}
+        """ALG -> its sessions of datagrams, with when they are to be looked at."""
+        self._flows: dict[FlowTuple, DatagramSession] = {}
+        """Sessions of datagrams by their tuple. The packets that follow a first one closely have no mark yet: the queue
+        sees them before its verdict has given their conntrack entry one."""
+        self._check_from = 0
+
+    def configure(self, settings: Mapping[str, Any], limits: GateLimits, message_limit: int, now: float) -> None:
+        """New settings (ALG name -> settings object of the enabled ones). Sessions of an ALG that is no longer
+        enabled pass untouched from here; the others keep the settings they began with."""
+        self.settings = dict(settings)
+        self.keeper.limits = limits
+        self.message_limit = message_limit
+        for session in self.live():
+            if session.descriptor.name not in self.settings and not session.untouched:
+                session.last_s = now
+                session.hand_over()
+                session.save(self.checkpoint)
+
+    @property
+    def under_way(self) -> int:
+        """How many sessions have not ended."""
+        return self.checkpoint.slots - len(self._free) - len(self._lingering)
+
+    def live(self) -> list[Session]:
+        """The sessions that have not ended."""
+        return [session for session in self.sessions if session is not None and not session.over]
+
+    def session(self, slot: int) -> Session | None:
+        """A live session by its slot."""
+        session = self.find(slot)
+        return None if session is None or session.over else session
+
+    def find(self, slot: int) -> Session | None:
+        """The session in a slot, also one that has ended and is remembered."""
+        return self.sessions[slot] if 0 < slot < len(self.sessions) else None
+
+    def of_flow(self, flow: FlowTuple) -> DatagramSession | None:
+        """The live session of datagrams that a packet of this flow, in either direction, belongs to."""
+        return self._flows.get(flow) or self._flows.get(flow.reversed)
+
+    def count(self, mark: int, event: str) -> None:
+        """Count an event of a packet without a session, under the ALG that its mark names."""
+        name = ALG_NAMES.get(mark & ALG_MASK, "")
+        if name in self.descriptors:
+            self.counters.count(name, event)
+
+    # ----- the beginning
+
+    def begin(self, flow: FlowTuple, mark: int, now: float, interfaces: tuple[int, int]) -> Session | None:
+        """A session for this flow, when its ALG is enabled and there is room; else None, and it is counted.
+
+        interfaces: indices of those that its first packet came in by and leaves by, 0 when nobody knows.
+        """
+        name = ALG_NAMES.get(mark & ALG_MASK, "")
+        if name not in self.settings or not self._reads(name, flow.protocol):
+            self.count(mark, "sessions-unknown")
+            return None
+        if self._full():
+            self._make_room(now)
+        if self._full():
+            self.count(mark, "sessions-refused")
+            return None
+        zone_from, zone_to = (self.zones.get(index, "") for index in interfaces)
+        control = ControlSession(flow, zone_from, zone_to, incoming=interfaces[0])
+        session = self._make(name, self._free.pop(), control, mark, now)
+        self.most = max(self.most, self.under_way)
+        session.count("sessions")
+        return session
+
+    def _full(self) -> bool:
+        return not self._free or self.under_way >= self.session_limit
+
+    def _make_room(self, now: float) -> None:
+        """End what is over, or else a session of datagrams that has been silent for a moment: it has most likely done
+        what it was for, and begins anew with its next datagram."""
+        self.settle(now, patience_s=0.0)
+        if not self._full():
+            return
+        for quiet in self._quiet.values():
+            for _ in range(min(len(quiet), CROWDED_LOOKS)):
+                due_s, session = quiet.popleft()
+                if session.over:
+                    continue
+                if session.last_s + CROWDED_S > now:
+                    quiet.append((due_s, session))
+                    continue
+                session.count("sessions-crowded-out")
+                for gate in [gate for gate in session.gates.values() if gate.awaited]:
+                    session.give_up(gate)
+                self._end_quietly(session)
+                return
+
+    def _end_quietly(self, session: Session) -> None:
+        """End a session of datagrams that has not said that it is over."""
+        if session.descriptor.kept:
+            self.end(session)
+        else:
+            # An answer that comes later would find nobody who knows the question.
+            self.abandon(session, session.last_s)
+
+    def _reads(self, name: str, protocol: int) -> bool:
+        descriptor = self.descriptors[name]
+        return (descriptor.streams if protocol == TCP else descriptor.datagrams) is not None
+
+    def _make(self, name: str, slot: int, control: ControlSession, mark: int, now: float) -> Session:
+        descriptor, settings, flow = self.descriptors[name], self.settings[name], control.tuple
+        base_mark = mark & _BASE | slot << SLOT_SHIFT
+        if flow.protocol == TCP:
+            stream = StreamSession(
+                control, descriptor, settings, self._around,
+                slot=slot, base_mark=base_mark, message_limit=self.message_limit, now=now,
+            )  # fmt: skip
+            self.sessions[slot] = stream
+            return stream
+        session = DatagramSession(control, descriptor, settings, self._around, slot=slot, base_mark=base_mark, now=now)
+        self.sessions[slot] = self._flows[flow] = session
+        self._quiet[name].append((now + descriptor.limits.silence_s, session))
+        return session
+
+    # ----- the end
+
+    def abandon(self, session: Session, now: float) -> None:
+        """End a session from our side: no gate, no conntrack entry, no memory of it."""
+        session.last_s = now
+        session.drop_held()
+        self.kernel.forget(session.control.tuple, session.base_mark)
+        self.end(session)
+
+    def end(self, session: Session) -> None:
+        """A session has ended. A stream is remembered for a while."""
+        if session.over:
+            return
+        session.over = True
+        session.close_gates()
+        self.checkpoint.clear(session.slot)
+        if session.streamed:
+            self._lingering.append((session.last_s + LINGER_S, session))
+        else:
+            self._forget(session)
+
+    def end_soon(self, session: Session) -> None:
+        """A session of datagrams is over, unless another one comes."""
+        self._ending.append((session.last_s, session))
+
+    def settle(self, now: float, *, patience_s: float = GRACE_S) -> None:
+        """End the sessions that are over and have been silent since, for `patience_s`. Called between packets."""
+        ending = self._ending
+        while ending and ending[0][0] + patience_s <= now:
+            last_s, session = ending.popleft()
+            if not session.over and session.last_s == last_s:
+                session.count("sessions-over")
+                self.abandon(session, last_s)
+
+    def _forget(self, session: Session) -> None:
+        if self.sessions[session.slot] is session:
+            self.sessions[session.slot] = None
+            session.release()
+            self._free.append(session.slot)
+        if not session.streamed:
+            self._flows.pop(session.control.tuple, None)
+
+    # ----- checkpoint
+
+    def resume(self, now: float, failed: Callable[[int], None] = lambda _: None) -> int:
+        """Take up the sessions of a worker that died; how many.
+
+        One that cannot be restored is treated as one that nobody saved: it passes untouched from its next packet on,
+        which is counted. failed: hears its slot, while its exception is being handled.
+        """
+        for slot, saved in self.checkpoint.load().items():
+            try:
+                session = self._restored(slot, saved, now)
+            except Exception:
+                failed(slot)
+                session = None
+            if session is None:
+                self.sessions[slot] = None
+                self.checkpoint.clear(slot)
+                continue
+            for gate in session.gates.values():
+                self.keeper.adopt(gate)
+            self._free.remove(slot)
+            session.count("sessions-resumed")
+        self.most = max(self.most, self.under_way)
+        return len(self.live())
+
+    def _restored(self, slot: int, saved: Saved, now: float) -> Session | None:
+        """The session of a slot; None when its ALG is no longer enabled."""
+        name, control, mark = identity(saved)
+        if name not in self.settings:
+            return None
+        session = self._make(name, slot, control, mark, now)
+        session.restore(saved)
+        session.save(self.checkpoint)
+        return session
+
+    # ----- time
+
+    def tick(self, now: float) -> None:
+        """Once a second or so: expire gates, forget ended sessions, look after silent ones."""
+        by_session: dict[int, list[Gate]] = {}
+        for gate in self.keeper.expired(now):
+            by_session.setdefault(gate.session, []).append(gate)
+        for slot, gates in by_session.items():
+            session = self.find(slot)
+            if session is not None:
+                for gate in gates:
+                    session.expire(gate, now)
+                session.close_struck()
+                session.save(self.checkpoint)
+        self.keeper.shut((), now)
+        while self._lingering and self._lingering[0][0] <= now:
+            self._forget(self._lingering.popleft()[1])
+        self.settle(now)
+        self._check_silent(now)
+        self._check_unread(now)
+        for name, quiet in self._quiet.items():
+            self._end_quiet(quiet, self.descriptors[name], now)
+
+    def _end_quiet(self, quiet: deque[tuple[float, Session]], descriptor: Descriptor, now: float) -> None:
+        """End sessions of datagrams that have been silent for long enough."""
+        silence_s = descriptor.limits.silence_s
+        for _ in range(min(len(quiet), ENDS_PER_TICK)):
+            if quiet[0][0] > now:
+                break
+            _, session = quiet.popleft()
+            if session.over:
+                continue
+            if session.gates or session.last_s + silence_s > now:
+                quiet.append((max(session.last_s, now - silence_s / 2) + silence_s, session))
+                continue
+            session.count("sessions-silent")
+            self._end_quietly(session)
+
+    def _check_silent(self, now: float) -> None:
+        """Streams whose end nobody saw: conntrack has let go of them."""
+        count = len(self.sessions)
+        for _ in range(min(CHECKS_PER_TICK, count)):
+            self._check_from = (self._check_from + 1) % count
+            session = self.sessions[self._check_from]
+            if session is None or session.over or not session.streamed or now - session.checked_s < IDLE_CHECK_S:
+                continue
+            session.checked_s = now
+            if now - session.last_s >= IDLE_CHECK_S and not self.kernel.alive(session.control.tuple, session.base_mark):
+                self.end(session)
+
+    def _check_unread(self, now: float) -> None:
+        """Sessions that nobody reads any more and whose gate is for every port: it ends with them, soon."""
+        for gate in self.keeper.for_every_port():
+            session = self.session(gate.session)
+            if session is None or now - session.checked_s < UNREAD_CHECK_S:
+                continue
+            session.checked_s = now
+            if not self.kernel.alive(session.control.tuple, session.base_mark):
+                session.last_s = now
+                self.end(session)
