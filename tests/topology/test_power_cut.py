@@ -58,7 +58,7 @@ class Stream:
         port = next(self.ports)
         netconf.push(CHANGE.format(port))
         timer.start()
-        with suppress(NCClientError):
+        with suppress(NCClientError, EOFError):  # EOFError: it dies while a request is written
             while True:
                 last, port = port, next(self.ports)
                 self.possible = {last, port}
@@ -135,6 +135,7 @@ def test_kernel_and_workers_agree(topology: Topology, appliance: Appliance, mome
     stream = Stream()
     for cut in islice(cycle(CUTS), 60 if soak else 6):
         stream.until_death(appliance.netconf, partial(cut, appliance), moment)
+        until(partial(dead, appliance.serving), what="management is gone")  # its sessions close before it is
         appliance.restart()
         port = stream.found(appliance.netconf)
         assert ports_of(topology, "table", "inet", "rules") == {port}
