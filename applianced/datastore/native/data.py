@@ -213,6 +213,21 @@ def duplicate(context: libyang.Context, first: Node, *, siblings: bool = True) -
     return out[0]
 
 
+def shell(node: Node) -> Node:
+    """A copy of a node with its keys, and of those above it, that holds nothing else."""
+    out = ffi.new("struct lyd_node **")
+    if lib.lyd_dup_single(node, ffi.NULL, lib.LYD_DUP_WITH_PARENTS | lib.LYD_DUP_WITH_FLAGS, out):
+        _raise_plain("the node cannot be copied")
+    return out[0]
+
+
+def root(node: Node) -> Node:
+    """The top-level node that holds this one."""
+    while above := parent(node):
+        node = above
+    return node
+
+
 def render(node: Node, form: Form, *, defaults: Defaults = Defaults.EXPLICIT, siblings: bool = False) -> bytes:
     """A subtree as text without insignificant space; b"" for nothing. siblings: everything beside it as well."""
     if not node:
