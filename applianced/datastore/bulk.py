@@ -1,8 +1,8 @@
 """What has to be done before libyang 2.1.30 merges two trees.
 
-It merges siblings in a time that grows with the square of their number: 100,000 took 20 s where all were new, 12 s where
-all were known. And a container stays marked as holding nothing but defaults when a merge gives one of its leaves a value
-in place of the default.
+It merges siblings in a time that grows with the square of their number: 100,000 took 20 s where all were new, 12 s
+where all were known. And a container stays marked as holding nothing but defaults when a merge gives one of its leaves
+a value in place of the default.
 """
 
 from __future__ import annotations

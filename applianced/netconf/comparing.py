@@ -71,7 +71,7 @@ class Comparing:
             raise RpcError("bad-element", message, info=bad("element", "xpath-filter"))
         if xpath is not None:
             return Filter.xpath(self._models, xpath.text or "", xpath, bad("element", "xpath-filter"))
-        return None if subtree is None else Filter(elements=list(subtree))
+        return None if subtree is None else Filter.subtree(subtree)
 
     @asynccontextmanager
     async def _opened(self, caller: Caller, name: str, wanted: Filter | None, options: Options) -> AsyncIterator[Tree]:

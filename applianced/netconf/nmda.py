@@ -62,8 +62,8 @@ class DatastoreOperations:
             repeated=_ORIGIN_FILTERS,
         )
         name = datastore_name(given.require("datastore"))
-        asked = Asked.take(operation, given.get("subtree-filter"), given.get("xpath-filter"))
         wanted, options, defaults = self._filter(given), _options(given, name), given.defaults()
+        asked = Asked.take(operation, given.get("subtree-filter"), given.get("xpath-filter"))
         if asked:
             if name == "operational" or not options.plain:
                 raise asked.refused(f"{name} with these parameters" if name != "operational" else name)
@@ -99,7 +99,7 @@ class DatastoreOperations:
             raise RpcError("bad-element", message, info=bad("element", "xpath-filter"))
         if xpath is not None:
             return Filter.xpath(self._models, xpath.text or "", xpath, bad("element", "xpath-filter"))
-        return Filter() if subtree is None else Filter(elements=list(subtree))
+        return Filter() if subtree is None else Filter.subtree(subtree)
 
 
 def _options(given: Parameters, datastore: str) -> Options:

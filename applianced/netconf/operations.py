@@ -137,7 +137,7 @@ class Operations:
 
     async def _kill_session(self, caller: Caller, operation: Element) -> bytes:
         text = Parameters(operation, "session-id").text("session-id")
-        number = int(text) if text.isascii() and text.isdigit() and len(text) < 11 else 0
+        number = int(text) if len(text) < 11 and text.isascii() and text.isdigit() else 0
         if number == caller.number:
             message = "a session cannot kill itself: use <close-session>"
         elif number and self._sessions.kill(number, by=caller.number):
@@ -145,7 +145,8 @@ class Operations:
             return OK
         else:
             message = (
-                f'there is no session "{text}": it may have ended; error-info of lock-denied names a lock\'s holder'
+                f'there is no session "{text[:40]}": it may have ended; '
+                "error-info of lock-denied names a lock's holder"
             )
         raise RpcError("invalid-value", message, info=bad("element", "session-id"))
 

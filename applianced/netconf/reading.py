@@ -73,8 +73,8 @@ class Reading:
 
     async def _get_config(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "source", "filter", "with-defaults")
-        store, asked = given.datastore("source"), Asked.take(operation, given.get("filter"))
-        wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
+        store, wanted = given.datastore("source"), Filter.read(self._models, given.get("filter"))
+        asked, writer = Asked.take(operation, given.get("filter")), Writer(given.defaults())
         if asked:
             return (await asked.answer(self, caller, store, wanted, writer.defaults)).wrapped("<data")
         if not wanted.expression:
@@ -85,9 +85,9 @@ class Reading:
 
     async def _get(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "filter", "with-defaults")
+        wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
         if asked := Asked.take(operation, given.get("filter")):
             raise asked.refused("<get>, which shows state as well,")
-        wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
         access = self._configuration.access.of(caller.author.user)
         state, lengthy = await self._state_of(wanted, access)
         async with self._configuration.showing(access) as (roots, _), self._library_for(access) as library:

@@ -17,6 +17,7 @@ from applianced.config.schema import Config
 from applianced.errors import ApplianceError, ProtocolError
 from applianced.netconf import messages, xmltext
 from applianced.netconf.capabilities import capabilities, wants_private_candidate, with_urls
+from applianced.netconf.framing import LongMessage, Message
 from applianced.netconf.live import BARE_START, Ending, LiveSession, Transport
 from applianced.netconf.messages import RpcError
 from applianced.netconf.notifications.offered import CapabilityWatch
@@ -31,7 +32,6 @@ from applianced.northbound.recording import Author
 from applianced.northbound.state import NetconfCounters, StateProvider
 
 _LOG = logging.getLogger(__name__)
-_THREAD_FROM = 128 * 1024
 
 
 class NetconfServer:
@@ -155,25 +155,18 @@ class NetconfServer:
         self._streams.forget(session.number)
         await self.configuration.session_forgotten(session.number)
 
-    async def reply(self, session: LiveSession, message: bytes, chunked: bool) -> bytes:
+    async def reply(self, session: LiveSession, message: Message, chunked: bool) -> bytes:
         """The reply to one message, whatever the message is. chunked: the session speaks base:1.1."""
         start, counted = BARE_START, (self.counters, session.counters)
-        bad = 1
+        bad, long, root = 1, isinstance(message, LongMessage), None
         try:
-            root = (
-                await asyncio.to_thread(xmltext.parse, message)
-                if len(message) > _THREAD_FROM
-                else xmltext.parse(message)
-            )
+            root = await asyncio.to_thread(xmltext.parse, message) if long else xmltext.parse(message)
             start = messages.open_reply(root) if root.tag.endswith("}rpc") else start
             rpc = messages.read_rpc(root)
             bad = 0
             return messages.reply(rpc.start, await self._operations.perform(session, rpc.operation))
         except ProtocolError as error:
-            # Old clients do not know malformed-message (RFC 6241 appendix A).
-            body = messages.render_rpc_error(
-                RpcError("malformed-message" if chunked else "operation-failed", str(error), type="rpc")
-            )
+            body = messages.render_rpc_error(RpcError(_unread(error, chunked=chunked), str(error), type="rpc"))
         except RpcError as error:
             body = messages.render_rpc_error(error)
         except ApplianceError as error:
@@ -189,6 +182,16 @@ class NetconfServer:
             for counters in counted:
                 counters.in_bad_rpcs += bad
                 counters.in_rpcs += not bad
+            if long and root is not None:
+                await asyncio.to_thread(xmltext.dismantle, root)
         for counters in counted:
             counters.out_rpc_errors += 1
         return messages.reply(start, body)
+
+
+def _unread(error: ProtocolError, *, chunked: bool) -> str:
+    """The error-tag for a message that cannot be read."""
+    if error.event == "too-many-nodes":
+        return "too-big"
+    # Old clients do not know malformed-message (RFC 6241 appendix A).
+    return "malformed-message" if chunked else "operation-failed"

@@ -197,8 +197,11 @@ class Configuration:
                 return
             # Validation adds defaults, and the running tree may be read at this moment.
             given = candidate.tree if candidate else self.candidates.running
-            with source if isinstance(source, Tree) else given.duplicate() as trial:
+            trial = source if isinstance(source, Tree) else given.duplicate()
+            try:
                 require_login((await asyncio.to_thread(self._in_force.validate, trial)).built.config)
+            finally:
+                close_aside(trial)
 
     async def commit(
         self,

@@ -269,6 +269,45 @@ def test_a_hundred_thousand_elements_in_a_filter(tmp_path: Path) -> None:
     run(tmp_path, "1.1", scenario)
 
 
+_MUCH = "<x/>" * 1001
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        f"<get>{_MUCH}</get>",
+        f"<edit-config><target><candidate/></target><config>{_MUCH}</config></edit-config>",
+        f"<copy-config><target><candidate/></target><source><config>{_MUCH}</config></source></copy-config>",
+        f"<get><filter><shop {DECLARED}>{'<item/>' * 150_001}</shop></filter></get>",
+        f"<get><filter><shop {DECLARED}><title>{'x' * (4 << 20)}x</title></shop></filter></get>",
+        "<get " + " ".join(f"a{number}=''" for number in range(65)) + "/>",
+        "<get>" + "<x y=''/>" * 1_000_001 + "</get>",
+    ],
+    ids=["parameters", "config", "copied", "filter", "text", "attributes", "nodes"],
+)
+def test_too_much_is_refused_for_its_size(tmp_path: Path, operation: str) -> None:
+    async def scenario(one: Talker, server: NetconfServer) -> None:
+        assert "<error-tag>too-big</error-tag>" in await one.rpc(operation)
+        assert "<title>t</title>" in await one.rpc(GET)
+
+    run(tmp_path, "1.1", scenario)
+
+
+def test_a_message_in_crumbs_is_answered(tmp_path: Path) -> None:
+    """More chunks than are taken apart in one go, and behind them more requests than wait, and the end."""
+
+    async def scenario(one: Talker, server: NetconfServer) -> None:
+        request = f'<rpc xmlns="{NC}" message-id="1"><get-config><source><running/></source></get-config></rpc>'
+        crumbs = b"".join(b"\n#1\n%b" % octet.encode() for octet in request) + b"\n##\n"
+        many = crumbs * 3 + frame(request.encode(), Framing.CHUNKED) * 200
+        one.session.received(many)
+        for _ in range(203):
+            assert "<title>t</title>" in await one.message()
+        assert "<title>t</title>" in await one.rpc(GET)
+
+    run(tmp_path, "1.1", scenario)
+
+
 @pytest.mark.parametrize("many", ["<item><kind>small</kind></item>", '<item xmlns=""/>'])
 def test_a_filter_that_searches_for_long_keeps_nobody_waiting(tmp_path: Path, many: str) -> None:
     """It is answered off the event loop, or refused when it would take minutes."""

@@ -77,6 +77,18 @@ class NativeError(Exception):
         self.fault = fault
 
 
+_MESSAGE_MAX = 4096
+"""Octets of a message from libyang; it may quote a value of megabytes."""
+
+
+def _message(pointer: Any) -> str:
+    """The middle of a quoted value is left out, not what is said about it."""
+    raw = ffi.string(pointer) if pointer else b""
+    if len(raw) > _MESSAGE_MAX:
+        raw = raw[: _MESSAGE_MAX // 2] + raw[-_MESSAGE_MAX // 2 :]
+    return str(raw.decode("utf-8", "replace"))
+
+
 def _text(pointer: Any) -> str:
     return ffi.string(pointer).decode("utf-8", "replace") if pointer else ""
 
@@ -115,7 +127,7 @@ def _raise(context: libyang.Context) -> None:
     if not error:
         raise NativeError(Fault("the data cannot be read", "", "", ""))
     data, schema = _split_location(_text(error.path))
-    fault = Fault(_text(error.msg), data, schema, _text(error.apptag))
+    fault = Fault(_message(error.msg), data, schema, _text(error.apptag))
     lib.ly_err_clean(context.cdata, ffi.NULL)
     raise NativeError(fault)
 
