@@ -54,15 +54,23 @@ class Stream:
         """Commit until `cut` has been called; `possible` then holds the last acknowledged port and the one after it."""
         # ncclient does not always notice the end of a session. A commit that is later than this counts as under way.
         netconf.session.timeout = 1
-        timer = threading.Timer(moment.uniform(0, LATEST_S), cut)
+        begun = threading.Event()
+
+        def cut_now() -> None:
+            begun.set()
+            cut()
+
+        timer = threading.Timer(moment.uniform(0, LATEST_S), cut_now)
         port = next(self.ports)
         netconf.push(CHANGE.format(port))
         timer.start()
-        with suppress(NCClientError):
+        # ncclient lets what paramiko says of a closed socket through.
+        with suppress(NCClientError, OSError):
             while True:
                 last, port = port, next(self.ports)
                 self.possible = {last, port}
                 netconf.push(CHANGE.format(port))
+        assert begun.is_set(), "the session ended, and nobody had cut anything"
         timer.join()
         self.deaths += 1
 
@@ -91,7 +99,7 @@ def test_management(server_directory: Path, moment: random.Random, soak: bool) -
     for number in range(rounds):
         running = serving.serve(namespace="", configuration=EXAMPLE, directory=server_directory, key=key)
         try:
-            with suppress(NCClientError), connect(running.host, running.port, key) as netconf:
+            with suppress(NCClientError, OSError), connect(running.host, running.port, key) as netconf:
                 if number:
                     stream.found(netconf)
                 stream.until_death(netconf, partial(kill, [running.process_id]), moment)
