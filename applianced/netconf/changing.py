@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from enum import Enum
 
 from applianced.datastore import whole
@@ -21,6 +20,7 @@ from applianced.netconf.urls.contents import UrlContents
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.confirming import TIMEOUT_S, Confirmation
+from applianced.northbound.threads import in_thread
 
 _COMMENT = "{urn:applianced:yang:history}comment"
 COMMENT_MAX = 1024
@@ -103,12 +103,12 @@ class Changing:
         writer = Writer(defaults)
         if isinstance(source, Store):
             async with self._reading.shown(caller, source, defaults, lasting=True) as tree:
-                inner = await asyncio.to_thread(writer.all_of, list(tree.roots()))
+                inner = await in_thread(writer.all_of, list(tree.roots()))
         else:
             with await self._inline(source) as sent:
                 if defaults in (Defaults.ALL, Defaults.TAGGED):
-                    await asyncio.to_thread(sent.complete)
-                inner = await asyncio.to_thread(writer.all_of, list(sent.roots()))
+                    await in_thread(sent.complete)
+                inner = await in_thread(writer.all_of, list(sent.roots()))
         await self._urls.write(caller, target, inner)
         return OK
 
@@ -121,11 +121,11 @@ class Changing:
         """RFC 6243 4.5.1: what is copied is what a retrieval in that mode shows, each value explicit."""
         if isinstance(source, Tree):
             with source:
-                return await asyncio.to_thread(_rewritten, source, defaults)
+                return await in_thread(_rewritten, source, defaults)
         # Nobody is shown this copy; whoever reads the candidate sees as much of it as he may.
         async with self._configuration.reading(source, None, session) as tree:
             with tree.duplicate() as copy:
-                return await asyncio.to_thread(_rewritten, copy, defaults)
+                return await in_thread(_rewritten, copy, defaults)
 
     async def _delete_config(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "target")
@@ -140,7 +140,7 @@ class Changing:
 
     async def _inline(self, config: Element) -> Tree:
         whole.check_holder(config)
-        return await asyncio.to_thread(parse_content, self._configuration.models, list(config))
+        return await in_thread(parse_content, self._configuration.models, list(config))
 
     def _only_candidate(self, given: Parameters) -> None:
         if given.datastore("target") is not Store.CANDIDATE:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple, cast
 
 from lxml import etree
@@ -19,6 +19,7 @@ from applianced.datastore.xpath import Expression, ExpressionError
 from applianced.netconf.messages import RpcError, bad
 from applianced.netconf.reach import steps, subtree_reaches, xpath_reaches
 from applianced.netconf.xmltext import Element
+from applianced.northbound.threads import run_in
 
 SLOW_MAX = 2
 """XPath and other filters evaluated at once; one that takes long must not keep commits from their threads."""
@@ -116,8 +117,7 @@ class Filter(NamedTuple):
                 return subtree.select(models, roots, self.elements, writer, QUICK_LOOKS)
         except TooManyLooksError:
             pass
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(_EVALUATING, self.select, models, roots, writer)
+        return await run_in(_EVALUATING, partial(self.select, models, roots, writer))
 
     def select(self, models: Models, roots: Sequence[native.Node], writer: Writer) -> bytes:
         """The answer to a filter that is no XPath, from the top-level nodes of one tree or several."""
@@ -128,9 +128,8 @@ class Filter(NamedTuple):
     async def evaluate(self, tree: Tree, writer: Writer) -> bytes:
         """The answer to an XPath, off the event loop. Raises RpcError."""
         assert self.expression is not None
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(_EVALUATING, xpath.select, tree, self.expression, writer)
+            return await run_in(_EVALUATING, partial(xpath.select, tree, self.expression, writer))
         except ExpressionError as error:
             raise _refused(error, self.place) from None
 

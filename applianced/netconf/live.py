@@ -245,6 +245,9 @@ class LiveSession:
                 while self._waiting:
                     await self._answer(self._waiting.popleft())
                     self._resume()
+                    if self._waiting:
+                        # Short requests are answered without a pause: others have their turns between.
+                        await asyncio.sleep(0)
                 if self._finished and not self._dividing:
                     self._ends(Ending.DROPPED)
                     break

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from applianced.datastore import whole
 from applianced.datastore.edit import EditOptions, ErrorOption, Operation
 from applianced.datastore.native import Defaults
@@ -19,6 +17,7 @@ from applianced.netconf.urls.contents import UrlContents
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.operational import ORIGIN_NS, ORIGINS, OperationalDatastore
+from applianced.northbound.threads import in_thread
 
 _ORIGIN_FILTERS = ("origin-filter", "negated-origin-filter")
 _DEPTH_MAX = 65535
@@ -80,7 +79,7 @@ class DatastoreOperations:
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer), options)
             roots = list(tree.roots())
-            return _data(await asyncio.to_thread(wanted.select, self._models, roots, writer), options)
+            return _data(await in_thread(wanted.select, self._models, roots, writer), options)
 
     async def _operational(self, caller: Caller, wanted: Filter, options: Options, defaults: Defaults) -> bytes:
         # All values in use are shown, also when the basic mode hides them elsewhere (RFC 8342 5.3).
@@ -90,7 +89,7 @@ class DatastoreOperations:
             writer, tree = SelectiveWriter(defaults, options, operational.origin), operational.tree
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer), options)
-            return _data(await asyncio.to_thread(wanted.select, self._models, list(tree.roots()), writer), options)
+            return _data(await in_thread(wanted.select, self._models, list(tree.roots()), writer), options)
 
     def _filter(self, given: Parameters) -> Filter:
         subtree, xpath = given.get("subtree-filter"), given.get("xpath-filter")

@@ -5,7 +5,6 @@ transport ──received──► Session (frames) ──messages──► queue
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -30,6 +29,7 @@ from applianced.northbound.events import BASE, session_parameters
 from applianced.northbound.faults import said
 from applianced.northbound.recording import Author
 from applianced.northbound.state import NetconfCounters, StateProvider
+from applianced.northbound.threads import in_thread
 
 _LOG = logging.getLogger(__name__)
 
@@ -158,9 +158,10 @@ class NetconfServer:
     async def reply(self, session: LiveSession, message: Message, chunked: bool) -> bytes:
         """The reply to one message, whatever the message is. chunked: the session speaks base:1.1."""
         start, counted = BARE_START, (self.counters, session.counters)
-        bad, long, root = 1, isinstance(message, LongMessage), None
+        bad = 1
         try:
-            root = await asyncio.to_thread(xmltext.parse, message) if long else xmltext.parse(message)
+            long = isinstance(message, LongMessage)
+            root = await in_thread(xmltext.parse, message) if long else xmltext.parse(message)
             start = messages.open_reply(root) if root.tag.endswith("}rpc") else start
             rpc = messages.read_rpc(root)
             bad = 0
@@ -182,8 +183,6 @@ class NetconfServer:
             for counters in counted:
                 counters.in_bad_rpcs += bad
                 counters.in_rpcs += not bad
-            if long and root is not None:
-                await asyncio.to_thread(xmltext.dismantle, root)
         for counters in counted:
             counters.out_rpc_errors += 1
         return messages.reply(start, body)

@@ -21,8 +21,6 @@ _REMEDY = "mend it there, end every element, and write & and < in text as &amp; 
 NODES_MAX = 2_000_000
 """Elements and attributes of one message; a configuration of 300,000 applications has 1,200,000."""
 _BLANKS = b" \t\r\n"
-_PIECE = 16384
-"""Elements that are freed in one go: a millisecond or two. lxml counts all siblings each time."""
 _PROLOG_DOCTYPE = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:\s|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
 
 
@@ -83,19 +81,6 @@ def _require_few_nodes(pieces: Sequence[bytes]) -> None:
         if found > NODES_MAX:
             message = f"a message may have {NODES_MAX} elements and attributes: send it in parts"
             raise ProtocolError("too-many-nodes", message)
-
-
-def dismantle(root: Element) -> None:
-    """Free a large document, of which nothing is needed any more.
-
-    Left to itself it is freed in one go, which keeps every other thread waiting for tenths of a second.
-    """
-    elements = root.iter()
-    while (reached := next(islice(elements, _PIECE, None), None)) is not None:
-        # All that stands before the element that was reached, and does not hold it, has been seen whole.
-        while (above := reached.getparent()) is not None:
-            del above[: above.index(reached)]
-            reached = above
 
 
 def has_more_than(count: int, element: Element) -> bool:

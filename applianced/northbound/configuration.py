@@ -43,6 +43,7 @@ from applianced.northbound.recording import Author, Recording, Unchanged
 from applianced.northbound.restoring import Restoring
 from applianced.northbound.state import timestamp
 from applianced.northbound.testing import Testing
+from applianced.northbound.threads import in_thread
 from applianced.northbound.transaction import Participant
 from applianced.northbound.txids import TransactionIds
 from applianced.northbound.versions import RUNNING, Archive, Name, Version
@@ -117,7 +118,7 @@ class Configuration:
                 self._published()
                 return
             candidate = self.candidates.shared
-            candidate.replace(await asyncio.to_thread(initial))
+            candidate.replace(await in_thread(initial))
             await self._commit(candidate, Author("applianced", source), "first start", accept=accept)
 
     # --- whose candidate -----------------------------------------------------------------------------------------
@@ -147,7 +148,7 @@ class Configuration:
         ConfigError.
         """
         async with self._turn_of(session):
-            await asyncio.to_thread(self._editing.edit, self._editable(session), elements, options, access)
+            await in_thread(self._editing.edit, self._editable(session), elements, options, access)
 
     async def amend(self, change: Callable[[Tree], None], author: Author, comment: str) -> None:
         """Change the running configuration in a commit of the appliance's own. Candidates keep what they hold.
@@ -159,7 +160,7 @@ class Configuration:
             candidate.replace(candidate.base.duplicate())
             self._readers.hold(candidate.base)
             try:
-                await asyncio.to_thread(change, candidate.tree)
+                await in_thread(change, candidate.tree)
                 await self._commit(candidate, author, comment, accept=require_login)
             finally:
                 candidate.discard()
@@ -199,7 +200,7 @@ class Configuration:
             given = candidate.tree if candidate else self.candidates.running
             trial = source if isinstance(source, Tree) else given.duplicate()
             try:
-                require_login((await asyncio.to_thread(self._in_force.validate, trial)).built.config)
+                require_login((await in_thread(self._in_force.validate, trial)).built.config)
             finally:
                 close_aside(trial)
 
@@ -241,7 +242,7 @@ class Configuration:
                 self._confirming.begin(session, author, confirmation, base, body)
             elif pending:
                 if not changed:
-                    await asyncio.to_thread(self._log.confirm)
+                    await in_thread(self._log.confirm)
                 self._confirming.confirmed(session, author)
             elif not changed:
                 before = self.unchanged.count if self.unchanged else 0
@@ -288,7 +289,7 @@ class Configuration:
             self._locks.require(Store.RUNNING, session)
             pending = self._confirming.require_cancel(session, persist_id)
             if self.partial.held and self._in_force.body != pending.body:
-                with await asyncio.to_thread(Tree.parse, self.models, pending.body, Form.JSON) as former:
+                with await in_thread(Tree.parse, self.models, pending.body, Form.JSON) as former:
                     await self.partial.require_unaltered(session, self.candidates.running, former)
             await self._confirming.cancel(session, author)
 
@@ -361,7 +362,7 @@ class Configuration:
         async with self._turn_of(session):
             candidate = self._editable(session)
             running = version in (RUNNING, Version(Name.NUMBER, "0"))
-            tree = None if running else await asyncio.to_thread(self._archive.tree, version)
+            tree = None if running else await in_thread(self._archive.tree, version)
             await self._editing.replace(candidate, tree, access)
 
     # --- locks -------------------------------------------------------------------------------------------------

@@ -143,6 +143,7 @@ def test_kernel_and_workers_agree(topology: Topology, appliance: Appliance, mome
     stream = Stream()
     for cut in islice(cycle(CUTS), 60 if soak else 6):
         stream.until_death(appliance.netconf, partial(cut, appliance), moment)
+        until(lambda: not appliance.serving.alive, what="management is gone")
         appliance.restart()
         port = stream.found(appliance.netconf)
         assert ports_of(topology, "table", "inet", "rules") == {port}

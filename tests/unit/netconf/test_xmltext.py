@@ -13,7 +13,7 @@ from lxml import etree
 from applianced.errors import ProtocolError
 from applianced.netconf import xmltext
 from applianced.netconf.framing import LongMessage, Message
-from applianced.netconf.xmltext import dismantle, escape, escape_attribute, parse
+from applianced.netconf.xmltext import escape, escape_attribute, parse
 
 
 def outcome(message: Message) -> str:
@@ -82,14 +82,6 @@ def test_elements_and_attributes_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
     for more in (b"<a/>", b"<a></a>", b'<a b="c"/>'):
         text = fits.replace(b"</r>", more + b"</r>")
         assert outcome(text) == outcome(LongMessage([text[:10], text[10:]])) == "too-many-nodes"
-
-
-@pytest.mark.parametrize("text", ["<r/>", "<r><a/><b><c/><d><e/></d></b></r>", "<r>" + "<a><b/>t</a>u" * 50 + "</r>"])
-def test_a_document_is_freed_piece_by_piece(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xmltext, "_PIECE", 3)
-    root = parse(text.encode())
-    dismantle(root)
-    assert sum(1 for _ in root.iter()) <= 3 + 3
 
 
 @given(st.text())
