@@ -12,8 +12,8 @@ from lxml import etree
 from applianced.datastore import native, writer
 from applianced.datastore.edit import EditError, EditOptions, edit
 from applianced.datastore.edits import edits, entry_edits
-from applianced.datastore.models import load_models
 from applianced.datastore.inherited import inherited
+from applianced.datastore.models import load_models
 from applianced.datastore.native import Defaults, Form
 from applianced.datastore.spare import Difference, Spare
 from applianced.datastore.tree import Tree
