@@ -12,10 +12,11 @@ from applianced.datastore.native import Defaults, Form
 from applianced.datastore.tree import Tree
 from applianced.datastore.writer import Writer
 from applianced.netconf.caller import Caller, Offered
+from applianced.netconf.editing import edit
 from applianced.netconf.messages import OK, RpcError, bad
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.reading import Reading
-from applianced.netconf.txid import WITH_IDS, edited, ok, wanted_ids
+from applianced.netconf.txid import WITH_IDS, ok, wanted_ids
 from applianced.netconf.urls.contents import UrlContents
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
@@ -61,7 +62,6 @@ class Changing:
     async def _edit_config(self, caller: Caller, operation: Element) -> bytes:
         options = ("default-operation", "test-option", "error-option")
         given = Parameters(operation, "target", *options, "config", "url", *WITH_IDS)
-        wanted = wanted_ids(given)
         self._only_candidate(given)
         default = given.choice("default-operation", DefaultOperation, DefaultOperation.MERGE)
         edit_options = EditOptions(
@@ -69,11 +69,7 @@ class Changing:
             test_option=given.choice("test-option", ResultTest, ResultTest.SYNTAX),
             error_option=given.choice("error-option", ErrorOption, ErrorOption.STOP),
         )
-        config = await self._urls.sent_or_read(caller, given)
-        whole.check_holder(config)
-        access = self._configuration.access.of(caller.author.user)
-        await self._configuration.edit(caller.number, list(config), edit_options, access)
-        return await edited(self._configuration, caller, wanted)
+        return await edit(self._configuration, self._urls, caller, given, edit_options)
 
     async def _copy_config(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "target", "source", "with-defaults")

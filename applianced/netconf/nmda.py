@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from applianced.datastore import whole
 from applianced.datastore.edit import EditOptions, ErrorOption, Operation
 from applianced.datastore.native import Defaults
 from applianced.datastore.selective import Options, SelectiveWriter
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.changing import DefaultOperation
+from applianced.netconf.editing import edit
 from applianced.netconf.filters import Filter
 from applianced.netconf.messages import RpcError, bad
 from applianced.netconf.parameters import NMDA_NS, NMDA_STORES, Parameters, datastore_name, identity
 from applianced.netconf.reading import Reading
-from applianced.netconf.txid import WITH_IDS, Asked, edited, wanted_ids
+from applianced.netconf.txid import WITH_IDS, Asked
 from applianced.netconf.urls.contents import UrlContents
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
@@ -43,14 +43,9 @@ class DatastoreOperations:
         if name != "candidate":
             message = f"{name} cannot be written: edit the candidate and commit"
             raise RpcError("invalid-value", message, info=bad("element", "datastore"))
-        wanted = wanted_ids(given)
         default = given.choice("default-operation", DefaultOperation, DefaultOperation.MERGE)
         options = EditOptions(default_operation=Operation(default.value), error_option=ErrorOption.ROLLBACK)
-        config = await self._urls.sent_or_read(caller, given)
-        whole.check_holder(config)
-        access = self._configuration.access.of(caller.author.user)
-        await self._configuration.edit(caller.number, list(config), options, access)
-        return await edited(self._configuration, caller, wanted)
+        return await edit(self._configuration, self._urls, caller, given, options)
 
     async def _get_data(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(

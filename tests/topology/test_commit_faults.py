@@ -18,7 +18,6 @@ from applianced.tools.namespaces import IPV4, Topology, run
 from tests.support.appliance import Appliance, appliance_on, private_directory
 from tests.support.faults import (
     GATE_TIMEOUT,
-    SMALL_OCTETS,
     agent_of,
     fetch_small,
     gate_timeout,
@@ -27,15 +26,7 @@ from tests.support.faults import (
     policy_table,
 )
 from tests.support.ftp_session import ftp_session
-from tests.support.programs import make_file
 from tests.support.until import until
-
-
-@pytest.fixture
-def server(server: FtpServer) -> FtpServer:
-    """The server of the topology, with a small file."""
-    make_file(server.files / "small", SMALL_OCTETS)
-    return server
 
 
 def refused(appliance: Appliance, security: str) -> str:
