@@ -105,6 +105,23 @@ def test_commit_that_fails_in_the_kernel(
         assert appliance.workers() == workers
 
 
+def test_a_ruleset_that_stays_is_left_alone(topology: Topology, server: FtpServer, faults: Path) -> None:
+    """What changes for the workers alone asks the kernel nothing, unless somebody has taken rules away."""
+    with appliance_on(topology) as appliance:
+        rules = policy_table(topology)
+        (faults / "fault").write_text("check")
+        appliance.push(GATE_TIMEOUT.format(18))
+        assert (faults / "fault").exists()
+        assert gate_timeout(appliance) == "18"
+        (faults / "fault").unlink()
+        topology.run(topology.gateway, ["nft", "flush", "chain", "inet", "rules", "input"])
+        assert policy_table(topology) != rules
+        appliance.push(GATE_TIMEOUT.format(19))
+        assert policy_table(topology) == rules
+        with ftp_session(topology, server, IPV4) as session:
+            fetch_small(session)
+
+
 def test_agent_killed_in_the_midst_of_a_commit(topology: Topology, server: FtpServer, faults: Path) -> None:
     """The kernel has the new rules when it dies: the next agent takes them back."""
     with appliance_on(topology) as appliance, nothing_changes(topology, appliance, server):
