@@ -119,7 +119,7 @@ class Changing:
             with source:
                 return await in_thread(_rewritten, source, defaults)
         # Nobody is shown this copy; whoever reads the candidate sees as much of it as he may.
-        async with self._configuration.reading(source, None, session) as tree:
+        async with self._configuration.contents.reading(source, None, session) as tree:
             with tree.duplicate() as copy:
                 return await in_thread(_rewritten, copy, defaults)
 

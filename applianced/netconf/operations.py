@@ -122,11 +122,11 @@ class Operations:
             raise RpcError(error.tag, error.message) from None
 
     async def _lock(self, caller: Caller, operation: Element) -> bytes:
-        await self._configuration.lock(caller.number, Parameters(operation, "target").datastore("target"))
+        await self._configuration.locking.lock(caller.number, Parameters(operation, "target").datastore("target"))
         return OK
 
     async def _unlock(self, caller: Caller, operation: Element) -> bytes:
-        await self._configuration.unlock(caller.number, Parameters(operation, "target").datastore("target"))
+        await self._configuration.locking.unlock(caller.number, Parameters(operation, "target").datastore("target"))
         return OK
 
     async def _close_session(self, caller: Caller, operation: Element) -> bytes:

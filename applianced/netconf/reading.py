@@ -90,7 +90,7 @@ class Reading:
             raise asked.refused("<get>, which shows state as well,")
         access = self._configuration.access.of(caller.author.user)
         state, lengthy = await self._state_of(wanted, access)
-        async with self._configuration.showing(access) as (roots, _), self._library_for(access) as library:
+        async with self._configuration.contents.showing(access) as (roots, _), self._library_for(access) as library:
             operational = Operational(self._models, roots, state)
             try:
                 if writer.defaults in (Defaults.ALL, Defaults.TAGGED):
@@ -129,7 +129,7 @@ class Reading:
     async def roots_shown(self, caller: Caller, store: Store, defaults: Defaults) -> AsyncIterator[Shown]:
         """The top-level nodes of `shown`, for a short read that goes from each of them downwards."""
         if store is Store.RUNNING:
-            async with self._configuration.showing(self._configuration.access.of(caller.author.user)) as shown:
+            async with self._configuration.contents.showing(self._configuration.access.of(caller.author.user)) as shown:
                 yield shown
             return
         async with self.shown(caller, store, defaults, lasting=False) as tree:
@@ -144,12 +144,12 @@ class Reading:
         access = self._configuration.access.of(caller.author.user)
         lacking = defaults in (Defaults.ALL, Defaults.TAGGED)
         if store is Store.RUNNING or not (lasting or lacking):
-            async with self._configuration.reading(store, access, caller.number) as tree:
+            async with self._configuration.contents.reading(store, access, caller.number) as tree:
                 yield tree
             return
         # What was edited since its validation lacks defaults, and is read in turns with edits and commits. What may not
         # be read is taken out last, or a default would stand for it again.
-        async with self._configuration.reading(store, None, caller.number) as tree:
+        async with self._configuration.contents.reading(store, None, caller.number) as tree:
             copy = tree.duplicate()
         with copy:
             if lacking:
@@ -162,7 +162,7 @@ class Reading:
         out."""
         access = self._configuration.access.of(caller.author.user)
         state, _ = await self._state_of(wanted, access)
-        async with self._configuration.reading(Store.RUNNING, None) as running:
+        async with self._configuration.contents.reading(Store.RUNNING, None) as running:
             await in_thread(operational.build, running, state, self.library)
         # Last of all, so that no default of something hidden is added again.
         await in_thread(access.prune, operational.tree)

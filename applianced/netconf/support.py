@@ -56,7 +56,7 @@ class SupportBundles:
         return {**bundle_entry(bundle), **({"missing": made.missing} if made.missing else {})}
 
     async def _known(self) -> Known:
-        async with self._configuration.reading(Store.RUNNING, None) as tree:
+        async with self._configuration.contents.reading(Store.RUNNING, None) as tree:
             body = await in_thread(tree.render, Form.JSON)
         state = await self._reading.state_parts(Filter())
         try:

@@ -15,6 +15,7 @@ from applianced.datastore.lock import Store
 from applianced.datastore.tree import Tree
 from applianced.northbound.access import UserAccess
 from applianced.northbound.candidates import Candidates
+from applianced.northbound.locking import NOBODY
 from applianced.northbound.readers import Readers
 from applianced.northbound.threads import in_thread
 from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Version
@@ -45,7 +46,7 @@ class Contents:
         self._views.forget()
 
     @asynccontextmanager
-    async def reading(self, store: Store, access: UserAccess | None, session: int) -> AsyncIterator[Tree]:
+    async def reading(self, store: Store, access: UserAccess | None, session: int = NOBODY) -> AsyncIterator[Tree]:
         """The content of a datastore, unchanged as long as the block lasts, without what may not be read.
 
         access: of who will see it, None for the appliance itself. session: whose candidate is meant.
