@@ -5,9 +5,11 @@ transport ──received──► Session (frames) ──messages──► queue
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,9 @@ from applianced.northbound.state import NetconfCounters, StateProvider
 from applianced.northbound.threads import in_thread
 
 _LOG = logging.getLogger(__name__)
+HUGE = 2 << 20
+"""Octets of a message from which on few are worked on at once; as elements it may take 400 MiB of memory."""
+HUGE_AT_ONCE = 2
 
 
 class NetconfServer:
@@ -56,6 +61,7 @@ class NetconfServer:
         self._held: dict[int, int] = {}
         """Octets of messages that sessions hold, by number of the session."""
         self._held_total = 0
+        self._places = asyncio.Semaphore(HUGE_AT_ONCE)
         self._known = self.limits
         configuration.follow(self._limits_changed)
         watch = CapabilityWatch(configuration.events, lambda: self.capabilities, lambda: configuration.changed_by)
@@ -160,12 +166,13 @@ class NetconfServer:
         start, counted = BARE_START, (self.counters, session.counters)
         bad = 1
         try:
-            long = isinstance(message, LongMessage)
-            root = await in_thread(xmltext.parse, message) if long else xmltext.parse(message)
-            start = messages.open_reply(root) if root.tag.endswith("}rpc") else start
-            rpc = messages.read_rpc(root)
-            bad = 0
-            return messages.reply(rpc.start, await self._operations.perform(session, rpc.operation))
+            async with self._places if len(message) > HUGE else nullcontext():
+                long = isinstance(message, LongMessage)
+                root = await in_thread(xmltext.parse, message) if long else xmltext.parse(message)
+                start = messages.open_reply(root) if root.tag.endswith("}rpc") else start
+                rpc = messages.read_rpc(root)
+                bad = 0
+                return messages.reply(rpc.start, await self._operations.perform(session, rpc.operation))
         except ProtocolError as error:
             body = messages.render_rpc_error(RpcError(_unread(error, chunked=chunked), str(error), type="rpc"))
         except RpcError as error:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from applianced.netconf.framing import Framing, frame
+from applianced.netconf import server as server_module
+from applianced.netconf import xmltext
+from applianced.netconf.framing import Framing, Message, frame
 from applianced.netconf.server import NetconfServer
 from applianced.northbound.recording import Author
 from tests.support.netconf_session import DEADLINE_S, NC, Wire, serving
@@ -289,6 +293,36 @@ def test_too_much_is_refused_for_its_size(tmp_path: Path, operation: str) -> Non
     async def scenario(one: Talker, server: NetconfServer) -> None:
         assert "<error-tag>too-big</error-tag>" in await one.rpc(operation)
         assert "<title>t</title>" in await one.rpc(GET)
+
+    run(tmp_path, "1.1", scenario)
+
+
+def test_few_huge_messages_are_worked_on_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes much memory; short ones pass."""
+    at_work, most = 0, 0
+    go_on = threading.Event()
+
+    def parse(message: Message) -> xmltext.Element:
+        nonlocal at_work, most
+        if isinstance(message, bytes):
+            return xmltext.parse(message)
+        at_work += 1
+        most = max(most, at_work)
+        assert go_on.wait(10)
+        at_work -= 1
+        return xmltext.parse(message)
+
+    monkeypatch.setattr(server_module, "xmltext", SimpleNamespace(parse=parse))
+
+    async def scenario(one: Talker, server: NetconfServer) -> None:
+        many = [await Talker(server, "1.1").connected() for _ in range(5)]
+        asking = [asyncio.create_task(each.rpc(GET + " " * server_module.HUGE)) for each in many]
+        for _ in range(3):
+            assert "<title>t</title>" in await one.rpc(GET)
+        go_on.set()
+        for answer in asyncio.as_completed(asking):
+            assert "<title>t</title>" in await answer
+        assert most == server_module.HUGE_AT_ONCE
 
     run(tmp_path, "1.1", scenario)
 
