@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from applianced.datastore import subtree
 from applianced.netconf import server as server_module
 from applianced.netconf import xmltext
 from applianced.netconf.framing import Framing, Message, frame
@@ -343,8 +344,11 @@ def test_a_message_in_crumbs_is_answered(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("many", ["<item><kind>small</kind></item>", '<item xmlns=""/>'])
-def test_a_filter_that_searches_for_long_keeps_nobody_waiting(tmp_path: Path, many: str) -> None:
+def test_a_filter_that_searches_for_long_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: str
+) -> None:
     """It is answered off the event loop, or refused when it would take minutes."""
+    monkeypatch.setattr(subtree, "LOOKS_MAX", 300_000)
     items = "".join(f"<item><name>i{at}</name><kind>small</kind></item>" for at in range(2000))
 
     async def scenario(one: Talker, server: NetconfServer) -> None:
