@@ -19,9 +19,10 @@ from applianced.datastore import native, places
 from applianced.datastore.native import Kind
 from applianced.datastore.orders import NETCONF_NS, YANG_NS
 from applianced.datastore.places import Element
+from applianced.datastore.selector import Selector
 from applianced.datastore.txids import NAMESPACE as TXID_NS
 
-_ANCHORS = etree.XPath("descendant::*[@yang:key or @yang:value]", namespaces={"yang": YANG_NS})
+_ANCHORS = Selector("(descendant::*[@yang:key or @yang:value])[1]", {"yang": YANG_NS})
 _IDS = f"{{{TXID_NS}}}"
 _NEEDED = {
     "create": (Access.CREATE,),

@@ -23,118 +23,12 @@ Rule: nothing in this package performs I/O, reads a clock or logs. A fault of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from applianced.model.sessions import ControlSession
-from applianced.model.tuples import TCP, UDP, Direction, Endpoint
-
-
-class Pass(NamedTuple):
-    """Release this many octets from the front, unchanged."""
-
-    octets: int
-
-
-class Drop(NamedTuple):
-    """Swallow this many octets from the front. A length change like any other: see Rewrite."""
-
-    octets: int
-
-
-class Rewrite(NamedTuple):
-    """Release `replacement` in place of this many octets from the front.
-
-    In a stream whose session is not translated by NAT the replacement must have the same length; the engine refuses
-    and counts one that has not. A datagram may change its length anywhere.
-    """
-
-    octets: int
-    replacement: bytes
-
-
-class Bind(NamedTuple):
-    """Which endpoint must the other party be told, so that it reaches `endpoint` of the speaker?
-
-    protocol: of the session that it will reach it with; 0 for that of the control session.
-    Reply: the endpoint (equal to the one asked for where nothing translates the speaker), or None when refused
-    (no port left, limit reached; the engine has counted it). For the speaker's own end of the control session it is
-    what NAT has made of that: no port is taken. While the first datagram of a session is judged NAT has not decided how
-    its sender is known, so nothing can be bound yet where it translates sources: None, counted as `bindings-unknown`.
-    """
-
-    speaker: Direction
-    endpoint: Endpoint
-    protocol: int = 0
-
-
-class OpenGate(NamedTuple):
-    """Admit the data session that the other party will open to `inside` of the speaker.
-
-    outside: what Bind answered. reason: the message that asks, for the state and the logs.
-    any_port: every port of the speaker (only for sessions that can no longer be read).
-    one_shot: a single connection. lifetime_s: how long a gate for every port stays open; others have `gate-timeout`.
-    peer: packed address that the data session comes from, where the protocol says that it is not the other party's own
-    (media of a proxied call); b"" for the other party.
-    Reply: the gate's number, or None when refused (counted by the engine).
-    """
-
-    speaker: Direction
-    inside: Endpoint
-    outside: Endpoint
-    reason: str
-    protocol: int = TCP
-    lifetime_s: float = 30.0
-    one_shot: bool = True
-    any_port: bool = False
-    peer: bytes = b""
-
-
-class AwaitAnswer(NamedTuple):
-    """Admit one session from any port of the server to the client's own end of the control session.
-
-    Of a datagram that the client sends: NAT decides how the client is known outside when the first one leaves, so
-    nothing can be bound before; the kernel itself opens the gate as the datagram goes. A session has one such gate.
-    Asked for again, its time begins anew, and it admits once more.
-    reason: as for OpenGate. Reply: the gate's number, or None when refused (counted by the engine).
-    """
-
-    reason: str
-
-
-class CloseGate(NamedTuple):
-    """The data session of this gate is over, or will not come."""
-
-    gate: int
-
-
-class Note(NamedTuple):
-    """A named, countable event; `event` is one of the descriptor's events.
-
-    detail: short text for the trace, without payload beyond the command itself and without secrets.
-    """
-
-    event: str
-    detail: str = ""
-
-
-class HandOver(NamedTuple):
-    """Stop reading this session, both directions, for good: it passes untouched from here (TLS)."""
-
-
-class Refuse(NamedTuple):
-    """What is being judged must not arrive: a datagram is dropped, whatever was asked for it before; the session of a
-    stream is reset. A Note says why."""
-
-
-class Over(NamedTuple):
-    """The session has done what it was for, and ends unless another datagram comes at once. Of datagrams alone."""
-
-
-Action = Pass | Drop | Rewrite | Bind | OpenGate | AwaitAnswer | CloseGate | Note | HandOver | Refuse | Over
-Reply = Endpoint | int | None
-Actions = Generator[Action, Reply, None]
+from applianced.alg.actions import Actions
+from applianced.model.tuples import TCP, UDP, Direction
 
 
 class StreamAlg(Protocol):
@@ -188,6 +82,39 @@ class DatagramAlg(Protocol):
         ...
 
 
+class Timed(Protocol):
+    """What an ALG has beside, whose descriptor says `timed`. Actions asked for here belong to no octets: what consumes
+    is not among them."""
+
+    def tick(self, now: float) -> Actions:
+        """About once a second."""
+        ...
+
+    def gone(self, gate: int) -> Actions:
+        """A gate of this session has ended by itself: its time is over, or its medium has fallen silent."""
+        ...
+
+
+class Shared(Protocol):
+    """What the sessions of one ALG in one worker know together, as the calls that several of them speak of.
+
+    All sessions of one inside host are read by the same worker.
+    """
+
+    def listing(self) -> dict[str, list[dict[str, Any]]]:
+        """What the state shows, by the name of its YANG list: an entry for each, its leaves by name."""
+        ...
+
+    def changes(self) -> list[tuple[str, tuple[Any, ...] | None]]:
+        """What has changed since this was asked last: key -> plain values, None for what is no more. For the worker
+        that would take over."""
+        ...
+
+    def restore(self, entries: dict[str, tuple[Any, ...]]) -> None:
+        """Take up what the worker before it knew."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Bounds that belong to the protocol.
@@ -207,10 +134,13 @@ class Descriptor:
 
     name: the YANG identity and the container under `security alg`.
     ports: (protocol number, port) that classify it without an application.
-    streams, datagrams: (settings, session) -> the ALG of one control session over TCP, over UDP; None where the
-    protocol has no such form. Every transport in `ports` has one.
+    streams, datagrams: (settings, ControlSession[, shared]) -> the ALG of one control session over TCP, over UDP; None
+    where the protocol has no such form. Every transport in `ports` has one.
     settings: frozen dataclass; each field is a leaf of the container, with `_` for `-` and the names of containers in
     between before it, so a new leaf needs no decoder. A field `static_nat` is filled by the compiler.
+    shared: makes what its sessions in one worker share; they then get it as third argument.
+    timed: its forms are `Timed` too. after_nat: the first datagram of a session is judged when NAT has decided how its
+    sender is known, so `Bind` always has an answer.
     kept: its sessions outlive their worker. One that is over with the next answer may as well begin anew.
     events: name -> description of every counter; the state tree shows them all, also at zero.
     violations: those of the events that break the protocol or are refused: the security log tells of them.
@@ -220,8 +150,11 @@ class Descriptor:
     ports: tuple[tuple[int, int], ...]
     settings: type[Any]
     events: dict[str, str]
-    streams: Callable[[Any, ControlSession], StreamAlg] | None = None
-    datagrams: Callable[[Any, ControlSession], DatagramAlg] | None = None
+    streams: Callable[..., StreamAlg] | None = None
+    datagrams: Callable[..., DatagramAlg] | None = None
+    shared: Callable[[], Shared] | None = None
+    timed: bool = False
+    after_nat: bool = False
     kept: bool = True
     violations: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=Limits)

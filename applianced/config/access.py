@@ -68,11 +68,22 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Periodic:
+    """`connection-type periodic` of such a client. Times in seconds. anchor_s: wall clock, of which connections are
+    made whole periods away, None for the start. idle_timeout_s: 0 closes no connection."""
+
+    period_s: float = 3600
+    anchor_s: float | None = None
+    idle_timeout_s: float = 180
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallHomeClient:
     """`system services netconf call-home netconf-client`. start_with: "first-listed",
     "last-connected" or "random-selection".
 
-    max_attempts: at one endpoint before the next is tried. interval_s: between two attempts.
+    max_attempts: at one endpoint before the next is tried. interval_s: between two attempts. periodic: None for a
+    connection that is kept up.
     """
 
     name: str
@@ -80,6 +91,7 @@ class CallHomeClient:
     start_with: str = "first-listed"
     max_attempts: int = 3
     interval_s: float = 5
+    periodic: Periodic | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

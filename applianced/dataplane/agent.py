@@ -309,7 +309,8 @@ class Agent:
         generation = self._generation + 1 + len(self._prepared)
         prepared = {**plan, "generation": generation}
         self._tables.mend(self._applied)
-        nft.check(plan["ruleset"])
+        if not nft.holds(self._netlink, plan, self._applied):
+            nft.check(plan["ruleset"])
         self._interfaces.check(plan["interfaces"])
         self._sysctls.stage_plan(prepared)
         done: list[Worker] = []
@@ -334,7 +335,9 @@ class Agent:
         # First, so that an agent that comes after a death in here knows what may be half in force.
         self._sysctls.keep_plan()
         try:
-            nft.load(plan["ruleset"])
+            # Each run of nft takes some 20 ms, whatever it has to do.
+            if not nft.holds(self._netlink, plan, self._applied):
+                nft.load(plan["ruleset"])
         except DataplaneError:
             self._sysctls.keep_plan_before()
             raise

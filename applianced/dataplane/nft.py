@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from applianced.compiler.gates_table import gates_table
 from applianced.compiler.marks import GATES_TABLE, POLICY_TABLE
@@ -78,6 +79,18 @@ def verify_chains(netlink: Netlink, chains: Mapping[str, int]) -> None:
         used = int.from_bytes(found.get(_CHAIN_USE, b""), "big")
         if used < rules:
             raise DataplaneError("verify", f"chain {chain} has {used} rules in the kernel instead of {rules}")
+
+
+def holds(netlink: Netlink, plan: Mapping[str, Any], applied: Mapping[str, Any] | None) -> bool:
+    """Whether the kernel has a plan's ruleset already, as far as can be told at once: it is that of the applied plan,
+    and all its chains are there."""
+    if applied is None or applied["ruleset"] != plan["ruleset"]:
+        return False
+    try:
+        verify_chains(netlink, applied["chains"])
+    except DataplaneError:
+        return False
+    return True
 
 
 def counters() -> dict[str, list[int]]:

@@ -13,14 +13,18 @@ from applianced.datastore import native, places, txids
 from applianced.datastore.faults import NamedFaultError
 from applianced.datastore.native import Kind
 from applianced.datastore.places import Element
+from applianced.datastore.selector import Selector
 from applianced.datastore.tree import Tree
 from applianced.datastore.txids import ASK, MATCH, UNKNOWN, Found, Mechanism, Table
 from applianced.errors import ConfigError
 
 ATTRIBUTES = {f"{{{txids.NAMESPACE}}}{mechanism.value}": mechanism for mechanism in Mechanism}
-_MARKED = etree.XPath("descendant-or-self::*[@t:etag or @t:last-modified]", namespaces={"t": txids.NAMESPACE})
 CONDITIONS_MAX = 10_000
-"""Nodes that the edits of one candidate may make demands of."""
+"""Nodes that the edits of one candidate may make demands of, and that one request may carry ids of."""
+_MARKED = Selector(
+    f"(descendant-or-self::*[@t:etag or @t:last-modified])[position() <= {CONDITIONS_MAX + 1}]",
+    {"t": txids.NAMESPACE},
+)
 LENGTH_MAX = 256
 """Characters of an id that a client sends."""
 
@@ -64,9 +68,12 @@ class MismatchError(ConfigError):
 
 
 def marked(element: Element) -> list[Element]:
-    """Those at or below an element that carry an id, outermost first."""
+    """Those at or below an element that carry an id, outermost first. Raises ConfigError when they are too many."""
     found = _MARKED(element)
-    return [node for node in found if isinstance(node, Element)] if isinstance(found, list) else []
+    if len(found) > CONDITIONS_MAX:
+        message = f"more than {CONDITIONS_MAX} nodes carry ids: let a container around them carry one"
+        raise ConfigError("", message, tag="too-big")
+    return found
 
 
 def take(element: Element) -> Given | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import cast
 
 from lxml import etree
 
@@ -14,10 +13,11 @@ from applianced.datastore.instances import instance_path
 from applianced.datastore.models import Models
 from applianced.datastore.native import Kind
 from applianced.datastore.places import Element
+from applianced.datastore.selector import Selector
 from applianced.errors import ConfigError
 
 REPEATS_MAX = 256
-_CROWDED = etree.XPath(f"descendant-or-self::*[count(*) > {REPEATS_MAX}]")
+_CROWDED = Selector(f"descendant-or-self::*[count(*) > {REPEATS_MAX}]")
 
 
 def require_spread(models: Models, elements: Sequence[Element]) -> None:
@@ -27,7 +27,7 @@ def require_spread(models: Models, elements: Sequence[Element]) -> None:
     """
     _look(models, elements)
     for element in elements:
-        for crowded in cast(list[Element], _CROWDED(element)):
+        for crowded in _CROWDED(element):
             _look(models, crowded)
 
 

@@ -49,7 +49,7 @@ def entry_edits(models: Models, difference: Difference, most: int) -> list[Edit]
 
     Not for a list that the user orders. Raises ConfigError.
     """
-    changed, (_, members, fresh, gone) = difference
+    changed, (_, members, fresh, gone, *_) = difference
     found: list[Edit] = []
     with (
         Tree.parse(models, fragment(members, gone), Form.JSON) as before,

@@ -47,13 +47,16 @@ class Rendered(NamedTuple):
 class Step(NamedTuple):
     """What leads from one configuration to another, when that is no more than entries of one separable list.
 
-    fresh: the text of each entry that the former one did not have. gone: of each that it had alone.
+    fresh: the text of each entry that the former one did not have. gone: of each that it had alone. begin, amount: the
+    entries of the following one among which all differences are, in their order as well.
     """
 
     rendered: Rendered
     members: tuple[str, ...]
     fresh: list[str]
     gone: list[str]
+    begin: int
+    amount: int
 
 
 def read(text: str, lists: Collection[tuple[str, ...]], before: Rendered | None = None) -> Rendered:
@@ -116,7 +119,8 @@ def _followed(before: Rendered, text: str, members: tuple[str, ...], start: int,
     }
     following = Rendered(text, _replaced(before.data, members, entries.values), {**lists, members: entries})
     stayed = set(map(id, between.values))
-    return Step(following, members, fresh, [piece for piece, value in known.items() if id(value) not in stayed])
+    gone = [piece for piece, value in known.items() if id(value) not in stayed]
+    return Step(following, members, fresh, gone, first, len(between.values))
 
 
 def _entries(text: str, at: int, stop: int, known: Mapping[str, Any]) -> tuple[Entries, list[str]]:

@@ -19,6 +19,8 @@ from applianced.errors import ConfigError
 
 ELEMENTS_MAX = 1000
 """Of an input, of which none has a long list; libyang looks through all that has the same name at each of them."""
+TEXT_MAX = 64 * 1024
+"""Characters of an input; no parameter takes a long text."""
 
 
 def defined(models: Models, operation: Element) -> str:
@@ -30,9 +32,11 @@ def defined(models: Models, operation: Element) -> str:
 
 def arguments(models: Models, name: str, operation: Element) -> dict[str, Any]:
     """The validated input of a call. Raises ConfigError."""
-    if sum(1 for _ in islice(operation.iterdescendants(), ELEMENTS_MAX + 1)) > ELEMENTS_MAX:
+    texts = [len(element.text or "") for element in islice(operation.iterdescendants(), ELEMENTS_MAX + 1)]
+    if len(texts) > ELEMENTS_MAX or sum(texts) > TEXT_MAX:
         local = etree.QName(operation).localname
-        raise ConfigError("", f"<{local}> takes at most {ELEMENTS_MAX} elements: send fewer", tag="too-big")
+        message = f"<{local}> takes at most {ELEMENTS_MAX} elements and {TEXT_MAX} characters: send fewer"
+        raise ConfigError("", message, tag="too-big")
     try:
         tree = native.parse_rpc(models.context, etree.tostring(operation, with_tail=False))
     except native.NativeError as error:

@@ -32,13 +32,15 @@ def select(
     roots: Sequence[native.Node],
     filters: Sequence[Element],
     writer: Writer,
-    looks: int = LOOKS_MAX,
+    looks: int = 0,
 ) -> bytes:
     """The data below `roots` (top-level nodes, of one tree or several) that the children of <filter> select, as XML.
 
-    looks: nodes that may be looked at, which takes some 3 µs each. Raises TooManyLooksError "resource-denied".
+    looks: nodes that may be looked at, which takes some 3 µs each; 0 for LOOKS_MAX.
+
+    Raises TooManyLooksError "resource-denied".
     """
-    return Selection(models, writer, looks).level(native.NULL, roots, filters, "")
+    return Selection(models, writer, looks or LOOKS_MAX).level(native.NULL, roots, filters, "")
 
 
 class Pick(NamedTuple):

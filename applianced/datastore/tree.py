@@ -60,7 +60,8 @@ class Tree:
             other.close()
             return
         source, other.first = other.first, native.NULL
-        bulk.prepare(self.first, source)
+        for piece in bulk.pieces(bulk.prepare(self.first, source)):
+            self.first = native.merge(self.models.context, self.first, piece)
         self.first = native.merge(self.models.context, self.first, source)
         other.close()
 

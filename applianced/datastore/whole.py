@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, cast
+from itertools import islice
+from typing import Any
 
 from lxml import etree
 
@@ -15,10 +16,11 @@ from applianced.datastore.models import Models
 from applianced.datastore.native import Form
 from applianced.datastore.orders import NETCONF_NS, YANG_NS
 from applianced.datastore.places import Element
+from applianced.datastore.selector import Selector
 from applianced.datastore.tree import Tree
 from applianced.errors import ConfigError
 
-_WITH_ATTRIBUTES = etree.XPath("descendant-or-self::*[@*]")
+_WITH_ATTRIBUTES = Selector("(descendant-or-self::*[@*])[1]")
 _REMEDY = "only the elements of an <edit-config> have such attributes: remove it"
 
 
@@ -28,7 +30,7 @@ def from_elements(models: Models, elements: Sequence[Element], *, line: int = 0)
     Raises ConfigError.
     """
     for element in elements:
-        if marked := cast(list[Element], _WITH_ATTRIBUTES(element)):
+        if marked := _WITH_ATTRIBUTES(element):
             raise _attribute(models, marked[0], line)
         places.check_top_level(models, element)
     crowding.require_spread(models, elements)
@@ -49,9 +51,17 @@ def from_json(models: Models, text: bytes) -> Tree:
     return _parsed(models, text, Form.JSON)
 
 
+TOP_MAX = 1000
+"""Elements in <config>, each a container or an entry of a list at the top of a module."""
+
+
 def check_holder(config: Element) -> None:
     """<config>, or what stands for it, holds elements and says nothing itself. Raises ConfigError."""
     name = etree.QName(config).localname
+    # len() would count them all: a millisecond for each 30,000.
+    if next(islice(config, TOP_MAX, None), None) is not None:
+        message = f"<{name}> holds more than {TOP_MAX} elements: say all of a container in one"
+        raise ConfigError("", message, tag="too-big")
     for text in (config.text, *(child.tail for child in config)):
         if text and not text.isspace():
             message = f'<{name}> holds elements, and here it holds the text "{text.strip()[:40]}": remove it'

@@ -34,6 +34,10 @@ class Texts:
             self._texts[native.identity(node), defaults, above] = text
             self._octets += len(text)
 
+    def items(self) -> Iterable[tuple[tuple[int, Defaults, str], bytes]]:
+        """What is kept, by identity of the node, defaults and namespace above it."""
+        return list(self._texts.items())
+
 
 class JointTexts(Texts):
     """Of the nodes of two trees, both of which are there for as long as it is asked: each text is kept with its tree's

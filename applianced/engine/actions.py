@@ -5,17 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from applianced.alg.contract import (
-    AwaitAnswer,
-    Bind,
-    CloseGate,
-    HandOver,
-    Note,
-    OpenGate,
-    Over,
-    Refuse,
-    Reply,
-)
+from applianced.alg.actions import AwaitAnswer, Bind, CloseGate, HandOver, Note, OpenGate, Over, Refuse, Reply
 from applianced.compiler.marks import AWAITED_S
 from applianced.model.gates import Gate
 from applianced.model.tuples import ORIGINAL, REPLY, Direction, Endpoint

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from applianced.alg.contract import Actions, DatagramAlg, Descriptor, Drop, Pass, Reply, Rewrite, StreamAlg
+from applianced.alg.actions import Actions, Drop, Pass, Reply, Rewrite
+from applianced.alg.contract import DatagramAlg, Descriptor, StreamAlg
 from applianced.compiler.marks import AWAITED_S, UNTOUCHED
 from applianced.engine.actions import PERFORM
 from applianced.engine.checkpoint import Checkpoint, Saved

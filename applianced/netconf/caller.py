@@ -14,8 +14,8 @@ class Caller(Protocol):
 
     What `author.user` may do is `Configuration.access.of(author.user)`, a northbound.access.UserAccess, to be asked
     anew for each operation. Whether the operation may be called is settled before it is carried out; an operation that
-    shows data reads it by `Configuration.reading(store, access)`, or calls `access.prune` on a tree of its own; one
-    that changes data hands `access` to the method of Configuration that does it.
+    shows data reads it by `Configuration.contents.reading(store, access)`, or calls `access.prune` on a tree of its
+    own; one that changes data hands `access` to the method of Configuration that does it.
     """
 
     number: int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from enum import Enum
 
 from applianced.datastore import whole
@@ -13,14 +12,16 @@ from applianced.datastore.native import Defaults, Form
 from applianced.datastore.tree import Tree
 from applianced.datastore.writer import Writer
 from applianced.netconf.caller import Caller, Offered
+from applianced.netconf.editing import edit
 from applianced.netconf.messages import OK, RpcError, bad
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.reading import Reading
-from applianced.netconf.txid import WITH_IDS, edited, ok, wanted_ids
+from applianced.netconf.txid import WITH_IDS, ok, wanted_ids
 from applianced.netconf.urls.contents import UrlContents
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.confirming import TIMEOUT_S, Confirmation
+from applianced.northbound.threads import in_thread
 
 _COMMENT = "{urn:applianced:yang:history}comment"
 COMMENT_MAX = 1024
@@ -61,7 +62,6 @@ class Changing:
     async def _edit_config(self, caller: Caller, operation: Element) -> bytes:
         options = ("default-operation", "test-option", "error-option")
         given = Parameters(operation, "target", *options, "config", "url", *WITH_IDS)
-        wanted = wanted_ids(given)
         self._only_candidate(given)
         default = given.choice("default-operation", DefaultOperation, DefaultOperation.MERGE)
         edit_options = EditOptions(
@@ -69,11 +69,7 @@ class Changing:
             test_option=given.choice("test-option", ResultTest, ResultTest.SYNTAX),
             error_option=given.choice("error-option", ErrorOption, ErrorOption.STOP),
         )
-        config = await self._urls.sent_or_read(caller, given)
-        whole.check_holder(config)
-        access = self._configuration.access.of(caller.author.user)
-        await self._configuration.edit(caller.number, list(config), edit_options, access)
-        return await edited(self._configuration, caller, wanted)
+        return await edit(self._configuration, self._urls, caller, given, edit_options)
 
     async def _copy_config(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "target", "source", "with-defaults")
@@ -103,12 +99,12 @@ class Changing:
         writer = Writer(defaults)
         if isinstance(source, Store):
             async with self._reading.shown(caller, source, defaults, lasting=True) as tree:
-                inner = await asyncio.to_thread(writer.all_of, list(tree.roots()))
+                inner = await in_thread(writer.all_of, list(tree.roots()))
         else:
             with await self._inline(source) as sent:
                 if defaults in (Defaults.ALL, Defaults.TAGGED):
-                    await asyncio.to_thread(sent.complete)
-                inner = await asyncio.to_thread(writer.all_of, list(sent.roots()))
+                    await in_thread(sent.complete)
+                inner = await in_thread(writer.all_of, list(sent.roots()))
         await self._urls.write(caller, target, inner)
         return OK
 
@@ -121,11 +117,11 @@ class Changing:
         """RFC 6243 4.5.1: what is copied is what a retrieval in that mode shows, each value explicit."""
         if isinstance(source, Tree):
             with source:
-                return await asyncio.to_thread(_rewritten, source, defaults)
+                return await in_thread(_rewritten, source, defaults)
         # Nobody is shown this copy; whoever reads the candidate sees as much of it as he may.
-        async with self._configuration.reading(source, None, session) as tree:
+        async with self._configuration.contents.reading(source, None, session) as tree:
             with tree.duplicate() as copy:
-                return await asyncio.to_thread(_rewritten, copy, defaults)
+                return await in_thread(_rewritten, copy, defaults)
 
     async def _delete_config(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "target")
@@ -140,7 +136,7 @@ class Changing:
 
     async def _inline(self, config: Element) -> Tree:
         whole.check_holder(config)
-        return await asyncio.to_thread(parse_content, self._configuration.models, list(config))
+        return await in_thread(parse_content, self._configuration.models, list(config))
 
     def _only_candidate(self, given: Parameters) -> None:
         if given.datastore("target") is not Store.CANDIDATE:

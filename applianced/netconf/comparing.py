@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,6 +20,7 @@ from applianced.netconf.reading import Reading
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.operational import ORIGIN_NS, OperationalDatastore
+from applianced.northbound.threads import in_thread
 
 _NS = "urn:ietf:params:xml:ns:yang:ietf-nmda-compare"
 _ORIGIN = re.compile(rb'(<[^<>]*) or:origin="')
@@ -59,7 +59,7 @@ class Comparing:
             source, target = [await stack.enter_async_context(each) for each in opened]
             if wanted is not None and not (source.first or target.first):
                 return _NO_MATCHES
-            text = await asyncio.to_thread(_differences, source, target)
+            text = await in_thread(_differences, source, target)
         head = f'<differences xmlns="{_NS}"><yang-patch><patch-id>{names[0]} to {names[1]}</patch-id>'
         return head.encode() + text + b"</yang-patch></differences>"
 
@@ -71,7 +71,7 @@ class Comparing:
             raise RpcError("bad-element", message, info=bad("element", "xpath-filter"))
         if xpath is not None:
             return Filter.xpath(self._models, xpath.text or "", xpath, bad("element", "xpath-filter"))
-        return None if subtree is None else Filter(elements=list(subtree))
+        return None if subtree is None else Filter.subtree(subtree)
 
     @asynccontextmanager
     async def _opened(self, caller: Caller, name: str, wanted: Filter | None, options: Options) -> AsyncIterator[Tree]:
@@ -94,8 +94,8 @@ class Comparing:
         if wanted.expression:
             text = await wanted.evaluate(tree, writer)
         else:
-            text = await asyncio.to_thread(wanted.select, self._models, list(tree.roots()), writer)
-        return await asyncio.to_thread(_parsed, self._models, text)
+            text = await in_thread(wanted.select, self._models, list(tree.roots()), writer)
+        return await in_thread(_parsed, self._models, text)
 
 
 def _parsed(models: Models, text: bytes) -> Tree:

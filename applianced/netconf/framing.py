@@ -7,12 +7,18 @@ framing, because some clients have switched before their hello leaves.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import Enum
 
 from applianced.errors import ProtocolError
 
 MESSAGE_MAX = 32 * 1024 * 1024
 """Octets of one message; ten times a configuration of 100,000 entries is more than anybody sends at once."""
+LONG_FROM = 128 * 1024
+"""Octets from which on a message is left in pieces: putting them together keeps everybody waiting."""
+_PIECE = 64 * 1024
+STEPS_MAX = 256
+"""Chunks and messages that are taken apart in one go: a client may send a million in each megabyte."""
 _END = b"]]>]]>"
 _HEADER = re.compile(rb"\n#(?:([1-9][0-9]{0,9})|#)\n")
 _HEADER_MAX = 13
@@ -27,6 +33,56 @@ class Framing(Enum):
     CHUNKED = 2
 
 
+class LongMessage:
+    """A message of LONG_FROM octets and more. pieces: one behind the other."""
+
+    __slots__ = ("_octets", "pieces")
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self.pieces = pieces
+        self._octets = sum(map(len, pieces))
+
+    def __len__(self) -> int:
+        return self._octets
+
+    def joined(self) -> bytes:
+        return b"".join(self.pieces)
+
+
+Message = bytes | LongMessage
+
+
+class _Gathered:
+    """The part of a message that has arrived; in large pieces, whatever it arrived in."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._last = bytearray()
+        self.octets = 0
+
+    def add(self, octets: bytearray, count: int) -> None:
+        """Move so many octets from the start of a buffer here."""
+        with memoryview(octets) as view:
+            self._last += view[:count]
+        del octets[:count]
+        self.octets += count
+        if len(self._last) >= _PIECE:
+            self._pieces.append(bytes(self._last))
+            self._last.clear()
+
+    def take(self) -> Message:
+        """All of it, which is then gone from here."""
+        pieces = [*self._pieces, bytes(self._last)]
+        octets = self.octets
+        self.clear()
+        return LongMessage(pieces) if octets >= LONG_FROM else b"".join(pieces)
+
+    def clear(self) -> None:
+        self._pieces.clear()
+        self._last.clear()
+        self.octets = 0
+
+
 class Deframer:
     """Octets in, messages out."""
 
@@ -36,39 +92,47 @@ class Deframer:
         self._buffer = bytearray()
         self._searched = 0
         self._chunk_left = 0
-        self._parts: list[bytes] = []
-        self._parts_octets = 0
+        self._gathered = _Gathered()
         self._size = 0
+        self._steps = 0
+        self.unread = False
+        """`next` has stopped though there may be more: it is to be called again when others have had their turn."""
 
     @property
     def amid(self) -> bool:
         """A message has begun and not ended."""
         # Line ends that clients put between messages of base:1.0 begin nothing.
         begun = len(self._buffer) > _HEADER_MAX or bool(self._buffer.strip())
-        return begun or bool(self._parts or self._chunk_left)
+        return begun or bool(self._gathered.octets or self._chunk_left)
 
     @property
     def held(self) -> int:
         """Octets that wait for the end of their message."""
-        return len(self._buffer) + self._parts_octets
+        return len(self._buffer) + self._gathered.octets
 
     def drop(self) -> None:
         """Forget what has arrived, for a stream that ends: megabytes must not wait for the garbage collector."""
         self._buffer.clear()
-        self._parts.clear()
-        self._searched = self._chunk_left = self._size = self._parts_octets = 0
+        self._gathered.clear()
+        self._searched = self._chunk_left = self._size = 0
+        self.unread = False
 
     def feed(self, data: bytes) -> None:
         """Take octets from the stream."""
+        self._steps = 0
         self._buffer += data
 
-    def next(self) -> bytes | None:
-        """The next whole message, None when it is not all there yet.
+    def next(self) -> Message | None:
+        """The next whole message, None when it is not all there yet, or as `unread` says.
 
         Raises ProtocolError "bad-framing" or "message-too-big"; the stream is lost then.
         """
         if self.framing is Framing.UNDECIDED:
             self._decide()
+        self.unread = self._steps >= STEPS_MAX
+        if self.unread:
+            self._steps = 0
+            return None
         match self.framing:
             case Framing.END_OF_MESSAGE:
                 return self._next_by_end()
@@ -82,20 +146,24 @@ class Deframer:
             chunked = self._buffer.startswith(b"\n#")
             self.framing = Framing.CHUNKED if chunked else Framing.END_OF_MESSAGE
 
-    def _next_by_end(self) -> bytes | None:
+    def _next_by_end(self) -> Message | None:
         at = self._buffer.find(_END, max(0, self._searched - len(_END) + 1))
-        if at > self.limit or (at < 0 and len(self._buffer) > self.limit):
+        if self._gathered.octets + (len(self._buffer) if at < 0 else at) > self.limit:
             raise ProtocolError("message-too-big", f"a message may have {self.limit} octets: send it in parts")
         if at < 0:
+            # The end of the message may have begun in the last octets.
+            if len(self._buffer) > _PIECE:
+                self._gathered.add(self._buffer, len(self._buffer) - len(_END) + 1)
             self._searched = len(self._buffer)
             return None
-        message = bytes(self._buffer[:at])
-        del self._buffer[: at + len(_END)]
+        self._gathered.add(self._buffer, at)
+        del self._buffer[: len(_END)]
         self._searched = 0
-        return message
+        self._steps += 1
+        return self._gathered.take()
 
-    def _next_by_chunks(self) -> bytes | None:
-        while True:
+    def _next_by_chunks(self) -> Message | None:
+        while not self.unread:
             if self._chunk_left:
                 self._take_chunk()
                 if self._chunk_left:
@@ -106,14 +174,15 @@ class Deframer:
             if header == 0:
                 return self._finish()
             self._chunk_left = header
+            self._steps += 1
+            self.unread = self._steps >= STEPS_MAX
+        self._steps = 0
+        return None
 
     def _take_chunk(self) -> None:
-        taken = bytes(self._buffer[: self._chunk_left])
-        del self._buffer[: len(taken)]
-        if taken:
-            self._parts.append(taken)
-            self._parts_octets += len(taken)
-        self._chunk_left -= len(taken)
+        count = min(self._chunk_left, len(self._buffer))
+        self._gathered.add(self._buffer, count)
+        self._chunk_left -= count
 
     def _take_header(self) -> int | None:
         """Size of the next chunk, 0 for the end of the message, None when there is more to come."""
@@ -126,7 +195,7 @@ class Deframer:
         digits, end = found[1], found.end()
         del self._buffer[:end]
         if digits is None:
-            if not self._parts:
+            if not self._size:
                 raise ProtocolError("bad-framing", "a message needs at least one chunk (RFC 6242 4.2)")
             return 0
         return self._checked(int(digits))
@@ -139,11 +208,10 @@ class Deframer:
             raise ProtocolError("message-too-big", f"a message may have {self.limit} octets: send it in parts")
         return size
 
-    def _finish(self) -> bytes:
-        message = b"".join(self._parts)
-        self._parts.clear()
-        self._parts_octets = self._size = 0
-        return message
+    def _finish(self) -> Message:
+        self._size = 0
+        self._steps += 1
+        return self._gathered.take()
 
 
 _PARTIAL = re.compile(rb"\n(?:#(?:#|[1-9][0-9]{0,9})?)?")

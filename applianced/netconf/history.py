@@ -38,7 +38,7 @@ class History:
         source = _version(arguments.get("source", {}), RUNNING)
         target = _version(arguments.get("target", {}), CANDIDATE)
         access = self._configuration.access.of(caller.author.user)
-        lines = await self._configuration.compare(source, target, access, caller.number)
+        lines = await self._configuration.contents.compare(source, target, access, caller.number)
         return {"changes": "".join(f"{line}\n" for line in lines)}
 
     async def _save_rescue(self, caller: Caller, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from applianced.config.access import NetconfLimits
 from applianced.datastore.edit import NETCONF_NS
 from applianced.errors import ProtocolError
 from applianced.netconf import messages
+from applianced.netconf.framing import Message
 from applianced.netconf.messages import RpcError
 from applianced.netconf.session import Session
 from applianced.northbound.recording import Author
@@ -80,7 +81,7 @@ class Server(Protocol):
         """The client's hello has been accepted. offered: the capabilities in it."""
         ...
 
-    async def reply(self, session: LiveSession, message: bytes, chunked: bool) -> bytes:
+    async def reply(self, session: LiveSession, message: Message, chunked: bool) -> bytes:
         """The reply to one message, whatever the message is. chunked: the session speaks base:1.1."""
         ...
 
@@ -100,10 +101,13 @@ class LiveSession:
         self.server = server
         self._session = session
         self._transport = transport
-        self._waiting: deque[bytes | ProtocolError] = deque()
+        self._waiting: deque[Message | ProtocolError] = deque()
         self._waiting_octets = 0
         self._wake = asyncio.Event()
         self._paused = False
+        self._dividing = False
+        """What has been received is not all taken apart: others have their turns between."""
+        self._division: asyncio.Handle | None = None
         self._finished = False
         self._closing = False
         self._busy = False
@@ -135,16 +139,27 @@ class LiveSession:
         """Octets from the client."""
         if self._closing:
             return
+        self._session.feed(data)
+        if self._dividing:
+            self._account()
+        else:
+            self._divide()
+
+    def _divide(self) -> None:
+        self._division = None
+        if self._closing:
+            return
         before, known = len(self._waiting), self._session.established
         try:
-            for message in self._session.receive(data):
+            for message in self._session.messages():
                 self._waiting.append(message)
                 self._waiting_octets += len(message)
         except ProtocolError as error:
             self._waiting.append(error)
         if self._session.established and not known:
             self.server.greeted(self, self._session.take_offered())
-        if self._overfull and not self._paused:
+        self._dividing = self._session.unread
+        if (self._dividing or self._overfull) and not self._paused:
             self._paused = True
             self._transport.pause_reading()
         if len(self._waiting) > before:
@@ -153,6 +168,7 @@ class LiveSession:
         self._arm()
         self._account()
         self._wake.set()
+        self._resume()
 
     def _account(self) -> None:
         self.server.hold(self, self._session.held + self._waiting_octets)
@@ -229,7 +245,10 @@ class LiveSession:
                 while self._waiting:
                     await self._answer(self._waiting.popleft())
                     self._resume()
-                if self._finished:
+                    if self._waiting:
+                        # Short requests are answered without a pause: others have their turns between.
+                        await asyncio.sleep(0)
+                if self._finished and not self._dividing:
                     self._ends(Ending.DROPPED)
                     break
                 if not self._closing:
@@ -245,7 +264,7 @@ class LiveSession:
             self._transport.close()
             await self.server.forget(self)
 
-    async def _answer(self, message: bytes | ProtocolError) -> None:
+    async def _answer(self, message: Message | ProtocolError) -> None:
         if isinstance(message, ProtocolError):
             self._give_up(message)
             return
@@ -308,7 +327,11 @@ class LiveSession:
         self._take_no_more()
 
     def _resume(self) -> None:
-        if self._paused and not self._overfull and len(self._waiting) <= WAITING_MAX // 2 and not self._closing:
+        if not self._paused or self._overfull or len(self._waiting) > WAITING_MAX // 2 or self._closing:
+            return
+        if self._dividing:
+            self._division = self._division or self._loop.call_soon(self._divide)
+        else:
             self._paused = False
             self._transport.resume_reading()
             self._arm()

@@ -43,7 +43,7 @@ class LockBreaking:
         if store is Store.RUNNING and partial.held and not self._configuration.held(store):
             message = f"running is locked in parts only: give the <lock-id> of the part, {partial.listed()}"
             raise LockError("", message, tag="operation-failed")
-        broken = await self._configuration.break_lock(caller.number, store)
+        broken = await self._configuration.locking.break_lock(caller.number, store)
         return self._broken(caller, f"the lock of {store.value}", broken)
 
     async def _break_confirmed(self, caller: Caller) -> Mapping[str, Any]:

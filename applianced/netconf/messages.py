@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from lxml import etree
@@ -25,6 +26,8 @@ _KEY = re.compile(r"""\[([A-Za-z_][\w.-]*)=""")
 _MESSAGE_ID = frozenset(("message-id", f"{{{NETCONF_NS}}}message-id"))
 ATTRIBUTES_MAX = 64
 """Attributes of <rpc>; reading all of them takes time that grows with the square of their number."""
+MESSAGE_MAX = 4000
+"""Characters of an error-message: what it quotes of a request may have millions."""
 
 
 class RpcError(Exception):
@@ -94,11 +97,12 @@ def read_rpc(root: Element) -> Rpc:
     if not _MESSAGE_ID.intersection(root.keys()):
         info = bad("attribute", "message-id") + bad("element", "rpc")
         raise RpcError("missing-attribute", "<rpc> needs the attribute message-id", type="rpc", info=info)
-    if len(root) != 1:
-        tag, text = ("missing-element", "no") if len(root) == 0 else ("bad-element", "more than one")
+    operations = list(islice(root, 2))
+    if len(operations) != 1:
+        tag, text = ("bad-element", "more than one") if operations else ("missing-element", "no")
         message = f"<rpc> holds {text} operation: send exactly one"
-        raise RpcError(tag, message, type="rpc", info=bad("element", "operation" if len(root) == 0 else "rpc"))
-    return Rpc(root[0], open_reply(root))
+        raise RpcError(tag, message, type="rpc", info=bad("element", "rpc" if operations else "operation"))
+    return Rpc(operations[0], open_reply(root))
 
 
 def reply(start: bytes, body: bytes) -> bytes:
@@ -199,6 +203,8 @@ def _error(
         parts.append(f"<error-app-tag>{escape(app_tag)}</error-app-tag>")
     if path:
         parts.append(f"<error-path{''.join(prefixes)}>{escape(path)}</error-path>")
+    if len(message) > MESSAGE_MAX:
+        message = f"{message[: MESSAGE_MAX // 2]} ... {message[-MESSAGE_MAX // 2 :]}"
     parts.append(f'<error-message xml:lang="en">{escape(message)}</error-message>')
     if info:
         parts.append(f"<error-info>{info}</error-info>")

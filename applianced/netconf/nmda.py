@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from applianced.datastore import whole
 from applianced.datastore.edit import EditOptions, ErrorOption, Operation
 from applianced.datastore.native import Defaults
 from applianced.datastore.selective import Options, SelectiveWriter
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.changing import DefaultOperation
+from applianced.netconf.editing import edit
 from applianced.netconf.filters import Filter
 from applianced.netconf.messages import RpcError, bad
 from applianced.netconf.parameters import NMDA_NS, NMDA_STORES, Parameters, datastore_name, identity
 from applianced.netconf.reading import Reading
-from applianced.netconf.txid import WITH_IDS, Asked, edited, wanted_ids
+from applianced.netconf.txid import WITH_IDS, Asked
 from applianced.netconf.urls.contents import UrlContents
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.operational import ORIGIN_NS, ORIGINS, OperationalDatastore
+from applianced.northbound.threads import in_thread
 
 _ORIGIN_FILTERS = ("origin-filter", "negated-origin-filter")
 _DEPTH_MAX = 65535
@@ -44,14 +43,9 @@ class DatastoreOperations:
         if name != "candidate":
             message = f"{name} cannot be written: edit the candidate and commit"
             raise RpcError("invalid-value", message, info=bad("element", "datastore"))
-        wanted = wanted_ids(given)
         default = given.choice("default-operation", DefaultOperation, DefaultOperation.MERGE)
         options = EditOptions(default_operation=Operation(default.value), error_option=ErrorOption.ROLLBACK)
-        config = await self._urls.sent_or_read(caller, given)
-        whole.check_holder(config)
-        access = self._configuration.access.of(caller.author.user)
-        await self._configuration.edit(caller.number, list(config), options, access)
-        return await edited(self._configuration, caller, wanted)
+        return await edit(self._configuration, self._urls, caller, given, options)
 
     async def _get_data(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(
@@ -62,8 +56,8 @@ class DatastoreOperations:
             repeated=_ORIGIN_FILTERS,
         )
         name = datastore_name(given.require("datastore"))
-        asked = Asked.take(operation, given.get("subtree-filter"), given.get("xpath-filter"))
         wanted, options, defaults = self._filter(given), _options(given, name), given.defaults()
+        asked = Asked.take(operation, given.get("subtree-filter"), given.get("xpath-filter"))
         if asked:
             if name == "operational" or not options.plain:
                 raise asked.refused(f"{name} with these parameters" if name != "operational" else name)
@@ -80,7 +74,7 @@ class DatastoreOperations:
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer), options)
             roots = list(tree.roots())
-            return _data(await asyncio.to_thread(wanted.select, self._models, roots, writer), options)
+            return _data(await in_thread(wanted.select, self._models, roots, writer), options)
 
     async def _operational(self, caller: Caller, wanted: Filter, options: Options, defaults: Defaults) -> bytes:
         # All values in use are shown, also when the basic mode hides them elsewhere (RFC 8342 5.3).
@@ -90,7 +84,7 @@ class DatastoreOperations:
             writer, tree = SelectiveWriter(defaults, options, operational.origin), operational.tree
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer), options)
-            return _data(await asyncio.to_thread(wanted.select, self._models, list(tree.roots()), writer), options)
+            return _data(await in_thread(wanted.select, self._models, list(tree.roots()), writer), options)
 
     def _filter(self, given: Parameters) -> Filter:
         subtree, xpath = given.get("subtree-filter"), given.get("xpath-filter")
@@ -99,7 +93,7 @@ class DatastoreOperations:
             raise RpcError("bad-element", message, info=bad("element", "xpath-filter"))
         if xpath is not None:
             return Filter.xpath(self._models, xpath.text or "", xpath, bad("element", "xpath-filter"))
-        return Filter() if subtree is None else Filter(elements=list(subtree))
+        return Filter() if subtree is None else Filter.subtree(subtree)
 
 
 def _options(given: Parameters, datastore: str) -> Options:

@@ -122,11 +122,11 @@ class Operations:
             raise RpcError(error.tag, error.message) from None
 
     async def _lock(self, caller: Caller, operation: Element) -> bytes:
-        await self._configuration.lock(caller.number, Parameters(operation, "target").datastore("target"))
+        await self._configuration.locking.lock(caller.number, Parameters(operation, "target").datastore("target"))
         return OK
 
     async def _unlock(self, caller: Caller, operation: Element) -> bytes:
-        await self._configuration.unlock(caller.number, Parameters(operation, "target").datastore("target"))
+        await self._configuration.locking.unlock(caller.number, Parameters(operation, "target").datastore("target"))
         return OK
 
     async def _close_session(self, caller: Caller, operation: Element) -> bytes:
@@ -137,7 +137,7 @@ class Operations:
 
     async def _kill_session(self, caller: Caller, operation: Element) -> bytes:
         text = Parameters(operation, "session-id").text("session-id")
-        number = int(text) if text.isascii() and text.isdigit() and len(text) < 11 else 0
+        number = int(text) if len(text) < 11 and text.isascii() and text.isdigit() else 0
         if number == caller.number:
             message = "a session cannot kill itself: use <close-session>"
         elif number and self._sessions.kill(number, by=caller.number):
@@ -145,7 +145,8 @@ class Operations:
             return OK
         else:
             message = (
-                f'there is no session "{text}": it may have ended; error-info of lock-denied names a lock\'s holder'
+                f'there is no session "{text[:40]}": it may have ended; '
+                "error-info of lock-denied names a lock's holder"
             )
         raise RpcError("invalid-value", message, info=bad("element", "session-id"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from itertools import islice
 from typing import TypeVar
 
 from lxml import etree
@@ -12,14 +13,16 @@ from applianced.datastore.edit import NETCONF_NS
 from applianced.datastore.lock import Store
 from applianced.datastore.native import Defaults
 from applianced.datastore.orders import WD_MODULE_NS, YANG_NS
-from applianced.netconf.messages import RpcError, bad
-from applianced.netconf.xmltext import Element
+from applianced.netconf.messages import ATTRIBUTES_MAX, RpcError, bad
+from applianced.netconf.xmltext import Element, has_more_than
 from applianced.northbound.library import DATASTORES
 
 _Choice = TypeVar("_Choice", bound=Enum)
 NMDA_NS = "urn:ietf:params:xml:ns:yang:ietf-netconf-nmda"
 NMDA_STORES = {"running": Store.RUNNING, "intended": Store.RUNNING, "candidate": Store.CANDIDATE}
 """Nothing here is inactive or a template, so that what is intended is what is running (RFC 8342 5.1.4)."""
+PARAMETERS_MAX = 1000
+"""Children of an operation, some of which may come several times."""
 _WITH_ATTRIBUTES = frozenset({"filter", "config"})
 """Parameters that are read with their attributes by others."""
 _HOMES = {"with-defaults": WD_MODULE_NS}
@@ -53,6 +56,8 @@ class Parameters:
         Raises RpcError for children that are not allowed or come twice.
         """
         self.operation = etree.QName(operation).localname
+        if has_more_than(PARAMETERS_MAX, operation):
+            raise RpcError("too-big", f"<{self.operation}> takes at most {PARAMETERS_MAX} parameters: send fewer")
         _require_bare(operation)
         self._given: dict[str, list[Element]] = {}
         for child in operation:
@@ -107,7 +112,7 @@ class Parameters:
         if name not in self._given:
             return default
         text = self.text(name)
-        number = int(text) if text.isascii() and text.isdigit() and len(text) < 11 else 0
+        number = int(text) if len(text) < 11 and text.isascii() and text.isdigit() else 0
         if not 0 < number < 2**32:
             message = f'"{text}" is no value of <{name}>: use a whole number from 1 to {2**32 - 1}'
             raise RpcError("invalid-value", message, info=bad("element", name))
@@ -140,19 +145,20 @@ class Parameters:
     def url(self, name: str) -> str | None:
         """The URL that <source> or <target> holds, None when it holds something else. Raises RpcError."""
         holder = self.require(name)
-        if len(holder) != 1 or holder[0].tag != f"{{{NETCONF_NS}}}url":
+        if _count(holder) != 1 or holder[0].tag != f"{{{NETCONF_NS}}}url":
             return None
         return (holder[0].text or "").strip()
 
     def datastore_or_config(self, name: str) -> Store | Element:
         """A datastore, or the <config> given instead. Raises RpcError."""
         holder = self.require(name)
-        if len(holder) == 1 and holder[0].tag == f"{{{NMDA_NS}}}datastore":
+        if _count(holder) == 1 and holder[0].tag == f"{{{NMDA_NS}}}datastore":
             return _lockable(holder[0])
-        _require_bare(holder)
-        if len(holder) != 1 or etree.QName(holder[0]).namespace != NETCONF_NS:
+        if _count(holder) != 1 or etree.QName(holder[0]).namespace != NETCONF_NS:
             message = f"<{name}> holds exactly one datastore: <running/> or <candidate/>"
-            raise RpcError("missing-element" if len(holder) == 0 else "bad-element", message, info=bad("element", name))
+            tag = "bad-element" if _count(holder) else "missing-element"
+            raise RpcError(tag, message, info=bad("element", name))
+        _require_bare(holder)
         local = etree.QName(holder[0]).localname
         if local == "config":
             return holder[0]
@@ -166,6 +172,11 @@ class Parameters:
         except ValueError:
             message = f"there is no datastore <{local}>: use running or candidate"
             raise RpcError("unknown-element", message, info=bad("element", local)) from None
+
+
+def _count(element: Element) -> int:
+    """Children: none, one, or 2 for more."""
+    return sum(1 for _ in islice(element, 2))
 
 
 def _require_bare(element: Element) -> None:
@@ -182,6 +193,9 @@ def _require_bare(element: Element) -> None:
 
 
 def _require_no_attributes(element: Element) -> None:
+    if len(element.attrib) > ATTRIBUTES_MAX:
+        message = f"<{etree.QName(element).localname}> may have {ATTRIBUTES_MAX} attributes: send fewer"
+        raise RpcError("too-big", message)
     for attribute in map(etree.QName, element.keys()):
         if attribute.namespace in (None, NETCONF_NS, YANG_NS):
             name, local = etree.QName(element).localname, attribute.localname

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -38,6 +37,7 @@ from applianced.northbound.state import (
     bundle_state,
     management_state,
 )
+from applianced.northbound.threads import in_thread
 from applianced.northbound.views import Shown
 
 _LOG = logging.getLogger(__name__)
@@ -73,8 +73,8 @@ class Reading:
 
     async def _get_config(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "source", "filter", "with-defaults")
-        store, asked = given.datastore("source"), Asked.take(operation, given.get("filter"))
-        wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
+        store, wanted = given.datastore("source"), Filter.read(self._models, given.get("filter"))
+        asked, writer = Asked.take(operation, given.get("filter")), Writer(given.defaults())
         if asked:
             return (await asked.answer(self, caller, store, wanted, writer.defaults)).wrapped("<data")
         if not wanted.expression:
@@ -85,26 +85,26 @@ class Reading:
 
     async def _get(self, caller: Caller, operation: Element) -> bytes:
         given = Parameters(operation, "filter", "with-defaults")
+        wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
         if asked := Asked.take(operation, given.get("filter")):
             raise asked.refused("<get>, which shows state as well,")
-        wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
         access = self._configuration.access.of(caller.author.user)
         state, lengthy = await self._state_of(wanted, access)
-        async with self._configuration.showing(access) as (roots, _), self._library_for(access) as library:
+        async with self._configuration.contents.showing(access) as (roots, _), self._library_for(access) as library:
             operational = Operational(self._models, roots, state)
             try:
                 if writer.defaults in (Defaults.ALL, Defaults.TAGGED):
                     operational.complete()
                 if not access.unrestricted:
-                    await asyncio.to_thread(operational.restrict, access.prune)
+                    await in_thread(operational.restrict, access.prune)
                 if not wanted.expression:
                     shown = [*operational.roots, *library.roots()]
                     return _data(await self.select(wanted, shown, writer, lengthy=lengthy))
-                with await asyncio.to_thread(operational.one_tree, library) as whole:
+                with await in_thread(operational.one_tree, library) as whole:
                     return _data(await wanted.evaluate(whole, writer))
             finally:
                 if lengthy:
-                    await asyncio.to_thread(operational.close)
+                    await in_thread(operational.close)
                 else:
                     operational.close()
 
@@ -113,7 +113,7 @@ class Reading:
     ) -> bytes:
         """What a filter that is no XPath selects, off the event loop where it may be much; lengthy: it is."""
         if lengthy or (self._configuration.large and wanted.broad):
-            return await asyncio.to_thread(wanted.select, self._models, roots, writer)
+            return await in_thread(wanted.select, self._models, roots, writer)
         return await wanted.found(self._models, roots, writer)
 
     @asynccontextmanager
@@ -122,14 +122,14 @@ class Reading:
         if access.sees_all(self.library):
             yield self.library
             return
-        with await asyncio.to_thread(access.seen, self.library) as seen:
+        with await in_thread(access.seen, self.library) as seen:
             yield seen
 
     @asynccontextmanager
     async def roots_shown(self, caller: Caller, store: Store, defaults: Defaults) -> AsyncIterator[Shown]:
         """The top-level nodes of `shown`, for a short read that goes from each of them downwards."""
         if store is Store.RUNNING:
-            async with self._configuration.showing(self._configuration.access.of(caller.author.user)) as shown:
+            async with self._configuration.contents.showing(self._configuration.access.of(caller.author.user)) as shown:
                 yield shown
             return
         async with self.shown(caller, store, defaults, lasting=False) as tree:
@@ -144,17 +144,17 @@ class Reading:
         access = self._configuration.access.of(caller.author.user)
         lacking = defaults in (Defaults.ALL, Defaults.TAGGED)
         if store is Store.RUNNING or not (lasting or lacking):
-            async with self._configuration.reading(store, access, caller.number) as tree:
+            async with self._configuration.contents.reading(store, access, caller.number) as tree:
                 yield tree
             return
         # What was edited since its validation lacks defaults, and is read in turns with edits and commits. What may not
         # be read is taken out last, or a default would stand for it again.
-        async with self._configuration.reading(store, None, caller.number) as tree:
+        async with self._configuration.contents.reading(store, None, caller.number) as tree:
             copy = tree.duplicate()
         with copy:
             if lacking:
-                await asyncio.to_thread(copy.complete)
-            await asyncio.to_thread(access.prune, copy)
+                await in_thread(copy.complete)
+            await in_thread(access.prune, copy)
             yield copy
 
     async def build(self, caller: Caller, operational: OperationalDatastore, wanted: Filter) -> None:
@@ -162,10 +162,10 @@ class Reading:
         out."""
         access = self._configuration.access.of(caller.author.user)
         state, _ = await self._state_of(wanted, access)
-        async with self._configuration.reading(Store.RUNNING, None) as running:
-            await asyncio.to_thread(operational.build, running, state, self.library)
+        async with self._configuration.contents.reading(Store.RUNNING, None) as running:
+            await in_thread(operational.build, running, state, self.library)
         # Last of all, so that no default of something hidden is added again.
-        await asyncio.to_thread(access.prune, operational.tree)
+        await in_thread(access.prune, operational.tree)
 
     async def _state_of(self, wanted: Filter, access: UserAccess) -> tuple[Tree, bool]:
         """What the state provider and management itself know, not pruned yet, and whether there is a long list in it,
@@ -175,7 +175,7 @@ class Reading:
             long = _long(part)
             lengthy = lengthy or long
             try:
-                tree.merge(await asyncio.to_thread(self._parse, part) if long else self._parse(part))
+                tree.merge(await in_thread(self._parse, part) if long else self._parse(part))
             except ConfigError as error:
                 _LOG.error("state left out, it does not fit the model: %s", error)
         return tree, lengthy
@@ -197,7 +197,7 @@ class Reading:
             standing, unchanged = configuration.alarms.standing(), configuration.unchanged
             parts.append(management_state(commits, pending, rescue, unchanged, standing, self._counters))
             if wanted.reaches(self._models, _BUNDLES):
-                parts.append(bundle_state(await asyncio.to_thread(self._bundles.kept)))
+                parts.append(bundle_state(await in_thread(self._bundles.kept)))
         if self._configuration.access.known and wanted.may_select(self._models.names[ACM]):
             parts.append(access_state(self._configuration.access.denied))
         if "ietf-netconf-monitoring" in self._models.names and wanted.may_select(monitoring.NAMESPACE):

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from applianced.config.schema import Config
 from applianced.errors import ApplianceError, ProtocolError
 from applianced.netconf import messages, xmltext
 from applianced.netconf.capabilities import capabilities, wants_private_candidate, with_urls
+from applianced.netconf.framing import LongMessage, Message
 from applianced.netconf.live import BARE_START, Ending, LiveSession, Transport
 from applianced.netconf.messages import RpcError
 from applianced.netconf.notifications.offered import CapabilityWatch
@@ -29,9 +31,12 @@ from applianced.northbound.events import BASE, session_parameters
 from applianced.northbound.faults import said
 from applianced.northbound.recording import Author
 from applianced.northbound.state import NetconfCounters, StateProvider
+from applianced.northbound.threads import in_thread
 
 _LOG = logging.getLogger(__name__)
-_THREAD_FROM = 128 * 1024
+HUGE = 2 << 20
+"""Octets of a message from which on few are worked on at once; as elements it may take 400 MiB of memory."""
+HUGE_AT_ONCE = 2
 
 
 class NetconfServer:
@@ -56,6 +61,7 @@ class NetconfServer:
         self._held: dict[int, int] = {}
         """Octets of messages that sessions hold, by number of the session."""
         self._held_total = 0
+        self._places = asyncio.Semaphore(HUGE_AT_ONCE)
         self._known = self.limits
         configuration.follow(self._limits_changed)
         watch = CapabilityWatch(configuration.events, lambda: self.capabilities, lambda: configuration.changed_by)
@@ -155,25 +161,20 @@ class NetconfServer:
         self._streams.forget(session.number)
         await self.configuration.session_forgotten(session.number)
 
-    async def reply(self, session: LiveSession, message: bytes, chunked: bool) -> bytes:
+    async def reply(self, session: LiveSession, message: Message, chunked: bool) -> bytes:
         """The reply to one message, whatever the message is. chunked: the session speaks base:1.1."""
         start, counted = BARE_START, (self.counters, session.counters)
         bad = 1
         try:
-            root = (
-                await asyncio.to_thread(xmltext.parse, message)
-                if len(message) > _THREAD_FROM
-                else xmltext.parse(message)
-            )
-            start = messages.open_reply(root) if root.tag.endswith("}rpc") else start
-            rpc = messages.read_rpc(root)
-            bad = 0
-            return messages.reply(rpc.start, await self._operations.perform(session, rpc.operation))
+            async with self._places if len(message) > HUGE else nullcontext():
+                long = isinstance(message, LongMessage)
+                root = await in_thread(xmltext.parse, message) if long else xmltext.parse(message)
+                start = messages.open_reply(root) if root.tag.endswith("}rpc") else start
+                rpc = messages.read_rpc(root)
+                bad = 0
+                return messages.reply(rpc.start, await self._operations.perform(session, rpc.operation))
         except ProtocolError as error:
-            # Old clients do not know malformed-message (RFC 6241 appendix A).
-            body = messages.render_rpc_error(
-                RpcError("malformed-message" if chunked else "operation-failed", str(error), type="rpc")
-            )
+            body = messages.render_rpc_error(RpcError(_unread(error, chunked=chunked), str(error), type="rpc"))
         except RpcError as error:
             body = messages.render_rpc_error(error)
         except ApplianceError as error:
@@ -192,3 +193,11 @@ class NetconfServer:
         for counters in counted:
             counters.out_rpc_errors += 1
         return messages.reply(start, body)
+
+
+def _unread(error: ProtocolError, *, chunked: bool) -> str:
+    """The error-tag for a message that cannot be read."""
+    if error.event == "too-many-nodes":
+        return "too-big"
+    # Old clients do not know malformed-message (RFC 6241 appendix A).
+    return "malformed-message" if chunked else "operation-failed"

@@ -8,7 +8,7 @@ from lxml import etree
 
 from applianced.datastore.edit import NETCONF_NS
 from applianced.errors import ProtocolError
-from applianced.netconf.framing import MESSAGE_MAX, Deframer, Framing, frame
+from applianced.netconf.framing import MESSAGE_MAX, Deframer, Framing, Message, frame
 from applianced.netconf.xmltext import escape, parse
 
 BASE_1_0 = "urn:ietf:params:netconf:base:1.0"
@@ -56,17 +56,25 @@ class Session:
         )
         return frame(text.encode(), Framing.END_OF_MESSAGE)
 
-    def receive(self, data: bytes) -> Iterator[bytes]:
-        """Every whole message after the hello, still as text.
+    def feed(self, data: bytes) -> None:
+        """Take octets from the client."""
+        self._deframer.feed(data)
+
+    def messages(self) -> Iterator[Message]:
+        """Every whole message after the hello, still as text; as many as are taken apart in one go (`unread`).
 
         Raises ProtocolError when the session cannot go on: framing, size, hello.
         """
-        self._deframer.feed(data)
         while (message := self._deframer.next()) is not None:
             if self.established:
                 yield message
             else:
-                self._accept(message)
+                self._accept(message if isinstance(message, bytes) else message.joined())
+
+    @property
+    def unread(self) -> bool:
+        """There may be more messages: they are to be asked for when others have had their turn."""
+        return self._deframer.unread
 
     @property
     def held(self) -> int:

@@ -3,7 +3,6 @@ and <with-etag>, <with-last-modified>."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from applianced.netconf.messages import OK, TXID_MODULE_NS, RpcError, bad
 from applianced.netconf.parameters import Parameters
 from applianced.netconf.xmltext import Element, escape_attribute
 from applianced.northbound.configuration import Configuration
+from applianced.northbound.threads import in_thread
 from applianced.northbound.txids import of_candidate
 
 _WITH = {mechanism: f"{{{TXID_MODULE_NS}}}with-{mechanism.value}" for mechanism in Mechanism}
@@ -131,7 +131,7 @@ class Asked:
                 return Answer(writer.root(), b"")
             if wanted.expression:
                 return Answer(writer.root(), await wanted.evaluate(tree, writer))
-            return Answer(writer.root(), await asyncio.to_thread(self._selected, tree, wanted, writer))
+            return Answer(writer.root(), await in_thread(self._selected, tree, wanted, writer))
 
     def _selected(self, tree: Tree, wanted: Filter, writer: IdsWriter) -> bytes:
         if wanted.elements is None:
@@ -147,7 +147,7 @@ class Asked:
                 yield tree, table
                 return
             async with reader.shown(caller, Store.RUNNING, defaults, lasting=True) as running:
-                yield tree, await asyncio.to_thread(of_candidate, table, running, tree)
+                yield tree, await in_thread(of_candidate, table, running, tree)
 
 
 def _element(operation: Element) -> str:

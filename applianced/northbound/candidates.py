@@ -14,6 +14,7 @@ from itertools import chain
 
 from applianced.datastore import native
 from applianced.datastore.candidate import Candidate
+from applianced.datastore.inherited import inherited
 from applianced.datastore.models import Models
 from applianced.datastore.spare import Difference, Spare
 from applianced.datastore.tree import Tree
@@ -140,7 +141,8 @@ class Candidates:
 
     def _replace(self, tree: Tree, number: int, behind: Difference | None = None) -> None:
         former, self.running, self.number = self.running, tree, number
-        former.texts, tree.texts = None, Texts()
+        tree.texts = inherited(former, tree, behind) if behind and behind.small else Texts()
+        former.texts = None
         self._spare.close()
         heir = partial(self._inherit, behind, tree) if behind and behind.small else None
         self._readers.retire(former, heir)

@@ -17,6 +17,7 @@ from applianced.datastore.tree import Tree
 from applianced.northbound.events import BASE, Events, changed_by, session_parameters
 from applianced.northbound.readers import Readers
 from applianced.northbound.recording import Author
+from applianced.northbound.threads import in_thread
 
 EDITS_MAX = 64
 """Edits named in one notification; of more, those of the nodes above them."""
@@ -84,7 +85,7 @@ class Changes:
         with reading:
             async with self._turn:
                 try:
-                    found = await asyncio.to_thread(self._edits, pair)
+                    found = await in_thread(self._edits, pair)
                 finally:
                     # Cancelling stops no thread: it must not read trees that nobody holds any more.
                     with self._looking:

@@ -9,14 +9,14 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from applianced.config.alg_policy_roles import role_rule_lists
 from applianced.config.logins import require_login
 from applianced.config.schema import Config
 from applianced.datastore.candidate import Candidate
 from applianced.datastore.edit import EditOptions
-from applianced.datastore.lock import Broken, Held, LockError, Locks, Store
+from applianced.datastore.lock import Held, LockError, Locks, Store
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form
 from applianced.datastore.persist import Commit, CommitLog
@@ -43,10 +43,10 @@ from applianced.northbound.recording import Author, Recording, Unchanged
 from applianced.northbound.restoring import Restoring
 from applianced.northbound.state import timestamp
 from applianced.northbound.testing import Testing
+from applianced.northbound.threads import in_thread
 from applianced.northbound.transaction import Participant
 from applianced.northbound.txids import TransactionIds
 from applianced.northbound.versions import RUNNING, Archive, Name, Version
-from applianced.northbound.views import Shown
 
 _LOG = logging.getLogger(__name__)
 _LARGE = 256 * 1024
@@ -68,7 +68,7 @@ class Configuration:
         self._readers = Readers(close_aside)
         self.candidates = Candidates(models, self._readers, close_aside)
         self.txids = TransactionIds(models, log, self.candidates, self._readers)
-        self._contents = Contents(self.candidates, self.candidate_of, self._readers, self._archive, self._turn)
+        self.contents = Contents(self.candidates, self.candidate_of, self._readers, self._archive, self._turn)
         self.access = AccessControl(models, lambda: self.config, role_rule_lists)
         self._testing = Testing(self._in_force)
         self._editing = Editing(models, log, self.candidates, self._testing)
@@ -78,7 +78,7 @@ class Configuration:
         self._confirming = Confirming(self._turn, self._in_force, self._reinstate, self._changes)
         self.alarms.follow(self._alarm)
         self.partial = PartialLocks(self._turn_of, self._locks, self._confirming)
-        self._locking = Locking(self._turn_of, self._locks, self.candidates, self._confirming, self.partial)
+        self.locking = Locking(self._turn_of, self._locks, self.candidates, self._confirming, self.partial)
         self.rescue = Keeping(self._archive.rescue, log, self._in_force, self._confirming, self._turn_of)
         self._followers: list[Callable[[Config], None]] = [self.partial.committed]
         self.unchanged: Unchanged | None = None
@@ -117,7 +117,7 @@ class Configuration:
                 self._published()
                 return
             candidate = self.candidates.shared
-            candidate.replace(await asyncio.to_thread(initial))
+            candidate.replace(await in_thread(initial))
             await self._commit(candidate, Author("applianced", source), "first start", accept=accept)
 
     # --- whose candidate -----------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ class Configuration:
         ConfigError.
         """
         async with self._turn_of(session):
-            await asyncio.to_thread(self._editing.edit, self._editable(session), elements, options, access)
+            await in_thread(self._editing.edit, self._editable(session), elements, options, access)
 
     async def amend(self, change: Callable[[Tree], None], author: Author, comment: str) -> None:
         """Change the running configuration in a commit of the appliance's own. Candidates keep what they hold.
@@ -159,7 +159,7 @@ class Configuration:
             candidate.replace(candidate.base.duplicate())
             self._readers.hold(candidate.base)
             try:
-                await asyncio.to_thread(change, candidate.tree)
+                await in_thread(change, candidate.tree)
                 await self._commit(candidate, author, comment, accept=require_login)
             finally:
                 candidate.discard()
@@ -197,8 +197,11 @@ class Configuration:
                 return
             # Validation adds defaults, and the running tree may be read at this moment.
             given = candidate.tree if candidate else self.candidates.running
-            with source if isinstance(source, Tree) else given.duplicate() as trial:
-                require_login((await asyncio.to_thread(self._in_force.validate, trial)).built.config)
+            trial = source if isinstance(source, Tree) else given.duplicate()
+            try:
+                require_login((await in_thread(self._in_force.validate, trial)).built.config)
+            finally:
+                close_aside(trial)
 
     async def commit(
         self,
@@ -238,7 +241,7 @@ class Configuration:
                 self._confirming.begin(session, author, confirmation, base, body)
             elif pending:
                 if not changed:
-                    await asyncio.to_thread(self._log.confirm)
+                    await in_thread(self._log.confirm)
                 self._confirming.confirmed(session, author)
             elif not changed:
                 before = self.unchanged.count if self.unchanged else 0
@@ -285,7 +288,7 @@ class Configuration:
             self._locks.require(Store.RUNNING, session)
             pending = self._confirming.require_cancel(session, persist_id)
             if self.partial.held and self._in_force.body != pending.body:
-                with await asyncio.to_thread(Tree.parse, self.models, pending.body, Form.JSON) as former:
+                with await in_thread(Tree.parse, self.models, pending.body, Form.JSON) as former:
                     await self.partial.require_unaltered(session, self.candidates.running, former)
             await self._confirming.cancel(session, author)
 
@@ -319,27 +322,11 @@ class Configuration:
 
     def _published(self) -> None:
         self._testing.forget()
-        self._contents.forget()
+        self.contents.forget()
         for told in self._followers:
             told(self.config)
 
     # --- read --------------------------------------------------------------------------------------------------
-
-    def reading(
-        self, store: Store, access: UserAccess | None, session: int = NOBODY
-    ) -> AbstractAsyncContextManager[Tree]:
-        """As of Contents.reading."""
-        return self._contents.reading(store, access, session)
-
-    def showing(self, access: UserAccess) -> AbstractAsyncContextManager[Shown]:
-        """As of Contents.showing."""
-        return self._contents.showing(access)
-
-    async def compare(
-        self, source: Version, target: Version, access: UserAccess | None, session: int = NOBODY
-    ) -> list[str]:
-        """As of Contents.compare."""
-        return await self._contents.compare(source, target, access, session)
 
     @property
     def large(self) -> bool:
@@ -358,22 +345,10 @@ class Configuration:
         async with self._turn_of(session):
             candidate = self._editable(session)
             running = version in (RUNNING, Version(Name.NUMBER, "0"))
-            tree = None if running else await asyncio.to_thread(self._archive.tree, version)
+            tree = None if running else await in_thread(self._archive.tree, version)
             await self._editing.replace(candidate, tree, access)
 
     # --- locks -------------------------------------------------------------------------------------------------
-
-    async def lock(self, session: int, store: Store) -> None:
-        """<lock>, as of Locking.lock."""
-        await self._locking.lock(session, store)
-
-    async def unlock(self, session: int, store: Store) -> None:
-        """<unlock>, as of Locking.unlock."""
-        await self._locking.unlock(session, store)
-
-    async def break_lock(self, session: int, store: Store) -> Broken:
-        """As of Locking.break_lock."""
-        return await self._locking.break_lock(session, store)
 
     def held(self, store: Store) -> Held | None:
         """Who holds the lock of a datastore, None when it is free."""
@@ -386,7 +361,7 @@ class Configuration:
         """
         self._ended.add(session)
         async with self._turn:
-            self._locking.release_all(session)
+            self.locking.release_all(session)
             await self._confirming.session_ended(session)
 
     async def told(self) -> None:
@@ -416,7 +391,7 @@ class Configuration:
     def close(self) -> None:
         """Free the trees and the state directory; what is in force stays so."""
         self._changes.close()
-        self._contents.forget()
+        self.contents.forget()
         self.txids.close()
         self.candidates.close()
         self._log.close()

@@ -15,7 +15,9 @@ from applianced.datastore.lock import Store
 from applianced.datastore.tree import Tree
 from applianced.northbound.access import UserAccess
 from applianced.northbound.candidates import Candidates
+from applianced.northbound.locking import NOBODY
 from applianced.northbound.readers import Readers
+from applianced.northbound.threads import in_thread
 from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Version
 from applianced.northbound.views import Shown, Views
 
@@ -44,7 +46,7 @@ class Contents:
         self._views.forget()
 
     @asynccontextmanager
-    async def reading(self, store: Store, access: UserAccess | None, session: int) -> AsyncIterator[Tree]:
+    async def reading(self, store: Store, access: UserAccess | None, session: int = NOBODY) -> AsyncIterator[Tree]:
         """The content of a datastore, unchanged as long as the block lasts, without what may not be read.
 
         access: of who will see it, None for the appliance itself. session: whose candidate is meant.
@@ -63,7 +65,7 @@ class Contents:
             elif access is None or access.sees_all(tree):
                 yield tree
             else:
-                with await asyncio.to_thread(access.seen, tree) as copy:
+                with await in_thread(access.seen, tree) as copy:
                     yield copy
 
     @asynccontextmanager
@@ -80,7 +82,7 @@ class Contents:
             if access is None or access.sees_all(candidate.tree):
                 yield candidate.tree
                 return
-            seen = await asyncio.to_thread(access.seen, candidate.tree)
+            seen = await in_thread(access.seen, candidate.tree)
         # Nobody's edit waits for whoever reads a copy.
         with seen:
             yield seen
@@ -93,7 +95,7 @@ class Contents:
         if source == target and source in (RUNNING, CANDIDATE):
             return []
         async with self._opened(source, access, session) as before, self._opened(target, access, session) as after:
-            return await asyncio.to_thread(lambda: list(changes(before, after)))
+            return await in_thread(lambda: list(changes(before, after)))
 
     @asynccontextmanager
     async def _opened(self, version: Version, access: UserAccess | None, session: int) -> AsyncIterator[Tree]:
@@ -101,7 +103,7 @@ class Contents:
             async with self.reading(Store(version.name.value), access, session) as tree:
                 yield tree
             return
-        with await asyncio.to_thread(self._archive.tree, version) as tree:
+        with await in_thread(self._archive.tree, version) as tree:
             if access is not None:
-                await asyncio.to_thread(access.prune, tree)
+                await in_thread(access.prune, tree)
             yield tree

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from applianced.datastore.candidate import Candidate
@@ -17,6 +16,7 @@ from applianced.northbound.access import UserAccess
 from applianced.northbound.candidates import Candidates
 from applianced.northbound.conflicts import report
 from applianced.northbound.testing import Testing
+from applianced.northbound.threads import in_thread
 
 
 class Editing:
@@ -55,7 +55,7 @@ class Editing:
     async def judge(self, access: UserAccess | None, before: Tree, after: Tree) -> None:
         """Whether whoever asks may change the one tree into the other. Raises AccessDeniedError."""
         if access is not None and not access.unrestricted and before is not after:
-            await asyncio.to_thread(access.judge, before, after)
+            await in_thread(access.judge, before, after)
 
     async def update(self, candidate: Candidate, resolution: Resolution) -> None:
         """Take over what running has become. Raises ConflictError; then the candidate is as before."""
@@ -63,9 +63,9 @@ class Editing:
             self._candidates.move(candidate)
             return
         running = self._candidates.running
-        done = await asyncio.to_thread(rebase, candidate.base, candidate.tree, running, resolution)
+        done = await in_thread(rebase, candidate.base, candidate.tree, running, resolution)
         if done.conflicts and resolution is Resolution.REVERT:
-            raise await asyncio.to_thread(report, self._models, self._log, candidate.base_number, done.conflicts)
+            raise await in_thread(report, self._models, self._log, candidate.base_number, done.conflicts)
         # What the edits demand, they demand until they are committed.
         demanded = candidate.conditions
         self._candidates.rebased(candidate, done.tree)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from applianced.datastore.spare import Difference
 from applianced.datastore.tree import Tree
 from applianced.northbound.alarms import Alarms, Severity
 from applianced.northbound.recording import Author, Recording
+from applianced.northbound.threads import in_thread
 from applianced.northbound.transaction import CommitError, Participant, commit
 from applianced.northbound.validation import Validation
 
@@ -101,9 +101,9 @@ class InForce:
 
         Raises ConfigError, CommitError; then all is as before.
         """
-        tree = await asyncio.to_thread(Tree.parse, self._models, body, Form.JSON)
+        tree = await in_thread(Tree.parse, self._models, body, Form.JSON)
         try:
-            validated = await asyncio.to_thread(self.validate, tree)
+            validated = await in_thread(self.validate, tree)
             try:
                 await self.replace(validated, Recording(self._log, author, comment, body) if comment else None)
             except CommitError as failed:

@@ -5,7 +5,6 @@ The candidate may be edited by anybody all the same; what it would change is jud
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from applianced.datastore.scope import Scope, altered, scope_of
 from applianced.datastore.tree import Tree
 from applianced.errors import ConfigError
 from applianced.northbound.confirming import Confirming
+from applianced.northbound.threads import in_thread, run_in
 
 LOCKS_MAX = 256
 """Partial locks of all sessions."""
@@ -177,7 +177,7 @@ class PartialLocks:
         others = {path: lock for lock in self.held if lock.session != session for path in lock.nodes}
         if not others:
             return
-        found = await asyncio.to_thread(lambda: list(islice(altered(running, candidate, others), _ERRORS_MAX)))
+        found = await in_thread(lambda: list(islice(altered(running, candidate, others), _ERRORS_MAX)))
         if found:
             errors = [PartLockedError(path, others[path].session) for path in found]
             errors[0].errors = tuple(errors)
@@ -186,5 +186,4 @@ class PartialLocks:
 
 async def _scope(running: Running, choose: Choose) -> Scope:
     async with running() as tree:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(_EVALUATING, lambda: scope_of(choose(tree), NODES_MAX))
+        return await run_in(_EVALUATING, lambda: scope_of(choose(tree), NODES_MAX))

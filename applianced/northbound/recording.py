@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 
 from applianced.compiler.plan import Change
 from applianced.datastore.persist import CommitLog, Staged
+from applianced.northbound.threads import in_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Recording:
 
     async def prepare(self, change: Change) -> _Prepared:
         """Write and sync under a temporary name. Raises StorageError."""
-        staged = await asyncio.to_thread(
+        staged = await in_thread(
             self._log.stage,
             time_s=time.time(),
             user=self._author.user,
@@ -60,16 +60,16 @@ class _Prepared:
         self._staged = staged
 
     async def apply(self) -> None:
-        await asyncio.to_thread(self._staged.publish)
+        await in_thread(self._staged.publish)
 
     async def verify(self) -> None:
         return
 
     async def revert(self) -> None:
-        await asyncio.to_thread(self._staged.withdraw)
+        await in_thread(self._staged.withdraw)
 
     async def abort(self) -> None:
         self._staged.discard()
 
     async def finish(self) -> None:
-        await asyncio.to_thread(self._log.prune)
+        await in_thread(self._log.prune)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from applianced.datastore.persist import CommitLog, CorruptCommitError
 from applianced.errors import ConfigError
 from applianced.northbound.alarms import Severity
@@ -12,6 +10,7 @@ from applianced.northbound.changes import Changes, Confirm
 from applianced.northbound.inforce import InForce
 from applianced.northbound.locking import NOBODY
 from applianced.northbound.recording import Author
+from applianced.northbound.threads import in_thread
 from applianced.northbound.transaction import CommitError
 
 
@@ -41,7 +40,7 @@ class Restoring:
         if unconfirmed and unconfirmed.number != number:
             comment = f"commit {unconfirmed.number} was not confirmed before a restart: back to commit {number}"
         try:
-            _, body = await asyncio.to_thread(self._log.read, number)
+            _, body = await in_thread(self._log.read, number)
             author = Author("applianced", "restart")
             tree = await self._in_force.reinstate(body, author, comment)
         except (CorruptCommitError, ConfigError, CommitError) as error:

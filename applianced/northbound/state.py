@@ -13,7 +13,6 @@ from applianced.datastore.models import Models
 from applianced.datastore.persist import Commit
 from applianced.datastore.rescue import Saved
 from applianced.datastore.tree import Tree
-from applianced.errors import DataplaneError
 from applianced.northbound.access import DeniedCounters
 from applianced.northbound.alarms import Alarm
 from applianced.northbound.bundles import Bundle
@@ -42,16 +41,6 @@ class StateProvider(Protocol):
         """Carry out an RPC of ours. name: "module:rpc". arguments: its input, and the result its output, as RFC 7951
         JSON values without the module's name. Raises ApplianceError."""
         ...
-
-
-class NoDataplane:
-    """The state of an appliance that runs management alone."""
-
-    async def state(self, wanted: Wanted = everything) -> Mapping[str, Any]:
-        return {}
-
-    async def act(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        raise DataplaneError(name, "this appliance runs without a dataplane")
 
 
 @dataclass(slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import NamedTuple
 
 from applianced.config.logins import require_login
@@ -10,6 +9,7 @@ from applianced.datastore.candidate import Candidate
 from applianced.datastore.compare import differ
 from applianced.datastore.tree import Tree
 from applianced.northbound.inforce import InForce, Validated
+from applianced.northbound.threads import in_thread
 
 
 class _Tested(NamedTuple):
@@ -30,15 +30,15 @@ class Testing:
         """A commit after <validate> has nothing left to test. Raises ConfigError."""
         known, generation = self._tested, candidate.generation
         if known is None or known.generation != generation:
-            validated = await asyncio.to_thread(self._in_force.validate, candidate.tree)
+            validated = await in_thread(self._in_force.validate, candidate.tree)
             self._tested = known = _Tested(validated, generation)
         return known.validated
 
     async def reordered(self, candidate: Candidate, validated: Validated, running: Tree) -> bool:
         """Whether a candidate is the running configuration, its entries in another order that means nothing."""
-        if not await asyncio.to_thread(self._in_force.resembles, validated):
+        if not await in_thread(self._in_force.resembles, validated):
             return False
-        return not await asyncio.to_thread(differ, running, candidate.tree)
+        return not await in_thread(differ, running, candidate.tree)
 
     def edited(self, tree: Tree) -> None:
         """What test-then-set and test-only test of an edit; leaves the tree alone. Raises ConfigError."""

@@ -38,6 +38,7 @@ from applianced.datastore.txids import UNKNOWN, State, Table
 from applianced.errors import ConfigError
 from applianced.northbound.candidates import Candidates
 from applianced.northbound.readers import Readers
+from applianced.northbound.threads import in_thread
 
 _LOG = logging.getLogger(__name__)
 REPORTED_MAX = 100
@@ -95,7 +96,7 @@ class TransactionIds:
         """Whether running is as an edit demands; nobody commits meanwhile. Raises TxidMismatchError, StorageError."""
         if demanded := list(conditions):
             table = await self.table()
-            if errors := await asyncio.to_thread(unmet, demanded, self._candidates.running, table):
+            if errors := await in_thread(unmet, demanded, self._candidates.running, table):
                 raise TxidMismatchError(errors)
 
     async def newest(self) -> State | None:
@@ -120,7 +121,7 @@ class TransactionIds:
             return known.table
         self._readers.hold(running)
         try:
-            table = await asyncio.to_thread(self._made, known, running, number)
+            table = await in_thread(self._made, known, running, number)
         except BaseException:
             self._readers.let_go(running)
             raise

@@ -18,6 +18,7 @@ from applianced.datastore.tree import Tree
 from applianced.datastore.writer import JointTexts, Texts
 from applianced.northbound.access import UserAccess
 from applianced.northbound.readers import Readers
+from applianced.northbound.threads import in_thread
 
 VIEWS_MAX = 8
 """Copies kept at once; each takes as much memory as what it shows of the datastore."""
@@ -83,7 +84,7 @@ class Views:
             view = self._find(key)
             # What was made of the datastore since goes with no node of a tree that was it before.
             if view is None or generation != self._generation:
-                view = await asyncio.to_thread(pruned_copy, decider, tree, whole=key[1])
+                view = await in_thread(pruned_copy, decider, tree, whole=key[1])
                 view.texts = Texts()
                 # What was made of a tree that is no longer the datastore serves whoever asked for it, and nobody else.
                 if generation == self._generation:

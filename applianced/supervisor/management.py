@@ -10,6 +10,7 @@ import gc
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,8 +34,9 @@ from applianced.supervisor.address import rebind
 from applianced.system.users import Users
 
 _LOG = logging.getLogger(__name__)
-
-
+SWITCH_S = 0.0005
+"""A thread with long work lets the others run so often: short requests of other sessions want the interpreter several
+times each, and Python's own 5 ms for each of them would add up."""
 SAY = partial(print, flush=True)
 """At once: whoever started the appliance waits for the line."""
 
@@ -76,6 +78,7 @@ async def run_management(
     Raises ConfigError, CommitError, StorageError when the start fails: nothing listens then.
     """
     stop = _stop_on_signals()
+    sys.setswitchinterval(SWITCH_S)
     models = models or load_models(options.yang_dir)
     shown = options.shown
     log = CommitLog(options.state_dir, options.lock, shown=shown.get(options.state_dir))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from applianced.alg.contract import OpenGate, Pass, Rewrite
+from applianced.alg.actions import OpenGate, Pass, Rewrite
 from applianced.alg.registry import REGISTRY
 from applianced.model.tuples import ORIGINAL, REPLY
 from tests.support.dialog import Case, render

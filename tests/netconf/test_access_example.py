@@ -18,9 +18,9 @@ from applianced.netconf.ssh.listener import listen
 from applianced.northbound.building import builder
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.service import Service
-from applianced.northbound.state import NoDataplane
 from applianced.system.users import Users
 from tests.support.netconf_session import NC
+from tests.support.no_dataplane import NoDataplane
 from tests.support.ssh_endpoint import Netconf
 from tests.yang.models import shipped
 

@@ -25,7 +25,7 @@ import asyncio, sys
 from pathlib import Path
 from applianced.errors import ApplianceError
 from applianced.netconf.ssh import listen
-from applianced.northbound.state import NoDataplane
+from tests.support.no_dataplane import NoDataplane
 from applianced.supervisor.management import ManagementOptions, run_management
 state_dir, config, key, *shown = (Path(argument) if argument else None for argument in sys.argv[1:])
 shown = dict(zip((state_dir, config, key), shown))

@@ -17,10 +17,10 @@ from applianced.datastore.tree import Tree
 from applianced.netconf.server import NetconfServer
 from applianced.northbound.building import builder
 from applianced.northbound.configuration import Configuration
-from applianced.northbound.state import NoDataplane
 from tests.netconf.test_operations import EDIT, GET_CANDIDATE, LOCK, OK, UNLOCK, run
 from tests.netconf.test_with_defaults import MODE
 from tests.support.netconf_session import Client, tags
+from tests.support.no_dataplane import NoDataplane
 from tests.support.shop import DECLARED
 from tests.yang.models import Data, shipped
 

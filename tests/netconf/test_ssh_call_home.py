@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import asyncssh
 import pytest
 
-from applianced.config.access import CallHomeClient
+from applianced.config.access import CallHomeClient, Periodic
 from applianced.config.access import Endpoint as Home
 from tests.support.netconf_session import DEADLINE_S
 from tests.support.ssh_endpoint import Endpoint, Netconf, eventually, run
@@ -110,6 +111,44 @@ def test_strategies(tmp_path: Path, closed_port: int, caplog: pytest.LogCaptureF
             assert f"call home to controller: e0 (127.0.0.1 port {closed_port})" in caplog.text
             await second.called()
             assert shown(endpoint)["failed-attempts"] == (2 if start_with == "last-connected" else 4)
+
+    run(tmp_path, scenario)
+
+
+def test_periodic_calls(tmp_path: Path) -> None:
+    """One at a time, closed when it is not used, and again when the next is due."""
+
+    async def scenario(endpoint: Endpoint) -> None:
+        async with Controller.listening(endpoint.key) as controller:
+            periodic = Periodic(period_s=1.5, idle_timeout_s=0.5)
+            begun = time.monotonic()
+            await endpoint.commit(call_home=(client(controller.port, periodic=periodic),))
+            first = await controller.called()
+            session = await Netconf.over(first)
+            for _ in range(4):
+                await asyncio.sleep(0.2)
+                assert b"<ok/>" in await session.rpc(DISCARD), "a connection that is used stays"
+            assert "next-call" not in shown(endpoint)
+            async with asyncio.timeout(DEADLINE_S):
+                await first.wait_closed()
+            await eventually(lambda: "next-call" in shown(endpoint), "the state")
+            assert controller.calls.empty()
+            (await controller.called()).abort()
+            assert time.monotonic() - begun >= 1.4
+
+    run(tmp_path, scenario)
+
+
+def test_a_periodic_call_waits_for_its_time(tmp_path: Path) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        async with Controller.listening(endpoint.key) as controller:
+            periodic = Periodic(period_s=3600, anchor_s=time.time() - 1800)
+            await endpoint.commit(call_home=(client(controller.port, periodic=periodic),))
+            await eventually(lambda: "next-call" in shown(endpoint), "the state")
+            soon = Periodic(period_s=3600, anchor_s=time.time() + 0.2 - 7200)
+            await endpoint.commit(call_home=(client(controller.port, periodic=soon),))
+            assert controller.calls.empty()
+            (await controller.called()).abort()
 
     run(tmp_path, scenario)
 

@@ -13,7 +13,7 @@ from applianced.netconf.ssh.identity import Identity
 from applianced.netconf.ssh.sources import Sources
 from applianced.netconf.ssh.state import SshState
 from applianced.northbound.alarms import Alarms
-from applianced.northbound.state import NoDataplane
+from tests.support.no_dataplane import NoDataplane
 from tests.support.ssh_endpoint import Endpoint, Netconf, eventually, run
 
 

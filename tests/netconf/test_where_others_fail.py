@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from applianced.netconf.framing import Framing, frame
+from applianced.datastore import subtree
+from applianced.netconf import server as server_module
+from applianced.netconf import xmltext
+from applianced.netconf.framing import Framing, Message, frame
 from applianced.netconf.server import NetconfServer
 from applianced.northbound.recording import Author
 from tests.support.netconf_session import DEADLINE_S, NC, Wire, serving
@@ -269,9 +274,81 @@ def test_a_hundred_thousand_elements_in_a_filter(tmp_path: Path) -> None:
     run(tmp_path, "1.1", scenario)
 
 
+_MUCH = "<x/>" * 1001
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        f"<get>{_MUCH}</get>",
+        f"<edit-config><target><candidate/></target><config>{_MUCH}</config></edit-config>",
+        f"<copy-config><target><candidate/></target><source><config>{_MUCH}</config></source></copy-config>",
+        f"<get><filter><shop {DECLARED}>{'<item/>' * 150_001}</shop></filter></get>",
+        f"<get><filter><shop {DECLARED}><title>{'x' * (4 << 20)}x</title></shop></filter></get>",
+        "<get " + " ".join(f"a{number}=''" for number in range(65)) + "/>",
+        "<get>" + "<x y=''/>" * 1_000_001 + "</get>",
+    ],
+    ids=["parameters", "config", "copied", "filter", "text", "attributes", "nodes"],
+)
+def test_too_much_is_refused_for_its_size(tmp_path: Path, operation: str) -> None:
+    async def scenario(one: Talker, server: NetconfServer) -> None:
+        assert "<error-tag>too-big</error-tag>" in await one.rpc(operation)
+        assert "<title>t</title>" in await one.rpc(GET)
+
+    run(tmp_path, "1.1", scenario)
+
+
+def test_few_huge_messages_are_worked_on_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes much memory; short ones pass."""
+    at_work, most = 0, 0
+    go_on = threading.Event()
+
+    def parse(message: Message) -> xmltext.Element:
+        nonlocal at_work, most
+        if isinstance(message, bytes):
+            return xmltext.parse(message)
+        at_work += 1
+        most = max(most, at_work)
+        assert go_on.wait(10)
+        at_work -= 1
+        return xmltext.parse(message)
+
+    monkeypatch.setattr(server_module, "xmltext", SimpleNamespace(parse=parse))
+
+    async def scenario(one: Talker, server: NetconfServer) -> None:
+        many = [await Talker(server, "1.1").connected() for _ in range(5)]
+        asking = [asyncio.create_task(each.rpc(GET + " " * server_module.HUGE)) for each in many]
+        for _ in range(3):
+            assert "<title>t</title>" in await one.rpc(GET)
+        go_on.set()
+        for answer in asyncio.as_completed(asking):
+            assert "<title>t</title>" in await answer
+        assert most == server_module.HUGE_AT_ONCE
+
+    run(tmp_path, "1.1", scenario)
+
+
+def test_a_message_in_crumbs_is_answered(tmp_path: Path) -> None:
+    """More chunks than are taken apart in one go, and behind them more requests than wait, and the end."""
+
+    async def scenario(one: Talker, server: NetconfServer) -> None:
+        request = f'<rpc xmlns="{NC}" message-id="1"><get-config><source><running/></source></get-config></rpc>'
+        crumbs = b"".join(b"\n#1\n%b" % octet.encode() for octet in request) + b"\n##\n"
+        many = crumbs * 3 + frame(request.encode(), Framing.CHUNKED) * 200
+        one.session.received(many)
+        for _ in range(203):
+            assert "<title>t</title>" in await one.message()
+        assert "<title>t</title>" in await one.rpc(GET)
+
+    run(tmp_path, "1.1", scenario)
+
+
 @pytest.mark.parametrize("many", ["<item><kind>small</kind></item>", '<item xmlns=""/>'])
-def test_a_filter_that_searches_for_long_keeps_nobody_waiting(tmp_path: Path, many: str) -> None:
+def test_a_filter_that_searches_for_long_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: str
+) -> None:
     """It is answered off the event loop, or refused when it would take minutes."""
+    monkeypatch.setattr(subtree, "LOOKS_MAX", 300_000)
     items = "".join(f"<item><name>i{at}</name><kind>small</kind></item>" for at in range(2000))
 
     async def scenario(one: Talker, server: NetconfServer) -> None:

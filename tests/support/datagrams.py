@@ -5,12 +5,11 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from applianced.alg.contract import (
+from applianced.alg.actions import (
     Actions,
     AwaitAnswer,
     Bind,
     CloseGate,
-    Descriptor,
     Drop,
     Note,
     OpenGate,
@@ -19,6 +18,7 @@ from applianced.alg.contract import (
     Refuse,
     Rewrite,
 )
+from applianced.alg.contract import Descriptor
 from applianced.compiler.marks import ALG_NUMBERS, CONTROL
 from applianced.engine.kernel import Translation
 from applianced.errors import ProtocolError

@@ -20,14 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from applianced.alg.contract import (
+from applianced.alg.actions import (
     Action,
     Actions,
     AwaitAnswer,
     Bind,
     CloseGate,
-    DatagramAlg,
-    Descriptor,
     Drop,
     HandOver,
     Note,
@@ -38,6 +36,7 @@ from applianced.alg.contract import (
     Reply,
     Rewrite,
 )
+from applianced.alg.contract import DatagramAlg, Descriptor
 from applianced.model.sessions import ControlSession
 from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple, packed
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from applianced.alg.contract import Actions, Bind, CloseGate, Descriptor, HandOver, Note, OpenGate, Pass, Rewrite
+from applianced.alg.actions import Actions, Bind, CloseGate, HandOver, Note, OpenGate, Pass, Rewrite
+from applianced.alg.contract import Descriptor
 from applianced.compiler.marks import ALG_NUMBERS, CONTROL
 from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.counters import Counters

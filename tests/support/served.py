@@ -25,7 +25,7 @@ _PROGRAM = """
 import asyncio, sys
 from pathlib import Path
 from applianced.netconf.ssh import listen
-from applianced.northbound.state import NoDataplane
+from tests.support.no_dataplane import NoDataplane
 from applianced.supervisor.management import ManagementOptions, run_management
 state_dir, config, key = (Path(argument) for argument in sys.argv[1:])
 options = ManagementOptions(state_dir=state_dir, config=config, admin_key=key, port=0)

@@ -10,7 +10,9 @@ import pytest
 from applianced.tools.ftp_server import FtpServer, vsftpd
 from applianced.tools.namespaces import Topology
 from tests.support.appliance import Appliance, appliance_on, private_directory
+from tests.support.faults import SMALL_OCTETS
 from tests.support.netns import unique_topology
+from tests.support.programs import make_file
 
 
 @pytest.fixture
@@ -36,5 +38,7 @@ def appliance(topology: Topology) -> Iterator[Appliance]:
 
 @pytest.fixture
 def server(topology: Topology, server_directory: Path) -> FtpServer:
-    """vsftpd in the server's namespace, for one test."""
-    return vsftpd(topology, server_directory)
+    """vsftpd in the server's namespace, with a small file, for one test."""
+    server = vsftpd(topology, server_directory)
+    make_file(server.files / "small", SMALL_OCTETS)
+    return server

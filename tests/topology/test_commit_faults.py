@@ -18,7 +18,6 @@ from applianced.tools.namespaces import IPV4, Topology, run
 from tests.support.appliance import Appliance, appliance_on, private_directory
 from tests.support.faults import (
     GATE_TIMEOUT,
-    SMALL_OCTETS,
     agent_of,
     fetch_small,
     gate_timeout,
@@ -27,15 +26,7 @@ from tests.support.faults import (
     policy_table,
 )
 from tests.support.ftp_session import ftp_session
-from tests.support.programs import make_file
 from tests.support.until import until
-
-
-@pytest.fixture
-def server(server: FtpServer) -> FtpServer:
-    """The server of the topology, with a small file."""
-    make_file(server.files / "small", SMALL_OCTETS)
-    return server
 
 
 def refused(appliance: Appliance, security: str) -> str:
@@ -112,6 +103,23 @@ def test_commit_that_fails_in_the_kernel(
             assert f"dataplane refused the commit in {phase}: {why}" in message
             assert not (faults / "fault").exists()
         assert appliance.workers() == workers
+
+
+def test_a_ruleset_that_stays_is_left_alone(topology: Topology, server: FtpServer, faults: Path) -> None:
+    """What changes for the workers alone asks the kernel nothing, unless somebody has taken rules away."""
+    with appliance_on(topology) as appliance:
+        rules = policy_table(topology)
+        (faults / "fault").write_text("check")
+        appliance.push(GATE_TIMEOUT.format(18))
+        assert (faults / "fault").exists()
+        assert gate_timeout(appliance) == "18"
+        (faults / "fault").unlink()
+        topology.run(topology.gateway, ["nft", "flush", "chain", "inet", "rules", "input"])
+        assert policy_table(topology) != rules
+        appliance.push(GATE_TIMEOUT.format(19))
+        assert policy_table(topology) == rules
+        with ftp_session(topology, server, IPV4) as session:
+            fetch_small(session)
 
 
 def test_agent_killed_in_the_midst_of_a_commit(topology: Topology, server: FtpServer, faults: Path) -> None:

@@ -35,9 +35,8 @@ PLANS = [pytest.param(IPV4, id="ipv4"), pytest.param(IPV6, id="ipv6")]
 
 @pytest.fixture
 def server(server: FtpServer) -> FtpServer:
-    """The server of the topology, with a big and a small file."""
+    """The server of the topology, with a big file as well."""
     make_file(server.files / "big", BIG_OCTETS)
-    make_file(server.files / "small", SMALL_OCTETS)
     return server
 
 

@@ -8,8 +8,8 @@ import random
 import re
 import signal
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count, cycle, islice
@@ -52,17 +52,25 @@ class Stream:
 
     def until_death(self, netconf: NetconfClient, cut: Callable[[], None], moment: random.Random) -> None:
         """Commit until `cut` has been called; `possible` then holds the last acknowledged port and the one after it."""
-        # ncclient does not always notice the end of a session. A commit that is later than this counts as under way.
-        netconf.session.timeout = 1
-        timer = threading.Timer(moment.uniform(0, LATEST_S), cut)
+        begun = threading.Event()
+
+        def cut_now() -> None:
+            begun.set()
+            cut()
+
+        timer = threading.Timer(moment.uniform(0, LATEST_S), cut_now)
         port = next(self.ports)
         netconf.push(CHANGE.format(port))
+        # ncclient does not always notice the end of a session. A commit that is later than this counts as under way.
+        netconf.session.timeout = 1
         timer.start()
-        with suppress(NCClientError, EOFError):  # EOFError: it dies while a request is written
+        # ncclient lets what paramiko says of a closed socket through.
+        with suppress(NCClientError, OSError, EOFError):
             while True:
                 last, port = port, next(self.ports)
                 self.possible = {last, port}
                 netconf.push(CHANGE.format(port))
+        assert begun.is_set(), "the session ended, and nobody had cut anything"
         timer.join()
         self.deaths += 1
 
@@ -91,7 +99,7 @@ def test_management(server_directory: Path, moment: random.Random, soak: bool) -
     for number in range(rounds):
         running = serving.serve(namespace="", configuration=EXAMPLE, directory=server_directory, key=key)
         try:
-            with suppress(NCClientError), connect(running.host, running.port, key) as netconf:
+            with doomed(running, key) as netconf:
                 if number:
                     stream.found(netconf)
                 stream.until_death(netconf, partial(kill, [running.process_id]), moment)
@@ -99,6 +107,17 @@ def test_management(server_directory: Path, moment: random.Random, soak: bool) -
         finally:
             serving.end(running.process_id)
     assert stream.deaths == rounds
+
+
+@contextmanager
+def doomed(running: serving.Serving, key: Path) -> Iterator[NetconfClient]:
+    """A session that cannot be closed at its end: there is nobody any more."""
+    session = ExitStack()
+    try:
+        yield session.enter_context(connect(running.host, running.port, key))
+    finally:
+        with suppress(NCClientError, OSError, EOFError):
+            session.close()
 
 
 def dead(running: serving.Serving) -> bool:
@@ -135,7 +154,7 @@ def test_kernel_and_workers_agree(topology: Topology, appliance: Appliance, mome
     stream = Stream()
     for cut in islice(cycle(CUTS), 60 if soak else 6):
         stream.until_death(appliance.netconf, partial(cut, appliance), moment)
-        until(partial(dead, appliance.serving), what="management is gone")  # its sessions close before it is
+        until(lambda: not appliance.serving.alive, what="management is gone")
         appliance.restart()
         port = stream.found(appliance.netconf)
         assert ports_of(topology, "table", "inet", "rules") == {port}

@@ -13,16 +13,9 @@ from applianced.tools.namespaces import IPV4, Topology
 from tests.support.appliance import Appliance
 from tests.support.faults import SMALL_OCTETS, fetch_small
 from tests.support.ftp_session import ftp_session
-from tests.support.programs import make_file
 from tests.support.until import until
 
 COMMIT = "<flow><gate-timeout>{}</gate-timeout></flow>"
-
-
-@pytest.fixture
-def server(server: FtpServer) -> FtpServer:
-    make_file(server.files / "small", SMALL_OCTETS)
-    return server
 
 
 def tables(topology: Topology) -> list[str]:

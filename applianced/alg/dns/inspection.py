@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from applianced.alg.contract import Note
+from applianced.alg.actions import Note
 from applianced.alg.dns.messages import AUTHENTIC, AXFR, IXFR, Message, question_of, read
 from applianced.alg.dns.settings import UNANSWERED_LIMIT, DnsSettings
 from applianced.errors import ProtocolError

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from applianced.alg.contract import Actions, Note, Over, Pass, Refuse, Rewrite
+from applianced.alg.actions import Actions, Note, Over, Pass, Refuse, Rewrite
 from applianced.alg.dns.inspection import ORDINARY, Inspection, Outcome
 from applianced.alg.dns.settings import DnsSettings
 from applianced.model.sessions import ControlSession

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from applianced.alg.contract import Action, Bind, CloseGate, Note, OpenGate, Reply
+from applianced.alg.actions import Action, Bind, CloseGate, Note, OpenGate, Reply
 from applianced.alg.ftp.announcements import Announcement
 from applianced.alg.ftp.exchange import Exchange
 from applianced.alg.ftp.lines import quote

@@ -15,15 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from applianced.alg.contract import (
-    Actions,
-    CloseGate,
-    HandOver,
-    Note,
-    OpenGate,
-    Pass,
-    Rewrite,
-)
+from applianced.alg.actions import Actions, CloseGate, HandOver, Note, OpenGate, Pass, Rewrite
 from applianced.alg.ftp import announcements as find
 from applianced.alg.ftp.admission import Admission
 from applianced.alg.ftp.exchange import UNANSWERED_LIMIT, Exchange

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from applianced.alg.contract import Actions, Drop, Pass, Reply, Rewrite
+from applianced.alg.actions import Actions, Drop, Pass, Reply, Rewrite
 from applianced.alg.ftp.lines import SPACE, find_verb
 from applianced.alg.ftp.settings import REWRITE_LIMIT
 from applianced.alg.ftp.verbs import DATA_PORT, KINDS

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from applianced.alg.contract import Action, Pass, Rewrite
+from applianced.alg.actions import Action, Pass, Rewrite
 
 # Telnet commands before a verb (RFC 959 4.1.3 asks for IP and Synch before ABOR; RFC 854 gives their forms).
 # A data mark without its IAC is what is left when the IAC went as urgent data and its receiver took it out.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from applianced.alg.contract import Actions, AwaitAnswer, CloseGate, Note, Refuse
+from applianced.alg.actions import Actions, AwaitAnswer, CloseGate, Note, Refuse
 from applianced.alg.tftp.requests import READ, WRITE, parse
 from applianced.errors import ProtocolError
 from applianced.model.sessions import ControlSession

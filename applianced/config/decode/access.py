@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from applianced.config.access import (
@@ -11,11 +12,12 @@ from applianced.config.access import (
     Endpoint,
     HttpsServer,
     NetconfLimits,
+    Periodic,
     RetryOptions,
     SshLimits,
     UrlOptions,
 )
-from applianced.config.decode.node import Node
+from applianced.config.decode.node import Node, fail
 from applianced.config.decode.notifications import decode_notifications
 
 _NETCONF = {
@@ -77,8 +79,22 @@ def _client(entry: Node) -> CallHomeClient:
         name=entry.text("name"),
         endpoints=endpoints,
         start_with=strategy.text("start-with", CallHomeClient(name="").start_with),
+        periodic=_periodic(entry.child("connection-type")),
         **_given(strategy, {"max-attempts": "max_attempts", "interval": "interval_s"}),
     )
+
+
+def _periodic(kind: Node) -> Periodic | None:
+    if not kind.has("periodic"):
+        return None
+    periodic, anchor_s = kind.child("periodic"), None
+    if text := periodic.text("anchor-time"):
+        try:
+            anchor_s = datetime.fromisoformat(text).timestamp()
+        except ValueError:
+            fail(f"{periodic.path}/anchor-time", f'there is no time "{text}": write it as 2026-01-31T23:59:59Z')
+    period_s = {"period_s": periodic.number("period") * 60} if periodic.has("period") else {}
+    return Periodic(anchor_s=anchor_s, **period_s, **_given(periodic, {"idle-timeout": "idle_timeout_s"}))
 
 
 def decode_urls(netconf: Node) -> UrlOptions:

@@ -77,6 +77,18 @@ class NativeError(Exception):
         self.fault = fault
 
 
+_MESSAGE_MAX = 4096
+"""Octets of a message from libyang; it may quote a value of megabytes."""
+
+
+def _message(pointer: Any) -> str:
+    """The middle of a quoted value is left out, not what is said about it."""
+    raw = ffi.string(pointer) if pointer else b""
+    if len(raw) > _MESSAGE_MAX:
+        raw = raw[: _MESSAGE_MAX // 2] + raw[-_MESSAGE_MAX // 2 :]
+    return str(raw.decode("utf-8", "replace"))
+
+
 def _text(pointer: Any) -> str:
     return ffi.string(pointer).decode("utf-8", "replace") if pointer else ""
 
@@ -115,7 +127,7 @@ def _raise(context: libyang.Context) -> None:
     if not error:
         raise NativeError(Fault("the data cannot be read", "", "", ""))
     data, schema = _split_location(_text(error.path))
-    fault = Fault(_text(error.msg), data, schema, _text(error.apptag))
+    fault = Fault(_message(error.msg), data, schema, _text(error.apptag))
     lib.ly_err_clean(context.cdata, ffi.NULL)
     raise NativeError(fault)
 
@@ -211,6 +223,21 @@ def duplicate(context: libyang.Context, first: Node, *, siblings: bool = True) -
     if first and function(first, ffi.NULL, lib.LYD_DUP_RECURSIVE | lib.LYD_DUP_WITH_FLAGS, out):
         _raise(context)
     return out[0]
+
+
+def shell(node: Node) -> Node:
+    """A copy of a node with its keys, and of those above it, that holds nothing else."""
+    out = ffi.new("struct lyd_node **")
+    if lib.lyd_dup_single(node, ffi.NULL, lib.LYD_DUP_WITH_PARENTS | lib.LYD_DUP_WITH_FLAGS, out):
+        _raise_plain("the node cannot be copied")
+    return out[0]
+
+
+def root(node: Node) -> Node:
+    """The top-level node that holds this one."""
+    while above := parent(node):
+        node = above
+    return node
 
 
 def render(node: Node, form: Form, *, defaults: Defaults = Defaults.EXPLICIT, siblings: bool = False) -> bytes:

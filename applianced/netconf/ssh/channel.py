@@ -18,7 +18,11 @@ _LOG = logging.getLogger(__name__)
 class Channel(asyncssh.SSHServerSession[bytes]):
     """Offers the subsystem `netconf` and nothing else."""
 
-    def __init__(self, server: NetconfServer, author: Author, closed: Callable[[], None]) -> None:
+    def __init__(
+        self, server: NetconfServer, author: Author, closed: Callable[[], None], used: Callable[[], None]
+    ) -> None:
+        """closed: called at its end. used: whenever octets have come or gone."""
+        self._used = used
         self._server = server
         self._author = author
         self._closed = closed
@@ -44,6 +48,7 @@ class Channel(asyncssh.SSHServerSession[bytes]):
             self._channel.close()
 
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
+        self._used()
         if self._session:
             self._session.received(data)
 
@@ -68,6 +73,7 @@ class Channel(asyncssh.SSHServerSession[bytes]):
     # --- from the session --------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
+        self._used()
         if not self._channel.is_closing():
             self._channel.write(data)
 

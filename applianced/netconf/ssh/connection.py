@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -45,6 +46,8 @@ class Connection(asyncssh.SSHServer):
         self.address = ""
         self.peer = ""
         self._channels = 0
+        self.used_at = time.monotonic()
+        """When octets of a session came or went last."""
         self._lingering: asyncio.TimerHandle | None = None
         self._connection: asyncssh.SSHServerConnection
         self._attempts: Attempts
@@ -162,7 +165,10 @@ class Connection(asyncssh.SSHServer):
             return False
         self._channels += 1
         channel = self._connection.create_server_channel(encoding=None)
-        return channel, Channel(self._server, author, self._channel_closed)
+        return channel, Channel(self._server, author, self._channel_closed, self._used)
+
+    def _used(self) -> None:
+        self.used_at = time.monotonic()
 
     def _channel_closed(self) -> None:
         self._channels -= 1

@@ -6,7 +6,6 @@ ports accept, so that no client finds nobody.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Protocol
 import asyncssh
 
 from applianced.compiler.plan import Change
+from applianced.northbound.threads import in_thread
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class FollowedPort:
     async def prepare(self, change: Change) -> _Move:
         """Bind the new port, if it is one. Raises ConfigError that names the leaf."""
         port = change.new.system.netconf_port
-        bound = None if port == self._server.port else await asyncio.to_thread(self._bind, port)
+        bound = None if port == self._server.port else await in_thread(self._bind, port)
         return _Move(self._server, bound)
 
 

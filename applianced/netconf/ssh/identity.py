@@ -16,6 +16,7 @@ import asyncssh
 
 from applianced.northbound.alarms import Alarms, Severity
 from applianced.northbound.state import timestamp
+from applianced.northbound.threads import in_thread
 from applianced.system import host_keys
 
 _LOG = logging.getLogger(__name__)
@@ -54,15 +55,15 @@ class Identity:
     async def offer(self, algorithms: Sequence[str]) -> None:
         """Offer these, and make what is not there yet. Raises OSError."""
         async with self._turn:
-            self.keys = tuple([await asyncio.to_thread(self._load, algorithm) for algorithm in algorithms])
+            self.keys = tuple([await in_thread(self._load, algorithm) for algorithm in algorithms])
 
     async def regenerate(self, algorithms: Sequence[str]) -> None:
         """Replace keys that are on offer. Raises OSError."""
         async with self._turn:
             kept = {host_key.algorithm: host_key for host_key in self.keys}
             for algorithm in algorithms:
-                await asyncio.to_thread(host_keys.replace, self._state_dir, ALGORITHMS[algorithm], _generate)
-                kept[algorithm] = await asyncio.to_thread(self._load, algorithm)
+                await in_thread(host_keys.replace, self._state_dir, ALGORITHMS[algorithm], _generate)
+                kept[algorithm] = await in_thread(self._load, algorithm)
                 _LOG.warning("new %s host key: %s", algorithm, kept[algorithm].key.get_fingerprint())
             self.keys = tuple(kept.values())
             self._alarms.clear(_ALARM)

@@ -22,6 +22,7 @@ from applianced.netconf.urls import address, https
 from applianced.netconf.urls.address import FileUrl, Url, refused
 from applianced.netconf.urls.folder import Folder
 from applianced.netconf.xmltext import Element
+from applianced.northbound.threads import in_thread
 
 _LOG = logging.getLogger(__name__)
 FOLDER = "url"
@@ -57,11 +58,11 @@ class UrlContents:
         url = address.read(text, options)
         async with self._places:
             if isinstance(url, FileUrl):
-                content = await asyncio.to_thread(self._folder(caller).read, url, options)
+                content = await in_thread(self._folder(caller).read, url, options)
             else:
                 content = await https.exchange("GET", url, options)
             _told(caller, "read", url.shown)
-            return await asyncio.to_thread(_config, content, url.shown)
+            return await in_thread(_config, content, url.shown)
 
     async def sent_or_read(self, caller: Caller, given: Parameters) -> Element:
         """The <config> of an edit, sent along or behind a <url>. Raises RpcError."""
@@ -83,7 +84,7 @@ class UrlContents:
             raise RpcError("too-big", message, type="application")
         async with self._places:
             if isinstance(url, FileUrl):
-                await asyncio.to_thread(self._folder(caller).write, url, content, options)
+                await in_thread(self._folder(caller).write, url, content, options)
             else:
                 await https.exchange("PUT", url, options, content)
         _told(caller, "wrote", url.shown)
@@ -93,7 +94,7 @@ class UrlContents:
         options = self._options()
         url = address.read(text, options)
         if isinstance(url, FileUrl):
-            await asyncio.to_thread(self._folder(caller).delete, url)
+            await in_thread(self._folder(caller).delete, url)
         else:
             async with self._places:
                 await https.exchange("DELETE", url, options)

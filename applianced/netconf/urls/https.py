@@ -20,6 +20,7 @@ from typing import IO
 from applianced.config.access import HttpsServer, UrlOptions
 from applianced.netconf.messages import RpcError
 from applianced.netconf.urls.address import HttpsUrl
+from applianced.northbound.threads import in_thread
 
 HEAD_MAX = 65536
 """Octets of what precedes the content."""
@@ -32,7 +33,7 @@ async def exchange(method: str, url: HttpsUrl, options: UrlOptions, content: byt
     try:
         async with asyncio.timeout(options.timeout_s):
             answer = await _carried(method, url, options, content)
-        return await asyncio.to_thread(_body, method, url, answer, options)
+        return await in_thread(_body, method, url, answer, options)
     except TimeoutError:
         message = f"{url.shown} did not answer within the {options.timeout_s:g} s of timeout: try again, or raise it"
     except ssl.SSLCertVerificationError as error:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from applianced.config.access import CallHomeClient, Endpoint, NetconfLimits, RetryOptions, SshLimits
+from applianced.config.access import CallHomeClient, Endpoint, NetconfLimits, Periodic, RetryOptions, SshLimits
 from applianced.config.decode import decode
+from applianced.errors import ConfigError
 from tests.yang.models import refusal, validated
 
 SYSTEM = "applianced-system:system"
@@ -84,6 +85,23 @@ def test_clients_that_are_called_home_to() -> None:
             max_attempts=7, interval_s=9,
         ),
     )  # fmt: skip
+
+
+def test_clients_that_are_called_from_time_to_time() -> None:
+    def configured(periodic: dict[str, Any]) -> dict[str, Any]:
+        entry = {"name": "a", "endpoint": [{"name": "e", "address": "192.0.2.1"}]}
+        client = entry | {"connection-type": {"periodic": periodic}}
+        return {SYSTEM: {"services": {"netconf": {"call-home": {"netconf-client": [client]}}}}}
+
+    def periodic(given: dict[str, Any]) -> Periodic | None:
+        (client,) = decode(validated(configured(given))).system.call_home
+        return client.periodic
+
+    assert periodic({}) == Periodic(period_s=3600, anchor_s=None, idle_timeout_s=180)
+    full = {"period": 1440, "anchor-time": "2026-01-01T01:15:00+01:00", "idle-timeout": 0}
+    assert periodic(full) == Periodic(period_s=86400, anchor_s=1767226500, idle_timeout_s=0)
+    with pytest.raises(ConfigError, match=r"anchor-time: there is no time"):
+        decode(configured({"anchor-time": "2026-13-01T00:00:00Z"}))
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def shops(draw: st.DrawFn) -> str:
 def test_it_is_a_merge(before: str, change: str, complete: bool) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(bulk, "MANY", 0)
+        patched.setattr(bulk, "PIECE", 2)
         with tree_of(before) as ours, tree_of(before) as theirs:
             for tree in (ours, theirs):
                 if complete:
@@ -60,6 +61,18 @@ def test_a_container_whose_default_gave_way_is_configured() -> None:
         assert not native.is_default(shop)
         with tree.duplicate() as copy:
             assert native.equal(tree.first, copy.first)
+
+
+@pytest.mark.parametrize("entry", ["<tag>{}</tag>", "<item><name>{}</name><kind>small</kind></item>"])
+def test_what_is_known_is_merged_in_time(entry: str) -> None:
+    took = []
+    for number in (2_000, 16_000):
+        change = "".join(entry.format(one) for one in range(number))
+        with tree_of(change) as known, tree_of(change) as same:
+            began = time.process_time()
+            known.merge(same)
+            took.append(time.process_time() - began)
+    assert took[1] < 25 * took[0]
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,8 @@ def test_long_lists_pass() -> None:
         pass
 
 
-def test_the_input_of_an_rpc_is_short() -> None:
-    said = "<times>3</times>" * (rpc.ELEMENTS_MAX + 1)
+@pytest.mark.parametrize("said", ["<times>3</times>" * (rpc.ELEMENTS_MAX + 1), f"<times>{'3' * rpc.TEXT_MAX}3</times>"])
+def test_the_input_of_an_rpc_is_short(said: str) -> None:
     with pytest.raises(ConfigError, match="at most 1000 elements") as caught:
         rpc.arguments(shop_models(), "example:ring", etree.fromstring(f'<ring xmlns="urn:example:shop">{said}</ring>'))
     assert caught.value.tag == "too-big"

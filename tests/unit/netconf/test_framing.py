@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from applianced.errors import ProtocolError
-from applianced.netconf.framing import Deframer, Framing, frame
+from applianced.netconf.framing import LONG_FROM, STEPS_MAX, Deframer, Framing, LongMessage, frame
 
 END = b"]]>]]>"
 TEXT = st.binary(min_size=1, max_size=200)
@@ -23,8 +23,9 @@ def deframe(framing: Framing, stream: bytes, cuts: list[int], limit: int = 1 << 
     found = []
     for start, end in pairwise(places):
         deframer.feed(stream[start:end])
-        while (message := deframer.next()) is not None:
-            found.append(message)
+        while (message := deframer.next()) is not None or deframer.unread:
+            if message is not None:
+                found.append(message if isinstance(message, bytes) else message.joined())
     return found
 
 
@@ -86,6 +87,40 @@ def test_size_limit_is_exact(framing: Framing) -> None:
 def test_a_chunk_that_is_too_big_is_refused_at_its_header() -> None:
     with pytest.raises(ProtocolError, match="100 octets"):
         deframe(Framing.CHUNKED, b"\n#101\n", [], limit=100)
+
+
+@pytest.mark.parametrize("framing", [Framing.CHUNKED, Framing.END_OF_MESSAGE])
+def test_long_messages_stay_in_pieces(framing: Framing) -> None:
+    deframer = Deframer(framing)
+    text = b"<a>" + b"x" * LONG_FROM + b"</a>"
+    stream = frame(text, framing) * 2
+    found = []
+    for at in range(0, len(stream), 50_000):
+        deframer.feed(stream[at : at + 50_000])
+        while (message := deframer.next()) is not None:
+            assert isinstance(message, LongMessage)
+            found.append(message)
+    assert [message.joined() for message in found] == [text, text]
+    assert [len(message) for message in found] == [len(text), len(text)]
+    assert max(len(piece) for message in found for piece in message.pieces) < LONG_FROM
+    assert not deframer.amid
+
+
+@pytest.mark.parametrize("one", [b"\n#1\nx", b"\n#1\nx\n##\n"])
+def test_what_comes_in_crumbs_is_taken_apart_with_pauses(one: bytes) -> None:
+    deframer = Deframer(Framing.CHUNKED)
+    count = 10 * STEPS_MAX
+    deframer.feed(one * count + b"\n#1\nx\n##\n")
+    found, pauses = bytearray(), 0
+    while (message := deframer.next()) is not None or deframer.unread:
+        if message is None:
+            pauses += 1
+        else:
+            assert isinstance(message, bytes)
+            found += message
+    assert found == b"x" * (count + 1)
+    assert pauses >= 10
+    assert not deframer.amid
 
 
 @pytest.mark.parametrize("framing", [Framing.CHUNKED, Framing.END_OF_MESSAGE])

@@ -5,10 +5,15 @@ from __future__ import annotations
 import pytest
 
 from applianced.errors import ProtocolError
-from applianced.netconf.framing import Framing, frame
+from applianced.netconf.framing import Framing, Message, frame
 from applianced.netconf.session import BASE_1_0, BASE_1_1, HELLO_MAX, Session
 
 NC = "urn:ietf:params:xml:ns:netconf:base:1.0"
+
+
+def received(session: Session, data: bytes) -> list[Message]:
+    session.feed(data)
+    return list(session.messages())
 
 
 def hello(*capabilities: str, extra: str = "") -> bytes:
@@ -28,7 +33,7 @@ def hello(*capabilities: str, extra: str = "") -> bytes:
 def test_framing_follows_the_hello(first: Framing, offered: tuple[str, ...], then: Framing) -> None:
     session = Session(1, [BASE_1_0, BASE_1_1])
     stream = frame(hello(*offered), first) + frame(b"<one/>", then) + frame(b"<two/>", then)
-    assert [message for octet in stream for message in session.receive(bytes([octet]))] == [b"<one/>", b"<two/>"]
+    assert [message for octet in stream for message in received(session, bytes([octet]))] == [b"<one/>", b"<two/>"]
     assert session.send(b"<r/>") == frame(b"<r/>", then)
 
 
@@ -44,7 +49,7 @@ def test_framing_follows_the_hello(first: Framing, offered: tuple[str, ...], the
 )
 def test_a_bad_hello_ends_the_session(first: bytes) -> None:
     with pytest.raises(ProtocolError):
-        list(Session(1, []).receive(frame(first, Framing.END_OF_MESSAGE)))
+        received(Session(1, []), frame(first, Framing.END_OF_MESSAGE))
 
 
 @pytest.mark.parametrize(
@@ -57,20 +62,20 @@ def test_a_bad_hello_ends_the_session(first: bytes) -> None:
 )
 def test_a_bad_hello_is_explained(first: bytes, said: str) -> None:
     with pytest.raises(ProtocolError, match=said):
-        list(Session(1, []).receive(frame(first, Framing.END_OF_MESSAGE)))
+        received(Session(1, []), frame(first, Framing.END_OF_MESSAGE))
 
 
 def test_a_hello_that_never_ends_is_cut_off() -> None:
     session = Session(1, [])
-    assert list(session.receive(b"x" * HELLO_MAX)) == []
+    assert received(session, b"x" * HELLO_MAX) == []
     with pytest.raises(ProtocolError):
-        list(session.receive(b"x"))
+        received(session, b"x")
 
 
 def test_what_the_client_offers_is_told_once() -> None:
     session = Session(1, [BASE_1_0])
     assert session.take_offered() == frozenset()
-    assert list(session.receive(frame(hello(BASE_1_0, "urn:x"), Framing.END_OF_MESSAGE))) == []
+    assert received(session, frame(hello(BASE_1_0, "urn:x"), Framing.END_OF_MESSAGE)) == []
     assert session.take_offered() == {BASE_1_0, "urn:x"}
     assert session.take_offered() == frozenset()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -10,9 +11,20 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from applianced.errors import ProtocolError
+from applianced.netconf import xmltext
+from applianced.netconf.framing import LongMessage, Message
 from applianced.netconf.xmltext import escape, escape_attribute, parse
 
 
+def outcome(message: Message) -> str:
+    """What comes of reading a message: its content, or what it costs."""
+    try:
+        return etree.tostring(parse(message), encoding="unicode")
+    except ProtocolError as error:
+        return error.event
+
+
+@pytest.mark.parametrize("cut", [None, 1, 7])
 @pytest.mark.parametrize(
     "text",
     [
@@ -28,9 +40,9 @@ from applianced.netconf.xmltext import escape, escape_attribute, parse
         '<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE a><a/>'.encode("utf-16"),
     ],
 )
-def test_refused(text: bytes) -> None:
+def test_refused(text: bytes, cut: int | None) -> None:
     with pytest.raises(ProtocolError) as caught:
-        parse(text)
+        parse(LongMessage([text[at : at + cut] for at in range(0, len(text), cut)]) if cut else text)
     assert caught.value.event == "malformed-xml"
 
 
@@ -46,6 +58,30 @@ def test_doctype_as_text_is_text() -> None:
 def test_only_protocol_errors(text: bytes) -> None:
     with suppress(ProtocolError):
         parse(text)
+
+
+_MARKUP = st.sampled_from(
+    [
+        *("<a>", "</a>", "<b c='d'>", "</b>", "<e/>", " ", "\n", "text", "é", "&amp;", "<!-- x -->", "<?y z?>"),
+        *("<![CDATA[<]]>", "<?xml version='1.0' encoding='utf-8'?>", "<!DOCTYPE a>", "&f;", "<", "]]>"),
+    ]
+)
+
+
+@given(st.lists(_MARKUP, max_size=12).map("".join), st.lists(st.integers(0, 60), max_size=8), st.booleans())
+def test_a_long_message_is_read_as_a_short_one(inner: str, cuts: list[int], whole: bool) -> None:
+    text = (f"<r>{inner}</r>" if whole else inner).encode()
+    places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    assert outcome(LongMessage([text[one:other] for one, other in pairwise(places)])) == outcome(text)
+
+
+def test_elements_and_attributes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xmltext, "NODES_MAX", 9)
+    fits = b"<r>" + b"<a b='c'/>" * 4 + b"</r>"
+    assert outcome(fits) == outcome(LongMessage([fits[:10], fits[10:]])) != "too-many-nodes"
+    for more in (b"<a/>", b"<a></a>", b'<a b="c"/>'):
+        text = fits.replace(b"</r>", more + b"</r>")
+        assert outcome(text) == outcome(LongMessage([text[:10], text[10:]])) == "too-many-nodes"
 
 
 @given(st.text())

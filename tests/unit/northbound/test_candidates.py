@@ -150,11 +150,11 @@ async def edit(configuration: Configuration, ours: Shop, step: Step) -> None:
 
 
 async def agrees(configuration: Configuration, model: Model) -> None:
-    async with configuration.reading(Store.RUNNING, None) as tree:
+    async with configuration.contents.reading(Store.RUNNING, None) as tree:
         assert shown(tree) == model.running
     for session in model.candidate:
         ours = model.use(session)
-        async with configuration.reading(Store.CANDIDATE, None, session) as tree:
+        async with configuration.contents.reading(Store.CANDIDATE, None, session) as tree:
             assert shown(tree) == ours, session
 
 

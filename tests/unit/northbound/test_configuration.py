@@ -80,7 +80,7 @@ async def edit(configuration: Configuration, inner: str, session: int = 1) -> No
 
 
 async def seen(configuration: Configuration, store: Store = Store.RUNNING) -> str:
-    async with configuration.reading(store, None) as tree:
+    async with configuration.contents.reading(store, None) as tree:
         return content(tree)
 
 
@@ -226,10 +226,10 @@ def test_locks_and_the_candidate(tmp_path: Path) -> None:
     async def scenario(configuration: Configuration) -> None:
         await edit(configuration, "<title>x</title>", session=2)
         with pytest.raises(LockDeniedError) as caught:
-            await configuration.lock(1, Store.CANDIDATE)
+            await configuration.locking.lock(1, Store.CANDIDATE)
         assert caught.value.session == 0
         await configuration.discard(2)
-        await configuration.lock(1, Store.CANDIDATE)
+        await configuration.locking.lock(1, Store.CANDIDATE)
         for refused in (
             edit(configuration, "<title>x</title>", 2),
             configuration.commit(2, ME),
@@ -248,7 +248,7 @@ def test_locks_and_the_candidate(tmp_path: Path) -> None:
 
 def test_what_a_session_that_has_ended_still_asks_for_is_not_done(tmp_path: Path) -> None:
     async def scenario(configuration: Configuration) -> None:
-        await configuration.lock(1, Store.CANDIDATE)
+        await configuration.locking.lock(1, Store.CANDIDATE)
         await edit(configuration, "<title>mine</title>")
         await configuration.session_ended(1)
         for late in (
@@ -256,14 +256,14 @@ def test_what_a_session_that_has_ended_still_asks_for_is_not_done(tmp_path: Path
             configuration.replace_candidate(1, tree_of("<title>late</title>")),
             configuration.replace_candidate(1, Store.RUNNING),
             configuration.commit(1, ME),
-            configuration.lock(1, Store.CANDIDATE),
-            configuration.unlock(1, Store.CANDIDATE),
+            configuration.locking.lock(1, Store.CANDIDATE),
+            configuration.locking.unlock(1, Store.CANDIDATE),
             configuration.discard(1),
         ):
             with pytest.raises(ConfigError, match="session 1 has ended"):
                 await late
         assert await seen(configuration, Store.CANDIDATE) == "<title>old</title>"
-        await configuration.lock(2, Store.CANDIDATE)
+        await configuration.locking.lock(2, Store.CANDIDATE)
         await configuration.session_forgotten(1)
         await edit(configuration, "<title>x</title>", session=2)
 
@@ -272,11 +272,11 @@ def test_what_a_session_that_has_ended_still_asks_for_is_not_done(tmp_path: Path
 
 def test_unlock_discards_and_a_locked_running_refuses_commits(tmp_path: Path) -> None:
     async def scenario(configuration: Configuration) -> None:
-        await configuration.lock(1, Store.CANDIDATE)
+        await configuration.locking.lock(1, Store.CANDIDATE)
         await edit(configuration, "<title>x</title>")
-        await configuration.unlock(1, Store.CANDIDATE)
+        await configuration.locking.unlock(1, Store.CANDIDATE)
         assert await seen(configuration, Store.CANDIDATE) == ""
-        await configuration.lock(2, Store.RUNNING)
+        await configuration.locking.lock(2, Store.RUNNING)
         await edit(configuration, "<title>x</title>")
         with pytest.raises(LockDeniedError):
             await configuration.commit(1, ME)
@@ -286,7 +286,7 @@ def test_unlock_discards_and_a_locked_running_refuses_commits(tmp_path: Path) ->
 
 def test_a_reader_keeps_the_tree_that_it_reads(tmp_path: Path) -> None:
     async def scenario(configuration: Configuration) -> None:
-        async with configuration.reading(Store.RUNNING, None) as tree:
+        async with configuration.contents.reading(Store.RUNNING, None) as tree:
             await edit(configuration, "<title>new</title>")
             await configuration.commit(1, ME)
             assert content(tree) == "<title>old</title>"

@@ -203,9 +203,9 @@ def test_other_sessions_wait(tmp_path: Path) -> None:
                 await attempt
             assert (caught.value.tag, caught.value.session) == ("in-use", 1)
         with pytest.raises(LockDeniedError) as caught:
-            await configuration.lock(2, Store.RUNNING)
+            await configuration.locking.lock(2, Store.RUNNING)
         assert (caught.value.tag, caught.value.session) == ("lock-denied", 1)
-        await configuration.lock(1, Store.RUNNING)
+        await configuration.locking.lock(1, Store.RUNNING)
         assert await refused(commit(configuration, persist_id="x")) == "invalid-value"
 
     run(tmp_path, scenario)
@@ -223,9 +223,9 @@ def test_cancelling(tmp_path: Path) -> None:
         assert configuration.history()[0].user == "admin"
         await configuration.discard(1)
         await commit(configuration, "new", confirmation=Confirmation(60, "token"))
-        await configuration.lock(1, Store.RUNNING)
+        await configuration.locking.lock(1, Store.RUNNING)
         assert await refused(configuration.cancel_commit(2, ME, "token")) == "in-use"
-        await configuration.unlock(1, Store.RUNNING)
+        await configuration.locking.unlock(1, Store.RUNNING)
         await configuration.cancel_commit(2, ME, "token")
         assert title(configuration) == "old"
 

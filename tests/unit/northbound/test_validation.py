@@ -9,13 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from applianced.datastore import native
+from applianced.datastore import native, writer
 from applianced.datastore.edit import EditError, EditOptions, edit
 from applianced.datastore.edits import edits, entry_edits
+from applianced.datastore.inherited import inherited
 from applianced.datastore.models import load_models
 from applianced.datastore.native import Defaults, Form
-from applianced.datastore.spare import Spare
+from applianced.datastore.spare import Difference, Spare
 from applianced.datastore.tree import Tree
+from applianced.datastore.writer import Texts, Writer
 from applianced.errors import ConfigError
 from applianced.northbound import validation
 from applianced.northbound.building import builder
@@ -106,6 +108,23 @@ class Outcome:
         self.shown = tree.render(Form.XML, defaults=Defaults.TAGGED)
 
 
+def carried_over(former: Tree, tree: Tree, behind: Difference) -> int:
+    """Texts of the former tree serve the next one as far as they are what it prints; how many do."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(writer, "KEPT_FROM", 1)
+        former.texts = Texts()
+        for defaults in Defaults:
+            printing = Writer(defaults)
+            printing.texts = former.texts
+            printing.all_of(former.roots())
+        texts = inherited(former, tree, behind)
+    former.texts = None
+    for (identity, defaults, above), text in texts.items():
+        (root,) = (root for root in tree.roots() if native.identity(root) == identity)
+        assert text == Writer(defaults).whole(root, above)
+    return len(list(texts.items()))
+
+
 @settings(max_examples=rounds(150), deadline=None)
 @given(st.lists(st.tuples(CHANGES, ELSEWHERE), min_size=1, max_size=4))
 def test_entry_by_entry_is_as_strict_as_the_whole(history: list[Any]) -> None:
@@ -132,6 +151,8 @@ def test_entry_by_entry_is_as_strict_as_the_whole(history: list[Any]) -> None:
                 continue
             assert native.equal(candidate.first, other.first)
         assert quick.valid[:2] == whole.valid[:2]
+        if quick.valid.difference:
+            carried_over(running, candidate, quick.valid.difference)
         if quick.valid.difference and not quick.valid.difference.ordered:
             named = (edits(running, candidate, most) for most in (100, 2, 1))
             assert [entry_edits(MODELS, quick.valid.difference, most) for most in (100, 2, 1)] == list(named)
@@ -162,6 +183,35 @@ def test_one_entry_costs_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
         spare.offer(former, valid.difference, tree)
         assert spare.copy(tree) is former
         former.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "serve"),
+    [
+        ("<application><name>e</name><protocol>udp</protocol></application>", 2),
+        ('<application nc:operation="remove"><name>a</name></application>', 2),
+        ('<application nc:operation="remove"><name>d</name></application>', 2),
+        ("<application><name>a</name><description>first</description></application>", 2),
+        ("<application><name>d</name><description>last</description></application>", 2),
+        ('<application><name>a</name><description>x</description></application><application nc:operation="remove">'
+         "<name>b</name></application>", 2),
+        ('<application><name>a</name><description>x</description></application><application nc:operation="remove">'
+         "<name>d</name></application>", 1),
+    ],
+)  # fmt: skip
+def test_texts_are_carried_over(change: str, serve: int) -> None:
+    way = Validation(MODELS)
+    system = '<system xmlns="urn:applianced:yang:system"><host-name>h</host-name></system>'
+    entries = "".join(f"<application><name>{name}</name><protocol>tcp</protocol></application>" for name in "abcd")
+    text = f'<applications xmlns="{APPLICATIONS}">{entries}</applications>{system}'.encode()
+    with Tree.parse(MODELS, text, Form.XML) as former:
+        in_force = way.validated(former, None)
+        with former.duplicate() as tree:
+            config = f'<config><applications xmlns="{APPLICATIONS}" xmlns:nc="{NC}">{change}</applications></config>'
+            edit(tree, list(etree.fromstring(config)), EditOptions())
+            valid = way.validated(tree, in_force.rendered)
+            assert valid.difference
+            assert carried_over(former, tree, valid.difference) == serve
 
 
 def test_a_spare_that_cannot_be_brought_up_is_let_go() -> None:

@@ -103,13 +103,13 @@ def test_what_is_shown_whole_is_shared(tmp_path: Path) -> None:
         first = f"<shop {DECLARED}>{SECRET}</shop>{hidden}".encode()
         await configuration.start(lambda: Tree.parse(guarded_models(), first, Form.XML), source="test")
         sue, other, admin = (configuration.access.of(user) for user in ("sue", "nobody", "admin"))
-        async with configuration.reading(Store.RUNNING, None) as running:
+        async with configuration.contents.reading(Store.RUNNING, None) as running:
             roots = {str(root) for root in running.roots()}
-            async with configuration.showing(admin) as shown:
+            async with configuration.contents.showing(admin) as shown:
                 assert {str(root) for root in shown.roots} == roots
                 assert shown.texts is running.texts is not None
             # Of nacm nobody else sees anything; the shop is there as it is, or as a copy.
-            async with configuration.showing(other) as shown:
+            async with configuration.contents.showing(other) as shown:
                 assert len(shown.roots) == 1
                 assert str(shown.roots[0]) in roots
                 # A text of what is shared serves all, one of a copy those who see the copy.
@@ -117,21 +117,21 @@ def test_what_is_shown_whole_is_shared(tmp_path: Path) -> None:
                 assert running.texts is not None
                 shown.texts.keep(shown.roots[0], Defaults.EXPLICIT, "", LARGE)
                 assert running.texts.get(shown.roots[0], Defaults.EXPLICIT, "") == LARGE
-            async with configuration.showing(sue) as shown:
+            async with configuration.contents.showing(sue) as shown:
                 assert len(shown.roots) == 1
                 assert str(shown.roots[0]) not in roots
                 assert shown.texts is not None
                 assert running.texts is not None
                 shown.texts.keep(shown.roots[0], Defaults.EXPLICIT, "", LARGE)
                 assert running.texts.get(shown.roots[0], Defaults.EXPLICIT, "") is None
-            async with configuration.showing(sue) as shown:
+            async with configuration.contents.showing(sue) as shown:
                 assert shown.texts is not None
                 assert shown.texts.get(shown.roots[0], Defaults.EXPLICIT, "") == LARGE
-            async with configuration.reading(Store.RUNNING, other) as view:
+            async with configuration.contents.reading(Store.RUNNING, other) as view:
                 assert "42" in text(view)
                 assert "rule-list" not in text(view)
         await configuration.amend(touch, Author("test", "test"), "")
-        async with configuration.reading(Store.RUNNING, sue) as view:
+        async with configuration.contents.reading(Store.RUNNING, sue) as view:
             assert "<tag>" in text(view)
             assert "42" not in text(view)
         configuration.close()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from applianced.alg.contract import Over, Refuse, Rewrite
+from applianced.alg.actions import Over, Refuse, Rewrite
 from applianced.alg.dns import DESCRIPTOR, Datagrams, DnsSettings, Stream
 from applianced.alg.dns.doctoring import Tables
 from applianced.alg.dns.messages import read

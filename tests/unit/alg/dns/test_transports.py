@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from applianced.alg.contract import Descriptor, Note, Pass, Rewrite
+from applianced.alg.actions import Note, Pass, Rewrite
+from applianced.alg.contract import Descriptor
 from applianced.alg.dns import DESCRIPTOR, Datagrams, DnsSettings, Stream
 from applianced.alg.dns.events import EVENTS
 from applianced.alg.dns.messages import read

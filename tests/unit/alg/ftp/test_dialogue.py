@@ -7,7 +7,7 @@ import marshal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from applianced.alg.contract import CloseGate, OpenGate, Pass
+from applianced.alg.actions import CloseGate, OpenGate, Pass
 from applianced.alg.ftp import DESCRIPTOR, Dialogue, FtpSettings
 from applianced.alg.ftp.exchange import UNANSWERED_LIMIT
 from applianced.alg.ftp.settings import REPLY_LIMIT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from applianced.alg.contract import Bind, Drop, Note, OpenGate, Pass, Rewrite
+from applianced.alg.actions import Bind, Drop, Note, OpenGate, Pass, Rewrite
 from applianced.alg.ftp import Dialogue, FtpSettings
 from applianced.alg.ftp.heads import continued, free
 from applianced.model.tuples import ORIGINAL, REPLY, Direction, Endpoint, packed

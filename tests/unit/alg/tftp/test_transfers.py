@@ -7,7 +7,7 @@ import marshal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from applianced.alg.contract import AwaitAnswer, CloseGate
+from applianced.alg.actions import AwaitAnswer, CloseGate
 from applianced.alg.tftp import DESCRIPTOR, TftpSettings, Transfers
 from applianced.alg.tftp.requests import parse
 from applianced.errors import ProtocolError

@@ -6,8 +6,8 @@ from itertools import islice
 
 import pytest
 
-from applianced.config.access import CallHomeClient, Endpoint
-from applianced.netconf.ssh.call_home import attempts
+from applianced.config.access import CallHomeClient, Endpoint, Periodic
+from applianced.netconf.ssh.call_home import attempts, next_call
 
 ENDPOINTS = tuple(Endpoint(name=name, address=name) for name in "abc")
 
@@ -26,3 +26,23 @@ ENDPOINTS = tuple(Endpoint(name=name, address=name) for name in "abc")
 def test_order_of_attempts(start_with: str, last: str, order: str) -> None:
     client = CallHomeClient(name="c", endpoints=ENDPOINTS, start_with=start_with, max_attempts=2)
     assert "".join(endpoint.name for endpoint in islice(attempts(client, last, lambda below: below - 1), 8)) == order
+
+
+@pytest.mark.parametrize(
+    ("anchor_s", "now_s", "again", "due_s"),
+    [
+        (None, 1000, False, 1000),
+        (None, 1000.5, True, 1060),
+        (None, 1060, True, 1120),
+        (None, 1200.5, True, 1240),
+        (5, 1000, False, 1025),
+        (5, 1025.5, True, 1085),
+        (5015, 1000, False, 1055),
+        (5015, 1055, False, 1055),
+    ],
+)
+def test_periodic_calls_are_whole_periods_from_their_anchor(
+    anchor_s: float | None, now_s: float, again: bool, due_s: float
+) -> None:
+    periodic = Periodic(period_s=60, anchor_s=anchor_s)
+    assert next_call(periodic, 1000, now_s, again=again) == due_s
