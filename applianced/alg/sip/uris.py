@@ -7,7 +7,21 @@ Rule: nothing here performs I/O or keeps state beyond a cache of addresses.
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import NamedTuple
+
+from applianced.errors import ProtocolError
+from applianced.model.tuples import packed, text
+
+HOST = rb"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9_.-]{1,255}))(?:\s*:\s*([0-9]{1,5}))?"
+"""As a pattern of three groups: an IPv6 reference without its brackets, or a name or IPv4 address; a port."""
+
+_PORT_MAX = 65535
+_SIP = re.compile(rb"([Ss][Ii][Pp][Ss]?):((?:[^@<>\s]*@)?)" + HOST + rb"(?=[;?]|\Z)")
+_OTHER = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]{0,30}):[^\s<>]+\Z")
+_NUMBERS = re.compile(rb"[0-9A-Fa-f:.]{2,45}")
+_PRINTABLE = bytes(octet if 0x20 <= octet < 0x7F else ord("?") for octet in range(256))
 
 
 class Host(NamedTuple):
@@ -34,16 +48,51 @@ class Uri(NamedTuple):
     parameters: int
 
 
+@lru_cache(8192)
 def packed_address(name: bytes) -> bytes:
     """The packed form of an address in text, without brackets; b"" when it is none."""
-    raise NotImplementedError
+    if not _NUMBERS.fullmatch(name):
+        return b""
+    try:
+        return packed(name.decode("ascii"))
+    except ValueError:
+        return b""
 
 
+@lru_cache(8192)
 def host_text(address: bytes, port: int = 0) -> bytes:
     """`host[:port]` of a packed address; without the port when it is 0."""
-    raise NotImplementedError
+    host = f"[{text(address)}]" if len(address) == 16 else text(address)
+    return (f"{host}:{port}" if port else host).encode("ascii")
+
+
+def quoted(octets: bytes) -> str:
+    """Octets of a peer as a detail: printable, at most 80 characters."""
+    return octets[:80].translate(_PRINTABLE).decode("ascii")
+
+
+def host_of(match: re.Match[bytes], group: int, event: str) -> Host:
+    """The host that HOST has matched, its first group being `group`. Raises ProtocolError of the event named, for a
+    port over 65535."""
+    reference, name, digits = match.group(group, group + 1, group + 2)
+    port = int(digits) if digits else 0
+    if port > _PORT_MAX:
+        raise ProtocolError(event, f"port {port}")
+    last = match.end(group + 2)
+    if reference is None:
+        end = last if digits else match.end(group + 1)
+        return Host(match.start(group + 1), end, name, port, packed_address(name))
+    end = last if digits else match.end(group) + 1
+    return Host(match.start(group) - 1, end, reference, port, packed_address(reference))
 
 
 def read_uri(data: bytes, start: int, end: int) -> Uri:
     """The URI that is all of these octets. Raises ProtocolError bad-address."""
-    raise NotImplementedError
+    match = _SIP.match(data, start, end)
+    if match is not None:
+        return Uri(start, end, match[1].lower(), match[2][:-1], host_of(match, 3, "bad-address"), match.end())
+    match = _OTHER.match(data, start, end)
+    scheme = match[1].lower() if match else b""
+    if scheme in (b"", b"sip", b"sips"):
+        raise ProtocolError("bad-address", quoted(data[start:end]))
+    return Uri(start, end, scheme, b"", None, end)
