@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from applianced.model.tuples import Endpoint
 
+Line = tuple[int, int]
+"""Offsets of a whole line, with its end."""
+
 
 class Place(NamedTuple):
     """An address as written in `IN IP4 192.0.2.1`. start, end: of `IP4 192.0.2.1`, without /ttl. name: the address or
@@ -26,104 +29,112 @@ class Place(NamedTuple):
 
 
 class Rtcp(NamedTuple):
-    """a=rtcp (RFC 3605). line, line_end: of the whole line. start, end: of the port. place: None without an address."""
+    """a=rtcp (RFC 3605). start, end: of its value, `port [IN IP4 address]`. place: None without an address."""
 
-    line: int
-    line_end: int
+    line: Line
     start: int
     end: int
     port: int
     place: Place | None
 
 
-class Candidate(NamedTuple):
-    """a=candidate (RFC 8839 5.1). line, line_end: of the whole line with its end. component: 1 RTP, 2 RTCP.
-    transport: in lower case. kind: host, srflx, prflx, relay. start, end: of `address port`. endpoint: None for a name
-    (mDNS). related_start, related_end: of the octets `raddr X rport Y`, equal without."""
+class Written(NamedTuple):
+    """`address port`, or `host:port`, as written. start, end: of both. endpoint: None for a name (as of mDNS)."""
 
-    line: int
-    line_end: int
+    start: int
+    end: int
+    endpoint: Endpoint | None
+
+
+class Candidate(NamedTuple):
+    """a=candidate (RFC 8839 5.1). component: 1 RTP, 2 RTCP. transport: in lower case. kind: host, srflx, prflx, relay.
+    written: its address and port. related: `address rport port` behind raddr, None without."""
+
+    line: Line
     component: int
     transport: bytes
     kind: bytes
-    start: int
-    end: int
-    endpoint: Endpoint | None
-    related_start: int
-    related_end: int
-    related: Endpoint | None
-
-
-class Path(NamedTuple):
-    """One URI of a=path (RFC 4975 8.2). start, end: of `host:port`. endpoint: None for a name."""
-
-    start: int
-    end: int
-    scheme: bytes
-    endpoint: Endpoint | None
+    written: Written
+    related: Written | None
 
 
 class Medium(NamedTuple):
-    """One m= block. start: of its m= line. first_line_end: behind that line. end: of the block.
+    """One m= block. start, end: of it. inserted: where a c= line of its own would stand.
 
     kind: audio, video, image, message, application, text. transport: in upper case, as RTP/AVP, UDPTL, TCP/MSRP.
-    port: 0 when it is refused (RFC 3264 6), or bundled. count: of ports (`/n`). port_start, port_end: of the digits of
+    port: 0 when it is refused (RFC 3264 6), or bundled. ports: how many (`/n`). port_start, port_end: of the digits of
     the port. connections: its own c= lines. place: that of the first of them, or of the session, or None.
     direction: sendrecv, sendonly, recvonly, inactive; the session's when it says none.
     rtcp: a=rtcp. mux: a=rtcp-mux or rtcp-mux-only. mid: b"" without. bundle_only: a=bundle-only.
-    setup: a=setup: active, passive, actpass, holdconn, or b"". candidates, paths, remote (a=remote-candidates: the
-    endpoints of the other party). ice: offsets of all further lines of ICE and of a=alt, which go when candidates go.
+    setup: a=setup: active, passive, actpass, holdconn, or b"". paths: the URIs of a=path (RFC 4975 8.2).
+    remote: a=remote-candidates, endpoints of the other party. ice: all further lines of ICE. alternatives: lines a=alt.
     """
 
     start: int
-    first_line_end: int
     end: int
+    inserted: int
     kind: bytes
     transport: bytes
     port: int
-    count: int
+    ports: int
     port_start: int
     port_end: int
     connections: tuple[Place, ...]
     place: Place | None
     direction: bytes
-    rtcp: Rtcp | None
-    mux: bool
-    mid: bytes
-    bundle_only: bool
-    setup: bytes
-    candidates: tuple[Candidate, ...]
-    paths: tuple[Path, ...]
-    remote: tuple[Candidate, ...]
-    ice: tuple[tuple[int, int], ...]
+    rtcp: Rtcp | None = None
+    mux: bool = False
+    mid: bytes = b""
+    bundle_only: bool = False
+    setup: bytes = b""
+    candidates: tuple[Candidate, ...] = ()
+    paths: tuple[Written, ...] = ()
+    remote: tuple[Written, ...] = ()
+    ice: tuple[Line, ...] = ()
+    alternatives: tuple[Line, ...] = ()
 
     @property
     def endpoint(self) -> Endpoint | None:
         """Where it is taken; None when it is refused, on hold with 0.0.0.0, or at a name."""
         place = self.place
-        if place is None or not self.port or not place.address or place.unspecified:
+        if place is None or not self.port or not any(place.address):
             return None
         return Endpoint(place.address, self.port)
 
     @property
     def rtcp_endpoint(self) -> Endpoint | None:
-        """Where its RTCP is taken without rtcp-mux: what a=rtcp says, else the port above (RFC 3550 11)."""
-        raise NotImplementedError
+        """Where its RTCP is taken without rtcp-mux: what a=rtcp says, else the port above (RFC 3550 11); None where
+        `endpoint` is None or there is no RTCP."""
+        endpoint, rtcp = self.endpoint, self.rtcp
+        if endpoint is None or not self.over_rtp:
+            return None
+        if rtcp is None:
+            return Endpoint(endpoint.address, endpoint.port + 1) if endpoint.port < 65535 else None
+        if rtcp.place is None:
+            return Endpoint(endpoint.address, rtcp.port)
+        return Endpoint(rtcp.place.address, rtcp.port) if any(rtcp.place.address) else None
 
     @property
     def over_rtp(self) -> bool:
-        """Whether there is RTCP beside it."""
+        """Whether it is RTP, which has RTCP beside it."""
         return b"RTP/" in self.transport
+
+    @property
+    def over_tcp(self) -> bool:
+        """Whether it goes over TCP (RFC 4145, 4571, 4975)."""
+        return self.transport.startswith(b"TCP")
 
 
 class Description(NamedTuple):
-    """start, end: of all of it. origin: of o=. connection: of the session's c=. connection_line: where the session's
-    c= would be inserted. bundles: of each a=group:BUNDLE the mids. ice: offsets of the session's own lines of ICE."""
+    """start, end: of all of it. closed: whether its last line has an end. origin: the address of o=, None when it cannot
+    be read. connection: of the session's c=. bundles: of each a=group:BUNDLE the mids (RFC 8843). ice: the session's own
+    lines of ICE."""
 
     start: int
     end: int
+    closed: bool
     origin: Place | None
     connection: Place | None
     media: tuple[Medium, ...]
-    bundles: tuple[tuple[bytes, ...], ...]
-    ice: tuple[tuple[int, int], ...]
+    bundles: tuple[tuple[bytes, ...], ...] = ()
+    ice: tuple[Line, ...] = ()

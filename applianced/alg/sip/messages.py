@@ -40,7 +40,6 @@ SESSION_EXPIRES, SUBSCRIPTION_STATE, JOIN = b"session-expires", b"subscription-s
 """Names of headers: lower case, the long form."""
 
 
-
 COMPACT = {
     b"a": b"accept-contact", b"b": REFERRED_BY, b"c": CONTENT_TYPE, b"d": b"request-disposition",
     b"e": CONTENT_ENCODING, b"f": FROM, b"i": CALL_ID, b"j": b"reject-contact", b"k": SUPPORTED, b"l": CONTENT_LENGTH,
@@ -123,6 +122,11 @@ class Message:
         """The headers of this name, in order."""
         return [Field(match.start(1), *match.span(2)) for match in self._found.get(name, ())]
 
+    def span(self, name: bytes) -> tuple[int, int] | None:
+        """Offsets of the value of the first header of this name, as in Field; None without."""
+        found = self._found.get(name)
+        return found[0].span(2) if found else None
+
     def value(self, name: bytes) -> bytes:
         """The value of the first header of this name, unfolded; b"" without."""
         found = self._found.get(name)
@@ -133,8 +137,7 @@ class Message:
         return [_text(match) for match in self._found.get(name, ())]
 
     def number(self, name: bytes) -> int | None:
-        """Of a header that is a number, parameters and comments behind it left out; None without, or when it is none.
-        """
+        """Of a header that is a number, parameters and comments behind it left out; None without, or when it is none."""
         match = _NUMBER.match(self.value(name))
         return int(match[1]) if match else None
 
