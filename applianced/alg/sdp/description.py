@@ -126,9 +126,9 @@ class Medium(NamedTuple):
 
 
 class Description(NamedTuple):
-    """start, end: of all of it. closed: whether its last line has an end. origin: the address of o=, None when it cannot
-    be read. connection: of the session's c=. bundles: of each a=group:BUNDLE the mids (RFC 8843). ice: the session's own
-    lines of ICE."""
+    """start, end: of all of it. closed: whether its last line has an end. origin: the address of o=, None when it
+    cannot be read. connection: of the session's c=. bundles: of each a=group:BUNDLE the mids (RFC 8843). ice: the
+    session's own lines of ICE."""
 
     start: int
     end: int

@@ -33,7 +33,7 @@ _CANDIDATE = re.compile(
     rb"(?: raddr (([^\s]{1,255}) rport ([0-9]{1,5})))?"
 )
 _REMOTE = re.compile(rb"[0-9]{1,3} (([^\s]{1,255}) ([0-9]{1,5}))")
-_PATH = re.compile(rb"(?<![^\s])msrps?://(?:[^@/\s]{0,255}@)?" + HOST + rb"(?=[/;\s]|\Z)", re.IGNORECASE)
+_PATH = re.compile(rb"(?<![^\s:])msrps?://(?:[^@/\s]{0,255}@)?" + HOST + rb"(?=[/;\s]|\Z)", re.IGNORECASE)
 _PORT_MAX = 65535
 _SENDRECV = b"sendrecv"
 _DIRECTIONS = (_SENDRECV, b"sendonly", b"recvonly", b"inactive")

@@ -21,6 +21,7 @@ DEPTH_LIMIT = 3
 
 SDP = b"application/sdp"
 _MULTIPART = b"multipart/"
+_BOUNDARY_MAX = 70
 _TYPE = re.compile(rb"\s*+([^\s;/,]++)\s*+/\s*+([^\s;,]++)\s*+")
 _HEAD_END = re.compile(rb"(?:\A|\n)\r?\n")
 _FIELD = re.compile(rb"(?:\A|\n)([^\s:]++)[ \t]*+:((?:[^\n]++|\n[ \t])*+)")
@@ -94,8 +95,8 @@ def _flat(data: bytes, entity: _Entity, around: tuple[Length, ...], depth: int) 
     if depth == DEPTH_LIMIT:
         raise ProtocolError("bad-multipart", f"more than {DEPTH_LIMIT} in one another")
     boundary = find_parameter(data, named.end(), headers[CONTENT_TYPE][1], b"boundary")
-    if boundary is None or not boundary.value:
-        raise ProtocolError("bad-multipart", "no boundary")
+    if boundary is None or not 0 < len(boundary.value) <= _BOUNDARY_MAX:
+        raise ProtocolError("bad-multipart", "no boundary, or a long one")
     for part in _parts(data, start, end, boundary.value):
         yield from _flat(data, part, lengths, depth + 1)
 

@@ -14,8 +14,8 @@ from applianced.alg.sip.messages import COMPACT, Message
 
 _HEAD_END = re.compile(rb"\n\r?\n")
 _NAME = re.compile(rb"\n([^\s:]++)[ \t]*+:([ \t]*+)")
-_FOLD = re.compile(rb"[ \t]*+\r?\n[ \t]++")
-_TRAILING = re.compile(rb"[ \t]++(?=\r?\n)")
+_FOLD = re.compile(rb"(?:(?<![ \t])[ \t]++)?\r?\n[ \t]++")
+_TRAILING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
 _SHORT = {name: short for short, name in COMPACT.items()}
 _FILLED = re.compile(
     rb"\n(?:User-Agent|Server|Allow|Supported|k|Accept|Organization|Subject|Max-Forwards)[ \t]*+:", re.IGNORECASE

@@ -69,7 +69,7 @@ _FIELD = re.compile(rb"\n([^\s:]++)[ \t]*+:(?:[ \t]|\r?\n[ \t])*+([^\n]*+(?:\n[ 
 _HEAD_END = re.compile(rb"\n\r?\n")
 _CSEQ = re.compile(rb"([0-9]{1,10})\s++(" + _TOKEN + rb")\s*+\Z")
 _NUMBER = re.compile(rb"([0-9]{1,10})\s*+(?=[;(]|\Z)")
-_FOLD = re.compile(rb"\s*\r?\n[ \t]+")
+_FOLD = re.compile(rb"\r?\n[ \t]++")
 
 
 class Field(NamedTuple):
@@ -205,8 +205,8 @@ class Message:
 
 
 def parse(data: bytes) -> Message:
-    """One whole message from the front of `data`, leading CRLFs left out; without Content-Length to the end of it.
-    Raises ProtocolError."""
+    """One whole message from the front of `data`, leading CRLFs left out; without Content-Length to the end of it. The
+    empty line may be missing where nothing follows. Raises ProtocolError."""
     start = 0
     while data[start : start + 1] in (b"\r", b"\n"):
         start += 1
@@ -214,9 +214,11 @@ def parse(data: bytes) -> Message:
     if first is None:
         raise ProtocolError("bad-start-line", quoted(data[start : start + 80]))
     end = _HEAD_END.search(data, start)
-    if end is None:
-        raise ProtocolError("bad-header", "the header does not end")
-    return Message(data, first, _headers(data, first.end() - 1, end.start()), end.end())
+    if end is not None:
+        return Message(data, first, _headers(data, first.end() - 1, end.start()), end.end())
+    if not data.endswith(b"\n"):
+        raise ProtocolError("bad-header", "it does not end")
+    return Message(data, first, _headers(data, first.end() - 1, len(data) - 1), len(data))
 
 
 def _headers(data: bytes, start: int, end: int) -> dict[bytes, list[re.Match[bytes]]]:
@@ -234,6 +236,8 @@ def _headers(data: bytes, start: int, end: int) -> dict[bytes, list[re.Match[byt
             found[name] = [match]
         count += 1
     lines = data.count(b"\n", start, end)
+    if data[start + 1 : start + 2] in (b" ", b"\t"):
+        raise ProtocolError("bad-header", "the first line goes on")
     if lines != count and lines != count + data.count(b"\n ", start, end) + data.count(b"\n\t", start, end):
         raise ProtocolError("bad-header", "a line that is no header")
     if count > HEADER_LIMIT:
