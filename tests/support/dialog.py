@@ -257,6 +257,9 @@ class Player:
 
     def _bind(self, asked: Bind) -> Endpoint | None:
         speaker, endpoint = asked.speaker, asked.endpoint
+        if self.binds == 0:
+            return None
+        self.binds = None if self.binds is None else self.binds - 1
         assert self.session is not None or not asked.held
         own = None if self.session is None else self.session.party(speaker)
         outside = self.translation.get(endpoint.address if own is None else own.address)
@@ -267,9 +270,6 @@ class Player:
         for (told, by), held in self.bound.items():
             if (held.speaker, held.endpoint, by) == (speaker, endpoint, protocol):
                 return told
-        if self.binds == 0:
-            return None
-        self.binds = None if self.binds is None else self.binds - 1
         self.next_port += self.next_port % 2 if asked.pair else 0
         told = Endpoint(outside, self.next_port)
         self.next_port += 2 if asked.pair else 1

@@ -9,6 +9,7 @@ Rule: nothing here performs I/O.
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from typing import Any
 
@@ -19,17 +20,20 @@ from applianced.model.sessions import ControlSession
 from applianced.model.tuples import ORIGINAL, REPLY, Direction, Endpoint
 
 SIP_PORT, SIPS_PORT = 5060, 5061
+_BEHIND = rb"(?::([0-9]{1,5}))?(?![\w@.-]|:[0-9])"
+_REFERENCES = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?(?![\w@]|:[0-9])")
 
 
 class Parties:
     """Both parties of one session.
 
     own, known: by Direction, their endpoints as they themselves and as the other party says. translated: whether the
-    two differ. needles: by the direction of a message, octets of which it has one when it must be changed.
+    two differ. patterns: by the direction of a message, what finds hosts in it that may have to be changed, their port
+    as second group; None when nothing does.
     bound: other endpoints of a party -> what the other one is told; inside: the way back.
     """
 
-    __slots__ = ("bound", "inside", "known", "needles", "own", "protocol", "settled", "translated", "version")
+    __slots__ = ("bound", "inside", "known", "own", "patterns", "protocol", "settled", "translated", "version")
 
     def __init__(self, session: ControlSession) -> None:
         self.protocol = session.tuple.protocol
@@ -44,17 +48,21 @@ class Parties:
     def _become(self, known: tuple[Endpoint, Endpoint]) -> None:
         self.known = known
         self.translated = (known[0] != self.own[0], known[1] != self.own[1])
-        self.needles = (self._needles(ORIGINAL), self._needles(REPLY))
+        self.patterns = (self._pattern(ORIGINAL), self._pattern(REPLY))
 
-    def _needles(self, speaker: Direction) -> tuple[bytes, ...]:
+    def _pattern(self, speaker: Direction) -> re.Pattern[bytes] | None:
         listener = speaker.opposite
         addresses = []
         if self.translated[speaker]:
-            addresses.append(self.own[speaker].address)
+            addresses += [self.own[speaker].address, self.known[speaker].address]
         if self.translated[listener]:
-            addresses.append(self.known[listener].address)
-        # An IPv6 address has many spellings, but always a bracket in front.
-        return tuple(dict.fromkeys(b"[" if len(address) == 16 else host_text(address) for address in addresses))
+            addresses += [self.known[listener].address, self.own[listener].address]
+        if not addresses:
+            return None
+        # An IPv6 address has many spellings, but always brackets.
+        if len(addresses[0]) == 16:
+            return _REFERENCES
+        return re.compile(b"(" + b"|".join(re.escape(host_text(each)) for each in addresses) + b")" + _BEHIND)
 
     def settle(self) -> Actions:
         """Ask how the parties are known, once that can be known."""

@@ -10,7 +10,8 @@ Rule: nothing here performs I/O.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
+from enum import Enum
 
 from applianced.alg.actions import Action, Bind, Reply
 from applianced.alg.sdp.rewriting import Replacement
@@ -18,6 +19,7 @@ from applianced.alg.sip.headers import Via
 from applianced.alg.sip.messages import (
     ASSERTED,
     CALL_ID,
+    COMPACT,
     CONTACT,
     FROM,
     JOIN,
@@ -50,23 +52,46 @@ BOUND = frozenset((CONTACT, RECORD_ROUTE, PATH, SERVICE_ROUTE))
 """Headers whose endpoints the other party will send to."""
 
 _CALL_HOST = re.compile(rb"@(\[?)([0-9A-Fa-f.:]+)(\]?)(?=[;,\s]|\Z)")
-_ESCAPED_HOST = re.compile(rb"%40((?:%5[Bb])?)([0-9A-Fa-f.:]+?)((?:%5[Dd])?)(?=%3[Bb]|[;&>\s]|\Z)")
-_AGENT = re.compile(rb"([1-9][0-9]{2}[ \t]+)(\[[0-9A-Fa-f.:]+\]|[0-9.]+)(?::([0-9]{1,5}))?(?=[ \t])")
+_QUOTE = re.compile(rb'\\.|"', re.DOTALL)
+_AT, _COLON = b"@:"
+_ESCAPED_AT, _MADDR = b"%40", b"maddr="
+_URI_END = re.compile(rb"[>\s,]|\Z")
 
 Edits = Generator[Action, Reply, list[Replacement]]
 
 
+class Kind(Enum):
+    """What a header says about hosts."""
+
+    WHERE = 1
+    WHO = 2
+    SAME = 3
+    WARNING = 4
+
+
+_FORMS = {
+    **dict.fromkeys(WHERE, Kind.WHERE), **dict.fromkeys(WHO, Kind.WHO), **dict.fromkeys(SAME, Kind.SAME),
+    WARNING: Kind.WARNING,
+}  # fmt: skip
+
+
 def default_port(data: bytes, uri: Uri) -> int:
     """The port that a URI means where it says none (RFC 3261 19.1.2)."""
-    if uri.scheme == b"sips" or b"transport=tls" in data[uri.parameters : uri.end].lower():
-        return SIPS_PORT
-    return SIP_PORT
+    return _default(uri.scheme == b"sips", data[uri.parameters : uri.end])
 
 
 def transport(data: bytes, uri: Uri, otherwise: int) -> int:
     """The protocol by which a URI is reached."""
-    parameters = data[uri.parameters : uri.end].lower()
-    if uri.scheme == b"sips" or b"transport=t" in parameters:
+    return _transport(uri.scheme == b"sips", data[uri.parameters : uri.end], otherwise)
+
+
+def _default(secure: bool, parameters: bytes) -> int:
+    return SIPS_PORT if secure or b"transport=tls" in parameters.lower() else SIP_PORT
+
+
+def _transport(secure: bool, parameters: bytes, otherwise: int) -> int:
+    parameters = parameters.lower()
+    if secure or b"transport=t" in parameters:
         return TCP
     return UDP if b"transport=udp" in parameters else otherwise
 
@@ -74,73 +99,98 @@ def transport(data: bytes, uri: Uri, otherwise: int) -> int:
 def header_edits(parties: Parties, speaker: Direction, message: Message, *, call_ids: bool, proxy: bool) -> Edits:
     """What changes in the header, apart from Via. call_ids: hosts in Call-IDs too. proxy: the speaker stands for others
     of its side. Raises ProtocolError: bad-address, many-headers, refused-binding."""
-    concerned = _Concerned(parties, speaker, message, proxy)
     edits: list[Replacement] = []
-    if not concerned.anything():
+    pattern = parties.patterns[speaker]
+    if pattern is None:
         return edits
-    for name in WHERE:
-        if concerned.by(name):
-            yield from _where(parties, speaker, message, name, proxy, edits)
-    if concerned.between(*message.target):
-        uri = message.uri()
-        if uri.host is not None:
-            text = parties.exact(speaker, uri.host, default_port(message.data, uri), guess=True)
-            _replace(edits, uri.host, text)
-    for name in WHO:
-        if concerned.by(name):
-            _who(parties, speaker, message, name, edits)
-    if call_ids:
-        for name in SAME:
-            if concerned.by(name):
-                edits += _same(parties, speaker, message, name, _CALL_HOST)
-        if concerned.by(REFER_TO):
-            edits += _same(parties, speaker, message, REFER_TO, _ESCAPED_HOST)
-    if concerned.by(WARNING):
-        edits += _agents(parties, speaker, message)
+    if proxy and parties.translated[speaker]:
+        for name in BOUND:
+            yield from _bound(parties, speaker, message, name, edits)
+    data, first = message.data, message.target[1]
+    for found in pattern.finditer(data, message.start, message.body):
+        at = found.start()
+        kind, name, value = _header(data, at) if at >= first else (Kind.WHERE, ROUTE, message.target[0])
+        if kind is None or _quoted(data, value, at):
+            continue
+        text: bytes | None = None
+        before = data[at - 1]
+        if before == _AT or before == _COLON:
+            if kind is Kind.SAME:
+                text = _same(parties, speaker, found) if call_ids and before == _AT else None
+            elif kind is Kind.WHO:
+                text = parties.loose(speaker, host_found(found))
+            elif kind is Kind.WHERE:
+                text = yield from _where(parties, speaker, data, found, name, value)
+        elif data[at - 3 : at] == _ESCAPED_AT:
+            text = _same(parties, speaker, found) if call_ids else None
+        elif data[at - 6 : at] == _MADDR or (kind is Kind.WARNING and before in b" \t"):
+            text = parties.loose(speaker, host_found(found))
+        if text is not None:
+            edits.append((at, found.end(), text))
     return edits
 
 
-class _Concerned:
-    """Which parts of a message hold an address that may change: the others need not be read."""
-
-    __slots__ = ("data", "message", "needles")
-
-    def __init__(self, parties: Parties, speaker: Direction, message: Message, proxy: bool) -> None:
-        self.message = message
-        self.data = message.data
-        self.needles = (b"",) if proxy and parties.translated[speaker] else parties.needles[speaker]
-
-    def between(self, start: int, end: int) -> bool:
-        find = self.data.find
-        return any(find(needle, start, end) >= 0 for needle in self.needles)
-
-    def anything(self) -> bool:
-        return self.between(self.message.start, self.message.body)
-
-    def by(self, name: bytes) -> bool:
-        if not self.message.has(name):
-            return False
-        return any(self.between(field.start, field.end) for field in self.message.fields(name))
+def _header(data: bytes, at: int) -> tuple[Kind | None, bytes, int]:
+    """What the header that an offset is in says about hosts, its name, and where its value begins."""
+    line = data.rfind(b"\n", 0, at) + 1
+    while data[line] in b" \t" and line > 1:
+        line = data.rfind(b"\n", 0, line - 1) + 1
+    colon = data.find(b":", line, at)
+    name = data[line:colon].strip().lower()
+    name = COMPACT.get(name, name)
+    return _FORMS.get(name), name, colon + 1
 
 
-def _replace(edits: list[Replacement], host: Host, text: bytes | None) -> None:
-    if text is not None:
-        edits.append((host.start, host.end, text))
+def _quoted(data: bytes, start: int, at: int) -> bool:
+    """Whether an offset is inside a quoted string of the value that begins at `start`."""
+    if data.find(b'"', start, at) < 0:
+        return False
+    return sum(len(token) == 1 for token in _QUOTE.findall(data, start, at)) % 2 == 1
+
+
+def host_found(found: re.Match[bytes]) -> Host:
+    """The host that the pattern of `Parties` has found."""
+    name = found[1].strip(b"[]")
+    return Host(found.start(), found.end(), name, int(found[2] or 0), packed_address(name))
+
+
+def _same(parties: Parties, speaker: Direction, found: re.Match[bytes]) -> bytes | None:
+    """The host behind the @ of a Call-ID: the same address always becomes the same other one, and back."""
+    host = host_found(found)
+    address = parties.swapped(speaker, host.address)
+    return None if address is None else host_text(address, host.port)
 
 
 def _where(
-    parties: Parties, speaker: Direction, message: Message, name: bytes, proxy: bool, edits: list[Replacement]
+    parties: Parties, speaker: Direction, data: bytes, found: re.Match[bytes], name: bytes, value: int
+) -> Generator[Action, Reply, bytes | None]:
+    host = host_found(found)
+    scheme = data.rfind(b"sips:", value, host.start) > data.rfind(b"sip:", value, host.start)
+    end = _URI_END.search(data, host.end)
+    parameters = data[host.end : end.start()] if end is not None else b""
+    default = _default(scheme, parameters)
+    if name in BOUND:
+        named = parties.unbound(speaker, host, default, proxies=False)
+        if named is not None:
+            yield from bind(parties, speaker, named, _transport(scheme, parameters, parties.protocol))
+    return parties.exact(speaker, host, default, guess=name == ROUTE)
+
+
+def _bound(
+    parties: Parties, speaker: Direction, message: Message, name: bytes, edits: list[Replacement]
 ) -> Generator[Action, Reply, None]:
+    """Addresses that a proxy says for others of its side."""
     for address in message.addresses(name):
         uri = address.uri
-        if uri is None or uri.host is None:
+        if uri is None or uri.host is None or uri.host.address == parties.own[speaker].address:
             continue
         default = default_port(message.data, uri)
-        if name in BOUND:
-            named = parties.unbound(speaker, uri.host, default, proxy)
-            if named is not None:
-                yield from bind(parties, speaker, named, transport(message.data, uri, parties.protocol))
-        _replace(edits, uri.host, parties.exact(speaker, uri.host, default, guess=name == ROUTE))
+        named = parties.unbound(speaker, uri.host, default, proxies=True)
+        if named is not None:
+            yield from bind(parties, speaker, named, transport(message.data, uri, parties.protocol))
+        text = parties.exact(speaker, uri.host, default)
+        if text is not None:
+            edits.append((uri.host.start, uri.host.end, text))
 
 
 def bind(parties: Parties, speaker: Direction, named: Endpoint, protocol: int) -> Generator[Action, Reply, None]:
@@ -149,33 +199,6 @@ def bind(parties: Parties, speaker: Direction, named: Endpoint, protocol: int) -
     if not isinstance(told, Endpoint):
         raise ProtocolError("refused-binding", str(named))
     parties.took(speaker, named, told)
-
-
-def _who(parties: Parties, speaker: Direction, message: Message, name: bytes, edits: list[Replacement]) -> None:
-    for address in message.addresses(name):
-        if address.uri is not None and address.uri.host is not None:
-            _replace(edits, address.uri.host, parties.loose(speaker, address.uri.host))
-
-
-def _same(
-    parties: Parties, speaker: Direction, message: Message, name: bytes, pattern: re.Pattern[bytes]
-) -> Iterator[Replacement]:
-    """Hosts behind the @ of a Call-ID: the same address always becomes the same other one, and back."""
-    for field in message.fields(name):
-        for match in pattern.finditer(message.data, field.start, field.end):
-            address = parties.swapped(speaker, packed_address(match[2]))
-            if address is not None:
-                yield (*match.span(2), host_text(address).strip(b"[]"))
-
-
-def _agents(parties: Parties, speaker: Direction, message: Message) -> Iterator[Replacement]:
-    """Who warns (RFC 3261 20.43)."""
-    for field in message.fields(WARNING):
-        for match in _AGENT.finditer(message.data, field.start, field.end):
-            name, port = match[2].strip(b"[]"), int(match[3] or 0)
-            text = parties.loose(speaker, Host(*match.span(2), name, port, packed_address(name)))
-            if text is not None:
-                yield (match.start(2), match.end(3) if match[3] else match.end(2), text)
 
 
 def call_id(parties: Parties, speaker: Direction, message: Message, *, changed: bool) -> bytes:
@@ -191,6 +214,11 @@ def call_id(parties: Parties, speaker: Direction, message: Message, *, changed: 
 
 
 # ----- Via
+
+
+def _replace(edits: list[Replacement], host: Host, text: bytes | None) -> None:
+    if text is not None:
+        edits.append((host.start, host.end, text))
 
 
 def request_vias(
