@@ -237,10 +237,10 @@ def test_an_origin_that_cannot_be_read_matters_to_nobody() -> None:
 pieces = st.sampled_from(
     [
         "v=0", "o=- 1 1 IN IP4 10.0.0.2", "c=IN IP4 10.0.0.2", "c=IN IP6 ::1", "c=IN IP4 0.0.0.0", "a=",
-        "m=audio 5 RTP/AVP 0", "m=image 0 udptl t38", "m=audio 65535/2 RTP/AVP 0", "a=rtcp:5", "a=rtcp:5 IN IP4 1.1.1.1",
-        "a=rtcp-mux", "i=x", "x", "",
-        "a=candidate:1 1 udp 1 10.0.0.2 5 typ host", "a=candidate:x", "a=path:msrp://10.0.0.2:5/x;tcp", "a=alt:",
-        "a=remote-candidates:1 1.1.1.1 5", "a=ice-lite", "m=", "c=", "a=group:BUNDLE a", "a=inactive",
+        "m=audio 5 RTP/AVP 0", "m=image 0 udptl t38", "m=audio 65535/2 RTP/AVP 0", "a=rtcp:5",
+        "a=rtcp:5 IN IP4 1.1.1.1", "a=rtcp-mux", "i=x", "x", "", "a=candidate:1 1 udp 1 10.0.0.2 5 typ host",
+        "a=candidate:x", "a=path:msrp://10.0.0.2:5/x;tcp", "a=alt:", "a=remote-candidates:1 1.1.1.1 5", "a=ice-lite",
+        "m=", "c=", "a=group:BUNDLE a", "a=inactive",
     ]
 )  # fmt: skip
 descriptions = st.builds(
