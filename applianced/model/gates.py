@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from applianced.model.tuples import Endpoint
 
@@ -21,7 +21,13 @@ class Gate:
     reason: the message that asked for it, as text, without secrets.
     awaited: the kernel opened it itself, as the request left; `outside` and `source` are as conntrack says, once asked.
     bound: `outside` has a port of the range that NAT leaves to the ALGs, taken for this gate.
+    Others than one for data sessions: see model.media.
     """
+
+    media: ClassVar[bool] = False
+    """A MediaGate."""
+    apart: ClassVar[bool] = False
+    """Kept apart from its session's own record."""
 
     number: int
     alg: str
@@ -42,8 +48,17 @@ class Gate:
     awaited: bool = False
 
     @property
+    def ends_s(self) -> float:
+        """When the kernel lets go of it by itself."""
+        return self.expires_s
+
+    @property
     def plain(self) -> tuple[Any, ...]:
         """What outlives a worker, as numbers, strings and octets; `of` turns it back."""
+        return self.common()
+
+    def common(self) -> tuple[Any, ...]:
+        """The part of `plain` that gates of every kind have."""
         return (
             self.number,
             self.alg,
@@ -64,21 +79,26 @@ class Gate:
     @classmethod
     def of(cls, plain: tuple[Any, ...]) -> Gate:
         """The gate that gave `plain`."""
+        return cls(**cls.values(plain))
+
+    @staticmethod
+    def values(plain: tuple[Any, ...]) -> dict[str, Any]:
+        """What `plain` has, by the names of the fields."""
         number, alg, session, protocol, peer, inside, outside, *rest = plain
         one_shot, source, reason, created_s, expires_s, bound, awaited = rest
-        return cls(
-            number=number,
-            alg=alg,
-            session=session,
-            protocol=protocol,
-            peer=peer,
-            inside=Endpoint(*inside),
-            outside=Endpoint(*outside),
-            one_shot=one_shot,
-            source=source,
-            reason=reason,
-            created_s=created_s,
-            expires_s=expires_s,
-            bound=bound,
-            awaited=awaited,
-        )
+        return {
+            "number": number,
+            "alg": alg,
+            "session": session,
+            "protocol": protocol,
+            "peer": peer,
+            "inside": Endpoint(*inside),
+            "outside": Endpoint(*outside),
+            "one_shot": one_shot,
+            "source": source,
+            "reason": reason,
+            "created_s": created_s,
+            "expires_s": expires_s,
+            "bound": bound,
+            "awaited": awaited,
+        }

@@ -1,0 +1,168 @@
+"""Who the two parties of a control session are, and how each is known to the other.
+
+A party that NAT translates has an endpoint of its own and one that the other party knows it by. A message of the
+speaker says its own; it must say what the listener knows. And the listener's endpoint, as the speaker knows it, must
+become the listener's own again.
+
+Rule: nothing here performs I/O.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Any
+
+from applianced.alg.actions import Actions, Bind
+from applianced.alg.sip.settings import ENDPOINT_LIMIT
+from applianced.alg.sip.uris import Host, host_text
+from applianced.model.sessions import ControlSession
+from applianced.model.tuples import ORIGINAL, REPLY, Direction, Endpoint
+
+SIP_PORT, SIPS_PORT = 5060, 5061
+
+
+class Parties:
+    """Both parties of one session.
+
+    own, known: by Direction, their endpoints as they themselves and as the other party says. translated: whether the
+    two differ. needles: by the direction of a message, octets of which it has one when it must be changed.
+    bound: other endpoints of a party -> what the other one is told; inside: the way back.
+    """
+
+    __slots__ = ("bound", "inside", "known", "needles", "own", "protocol", "settled", "translated", "version")
+
+    def __init__(self, session: ControlSession) -> None:
+        self.protocol = session.tuple.protocol
+        self.own = (session.party(ORIGINAL), session.party(REPLY))
+        self.bound: dict[tuple[Direction, Endpoint], Endpoint] = {}
+        self.inside: dict[tuple[Direction, Endpoint], Endpoint] = {}
+        self.settled = False
+        self.version = 0
+        """Counts the changes of what `plain` gives."""
+        self._become(self.own)
+
+    def _become(self, known: tuple[Endpoint, Endpoint]) -> None:
+        self.known = known
+        self.translated = (known[0] != self.own[0], known[1] != self.own[1])
+        self.needles = (self._needles(ORIGINAL), self._needles(REPLY))
+
+    def _needles(self, speaker: Direction) -> tuple[bytes, ...]:
+        listener = speaker.opposite
+        addresses = []
+        if self.translated[speaker]:
+            addresses.append(self.own[speaker].address)
+        if self.translated[listener]:
+            addresses.append(self.known[listener].address)
+        # An IPv6 address has many spellings, but always a bracket in front.
+        return tuple(dict.fromkeys(b"[" if len(address) == 16 else host_text(address) for address in addresses))
+
+    def settle(self) -> Actions:
+        """Ask how the parties are known, once that can be known."""
+        known = list(self.own)
+        for direction in (ORIGINAL, REPLY):
+            told = yield Bind(direction, self.own[direction])
+            if not isinstance(told, Endpoint):
+                return
+            known[direction] = told
+        self._become((known[0], known[1]))
+        self.settled = True
+        self.version += 1
+
+    def address(self, speaker: Direction, address: bytes) -> bytes | None:
+        """What an address in a message becomes; None when it stays."""
+        if address == self.own[speaker].address:
+            return self.known[speaker].address if self.translated[speaker] else None
+        listener = speaker.opposite
+        if self.translated[listener] and address == self.known[listener].address:
+            return self.own[listener].address
+        return None
+
+    def swapped(self, speaker: Direction, address: bytes) -> bytes | None:
+        """What an address becomes where the way back must give exactly what was written: the two that stand for each
+        other change places; None when it stays."""
+        for party in (speaker, speaker.opposite):
+            if self.translated[party]:
+                pair = self.own[party].address, self.known[party].address
+                if address in pair:
+                    return pair[address == pair[0]]
+        return None
+
+    def loose(self, speaker: Direction, host: Host) -> bytes | None:
+        """The text in place of a host that names somebody rather than says where he is reached: the address alone
+        changes, and a port that is the session's."""
+        address = self.address(speaker, host.address) if host.address else None
+        if address is None:
+            return None
+        for party, before, after in ((speaker, self.own, self.known), (speaker.opposite, self.known, self.own)):
+            if host.address == before[party].address and host.port == before[party].port:
+                return host_text(address, after[party].port)
+        return host_text(address, host.port)
+
+    def exact(self, speaker: Direction, host: Host, default: int = SIP_PORT, *, guess: bool = False) -> bytes | None:
+        """The text in place of a host that says where somebody is reached; None when it stays.
+
+        default: the port that is meant where none is written. guess: with the listener's address and a port that is
+        not known it is the listener that is meant, not another one behind the same address.
+        """
+        if not host.address:
+            return None
+        there = self.endpoint(speaker, Endpoint(host.address, host.port or default))
+        if there is None:
+            return self.loose(speaker, host) if guess or host.address == self.own[speaker].address else None
+        if there == (host.address, host.port or default):
+            return None
+        return host_text(there.address, 0 if there.port == default and not host.port else there.port)
+
+    def endpoint(self, speaker: Direction, named: Endpoint) -> Endpoint | None:
+        """What an endpoint in a message becomes; None when nobody has bound it."""
+        listener = speaker.opposite
+        if named == self.own[speaker]:
+            return self.known[speaker]
+        if named == self.known[listener]:
+            return self.own[listener]
+        return self.bound.get((speaker, named)) or self.inside.get((listener, named))
+
+    def unbound(self, speaker: Direction, host: Host, default: int, proxies: bool) -> Endpoint | None:
+        """The endpoint of the speaker that must be bound before a message can say it; None when none must.
+
+        proxies: whether private addresses beside the speaker's own are of its side too.
+        """
+        address = host.address
+        if not address or not self.translated[speaker] or len(self.bound) >= ENDPOINT_LIMIT:
+            return None
+        own = self.own[speaker]
+        if address != own.address and not (proxies and ip_address(address).is_private and self._third(address)):
+            return None
+        named = Endpoint(address, host.port or default)
+        return None if named == own or (speaker, named) in self.bound else named
+
+    def _third(self, address: bytes) -> bool:
+        ends = (*self.own, *self.known)
+        return all(address != end.address for end in ends) and len(address) == len(ends[0].address)
+
+    def took(self, speaker: Direction, named: Endpoint, told: Endpoint) -> None:
+        """An endpoint of the speaker has been bound."""
+        self.bound[speaker, named] = told
+        self.inside[speaker, told] = named
+        self.version += 1
+
+    def lost(self, speaker: Direction, named: Endpoint) -> Endpoint | None:
+        """An endpoint of the speaker is no longer bound; what the other party was told, None when nothing."""
+        told = self.bound.pop((speaker, named), None)
+        if told is not None:
+            del self.inside[speaker, told]
+            self.version += 1
+        return told
+
+    @property
+    def plain(self) -> tuple[Any, ...]:
+        """Plain values."""
+        bound = tuple((int(speaker), *named, *told) for (speaker, named), told in self.bound.items())
+        return (*map(tuple, self.known), self.settled, bound)
+
+    def restore(self, plain: tuple[Any, ...]) -> None:
+        """Take up what `plain` gave."""
+        first, second, self.settled, bound = plain
+        self._become((Endpoint(*first), Endpoint(*second)))
+        for speaker, address, port, outside, outside_port in bound:
+            self.took(Direction(speaker), Endpoint(address, port), Endpoint(outside, outside_port))
