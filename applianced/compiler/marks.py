@@ -33,6 +33,8 @@ OPENING = 0x2000
 """The same bit of a datagram, in its packet's mark alone: the kernel opens the gate of its answer as it leaves."""
 AFTER_NAT = OPENING | UNTOUCHED
 """Both, of a datagram's packet mark: it is to be judged once more, when source NAT has decided."""
+PUBLISHED = DATA
+"""The same bit of such a datagram's packet mark: destination NAT has treated it."""
 UNEXPECTED = 0x2000
 """Of a data session: a party sends from another endpoint than it announced, or nobody knows who it is."""
 DSCP_SHIFT = 14

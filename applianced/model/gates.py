@@ -55,6 +55,10 @@ class Gate:
     @property
     def plain(self) -> tuple[Any, ...]:
         """What outlives a worker, as numbers, strings and octets; `of` turns it back."""
+        return self.common()
+
+    def common(self) -> tuple[Any, ...]:
+        """The part of `plain` that gates of every kind have."""
         return (
             self.number,
             self.alg,

@@ -57,9 +57,10 @@ class MediaGate(Gate):
     def flow(self) -> FlowTuple | None:
         """The tuple in which connection tracking knows the session between the announced endpoints, whoever sent first:
         the second party's packets as they arrive. None while an end is not known."""
-        if self.own[REPLY] is None or self.own[ORIGINAL] is None or self.known[ORIGINAL] is None:
+        sender, known = self.own[REPLY], self.known[ORIGINAL]
+        if sender is None or known is None or self.own[ORIGINAL] is None:
             return None
-        return FlowTuple(self.protocol, self.own[REPLY], self.known[ORIGINAL])
+        return FlowTuple(self.protocol, sender, known)
 
     def heard(self, now: float) -> None:
         """A packet of it has come lately."""
@@ -70,7 +71,7 @@ class MediaGate(Gate):
     def plain(self) -> tuple[Any, ...]:
         own, known = ([None if end is None else tuple(end) for end in ends] for ends in (self.own, self.known))
         more = (*own, *known, self.mark, self.idle_s, self.learn)
-        return (*Gate.plain.__get__(self), more)
+        return (*self.common(), more)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,7 +84,7 @@ class ControlGate(Gate):
 
     @property
     def plain(self) -> tuple[Any, ...]:
-        return (*Gate.plain.__get__(self), (self.mark,))
+        return (*self.common(), (self.mark,))
 
 
 def gate_of(plain: tuple[Any, ...]) -> Gate:

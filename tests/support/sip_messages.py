@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from applianced.errors import ProtocolError
+
 SDP = """v=0
 o=alice 2890844526 2890844526 IN IP4 10.0.0.2
 s=-
@@ -18,6 +23,18 @@ FROM = "From: Alice <sip:alice@atlanta.example>;tag=1928301774"
 TO = "To: Bob <sip:bob@biloxi.example>"
 CALL_ID = "Call-ID: a84b4c76e66710@10.0.0.2"
 CONTACT = "Contact: <sip:alice@10.0.0.2:5060;transport=udp>"
+
+
+@contextmanager
+def only(events: Collection[str]) -> Iterator[None]:
+    """ProtocolError may come, of these events, and nothing else."""
+    try:
+        yield
+    except ProtocolError as error:
+        event = error.event
+    else:
+        return
+    assert event in events
 
 
 def lines(text: str) -> bytes:

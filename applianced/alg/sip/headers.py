@@ -126,7 +126,10 @@ def _parameters(data: bytes, start: int, end: int) -> dict[bytes, Parameter]:
     while start < end:
         match = _PARAMETER.match(data, start, end)
         if match is None:
-            break
+            start = data.find(b";", start + 1, end)
+            if start < 0:
+                break
+            continue
         group = 2 if match[2] is not None else 3
         value = match[group]
         at = match.end(1) if value is None else match.start(group)

@@ -137,7 +137,7 @@ class Message:
         return [_text(match) for match in self._found.get(name, ())]
 
     def number(self, name: bytes) -> int | None:
-        """Of a header that is a number, parameters and comments behind it left out; None without, or when it is none."""
+        """Of a header that is a number, what stands behind it left out. None without, or for another value."""
         match = _NUMBER.match(self.value(name))
         return int(match[1]) if match else None
 

@@ -12,7 +12,7 @@ from applianced.alg.sdp.description import Description, Medium
 from applianced.alg.sdp.reading import CANDIDATE_LIMIT, MEDIA_LIMIT, read
 from applianced.errors import ProtocolError
 from applianced.model.tuples import Endpoint, packed
-from tests.support.sip_messages import lines, sdp
+from tests.support.sip_messages import lines, only, sdp
 
 HEAD = "v=0\no=- 1 1 IN IP4 10.0.0.2\ns=-\nc=IN IP4 10.0.0.2\nt=0 0\n"
 ICE = """a=ice-ufrag:8hhY
@@ -215,7 +215,8 @@ def test_paths_of_msrp() -> None:
     "text",
     [
         "", "o=-\n", "v=1\n", HEAD + "m=audio\n", HEAD + "m=audio 65536 RTP/AVP 0\n", HEAD + "m=audio x RTP/AVP 0\n",
-        HEAD + "m=audio 5/0 RTP/AVP 0\n", HEAD + "m=audio 5\n", HEAD + "m=audio 5 RTP/AVP 0\nc=IN IP4\n", "v=0\nc=ATM NSAP 1\n",
+        HEAD + "m=audio 5/0 RTP/AVP 0\n", HEAD + "m=audio 5\n", HEAD + "m=audio 5 RTP/AVP 0\nc=IN IP4\n",
+        "v=0\nc=ATM NSAP 1\n",
         "v=0\nc=IN IP6 10.0.0.2\n", "v=0\nc=IN IP4 2001:db8::1\n", HEAD + "m=audio 5 RTP/AVP 0\na=rtcp:\n",
         HEAD + "m=audio 5 RTP/AVP 0\na=rtcp:70000\n", HEAD + "m=audio 5 RTP/AVP 0\na=rtcp:5 IN IP4 ::\n",
         HEAD + "m=message 5 TCP/MSRP *\na=path:msrp://10.0.0.2:70000/x;tcp\n", "v=0\no=- 1 1 IN IP6 10.0.0.2\n",
@@ -235,10 +236,11 @@ def test_an_origin_that_cannot_be_read_matters_to_nobody() -> None:
 
 pieces = st.sampled_from(
     [
-        "v=0", "o=- 1 1 IN IP4 10.0.0.2", "c=IN IP4 10.0.0.2", "c=IN IP6 ::1", "c=IN IP4 0.0.0.0", "m=audio 5 RTP/AVP 0", "i=x",
-        "m=image 0 udptl t38", "m=audio 65535/2 RTP/AVP 0", "a=rtcp:5", "a=rtcp:5 IN IP4 1.1.1.1", "a=rtcp-mux", "a=inactive",
-        "a=candidate:1 1 udp 1 10.0.0.2 5 typ host", "a=candidate:x", "a=path:msrp://10.0.0.2:5/x;tcp", "a=alt:", "a=group:BUNDLE a",
-        "a=remote-candidates:1 1.1.1.1 5", "a=ice-lite", "a=", "m=", "c=", "x", "",
+        "v=0", "o=- 1 1 IN IP4 10.0.0.2", "c=IN IP4 10.0.0.2", "c=IN IP6 ::1", "c=IN IP4 0.0.0.0", "a=",
+        "m=audio 5 RTP/AVP 0", "m=image 0 udptl t38", "m=audio 65535/2 RTP/AVP 0", "a=rtcp:5",
+        "a=rtcp:5 IN IP4 1.1.1.1", "a=rtcp-mux", "i=x", "x", "", "a=candidate:1 1 udp 1 10.0.0.2 5 typ host",
+        "a=candidate:x", "a=path:msrp://10.0.0.2:5/x;tcp", "a=alt:", "a=remote-candidates:1 1.1.1.1 5", "a=ice-lite",
+        "m=", "c=", "a=group:BUNDLE a", "a=inactive",
     ]
 )  # fmt: skip
 descriptions = st.builds(
@@ -259,26 +261,23 @@ def check(data: bytes, description: Description) -> None:
 
 @given(st.one_of(descriptions, st.binary(max_size=60).map(lambda octets: b"v=0\r\n" + octets)))
 def test_any_octets(data: bytes) -> None:
-    try:
+    with only(["bad-sdp"]):
         check(data, read(data))
-    except ProtocolError as error:
-        assert error.event == "bad-sdp"
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        b"m=" + b" " * 60000, b"c=IN" + b" " * 60000, b"o=" + b" IN" * 20000, b"o=" + b" IN IP4 1" * 7000, b"a=path:" + b"msrp://" * 8000,
-        b"a=path:" + b"msrp://" + b"a" * 60000, b"a=rtcp:5" + b" " * 60000, b"a=candidate:" + b"1 " * 30000, b"\n" * 60000,
+        b"m=" + b" " * 60000, b"c=IN" + b" " * 60000, b"o=" + b" IN" * 20000, b"o=" + b" IN IP4 1" * 7000,
+        b"a=path:" + b"msrp://" + b"a" * 60000, b"a=rtcp:5" + b" " * 60000, b"a=candidate:" + b"1 " * 30000,
+        b"\n" * 60000, b"a=path:" + b"msrp://" * 8000,
         b"a=remote-candidates:" + b"1 " * 30000, b"a=group:BUNDLE" + b" x" * 30000, b"a=candidate:" + b"a" * 60000,
     ],
     ids=lambda text: repr(text[:9]),
 )  # fmt: skip
 def test_hostile_lines_cost_little(text: bytes) -> None:
     began = time.process_time()
-    try:
-        read(b"v=0\r\nm=audio 5 RTP/AVP 0\r\n" + text)
-        read(b"v=0\r\n" + text)
-    except ProtocolError:
-        pass
+    for head in (b"v=0\r\nm=audio 5 RTP/AVP 0\r\n", b"v=0\r\n"):
+        with only(["bad-sdp"]):
+            read(head + text)
     assert time.process_time() - began < 0.5

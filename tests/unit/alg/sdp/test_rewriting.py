@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +30,7 @@ OUT6 = endpoint("2001:db8:1::7", 50000)
 
 def applied(data: bytes, replacements: list[Replacement]) -> bytes:
     ordered = sorted(replacements, key=lambda each: each[:2])
-    assert all(one[1] <= other[0] for one, other in zip(ordered, ordered[1:], strict=False))
+    assert all(one[1] <= other[0] for one, other in pairwise(ordered))
     for start, end, text in reversed(ordered):
         data = data[:start] + text + data[end:]
     return data

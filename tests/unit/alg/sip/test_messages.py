@@ -30,7 +30,7 @@ from tests.support.sip_messages import CALL_ID as CALL_ID_LINE
 from tests.support.sip_messages import FROM as FROM_LINE
 from tests.support.sip_messages import TO as TO_LINE
 from tests.support.sip_messages import VIA as VIA_LINE
-from tests.support.sip_messages import lines, request, response, sdp
+from tests.support.sip_messages import lines, only, request, response, sdp
 
 
 def refusal(data: bytes) -> str:
@@ -245,6 +245,11 @@ def test_an_address_that_cannot_be_read(contact: str) -> None:
     assert caught.value.event == "bad-address"
 
 
+def test_parameters_that_cannot_be_read_are_passed_over() -> None:
+    via = parse(request("OPTIONS", 'Via: SIP/2.0/UDP a;; =x;y="z"w;branch=1;=')).top_via()
+    assert via.branch == b"1"
+
+
 def test_addresses_of_every_form() -> None:
     message = parse(
         request(
@@ -282,9 +287,10 @@ def test_no_more_entries_are_read_than_the_limit() -> None:
 
 pieces = st.sampled_from(
     [
-        "INVITE sip:a@b SIP/2.0", "SIP/2.0 200 OK", "Via: SIP/2.0/UDP a;branch=1", "v: SIP/2.0/TCP [::1]:5", "To: <sip:a@b>",
-        "From: x <sip:c@d>;tag=1", "i: 1", "Call-ID: 2", "CSeq: 1 INVITE", "Contact: <sip:a@1.2.3.4>", " folded", "\tfold",
-        "l: 0", "Content-Length: 5", "Route: <sip:a>,\"", "x", ":", "", "Content-Type: application/sdp", "m: *", "f: \"",
+        "INVITE sip:a@b SIP/2.0", "SIP/2.0 200 OK", "Via: SIP/2.0/UDP a;branch=1", "v: SIP/2.0/TCP [::1]:5", "m: *",
+        "To: <sip:a@b>", "From: x <sip:c@d>;tag=1", "i: 1", "Call-ID: 2", "CSeq: 1 INVITE", "Contact: <sip:a@1.2.3.4>",
+        "\tfold", "l: 0", "Content-Length: 5", "Route: <sip:a>,\"", "x", ":", "", " fold", "f: \"",
+        "Content-Type: application/sdp",
     ]
 )  # fmt: skip
 messages = st.builds(
@@ -297,7 +303,7 @@ messages = st.builds(
 @example(request("INVITE", body=sdp()))
 def test_any_octets(data: bytes) -> None:
     """Only ProtocolError; every offset lies where it says."""
-    try:
+    with only(FAULTS):
         message = parse(data)
         assert 0 <= message.start < message.body <= message.end <= len(data)
         assert message.call_id == message.value(CALL_ID)
@@ -309,8 +315,6 @@ def test_any_octets(data: bytes) -> None:
                 assert message.start < address.start < address.end <= message.body
         message.uri() if not message.status else message.number(CONTENT_LENGTH)
         assert message.fields(VIA)
-    except ProtocolError as error:
-        assert error.event in FAULTS
 
 
 @pytest.mark.parametrize(
@@ -326,18 +330,12 @@ def test_any_octets(data: bytes) -> None:
 def test_hostile_values_cost_little(value: bytes) -> None:
     """64 KiB that make a careless pattern try again and again: half a second at the very most on a busy machine."""
     name = b"Via" if value.startswith(b"SIP") else b"Contact"
+    data = request().replace(b"Max-Forwards", name + b": " + value + b"\r\nMax-Forwards")
     began = time.process_time()
-    for data in (request().replace(b"Max-Forwards", name + b": " + value + b"\r\nMax-Forwards"),):
-        message = None
-        try:
-            message = parse(data)
-            message.value(CONTACT)
+    with only(FAULTS):
+        message = parse(data)
+        message.value(CONTACT)
+        with only(FAULTS):
             message.addresses(CONTACT)
-        except ProtocolError:
-            pass
-        try:
-            if message is not None:
-                message.vias()
-        except ProtocolError:
-            pass
+        message.vias()
     assert time.process_time() - began < 0.5
