@@ -30,7 +30,9 @@ def sdp(direction: str = "sendrecv", *, connection: str = _OFFERS, more: Iterabl
 
 def document(*steps: Step) -> str:
     """What sipp reads."""
-    return '<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="test">\n' + "\n".join(steps) + "\n</scenario>\n"
+    return (
+        '<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="test">\n' + "\n".join(steps) + "\n</scenario>\n"
+    )
 
 
 def request(
@@ -110,12 +112,16 @@ def remember() -> str:
     fetched = (
         ("header", "From:", "(.*)", "from"), ("header", "To:", "([^;]*)", "to"), ("header", "Contact:", "sip:[^&gt;]*", "contact"),
     )  # fmt: skip
-    return "<action>" + "".join(
-        f'<ereg regexp="{pattern}" search_in="hdr" header="{header}" assign_to="{name}" check_it="true"/>'
-        if name == "contact"
-        else f'<ereg regexp="{pattern}" search_in="hdr" header="{header}" assign_to="whole{name},{name}" check_it="true"/>'
-        for _, header, pattern, name in fetched
-    ) + "</action>"
+    return (
+        "<action>"
+        + "".join(
+            f'<ereg regexp="{pattern}" search_in="hdr" header="{header}" assign_to="{name}" check_it="true"/>'
+            if name == "contact"
+            else f'<ereg regexp="{pattern}" search_in="hdr" header="{header}" assign_to="whole{name},{name}" check_it="true"/>'
+            for _, header, pattern, name in fetched
+        )
+        + "</action>"
+    )
 
 
 def wait(milliseconds: int | None = None) -> Step:
@@ -142,7 +148,7 @@ ANSWERS = document(
 _HOLDS = {
     "sendonly": sdp("sendonly"),
     "inactive": sdp("inactive"),
-    "zero": sdp("sendonly", connection="0.0.0.0"),  # noqa: S104 - RFC 2543's hold
+    "zero": sdp("sendonly", connection="0.0.0.0"),
 }
 HOLDS = {
     name: document(
