@@ -50,8 +50,8 @@ class Sipp:
         (directory / "scenario.xml").write_text(scenario)
         argv = [
             "sipp", *words, "-sf", str(directory / "scenario.xml"), "-i", party.address, "-p", str(party.port),
-            "-mi", party.address, "-key", "audio", str(party.media_port), "-nostdin", "-nd", "-trace_msg", "-message_file",
-            str(directory / "messages.log"), "-message_overwrite", "true", "-trace_err", "-error_file",
+            "-mi", party.address, "-key", "audio", str(party.media_port), "-nostdin", "-nd", "-trace_msg",
+            "-message_file", str(directory / "messages.log"), "-message_overwrite", "true", "-trace_err", "-error_file",
             str(directory / "errors.log"), "-recv_timeout", "8000", "-timeout", "40",
         ]  # fmt: skip
         with (directory / "screen.log").open("w") as screen:

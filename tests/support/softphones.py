@@ -11,7 +11,8 @@ import socket
 import struct
 import wave
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from subprocess import STDOUT
 from typing import Any
@@ -24,6 +25,8 @@ from tests.support.until import until
 MODULES = "/usr/lib/x86_64-linux-gnu/kamailio/modules/"
 RATE = 8000
 CONTROL_PORT = 4444
+_WINDOW = RATE // 10
+_LOUD = 2000
 
 KAMAILIO = """#!KAMAILIO
 children=2
@@ -177,10 +180,8 @@ class Softphone:
 
     def events(self) -> list[str]:
         """The types of all events so far."""
-        try:
+        with suppress(TimeoutError):
             self._buffer += self._control.recv(65536)
-        except TimeoutError:
-            pass
         while True:
             length, colon, rest = self._buffer.partition(b":")
             if not colon or len(rest) <= int(length):
@@ -192,20 +193,22 @@ class Softphone:
         """Until an event has come so often in all."""
         until(lambda: self.events().count(kind) >= times, timeout_s, what=f"{self.user}: {kind}, seen {self.events()}")
 
+    def recorded_s(self) -> float:
+        """Seconds of all that it has heard so far, silence included."""
+        return sum(path.stat().st_size for path in self.directory.glob("*-dec.wav")) / (2 * RATE)
+
     def heard(self) -> dict[int, float]:
-        """Seconds of each tone that was heard, by its hertz to the nearest hundred. Asked for after the end of a call."""
-        [path] = self.directory.glob("*-dec.wav")
-        with wave.open(str(path)) as file:
-            samples = struct.unpack(f"<{file.getnframes()}h", file.readframes(file.getnframes()))
-            rate = file.getframerate()
+        """Seconds of each tone that was heard, by its hertz to the nearest hundred. Of a phone that was closed."""
         found: dict[int, float] = {}
-        window = rate // 10
-        for start in range(0, len(samples) - window, window):
-            piece = samples[start : start + window]
-            if max(piece) > 2000:
-                crossings = sum(one < 0 <= other for one, other in zip(piece, piece[1:], strict=False))
-                hertz = round(crossings * 10, -2)
-                found[hertz] = found.get(hertz, 0) + 0.1
+        for path in self.directory.glob("*-dec.wav"):
+            with wave.open(str(path)) as file:
+                samples = struct.unpack(f"<{file.getnframes()}h", file.readframes(file.getnframes()))
+            for start in range(0, len(samples) - _WINDOW, _WINDOW):
+                piece = samples[start : start + _WINDOW]
+                if max(piece) > _LOUD:
+                    crossings = sum(one < 0 <= other for one, other in pairwise(piece))
+                    hertz = round(crossings * RATE / _WINDOW, -2)
+                    found[int(hertz)] = found.get(int(hertz), 0) + _WINDOW / RATE
         return found
 
     def story(self) -> str:

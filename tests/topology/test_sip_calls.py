@@ -226,7 +226,8 @@ def test_a_published_phone_transfers(published: Route, plan: Plan, tmp_path: Pat
 
 def read_messages(stream: socket.socket, count: int) -> list[Message]:
     """The next messages of a stream, keep-alives left out."""
-    framer, found, waiting = Framer(), [], b""
+    framer, waiting = Framer(), b""
+    found: list[Message] = []
     stream.settimeout(5)
     while len(found) < count:
         frame = framer.frame(waiting)
@@ -269,9 +270,9 @@ def test_several_messages_in_a_segment_and_one_over_many(route: Route, plan: Pla
         with server:
             messages = [invitation(plan, number, local) for number in range(6)]
             client.sendall(messages[0] + messages[1] + b"\r\n\r\n" + messages[2])
-            for message in messages[3:]:
-                for start in range(0, len(message), 97):
-                    client.sendall(message[start : start + 97])
+            for octets in messages[3:]:
+                for start in range(0, len(octets), 97):
+                    client.sendall(octets[start : start + 97])
             seen = read_messages(server, len(messages))
     address, port = packed(known[0]), known[1]
     assert [message.from_tag() for message in seen] == [b"%d" % number for number in range(6)]
@@ -292,13 +293,15 @@ def test_several_messages_in_a_segment_and_one_over_many(route: Route, plan: Pla
 def test_tls_passes_untouched(route: Route) -> None:
     hello = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03" + bytes(192)
     before = route.appliance.counter("sip", "tls")
-    with listen_in(route.topology.server, IPV4.server, port=5060) as listener:
-        with connect_in(route.topology.client, IPV4.server, 5060) as client:
-            server, _ = listener.accept()
-            with server:
-                client.sendall(hello)
-                server.settimeout(5)
-                assert server.recv(1000) == hello
-                server.sendall(hello[:9])
-                assert client.recv(1000) == hello[:9]
+    with (
+        listen_in(route.topology.server, IPV4.server, port=5060) as listener,
+        connect_in(route.topology.client, IPV4.server, 5060) as client,
+    ):
+        server, _ = listener.accept()
+        with server:
+            client.sendall(hello)
+            server.settimeout(5)
+            assert server.recv(1000) == hello
+            server.sendall(hello[:9])
+            assert client.recv(1000) == hello[:9]
     assert route.appliance.counter("sip", "tls") == before + 1
