@@ -137,6 +137,7 @@ def answered(caller: Sipp, called: Sipp, *, number: int = 1) -> tuple[Message, M
     answer = until(lambda: caller.one("received", b"INVITE", 200, number=number), 10, what="the call is answered")
     invite = called.one("received", b"INVITE", number=number)
     assert invite is not None
+    assert answer is not None
     return invite, answer
 
 
