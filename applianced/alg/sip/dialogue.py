@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from applianced.alg.actions import Action, Actions, Note, Now, Reply
 from applianced.alg.sdp.rewriting import Replacement
-from applianced.alg.sip import calling, registering
+from applianced.alg.sip import admission, calling, registering
 from applianced.alg.sip.books import Books
 from applianced.alg.sip.calls import Call
 from applianced.alg.sip.context import Context
@@ -122,6 +122,7 @@ class Dialogue:
         if transaction is not None and name == "register":
             registering.request(message, transaction)
         edits += yield from calling.request(context, speaker, message, transaction, now)
+        yield from admission.admit(context, speaker, message, vias)
         return edits
 
     def _screen(self, speaker: Direction, name: str, now: float) -> None:
@@ -175,6 +176,8 @@ class Dialogue:
         if transaction is not None and message.method == b"REGISTER" and 200 <= message.status < 300:
             yield from registering.response(context, speaker, message, transaction, now)
         edits += yield from calling.response(context, speaker, message, transaction, now)
+        if message.method == b"INVITE":
+            yield from admission.admit(context, speaker, message, vias)
         if transaction is not None:
             self._answered(transaction, speaker, message, now)
         return edits
@@ -247,7 +250,7 @@ class Dialogue:
     def gone(self, gate: int) -> Actions:
         """See contract.Timed."""
         context = self.context
-        owner = context.books.owners.pop(gate, None)
+        owner = context.books.belongings.owners.pop(gate, None)
         if isinstance(owner, Call):
             owner.gone(gate)
             context.books.touch(owner)

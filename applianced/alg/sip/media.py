@@ -19,6 +19,7 @@ from applianced.alg.sdp.rewriting import (
     with_session_address,
     without_ice,
 )
+from applianced.alg.sip.bound import Bound
 from applianced.alg.sip.parties import Parties
 from applianced.errors import ProtocolError
 from applianced.model.tuples import TCP, UDP, Direction, Endpoint
@@ -47,8 +48,6 @@ class Line(NamedTuple):
 
 
 NONE = Line()
-Bound = dict[tuple[int, Endpoint], tuple[Endpoint, bool]]
-"""Protocol and own endpoint of a medium -> what the other party is told, and whether the port above goes with it."""
 
 
 class Rules(Protocol):
@@ -168,14 +167,15 @@ def _bound(line: Line, speaker: Direction, bound: Bound) -> Generator[Action, Re
     assert own is not None
     if line.protocol == TCP and not line.listens and own.port == ACTIVE_PORT:
         return line
-    key = line.protocol, own
-    if key not in bound:
+    outside = bound.get(line.protocol, own)
+    if outside is None:
         pair = line.rtcp is not None
         told = yield Bind(speaker, own, line.protocol, pair=pair, held=True)
         if not isinstance(told, Endpoint):
             raise ProtocolError("refused-binding", str(own))
-        bound[key] = told, pair
-    known, pair = bound[key]
+        outside = told, pair
+        bound.add(line.protocol, own, outside)
+    known, pair = outside
     above = Endpoint(known.address, known.port + 1) if line.rtcp is not None and pair else None
     return line._replace(known=known, rtcp_known=above)
 
@@ -190,11 +190,11 @@ def _candidates(rules: Rules, speaker: Direction, description: Description, boun
             return endpoint
         if transport != b"udp":
             return None
-        told = bound.get((UDP, endpoint))
+        told = bound.get(UDP, endpoint)
         if told is not None:
             return told[0]
         # Component 2, on the port above that of a medium.
-        below = bound.get((UDP, Endpoint(endpoint.address, endpoint.port - 1)))
+        below = bound.get(UDP, Endpoint(endpoint.address, endpoint.port - 1))
         return Endpoint(below[0].address, below[0].port + 1) if below is not None and below[1] else None
 
     return with_candidates(description, translate)

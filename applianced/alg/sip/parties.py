@@ -14,7 +14,6 @@ from ipaddress import ip_address
 from typing import Any
 
 from applianced.alg.actions import Actions, Bind
-from applianced.alg.sip.settings import ENDPOINT_LIMIT
 from applianced.alg.sip.uris import Host, host_text
 from applianced.model.sessions import ControlSession
 from applianced.model.tuples import ORIGINAL, REPLY, Direction, Endpoint
@@ -136,7 +135,7 @@ class Parties:
         proxies: whether private addresses beside the speaker's own are of its side too.
         """
         address = host.address
-        if not address or not self.translated[speaker] or len(self.bound) >= ENDPOINT_LIMIT:
+        if not address or not self.translated[speaker]:
             return None
         own = self.own[speaker]
         if address != own.address and not (proxies and ip_address(address).is_private and self._third(address)):

@@ -10,8 +10,9 @@ from applianced.alg.contract import Limits
 
 LIMITS = Limits(gates=65536, silence_s=60.0)
 
-ENDPOINT_LIMIT = 256
-"""Endpoints of its parties that a session keeps bound for signalling, beside its own two."""
+ENDPOINT_LIMIT = 20
+"""Endpoints of its parties that a session keeps bound for signalling beside its own two, and those that it has gates
+for: they must fit into what outlives a worker."""
 BRANCH_LIMIT = 16
 """Dialogs of one call: answers to a forked INVITE."""
 OFFER_LIMIT = 8
