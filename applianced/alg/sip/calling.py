@@ -287,7 +287,7 @@ def _answered(
         yield Note("hold", call.text)
     elif call.state == HELD and not call.held:
         call.state = ESTABLISHED
-    if before and call.gates and before != set(call.gates):
+    if before and call.gates and not before <= set(call.gates):
         yield Note("media-moved", call.text)
 
 

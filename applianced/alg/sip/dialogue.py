@@ -233,7 +233,7 @@ class Dialogue:
                 elif isinstance(thing, Transaction):
                     yield from self._transaction_due(thing)
         if context.kept_s:
-            yield from context.rest()
+            yield from context.rest(now)
 
     def _call_due(self, call: Call, now: float) -> Actions:
         if call.settle(now):
