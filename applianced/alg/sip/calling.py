@@ -231,6 +231,7 @@ def _reason(message: Message) -> str:
 
 def _request_media(context: Context, speaker: Direction, message: Message, call: Call) -> Edits:
     side = _side(context, call, speaker)
+    yield from call.tidy()
     lines, edits = yield from _described(context, speaker, message, call.bound)
     if lines is None:
         return edits
@@ -256,6 +257,7 @@ def _reliable(message: Message) -> int:
 
 def _response_media(context: Context, speaker: Direction, message: Message, call: Call) -> Edits:
     side = _side(context, call, speaker)
+    yield from call.tidy()
     lines, edits = yield from _described(context, speaker, message, call.bound)
     if lines is None:
         return edits
@@ -316,5 +318,5 @@ def _elsewhere(context: Context, speaker: Direction, message: Message, *, answer
     for body in descriptions(message):
         if answer:
             raise ProtocolError("refused-response" if message.status else "refused-answer", _reason(message))
-        edits += addresses(context.parties, speaker, read(message.data, body.start, body.end), False)
+        edits += addresses(context.parties, speaker, read(message.data, body.start, body.end))
     return edits

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from applianced.alg.actions import Actions, CloseGates, Medium, Note, OpenGate, OpenMedia, Reply
 from applianced.alg.sip.bound import Belongings, Bound
 from applianced.alg.sip.media import Line, Way, early_ways, ways
-from applianced.alg.sip.settings import BRANCH_LIMIT, OFFER_LIMIT, WAY_LIMIT, SipSettings
+from applianced.alg.sip.settings import BOUND_LIMIT, BRANCH_LIMIT, OFFER_LIMIT, WAY_LIMIT, SipSettings
 from applianced.alg.sip.wheel import Mortal
 from applianced.model.tuples import ORIGINAL, TCP, Direction, Endpoint
 
@@ -253,6 +253,11 @@ class Call:
             # Not wanted again before something is said about it.
             branch.ways = tuple(way for way in branch.ways if way in self.gates)
         self.silent = not self.gates
+
+    def tidy(self) -> Actions:
+        """Before more is bound: what no offer or answer speaks of goes, when it is much."""
+        if len(self.bound) > BOUND_LIMIT // 2:
+            yield from self._unbind_unused()
 
     def _unbind_unused(self) -> Actions:
         if not self.bound:

@@ -72,6 +72,8 @@ class Dialogue:
 
     def unread(self, data: bytes, error: ProtocolError) -> Judged:
         """A message that was refused, or cannot be read: then application-screen unknown-message decides."""
+        if not self.context.parties.settled:
+            yield from self.context.parties.settle()
         yield Note(error.event, str(error))
         if error.event in FAULTS and self.permits_unknown:
             yield Note("unknown-passed")

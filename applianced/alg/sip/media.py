@@ -21,6 +21,7 @@ from applianced.alg.sdp.rewriting import (
 )
 from applianced.alg.sip.bound import Bound
 from applianced.alg.sip.parties import Parties
+from applianced.alg.sip.settings import BOUND_LIMIT
 from applianced.errors import ProtocolError
 from applianced.model.tuples import TCP, UDP, Direction, Endpoint
 
@@ -179,6 +180,8 @@ def _bound(rules: Rules, line: Line, speaker: Direction, bound: Bound) -> Genera
     outside = bound.get(line.protocol, own)
     if outside is None:
         pair = line.rtcp is not None
+        if len(bound) >= BOUND_LIMIT:
+            raise ProtocolError("refused-binding", f"{own}: too many of one call")
         told = yield Bind(speaker, own, line.protocol, pair=pair, held=True)
         if not isinstance(told, Endpoint):
             raise ProtocolError("refused-binding", str(own))

@@ -19,6 +19,8 @@ OFFER_LIMIT = 8
 """Offers of one call that are not answered yet, in all its dialogs."""
 HOME_LIMIT = 16
 """Sessions that are known to speak of one call."""
+BOUND_LIMIT = 64
+"""Endpoints of one call's media that are bound."""
 WAY_LIMIT = 64
 """Ways of media of one call."""
 DENY_LIMIT = 4096
