@@ -50,8 +50,8 @@ class Sipp:
         (directory / "scenario.xml").write_text(scenario)
         argv = [
             "sipp", *words, "-sf", str(directory / "scenario.xml"), "-i", party.address, "-p", str(party.port),
-            "-mi", party.address, "-key", "audio", str(party.media_port), "-nostdin", "-nd", "-trace_msg", "-message_file",
-            str(directory / "messages.log"), "-message_overwrite", "true", "-trace_err", "-error_file",
+            "-mi", party.address, "-key", "audio", str(party.media_port), "-nostdin", "-nd", "-trace_msg",
+            "-message_file", str(directory / "messages.log"), "-message_overwrite", "true", "-trace_err", "-error_file",
             str(directory / "errors.log"), "-recv_timeout", "8000", "-timeout", "40",
         ]  # fmt: skip
         with (directory / "screen.log").open("w") as screen:
@@ -90,7 +90,9 @@ class Sipp:
         """What it has to say, for a test that fails."""
         names = ("errors.log", "messages.log", "screen.log")
         return "\n".join(
-            (self.directory / name).read_text(errors="replace")[-4000:] for name in names if (self.directory / name).exists()
+            (self.directory / name).read_text(errors="replace")[-4000:]
+            for name in names
+            if (self.directory / name).exists()
         )
 
 
@@ -144,5 +146,11 @@ def both_ways(invite: Message, answer: Message, inside: MediaSockets, outside: M
     pairs = (("rtp", 0), ("rtcp", 1))
     for name, place in pairs:
         of_caller, of_called = getattr(inside, name), getattr(outside, name)
-        assert flows(of_caller, said[place], of_called, b"from the caller") == (text(offered[place].address), offered[place].port)
-        assert flows(of_called, offered[place], of_caller, b"from the called") == (text(said[place].address), said[place].port)
+        assert flows(of_caller, said[place], of_called, b"from the caller") == (
+            text(offered[place].address),
+            offered[place].port,
+        )
+        assert flows(of_called, offered[place], of_caller, b"from the called") == (
+            text(said[place].address),
+            said[place].port,
+        )
