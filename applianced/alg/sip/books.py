@@ -10,6 +10,8 @@ from itertools import islice
 from typing import Any
 
 from applianced.alg.actions import Actions
+from applianced.alg.sip import keeping
+from applianced.alg.sip.bound import Belongings
 from applianced.alg.sip.calls import Call
 from applianced.alg.sip.calls import Key as CallKey
 from applianced.alg.sip.registrations import Key as RegistrationKey
@@ -27,20 +29,20 @@ SHOWN = 4096
 class Books:
     """See contract.Shared.
 
-    owners: gate number -> what it belongs to. inside: endpoints of inside parties to which control sessions are
+    inside: endpoints of inside parties to which control sessions are
     admitted, with the number of reasons. sessions: the transactions of each that has any. transactions: how many there
     are in all.
     """
 
     __slots__ = (
-        "_changed_calls", "_changed_registrations", "_changed_transactions", "calls", "inside", "owners",
+        "_changed_calls", "_changed_registrations", "_changed_transactions", "belongings", "calls", "inside",
         "registrations", "screens", "sessions", "transactions", "wheel",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.calls: dict[CallKey, Call] = {}
         self.registrations: dict[RegistrationKey, Registration] = {}
-        self.owners: dict[int, Call | Registration] = {}
+        self.belongings = Belongings()
         self.inside: Counter[Endpoint] = Counter()
         self.screens = Screens()
         self.wheel = Wheel()
@@ -71,7 +73,7 @@ class Books:
         if self.calls.get(call.key) is call:
             del self.calls[call.key]
             self.touch(call)
-        yield from call.end(self.owners)
+        yield from call.end(self.belongings)
 
     # ----- registrations
 
@@ -92,7 +94,7 @@ class Books:
             self.inside[registration.inside] -= 1
             if not self.inside[registration.inside]:
                 del self.inside[registration.inside]
-        yield from registration.end(self.owners)
+        yield from registration.end(self.belongings.owners)
 
     # ----- transactions
 
@@ -146,7 +148,7 @@ class Books:
         changed: list[tuple[str, tuple[Any, ...] | None]] = []
         for key in self._changed_calls:
             call = self.calls.get(key)
-            changed.append((_name("call", key), call.plain if call else None))
+            changed.append((_name("call", key), keeping.plain(call) if call else None))
         for registered in self._changed_registrations:
             registration = self.registrations.get(registered)
             changed.append((_name("registration", registered), registration.plain if registration else None))
@@ -167,10 +169,8 @@ class Books:
         """See contract.Shared."""
         for name, plain in entries.items():
             if name.startswith("call "):
-                call = Call.of(plain)
+                call = keeping.restored(plain, self.belongings)
                 self.calls[call.key] = call
-                for gates in call.gates.values():
-                    self.owners.update(dict.fromkeys(gates, call))
                 self.wheel.add(call, call.created_s)
             elif name.startswith("transaction "):
                 home = self.sessions.setdefault(plain[0], {})
@@ -179,7 +179,7 @@ class Books:
                 registration = Registration.of(plain)
                 self.register(registration, registration.since_s)
                 if registration.gate:
-                    self.owners[registration.gate] = registration
+                    self.belongings.owners[registration.gate] = registration
         self._forget_changes()
 
 

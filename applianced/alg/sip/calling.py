@@ -11,15 +11,15 @@ from applianced.alg.actions import Action, Actions, Note, Reply
 from applianced.alg.sdp.reading import read
 from applianced.alg.sdp.rewriting import Replacement
 from applianced.alg.sip.bodies import descriptions
+from applianced.alg.sip.bound import Bound
 from applianced.alg.sip.calls import EARLY, ENDING, ESTABLISHED, HELD, SETUP, Call
 from applianced.alg.sip.context import Context
-from applianced.alg.sip.media import Bound, Line, addresses, read_lines
-from applianced.alg.sip.messages import CONTACT, FROM, TO, Message
+from applianced.alg.sip.media import Line, addresses, read_lines
+from applianced.alg.sip.messages import FROM, TO, Message
 from applianced.alg.sip.settings import CALL_KEEP_S
 from applianced.alg.sip.transactions import Transaction
-from applianced.alg.sip.translation import default_port, transport
 from applianced.errors import ProtocolError
-from applianced.model.tuples import Direction, Endpoint
+from applianced.model.tuples import Direction
 
 Edits = Generator[Action, Reply, list[Replacement]]
 INVITE, ACK, BYE, CANCEL, PRACK, UPDATE = b"INVITE", b"ACK", b"BYE", b"CANCEL", b"PRACK", b"UPDATE"
@@ -57,8 +57,6 @@ def request(
         _acknowledged(context, call, now)
     if method in (BYE, CANCEL):
         _ending(context, call, method, now)
-    if method == INVITE:
-        yield from contact(context, speaker, message)
     return edits
 
 
@@ -88,8 +86,6 @@ def response(
         yield from _failed(context, speaker, message, call, initial, now)
     elif status >= 200 and method == BYE:
         yield from _left(context, speaker, message, call)
-    elif method == INVITE and status >= 200:
-        yield from contact(context, speaker, message)
     return edits
 
 
@@ -112,7 +108,9 @@ def _begun(
         raise ProtocolError("calls-refused", "of one session")
     own = context.parties.own
     key = context.call_id(speaker, message), own[context.home].address
-    call = Call(key, (own[speaker].address, own[speaker.opposite].address), now, now + derived.patience_s)
+    call = Call(
+        key, (own[speaker].address, own[speaker.opposite].address), books.belongings, now, now + derived.patience_s
+    )
     call.caller, call.callee = _shown(message, FROM), _shown(message, TO)
     books.begin(call, now)
     context.take_part(call)
@@ -233,6 +231,7 @@ def _reason(message: Message) -> str:
 
 def _request_media(context: Context, speaker: Direction, message: Message, call: Call) -> Edits:
     side = _side(context, call, speaker)
+    yield from call.tidy()
     lines, edits = yield from _described(context, speaker, message, call.bound)
     if lines is None:
         return edits
@@ -258,6 +257,7 @@ def _reliable(message: Message) -> int:
 
 def _response_media(context: Context, speaker: Direction, message: Message, call: Call) -> Edits:
     side = _side(context, call, speaker)
+    yield from call.tidy()
     lines, edits = yield from _described(context, speaker, message, call.bound)
     if lines is None:
         return edits
@@ -289,14 +289,14 @@ def _answered(
         yield Note("hold", call.text)
     elif call.state == HELD and not call.held:
         call.state = ESTABLISHED
-    if before and call.gates and before != set(call.gates):
+    if before and call.gates and not before <= set(call.gates):
         yield Note("media-moved", call.text)
 
 
 def synced(context: Context, call: Call, reason: str) -> Actions:
     """Have the gates of a call agree with what was offered and answered."""
     context.books.touch(call)
-    yield from call.sync(call.view(context.parties.own, context.settings), context.books.owners, reason)
+    yield from call.sync(call.view(context.parties.own, context.settings), context.books.belongings, reason)
 
 
 def _described(
@@ -318,27 +318,5 @@ def _elsewhere(context: Context, speaker: Direction, message: Message, *, answer
     for body in descriptions(message):
         if answer:
             raise ProtocolError("refused-response" if message.status else "refused-answer", _reason(message))
-        edits += addresses(context.parties, speaker, read(message.data, body.start, body.end), False)
+        edits += addresses(context.parties, speaker, read(message.data, body.start, body.end))
     return edits
-
-
-# ----- where requests will come to
-
-
-def contact(context: Context, speaker: Direction, message: Message) -> Actions:
-    """The inside party takes requests at its Contact; where that is not its end of the session, a gate admits them."""
-    if speaker is not context.home or "contact" not in context.settings.derived.gates or not message.has(CONTACT):
-        return
-    parties = context.parties
-    for address in message.addresses(CONTACT):
-        uri = address.uri
-        if uri is None or uri.host is None or not uri.host.address:
-            continue
-        inside = Endpoint(uri.host.address, uri.host.port or default_port(message.data, uri))
-        if inside == parties.own[speaker] or inside in context.controls:
-            continue
-        protocol = transport(message.data, uri, parties.protocol)
-        if inside.address != parties.own[speaker].address or protocol != parties.protocol:
-            continue
-        outside = parties.bound.get((speaker, inside), inside)
-        yield from context.admit(inside, outside, protocol, _reason(message), CALL_KEEP_S)

@@ -15,9 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from applianced.alg.actions import Actions, CloseGates, Medium, Note, OpenGate, OpenMedia, Reply, Unbind
-from applianced.alg.sip.media import Bound, Line, Way, early_ways, ways
-from applianced.alg.sip.settings import BRANCH_LIMIT, OFFER_LIMIT, WAY_LIMIT, SipSettings
+from applianced.alg.actions import Actions, CloseGates, Medium, Note, OpenGate, OpenMedia, Reply
+from applianced.alg.sip.bound import Belongings, Bound
+from applianced.alg.sip.media import Line, Way, early_ways, ways
+from applianced.alg.sip.settings import BOUND_LIMIT, BRANCH_LIMIT, OFFER_LIMIT, WAY_LIMIT, SipSettings
 from applianced.alg.sip.wheel import Mortal
 from applianced.model.tuples import ORIGINAL, TCP, Direction, Endpoint
 
@@ -75,7 +76,9 @@ class Call:
         "offers", "over", "sides", "silent", "state", "text",
     )  # fmt: skip
 
-    def __init__(self, key: Key, sides: tuple[bytes, bytes], now: float, expires_s: float) -> None:
+    def __init__(
+        self, key: Key, sides: tuple[bytes, bytes], belongings: Belongings, now: float, expires_s: float
+    ) -> None:
         self.key = key
         self.sides = sides
         self.text = key[0].decode("latin-1")[:255]
@@ -88,7 +91,7 @@ class Call:
         """Its last medium has ended by silence."""
         self.offers: dict[Named, Offer] = {}
         self.branches: dict[bytes, Branch] = {}
-        self.bound: Bound = {}
+        self.bound = Bound(belongings)
         self.gates: dict[Way, tuple[int, ...]] = {}
         self.ends_s = 0.0
         self.asked: Mortal | None = None
@@ -176,19 +179,19 @@ class Call:
                     found.update(dict.fromkeys(early_ways(offer.lines, side)))
         return found
 
-    def sync(self, view: View, owners: dict[int, Any], reason: str) -> Actions:
+    def sync(self, view: View, belongings: Belongings, reason: str) -> Actions:
         """Have the gates open that are wanted, no others, and nothing bound that no offer or answer speaks of."""
         wanted = self.wanted(view.settings)
         if wanted.keys() != self.gates.keys():
             stale = [way for way in self.gates if way not in wanted]
             if stale:
-                yield from self._close(stale, owners)
+                yield from self._close(stale, belongings)
             missing = [way for way in wanted if way not in self.gates]
             if missing:
-                yield from self._open(missing, view, owners, reason)
+                yield from self._open(missing, view, belongings, reason)
         yield from self._unbind_unused()
 
-    def _open(self, missing: list[Way], view: View, owners: dict[int, Any], reason: str) -> Actions:
+    def _open(self, missing: list[Way], view: View, belongings: Belongings, reason: str) -> Actions:
         datagrams = [way for way in missing if way.protocol != TCP]
         for learn in (False, True):
             chosen = [way for way in datagrams if way.learn is learn]
@@ -201,12 +204,12 @@ class Call:
                 yield Note("refused-gate", reason)
                 continue
             for way, number in zip(chosen, gates, strict=True):
-                self._own(way, (number,), owners)
+                self.own(way, (number,), belongings)
         for way in missing:
             if way.protocol == TCP:
-                yield from self._open_connections(way, view, owners, reason)
+                yield from self._open_connections(way, view, belongings, reason)
 
-    def _open_connections(self, way: Way, view: View, owners: dict[int, Any], reason: str) -> Actions:
+    def _open_connections(self, way: Way, view: View, belongings: Belongings, reason: str) -> Actions:
         """Either side may connect, once (RFC 4975 5.4, RFC 4145)."""
         gates: list[int] = []
         for side in (0, 1):
@@ -219,19 +222,20 @@ class Call:
                 gates.append(gate)
             else:
                 yield Note("refused-gate", reason)
-        self._own(way, tuple(gates), owners)
+        self.own(way, tuple(gates), belongings)
 
-    def _own(self, way: Way, gates: tuple[int, ...], owners: dict[int, Any]) -> None:
+    def own(self, way: Way, gates: tuple[int, ...], belongings: Belongings) -> None:
+        """A way has these gates."""
         self.gates[way] = gates
         for gate in gates:
-            owners[gate] = self
+            belongings.owners[gate] = self
 
-    def _close(self, stale: Iterable[Way], owners: dict[int, Any]) -> Actions:
+    def _close(self, stale: Iterable[Way], belongings: Belongings) -> Actions:
         closing: list[int] = []
         for way in stale:
             closing += self.gates.pop(way)
         for gate in closing:
-            owners.pop(gate, None)
+            belongings.owners.pop(gate, None)
         if closing:
             yield CloseGates(tuple(closing))
 
@@ -250,12 +254,16 @@ class Call:
             branch.ways = tuple(way for way in branch.ways if way in self.gates)
         self.silent = not self.gates
 
+    def tidy(self) -> Actions:
+        """Before more is bound: what no offer or answer speaks of goes, when it is much."""
+        if len(self.bound) > BOUND_LIMIT // 2:
+            yield from self._unbind_unused()
+
     def _unbind_unused(self) -> Actions:
         if not self.bound:
             return
-        used = {(line.protocol, line.own) for lines in self._lines() for line in lines}
-        for key in [key for key in self.bound if key not in used]:
-            yield Unbind(self.bound.pop(key)[0], key[0])
+        used = {(line.protocol, line.own) for lines in self._lines() for line in lines if line.own is not None}
+        yield from self.bound.release(used)
 
     def _lines(self) -> Iterable[tuple[Line, ...]]:
         for offer in self.offers.values():
@@ -264,7 +272,7 @@ class Call:
         for branch in self.branches.values():
             yield from branch.lines
 
-    def end(self, owners: dict[int, Any]) -> Actions:
+    def end(self, belongings: Belongings) -> Actions:
         """The call is over: nothing of it stays."""
         self.over = True
         for home in self.homes:
@@ -272,43 +280,10 @@ class Call:
         self.offers.clear()
         self.branches.clear()
         if self.gates:
-            yield from self._close(list(self.gates), owners)
-        for (protocol, _), (outside, _) in self.bound.items():
-            yield Unbind(outside, protocol)
-        self.bound.clear()
+            yield from self._close(list(self.gates), belongings)
+        yield from self.bound.release()
 
-    # ----- for the state, and for the worker that takes over
-
-    @property
-    def plain(self) -> tuple[Any, ...]:
-        """Plain values."""
-        offers = tuple((name, _plain(offer.lines), offer.serial, offer.answered) for name, offer in self.offers.items())
-        branches = tuple(
-            (tag, _plain(branch.lines), branch.serial, _plain(branch.ways), branch.confirmed)
-            for tag, branch in self.branches.items()
-        )
-        bound = tuple((*_plain(key), *_plain(value)) for key, value in self.bound.items())
-        gates = tuple((_plain(way), numbers) for way, numbers in self.gates.items())
-        times = self.created_s, self.expires_s, self.ends_s
-        return (self.key, self.sides, times, self.state, self.caller, self.callee, offers, branches, bound, gates)
-
-    @classmethod
-    def of(cls, plain: tuple[Any, ...]) -> Call:
-        """What `plain` gave."""
-        key, sides, (created_s, expires_s, ends_s), state, caller, callee, offers, branches, bound, gates = plain
-        call = cls(key, sides, created_s, expires_s)
-        call.ends_s, call.state, call.caller, call.callee = ends_s, state, caller, callee
-        for name, lines, serial, answered in offers:
-            call.offers[name] = offer = Offer(_lines(lines), serial)
-            offer.answered = answered
-        for tag, (first, second), serial, used, confirmed in branches:
-            call.branches[tag] = branch = Branch()
-            branch.lines, branch.serial, branch.confirmed = (_lines(first), _lines(second)), serial, confirmed
-            branch.ways = tuple(map(_way, used))
-        for protocol, inside, outside, pair in bound:
-            call.bound[protocol, Endpoint(*inside)] = Endpoint(*outside), pair
-        call.gates = {_way(way): numbers for way, numbers in gates}
-        return call
+    # ----- for the state
 
     def entry(self) -> dict[str, Any]:
         """As the list `call` of the state shows it."""
@@ -324,30 +299,6 @@ class Call:
             "bindings": len(self.bound),
             "gates": sum(len(gates) for gates in self.gates.values()),
         }
-
-
-def _endpoint(plain: Any) -> Endpoint | None:
-    return None if plain is None else Endpoint(*plain)
-
-
-def _plain(value: Any) -> Any:
-    """Named tuples as tuples, all the way down."""
-    return tuple(_plain(each) for each in value) if isinstance(value, tuple) else value
-
-
-def _line(plain: tuple[Any, ...]) -> Line:
-    protocol, own, known, rtcp, rtcp_known, *rest = plain
-    return Line(protocol, _endpoint(own), _endpoint(known), _endpoint(rtcp), _endpoint(rtcp_known), *rest)
-
-
-def _lines(plain: tuple[Any, ...]) -> tuple[Line, ...]:
-    return tuple(map(_line, plain))
-
-
-def _way(plain: tuple[Any, ...]) -> Way:
-    protocol, (first, second), (third, fourth), reach, learn = plain
-    ends, known = (_endpoint(first), _endpoint(second)), (_endpoint(third), _endpoint(fourth))
-    return Way(protocol, ends, known, reach, learn)
 
 
 def _kept(before: Both, said: Both) -> Both:

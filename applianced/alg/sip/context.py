@@ -15,7 +15,7 @@ from applianced.alg.sip.messages import Message
 from applianced.alg.sip.parties import Parties
 from applianced.alg.sip.registrations import Key as RegistrationKey
 from applianced.alg.sip.registrations import Registration
-from applianced.alg.sip.settings import HOME_LIMIT, SipSettings
+from applianced.alg.sip.settings import CALL_KEEP_S, ENDPOINT_LIMIT, HOME_LIMIT, SipSettings
 from applianced.alg.sip.transactions import Key, Transaction
 from applianced.alg.sip.translation import call_id
 from applianced.model.sessions import ControlSession
@@ -111,8 +111,10 @@ class Context:
             self.kept_s = now + seconds
             yield Keep(seconds)
 
-    def rest(self) -> Actions:
-        """Be kept no longer than others when no call and no registration needs it."""
+    def rest(self, now: float) -> Actions:
+        """Be kept no longer than others when no call and no registration needs it; as long as one does otherwise."""
+        if self.calls and self.kept_s < now + CALL_KEEP_S / 2:
+            yield from self.keep(now, CALL_KEEP_S)
         if self.kept_s and not self.calls and not self.registrations:
             self.kept_s = 0.0
             for gate in self.controls.values():
@@ -122,7 +124,7 @@ class Context:
 
     def admit(self, inside: Endpoint, outside: Endpoint, protocol: int, reason: str, lifetime_s: float) -> Actions:
         """Admit control sessions of the other party to an endpoint of the inside one, unless they are already."""
-        if inside in self.controls or protocol != self.parties.protocol:
+        if inside in self.controls or protocol != self.parties.protocol or len(self.controls) >= ENDPOINT_LIMIT:
             return
         gate = yield OpenControl(self.home, inside, outside, reason, lifetime_s)
         if isinstance(gate, int):

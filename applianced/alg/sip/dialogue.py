@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from applianced.alg.actions import Action, Actions, Note, Now, Reply
 from applianced.alg.sdp.rewriting import Replacement
-from applianced.alg.sip import calling, registering
+from applianced.alg.sip import admission, calling, registering
 from applianced.alg.sip.books import Books
 from applianced.alg.sip.calls import Call
 from applianced.alg.sip.context import Context
@@ -72,6 +72,8 @@ class Dialogue:
 
     def unread(self, data: bytes, error: ProtocolError) -> Judged:
         """A message that was refused, or cannot be read: then application-screen unknown-message decides."""
+        if not self.context.parties.settled:
+            yield from self.context.parties.settle()
         yield Note(error.event, str(error))
         if error.event in FAULTS and self.permits_unknown:
             yield Note("unknown-passed")
@@ -122,6 +124,7 @@ class Dialogue:
         if transaction is not None and name == "register":
             registering.request(message, transaction)
         edits += yield from calling.request(context, speaker, message, transaction, now)
+        yield from admission.admit(context, speaker, message, vias)
         return edits
 
     def _screen(self, speaker: Direction, name: str, now: float) -> None:
@@ -175,6 +178,8 @@ class Dialogue:
         if transaction is not None and message.method == b"REGISTER" and 200 <= message.status < 300:
             yield from registering.response(context, speaker, message, transaction, now)
         edits += yield from calling.response(context, speaker, message, transaction, now)
+        if message.method == b"INVITE":
+            yield from admission.admit(context, speaker, message, vias)
         if transaction is not None:
             self._answered(transaction, speaker, message, now)
         return edits
@@ -230,7 +235,7 @@ class Dialogue:
                 elif isinstance(thing, Transaction):
                     yield from self._transaction_due(thing)
         if context.kept_s:
-            yield from context.rest()
+            yield from context.rest(now)
 
     def _call_due(self, call: Call, now: float) -> Actions:
         if call.settle(now):
@@ -247,7 +252,7 @@ class Dialogue:
     def gone(self, gate: int) -> Actions:
         """See contract.Timed."""
         context = self.context
-        owner = context.books.owners.pop(gate, None)
+        owner = context.books.belongings.owners.pop(gate, None)
         if isinstance(owner, Call):
             owner.gone(gate)
             context.books.touch(owner)

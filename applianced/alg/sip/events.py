@@ -45,6 +45,7 @@ _VIOLATIONS: dict[str, str] = {
     **FAULTS,
     "refused-message": "Messages refused, for any cause",
     "refused-binding": "Messages refused because no outside port was left",
+    "many-endpoints": "Messages refused because their session has too many endpoints for signalling already",
     "refused-gate": "Media and contacts for which no gate could be opened",
     "refused-address": "Media at an address that is not the speaker's own, and no media-proxy: no gate",
     "refused-response": "Responses with media to no request that is remembered",

@@ -5,7 +5,7 @@ Rule: nothing here performs I/O.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Iterable
 from typing import NamedTuple, Protocol
 
 from applianced.alg.actions import Action, Bind, Note, Reply, Resolve
@@ -19,7 +19,9 @@ from applianced.alg.sdp.rewriting import (
     with_session_address,
     without_ice,
 )
+from applianced.alg.sip.bound import Bound
 from applianced.alg.sip.parties import Parties
+from applianced.alg.sip.settings import BOUND_LIMIT
 from applianced.errors import ProtocolError
 from applianced.model.tuples import TCP, UDP, Direction, Endpoint
 
@@ -32,7 +34,8 @@ class Line(NamedTuple):
 
     own, known: where it is taken, and what the other party is told; None on hold without an address, or when nobody
     vouches for it. rtcp, rtcp_known: of RTCP beside it, None without. mux: it needs none. held: nothing flows.
-    listens: of TCP, whether the other party may connect. learned: its address is not the one that it says.
+    listens: of TCP, whether the other party may connect. learned: its address is not the one that it says. resolved: it
+    said an outside endpoint of this appliance, and is inside.
     """
 
     protocol: int = 0
@@ -44,11 +47,10 @@ class Line(NamedTuple):
     held: bool = False
     listens: bool = False
     learned: bool = False
+    resolved: bool = False
 
 
 NONE = Line()
-Bound = dict[tuple[int, Endpoint], tuple[Endpoint, bool]]
-"""Protocol and own endpoint of a medium -> what the other party is told, and whether the port above goes with it."""
 
 
 class Rules(Protocol):
@@ -84,21 +86,28 @@ def read_lines(rules: Rules, speaker: Direction, description: Description, bound
             # A refused a=rtcp goes with it, so that nobody sends there.
             places[index] = Place(line.known, line.rtcp_known)
     replacements = placed(description, places) if places else []
-    replacements += addresses(parties, speaker, description, bool(places))
+    replacements += addresses(parties, speaker, description, lines, replacements)
     if places:
         replacements += _candidates(rules, speaker, description, bound)
     return tuple(lines), replacements
 
 
-def addresses(parties: Parties, speaker: Direction, description: Description, placed_too: bool) -> list[Replacement]:
-    """o=, and a c= that no medium rests on; what a description outside a call needs."""
-    replacements: list[Replacement] = []
+def addresses(
+    parties: Parties,
+    speaker: Direction,
+    description: Description,
+    lines: Iterable[Line] = (),
+    done: Collection[Replacement] = (),
+) -> list[Replacement]:
+    """o=, and a c= that `done` has left: those of media are moved. What a description outside a call needs, too."""
     if not any(parties.translated):
-        return replacements
+        return []
+    replacements: list[Replacement] = []
+    moved = {line.own.address: line.known.address for line in lines if line.own is not None and line.known is not None}
     for place, write in ((description.origin, with_origin), (description.connection, with_session_address)):
-        if place is None or not place.address or (place is description.connection and placed_too):
+        if place is None or not place.address or any(start == place.start for start, *_ in done):
             continue
-        address = parties.address(speaker, place.address)
+        address = parties.address(speaker, place.address) or moved.get(place.address)
         if address is not None:
             replacements += write(description, address)
     return replacements
@@ -120,7 +129,7 @@ def _line(rules: Rules, speaker: Direction, medium: Medium, bound: Bound) -> Gen
     listens = protocol == TCP and medium.setup != b"active" and own.port != ACTIVE_PORT
     line = Line(protocol, own, own, rtcp, rtcp, medium.mux, held, listens)
     if own.address == rules.parties.own[speaker].address:
-        return (yield from _bound(line, speaker, bound)) if rules.parties.translated[speaker] else line
+        return (yield from _bound(rules, line, speaker, bound)) if rules.parties.translated[speaker] else line
     return (yield from _elsewhere(rules, speaker, line, bound))
 
 
@@ -135,7 +144,7 @@ def _elsewhere(rules: Rules, speaker: Direction, line: Line, bound: Bound) -> Ge
         if parties.translated[speaker] and own.address == parties.known[speaker].address:
             # It has found out its outside address by itself, and keeps what NAT has given it.
             yield Note("media-self-traversal")
-            return line._replace(own=None, rtcp=None, held=True)
+            return line._replace(own=None, rtcp=None)
     if rules.learns(speaker):
         seen = parties.own[speaker].address
         yield Note("media-learned")
@@ -145,7 +154,7 @@ def _elsewhere(rules: Rules, speaker: Direction, line: Line, bound: Bound) -> Ge
     if not rules.may_name(speaker, own.address):
         yield Note("refused-address", f"{own} is not the speaker's own")
         return Line(line.protocol, mux=line.mux, held=line.held)
-    return (yield from _bound(line, speaker, bound)) if parties.translated[speaker] else line
+    return (yield from _bound(rules, line, speaker, bound)) if parties.translated[speaker] else line
 
 
 def _resolved(line: Line) -> Generator[Action, Reply, Line | None]:
@@ -159,23 +168,26 @@ def _resolved(line: Line) -> Generator[Action, Reply, Line | None]:
         found = yield Resolve(line.rtcp, line.protocol)
         rtcp = found if isinstance(found, Endpoint) else None
     yield Note("hairpin")
-    return line._replace(own=inside, known=inside, rtcp=rtcp, rtcp_known=rtcp)
+    return line._replace(own=inside, known=inside, rtcp=rtcp, rtcp_known=rtcp, resolved=True)
 
 
-def _bound(line: Line, speaker: Direction, bound: Bound) -> Generator[Action, Reply, Line]:
+def _bound(rules: Rules, line: Line, speaker: Direction, bound: Bound) -> Generator[Action, Reply, Line]:
     """The outside endpoint of a medium, with the port above for its RTCP wherever that is taken inside."""
     own = line.own
     assert own is not None
-    if line.protocol == TCP and not line.listens and own.port == ACTIVE_PORT:
-        return line
-    key = line.protocol, own
-    if key not in bound:
+    if line.protocol == TCP and own.port == ACTIVE_PORT:
+        return line._replace(known=Endpoint(rules.parties.known[speaker].address, ACTIVE_PORT))
+    outside = bound.get(line.protocol, own)
+    if outside is None:
         pair = line.rtcp is not None
+        if len(bound) >= BOUND_LIMIT:
+            raise ProtocolError("refused-binding", f"{own}: too many of one call")
         told = yield Bind(speaker, own, line.protocol, pair=pair, held=True)
         if not isinstance(told, Endpoint):
             raise ProtocolError("refused-binding", str(own))
-        bound[key] = told, pair
-    known, pair = bound[key]
+        outside = told, pair
+        bound.add(line.protocol, own, outside)
+    known, pair = outside
     above = Endpoint(known.address, known.port + 1) if line.rtcp is not None and pair else None
     return line._replace(known=known, rtcp_known=above)
 
@@ -190,11 +202,11 @@ def _candidates(rules: Rules, speaker: Direction, description: Description, boun
             return endpoint
         if transport != b"udp":
             return None
-        told = bound.get((UDP, endpoint))
+        told = bound.get(UDP, endpoint)
         if told is not None:
             return told[0]
         # Component 2, on the port above that of a medium.
-        below = bound.get((UDP, Endpoint(endpoint.address, endpoint.port - 1)))
+        below = bound.get(UDP, Endpoint(endpoint.address, endpoint.port - 1))
         return Endpoint(below[0].address, below[0].port + 1) if below is not None and below[1] else None
 
     return with_candidates(description, translate)
@@ -225,6 +237,9 @@ def ways(first: tuple[Line, ...], second: tuple[Line, ...], *, retain: bool) -> 
             continue
         if (one.held or other.held) and not retain:
             continue
+        if one.resolved or other.resolved:
+            # Each sends straight to where the other one is.
+            one, other = (line._replace(known=line.own, rtcp_known=line.rtcp) for line in (one, other))
         learn = one.learned or other.learned
         reach = (one.listens, other.listens)
         ends = (None if one.learned else one.own, None if other.learned else other.own)

@@ -10,16 +10,17 @@ Rule: nothing here performs I/O.
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from typing import Any
 
 from applianced.alg.actions import Actions, Bind
-from applianced.alg.sip.settings import ENDPOINT_LIMIT
+from applianced.alg.sip.settings import Prefixes
 from applianced.alg.sip.uris import Host, host_text
 from applianced.model.sessions import ControlSession
 from applianced.model.tuples import ORIGINAL, REPLY, Direction, Endpoint
 
 SIP_PORT, SIPS_PORT = 5060, 5061
+PRIVATE = Prefixes(("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
+"""RFC 1918, 6598, 4193."""
 _BEHIND = rb"(?::([0-9]{1,5}))?(?![\w@.-]|:[0-9])"
 _REFERENCES = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?(?![\w@]|:[0-9])")
 
@@ -136,10 +137,10 @@ class Parties:
         proxies: whether private addresses beside the speaker's own are of its side too.
         """
         address = host.address
-        if not address or not self.translated[speaker] or len(self.bound) >= ENDPOINT_LIMIT:
+        if not address or not self.translated[speaker]:
             return None
         own = self.own[speaker]
-        if address != own.address and not (proxies and ip_address(address).is_private and self._third(address)):
+        if address != own.address and not (proxies and address in PRIVATE and self._third(address)):
             return None
         named = Endpoint(address, host.port or default)
         return None if named == own or (speaker, named) in self.bound else named

@@ -105,7 +105,7 @@ def _admitted(context: Context, party: Direction, registration: Registration, ex
         return
     if registration.protocol != context.parties.protocol:
         return
-    owners = context.books.owners
+    owners = context.books.belongings.owners
     if registration.gate:
         owners.pop(registration.gate, None)
         yield CloseGate(registration.gate)

@@ -10,14 +10,17 @@ from applianced.alg.contract import Limits
 
 LIMITS = Limits(gates=65536, silence_s=60.0)
 
-ENDPOINT_LIMIT = 256
-"""Endpoints of its parties that a session keeps bound for signalling, beside its own two."""
+ENDPOINT_LIMIT = 20
+"""Endpoints of its parties that a session keeps bound for signalling beside its own two, and those that it has gates
+for: they must fit into what outlives a worker."""
 BRANCH_LIMIT = 16
 """Dialogs of one call: answers to a forked INVITE."""
 OFFER_LIMIT = 8
 """Offers of one call that are not answered yet, in all its dialogs."""
 HOME_LIMIT = 16
 """Sessions that are known to speak of one call."""
+BOUND_LIMIT = 64
+"""Endpoints of one call's media that are bound."""
 WAY_LIMIT = 64
 """Ways of media of one call."""
 DENY_LIMIT = 4096

@@ -16,8 +16,8 @@ TRYING, PROCEEDING, COMPLETED = "trying", "proceeding", "completed"
 class Transaction:
     """One of a session, which is named as in the state.
 
-    home: where its session keeps it. speaker: direction of the request. call: key of its call, None without. hidden: the Vias kept from the listener.
-    initial: an INVITE that begins a call. contacts: of a REGISTER, whom it is about; see registrations.
+    home: where its session keeps it. speaker: direction of the request. call: key of its call, None without. hidden:
+    the Vias kept from the listener. initial: an INVITE that begins a call. record: of a REGISTER, whom it is about.
     """
 
     __slots__ = (

@@ -38,6 +38,7 @@ from applianced.alg.sip.messages import (
     Message,
 )
 from applianced.alg.sip.parties import SIP_PORT, SIPS_PORT, Parties
+from applianced.alg.sip.settings import ENDPOINT_LIMIT
 from applianced.alg.sip.uris import Host, Uri, host_text, packed_address
 from applianced.errors import ProtocolError
 from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint
@@ -114,7 +115,7 @@ def header_edits(parties: Parties, speaker: Direction, message: Message, *, call
             continue
         text: bytes | None = None
         before = data[at - 1]
-        if before == _AT or before == _COLON:
+        if before in (_AT, _COLON):
             if kind is Kind.SAME:
                 text = _same(parties, speaker, found) if call_ids and before == _AT else None
             elif kind is Kind.WHO:
@@ -194,7 +195,9 @@ def _bound(
 
 
 def bind(parties: Parties, speaker: Direction, named: Endpoint, protocol: int) -> Generator[Action, Reply, None]:
-    """Have an endpoint of the speaker known outside. Raises ProtocolError refused-binding."""
+    """Have an endpoint of the speaker known outside. Raises ProtocolError: many-endpoints, refused-binding."""
+    if len(parties.bound) >= ENDPOINT_LIMIT:
+        raise ProtocolError("many-endpoints", str(named))
     told = yield Bind(speaker, named, protocol, held=True)
     if not isinstance(told, Endpoint):
         raise ProtocolError("refused-binding", str(named))

@@ -102,7 +102,8 @@ class Stream(Dialogue):
 
     def _lost(self, data: bytes, error: ProtocolError) -> Actions:
         """Nobody knows where the next message begins."""
-        left = yield from self.unread(data, error)
+        # How much of it there is to be shown is a matter of segments.
+        left = yield from self.unread(data, ProtocolError(error.event))
         yield HandOver() if left is not None else Refuse()
 
     def snapshot(self) -> tuple[Any, ...]:
