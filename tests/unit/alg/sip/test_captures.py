@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from applianced.errors import ProtocolError
-from applianced.model.tuples import UDP
+from applianced.model.tuples import TCP, UDP
 from applianced.packet.datagram import Datagram
 from applianced.packet.ip import transport
 from applianced.packet.segment import Segment
@@ -36,6 +36,8 @@ def payloads(path: Path) -> list[bytes]:
     with path.open("rb") as file:
         for packet in packets(file):
             protocol, _ = transport(packet.octets)
+            if protocol not in (UDP, TCP):
+                continue
             carried = Datagram(packet.octets) if protocol == UDP else Segment(packet.octets)
             if 5060 in (carried.source, carried.destination) and carried.payload.strip():
                 found.append(carried.payload)
