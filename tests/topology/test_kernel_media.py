@@ -195,10 +195,8 @@ def test_who_sends_from_another_port_is_admitted_and_found(lab: Lab, plan: Plan)
 
 @BOTH
 def test_unexpected_sessions_of_open_media_go_on(lab: Lab, plan: Plan) -> None:
-    gate, other = (
-        medium(plan),
-        medium(plan, 2, own=(Endpoint(packed(plan.client), 4100), Endpoint(packed(plan.server), 6100))),
-    )
+    ends = Endpoint(packed(plan.client), 4100), Endpoint(packed(plan.server), 6100)
+    gate, other = medium(plan), medium(plan, 2, own=ends, known=(Endpoint(packed(plan.public), 50100), ends[1]))
     lab.open(gate, other)
     client = lab.socket(lab.topology.client, plan.client, PORT)
     odd_server = lab.socket(lab.topology.server, plan.server, FAR + 10)
