@@ -15,7 +15,9 @@ Datagrams that the queue's reader would cut go to a second queue of their worker
 
 from __future__ import annotations
 
+from applianced.compiler import gates_media
 from applianced.compiler.marks import (
+    AFTER_NAT,
     CONTROL,
     CONTROL_PORTS,
     DATA,
@@ -82,6 +84,10 @@ def _dispatch(kind: str, first: int = 0) -> str:
     return f"ct mark & {QUEUE_MASK:#x} vmap {{ {elements} }}"
 
 
+def _open_dispatch() -> str:
+    return f"ct mark & {FAIL_OPEN:#x} == {FAIL_OPEN:#x} {_dispatch('open')}"
+
+
 def gates_table(*, queue_statement: bool) -> str:
     """nft text that makes the table. queue_statement: the kernel has NFT_QUEUE."""
     return f"""\
@@ -102,12 +108,13 @@ table inet {GATES_TABLE} {{
   chain admitted {{
     ct mark set {DATA:#x} counter name admitted accept
   }}
+{gates_media.chains(_open_dispatch(), _dispatch("closed"))}\
   chain admit {{
     type filter hook forward priority -10; policy accept;
     ct state != new accept
     ct mark & {DATA:#x} == {DATA:#x} accept
   }}
-{_family(4)}{_family(6)}\
+{_family(4)}{_family(6)}{gates_media.family(4, SIZE)}{gates_media.family(6, SIZE)}\
   chain syn_of_control {{
     type filter hook forward priority 40; policy accept;
     ct mark & {CONTROL:#x} != {CONTROL:#x} accept
@@ -127,7 +134,7 @@ table inet {GATES_TABLE} {{
   chain enqueue {{
     meta mark set ct mark
     meta l4proto udp jump datagram
-    ct mark & {FAIL_OPEN:#x} == {FAIL_OPEN:#x} {_dispatch("open")}
+    {_open_dispatch()}
     {_dispatch("closed")}
   }}
   chain datagram {{
@@ -137,7 +144,7 @@ table inet {GATES_TABLE} {{
   chain {AWAITED_CHAIN} {{
     type filter hook postrouting priority 110; policy accept;
     meta l4proto != udp accept
-    meta mark & {CONTROL | OPENING:#x} != {CONTROL | OPENING:#x} accept
+    meta mark & {CONTROL | AFTER_NAT:#x} != {CONTROL | OPENING:#x} accept
   }}
   chain enqueue_large {{
     ct mark & {FAIL_OPEN:#x} == {FAIL_OPEN:#x} {_dispatch("open", LARGE_QUEUES)}

@@ -47,9 +47,8 @@ class Gate:
     bound: bool = False
     awaited: bool = False
 
-    @property
-    def ends_s(self) -> float:
-        """When the kernel lets go of it by itself."""
+    def ends_s(self, now: float) -> float:
+        """When the kernel lets go of it by itself, when it is told now."""
         return self.expires_s
 
     @property
