@@ -144,7 +144,7 @@ class Call:
         if offer.serial >= branch.serial:
             branch.serial = offer.serial
             said = (offer.lines, lines) if name[2] == 0 else (lines, offer.lines)
-            branch.lines = _kept(branch.lines, said) if settings.retain_hold_resource else said
+            branch.lines = _kept(branch.lines, said)
             branch.ways = tuple(ways(*branch.lines, retain=settings.retain_hold_resource))[:WAY_LIMIT]
         return True
 
@@ -302,7 +302,7 @@ class Call:
 
 
 def _kept(before: Both, said: Both) -> Both:
-    """What is on hold without an address (RFC 3264 8.4) keeps the one it had."""
+    """What is on hold without an address (RFC 3264 8.4) keeps the one it had, and what is bound for that."""
     sides = []
     for old, new in zip(before, said, strict=True):
         old += new[len(old) :]
