@@ -16,7 +16,7 @@ from applianced.engine.sessions import Session
 from applianced.engine.stream_sessions import StreamSession
 from applianced.engine.table import SessionTable
 from applianced.errors import ProtocolError
-from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, FlowTuple
+from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple
 from applianced.packet.datagram import Datagram, GrowthError
 from applianced.packet.ip import transport
 from applianced.packet.segment import ACK, FIN, PSH, RST, SYN, Segment
@@ -78,7 +78,7 @@ class Engine(SessionTable):
         if isinstance(session, StreamSession):
             if not self._ordinary(session, queued, now):
                 self._any(session, queued, now)
-        elif not isinstance(session, DatagramSession) or not self._ordinary_datagram(session, queued, now):
+        elif not self._ordinary_datagram(session, queued, now):
             self._any(session, queued, now)
 
     def _any(self, session: Session | None, queued: Queued, now: float) -> None:
@@ -216,8 +216,8 @@ class Engine(SessionTable):
 
     # ----- datagrams
 
-    def _ordinary_datagram(self, session: DatagramSession, queued: Queued, now: float) -> bool:
-        """A datagram of this session without IP options; False when it is anything else, and nothing was done."""
+    def _ordinary_datagram(self, session: Session | None, queued: Queued, now: float) -> bool:
+        """A datagram without IP options; False when it is anything else, and nothing was done."""
         raw = queued.raw
         if len(raw) < _LEAST:
             return False
@@ -230,29 +230,29 @@ class Engine(SessionTable):
             return False
         if protocol != UDP or len(raw) < at + 8 or _LENGTH.unpack_from(raw, at + 4)[0] + at != len(raw):
             return False
-        if key == session.keys[0]:
-            self._judged(session, ORIGINAL, queued, raw[at + 8 :], now)
-        elif key == session.keys[1]:
-            self._judged(session, REPLY, queued, raw[at + 8 :], now)
+        if isinstance(session, DatagramSession) and key in session.keys:
+            self._judged(session, ORIGINAL if key == session.keys[0] else REPLY, queued, raw[at + 8 :], now)
         else:
-            return False
+            self._keyed(key, queued, raw[at + 8 :], now)
         return True
 
     def _datagram(self, queued: Queued, datagram: Datagram, now: float) -> None:
         """A datagram of any kind."""
-        flow = datagram.flow
-        known = self.of_flow(flow)
+        self._keyed(datagram.key, queued, datagram.payload, now)
+
+    def _keyed(self, key: bytes, queued: Queued, payload: bytes, now: float) -> None:
+        """A datagram with these addresses and ports, whose mark does not say whose it is."""
+        known = self._flows.get(key)
         if known is not None:
-            direction = ORIGINAL if flow == known.control.tuple else REPLY
-            return self._judged(known, direction, queued, datagram.payload, now)
-        mark = queued.mark
+            return self._judged(known, ORIGINAL if key == known.keys[0] else REPLY, queued, payload, now)
+        mark, flow = queued.mark, _flow(key)
         if mark >> SLOT_SHIFT and self._answers(flow, mark):
             # Nobody knows any more what it answers. The next one from the other side begins a session.
             self.count(mark, "sessions-unknown")
             return queued.release(None, mark)
         made = self.begin(flow, mark, now, queued.interfaces)
         if isinstance(made, DatagramSession):
-            return self._judged(made, ORIGINAL, queued, datagram.payload, now)
+            return self._judged(made, ORIGINAL, queued, payload, now)
         return queued.release(None, mark | UNTOUCHED)
 
     def _answers(self, flow: FlowTuple, mark: int) -> bool:
@@ -283,6 +283,17 @@ class Engine(SessionTable):
         if session.ending:
             session.ending = False
             self.end_soon(session)
+
+
+def _flow(key: bytes) -> FlowTuple:
+    """What a datagram's addresses and ports say."""
+    octets = len(key) - 4 >> 1
+    ports = 2 * octets
+    return FlowTuple(
+        UDP,
+        Endpoint(key[:octets], key[ports] << 8 | key[ports + 1]),
+        Endpoint(key[octets:ports], key[ports + 2] << 8 | key[ports + 3]),
+    )
 
 
 def _direction(session: StreamSession, segment: Segment) -> Direction | None:
