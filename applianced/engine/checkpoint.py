@@ -41,7 +41,9 @@ _QUICK, _COMPACT = 2, 4
 """Formats of marshal: the later one looks for objects that come twice, and writes them once."""
 _ALG_HALF, _SESSION_HALF = 1, 2
 _ALG_FAR, _SESSION_FAR = 4, 8
-_HALVES = _ALG_HALF | _SESSION_HALF | _ALG_FAR | _SESSION_FAR
+_WHOLE = 16
+"""The session's half holds both."""
+_HALVES = _ALG_HALF | _SESSION_HALF | _ALG_FAR | _SESSION_FAR | _WHOLE
 
 
 class Saved(NamedTuple):
@@ -83,6 +85,7 @@ class Checkpoint:
     def save_session(self, slot: int, values: tuple[Any, ...]) -> None:
         """Write what changes rarely (marshal's types); in force with the next `publish`."""
         octets = marshal.dumps(values, _COMPACT)
+        self._halves[slot] &= ~_WHOLE
         if len(octets) > SESSION_OCTETS:
             self._lost[slot] |= _SESSION_HALF
             self._words[slot * _HEADER_WORDS] = LOST
@@ -122,6 +125,25 @@ class Checkpoint:
         self._written[slot] |= bit
         return self._halves[slot] ^ bit
 
+    def save_whole(self, slot: int, session: tuple[Any, ...], alg: tuple[Any, ...]) -> None:
+        """Write both and put them in force: for a session without streams, of which both change at once."""
+        octets = marshal.dumps((session, alg), _QUICK)
+        if len(octets) > NEAR_SESSION_OCTETS or self._lost[slot] or self._written[slot]:
+            self._halves[slot] &= ~_WHOLE
+            self.save_session(slot, session)
+            self.save_alg(slot, alg)
+            self.publish(slot, -1, -1)
+            return
+        halves = self._halves[slot] = (self._halves[slot] ^ _SESSION_HALF) & ~_SESSION_FAR | _WHOLE
+        at = slot * _HEADER_WORDS
+        start = self._near + slot * NEAR_OCTETS + 2 * NEAR_ALG_OCTETS
+        if halves & _SESSION_HALF:
+            start += NEAR_SESSION_OCTETS
+        self.memory[start : start + len(octets)] = octets
+        state = LIVE | (~self._words[at] & 1)
+        _RECORD.pack_into(self.memory, at * 4 + 4 + (state & 1) * _RECORD.size, halves, NO_NEXT, NO_NEXT)
+        self._words[at] = state
+
     def publish(self, slot: int, first: int, second: int) -> None:
         """Put in force what was written, with the next octet of each direction (-1: none)."""
         if self._lost[slot]:
@@ -145,7 +167,7 @@ class Checkpoint:
             state = self._words[slot * _HEADER_WORDS]
             if state & ~1 == LIVE:
                 halves, first, second = self._record(slot)
-                session, alg = self._session(slot, halves), self._alg(slot, halves)
+                session, alg = self._values(slot, halves)
                 if session is not None and alg is not None:
                     found[slot] = Saved(session, alg, (_signed(first), _signed(second)))
                     continue
@@ -159,6 +181,15 @@ class Checkpoint:
         state = self._words[slot * _HEADER_WORDS]
         halves, first, second = _RECORD.unpack_from(self.memory, at + 4 + (state & 1) * _RECORD.size)
         return halves, first, second
+
+    def _values(self, slot: int, halves: int) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]:
+        """The session's and the ALG's; None for what cannot be read."""
+        session = self._session(slot, halves)
+        if not halves & _WHOLE:
+            return session, self._alg(slot, halves)
+        if session is None or [type(part) for part in session] != [tuple, tuple]:
+            return None, None
+        return session[0], session[1]
 
     def _session(self, slot: int, halves: int) -> tuple[Any, ...] | None:
         half = 1 if halves & _SESSION_HALF else 0

@@ -80,8 +80,8 @@ class SessionTable:
         self._quiet: dict[str, deque[tuple[float, Session]]] = {name: deque() for name in descriptors}
         """ALG -> its sessions of datagrams, with when they are to be looked at."""
         self._flows: dict[bytes, DatagramSession] = {}
-        """Sessions of datagrams by their keys, one for each direction. The packets that follow a first one closely have no mark yet: the queue
-        sees them before its verdict has given their conntrack entry one."""
+        """Sessions of datagrams by their keys, one for each direction. The packets that follow a first one closely have
+        no mark yet: the queue sees them before its verdict has given their conntrack entry one."""
         self._check_from = 0
 
     def configure(self, settings: Mapping[str, Any], limits: GateLimits, message_limit: int, now: float) -> None:
