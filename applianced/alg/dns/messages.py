@@ -189,7 +189,9 @@ class _Records:
             elif kind in _TRANSACTION:
                 signed.add(0)
         _check_rest(head, len(data) - self._at)
-        return Message(head.flags, head.question, head.kind, tuple(addresses), frozenset(signed) if signed else _UNSIGNED)
+        return Message(
+            head.flags, head.question, head.kind, tuple(addresses), frozenset(signed) if signed else _UNSIGNED
+        )
 
     def _inner(self, kind: int, start: int, end: int, head: Message) -> None:
         """The names inside a record."""
