@@ -120,9 +120,7 @@ def open_gates(topology: Topology, endpoints: Path) -> Iterator[Figures]:
     """GATES gates for the client, which the server may use; what they cost."""
     module = [sys.executable, "-m", "tests.bench.open_gates"]
     argv = [*module, str(GATES), IPV4.server, IPV4.client, str(endpoints), *ADDRESSES]
-    process = topology.popen(
-        topology.gateway, argv, stdout=PIPE, environment={"PYTHONPATH": str(REPOSITORY)}
-    )
+    process = topology.popen(topology.gateway, argv, stdout=PIPE, environment={"PYTHONPATH": str(REPOSITORY)})
     assert process.stdout is not None
     try:
         yield json.loads(process.stdout.readline())
