@@ -48,11 +48,12 @@ class Sipp:
         self.party = party
         self.directory = directory
         (directory / "scenario.xml").write_text(scenario)
+        nowhere = "::" if ":" in party.address else "0.0.0.0"
         argv = [
             "sipp", *words, "-sf", str(directory / "scenario.xml"), "-i", party.address, "-p", str(party.port),
-            "-mi", party.address, "-key", "audio", str(party.media_port), "-nostdin", "-nd", "-trace_msg",
-            "-message_file", str(directory / "messages.log"), "-message_overwrite", "true", "-trace_err", "-error_file",
-            str(directory / "errors.log"), "-recv_timeout", "8000", "-timeout", "40",
+            "-mi", party.address, "-key", "audio", str(party.media_port), "-key", "nowhere", nowhere, "-nostdin",
+            "-nd", "-trace_msg", "-message_file", str(directory / "messages.log"), "-message_overwrite", "true",
+            "-trace_err", "-error_file", str(directory / "errors.log"), "-recv_timeout", "8000", "-timeout", "40",
         ]  # fmt: skip
         with (directory / "screen.log").open("w") as screen:
             self.process = topology.popen(party.namespace, argv, stdout=screen, stderr=STDOUT)
