@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 from applianced.alg.actions import Actions, CloseGates, Medium, Note, OpenGate, OpenMedia, Reply
 from applianced.alg.sip.bound import Belongings, Bound
 from applianced.alg.sip.media import Line, Way, early_ways, ways
-from applianced.alg.sip.settings import BOUND_LIMIT, BRANCH_LIMIT, OFFER_LIMIT, WAY_LIMIT, SipSettings
+from applianced.alg.sip.settings import BOUND_LIMIT, BRANCH_LIMIT, FOREVER_S, OFFER_LIMIT, WAY_LIMIT, SipSettings
 from applianced.alg.sip.wheel import Mortal
+from applianced.model.times import date_and_time
 from applianced.model.tuples import ORIGINAL, TCP, Direction, Endpoint
 
 SETUP, EARLY, ESTABLISHED, HELD, ENDING = "setup", "early", "established", "held", "ending"
@@ -287,18 +288,20 @@ class Call:
 
     def entry(self) -> dict[str, Any]:
         """As the list `call` of the state shows it."""
-        return {
+        entry: dict[str, Any] = {
             "call-id": self.text,
             "party": str(Endpoint(self.key[1], 0)).rpartition(":")[0],
             "state": self.state,
             "caller": self.caller,
             "callee": self.callee,
-            "created": self.created_s,
-            "expires": self.expires_s,
+            "created": date_and_time(self.created_s),
             "dialogs": len(self.branches),
             "bindings": len(self.bound),
             "gates": sum(len(gates) for gates in self.gates.values()),
         }
+        if self.expires_s < FOREVER_S:
+            entry["expires"] = date_and_time(self.expires_s)
+        return entry
 
 
 def _kept(before: Both, said: Both) -> Both:

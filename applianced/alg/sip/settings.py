@@ -26,6 +26,8 @@ WAY_LIMIT = 64
 DENY_LIMIT = 4096
 SOURCE_LIMIT = 4096
 """Entries of the deny table, and of the tables that count messages by source."""
+FOREVER_S = 1e11
+"""Nothing ends a call but its parties."""
 CALL_KEEP_S = 3600.0
 """A session is kept for so long at a time while a call of it is under way."""
 
