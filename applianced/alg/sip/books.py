@@ -111,8 +111,8 @@ class Books:
         home[transaction.key] = transaction
         self.wheel.add(transaction, now)
 
-    def hide(self, transaction: Transaction) -> None:
-        """It must be remembered, also by a worker that takes over: Vias are kept in it."""
+    def hand_on(self, transaction: Transaction) -> None:
+        """A worker that takes over must remember it, too: it keeps Vias, or says who registers."""
         self._changed_transactions[transaction.session, transaction.key] = None
 
     def forget(self, transaction: Transaction) -> None:
@@ -122,8 +122,8 @@ class Books:
         if home.get(transaction.key) is transaction:
             del home[transaction.key]
             self.transactions -= 1
-            if transaction.hidden:
-                self.hide(transaction)
+            if transaction.hidden or transaction.record:
+                self.hand_on(transaction)
             if not home:
                 self.sessions.pop(transaction.session, None)
 

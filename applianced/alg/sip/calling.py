@@ -229,6 +229,7 @@ def _reason(message: Message) -> str:
 
 def _request_media(context: Context, speaker: Direction, message: Message, call: Call) -> Edits:
     side = _side(context, call, speaker)
+    context.books.touch(call)
     yield from call.tidy()
     lines, edits = yield from _described(context, speaker, message, call.bound)
     if lines is None:
@@ -241,7 +242,6 @@ def _request_media(context: Context, speaker: Direction, message: Message, call:
             yield from _answered(context, speaker, message, call, name, lines)
             return edits
     call.offer((number, method, side), lines)
-    context.books.touch(call)
     if context.settings.early_media:
         yield from synced(context, call, _reason(message))
     return edits
@@ -255,6 +255,7 @@ def _reliable(message: Message) -> int:
 
 def _response_media(context: Context, speaker: Direction, message: Message, call: Call) -> Edits:
     side = _side(context, call, speaker)
+    context.books.touch(call)
     yield from call.tidy()
     lines, edits = yield from _described(context, speaker, message, call.bound)
     if lines is None:
@@ -265,7 +266,6 @@ def _response_media(context: Context, speaker: Direction, message: Message, call
         yield from _answered(context, speaker, message, call, name, lines)
     elif method == INVITE:
         call.offer((number, method, side), lines)
-        context.books.touch(call)
         if context.settings.early_media:
             yield from synced(context, call, _reason(message))
     return edits

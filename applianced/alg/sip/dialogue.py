@@ -118,11 +118,12 @@ class Dialogue:
             if hidden and transaction is not None:
                 if transaction.hidden != hidden:
                     transaction.hidden = hidden
-                    context.books.hide(transaction)
+                    context.books.hand_on(transaction)
                 yield Note("via-hidden")
         edits += yield from self._header(speaker, message)
         if transaction is not None and name == "register":
             registering.request(message, transaction)
+            context.books.hand_on(transaction)
         edits += yield from calling.request(context, speaker, message, transaction, now)
         yield from admission.admit(context, speaker, message, vias)
         return edits
