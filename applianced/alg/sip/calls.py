@@ -242,14 +242,12 @@ class Call:
 
     def gone(self, gate: int) -> None:
         """A gate has ended by itself."""
-        for way, gates in self.gates.items():
-            if gate in gates:
-                left = tuple(each for each in gates if each != gate)
-                if left:
-                    self.gates[way] = left
-                else:
-                    del self.gates[way]
-                break
+        way = next(way for way, gates in self.gates.items() if gate in gates)
+        left = tuple(each for each in self.gates[way] if each != gate)
+        if left:
+            self.gates[way] = left
+        else:
+            del self.gates[way]
         for branch in self.branches.values():
             # Not wanted again before something is said about it.
             branch.ways = tuple(way for way in branch.ways if way in self.gates)

@@ -122,9 +122,6 @@ class Prefixes:
         self._prefixes: list[IPv4Network | IPv6Network] = [ip_network(prefix, strict=False) for prefix in prefixes]
         self._known: dict[bytes, bool] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._prefixes)
-
     def __contains__(self, address: bytes) -> bool:
         if not self._prefixes:
             return False
