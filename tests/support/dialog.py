@@ -38,7 +38,7 @@ from applianced.alg.actions import (
 )
 from applianced.alg.contract import DatagramAlg, Descriptor
 from applianced.model.sessions import ControlSession
-from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple, packed
+from applianced.model.tuples import GRE, ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple, packed
 
 OWN_PORT = 1000
 SIGNS = {ORIGINAL: ">", REPLY: "<"}
@@ -256,8 +256,8 @@ def describe(action: Action, reply: Reply) -> str:
         case Bind(_, endpoint):
             return f"bind {endpoint} = {reply or 'refused'}"
         case OpenGate(_, inside, outside, reason):
-            extra = " by UDP" if action.protocol == UDP else ""
-            extra += "" if action.one_shot else f" every port, many times, {action.lifetime_s:.0f} s"
+            extra = {UDP: " by UDP", GRE: " by GRE"}.get(action.protocol, "")
+            extra += "" if action.one_shot or action.lasting else f" every port, many times, {action.lifetime_s:.0f} s"
             return f"open {inside} as {outside}{extra} because {reason!r} = {reply or 'refused'}"
         case CloseGate(gate):
             return f"close {gate}"
