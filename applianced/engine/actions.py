@@ -30,7 +30,7 @@ def bind(session: Session, asked: Bind) -> Endpoint | None:
     if endpoint == control.party(speaker) and protocol == control.tuple.protocol:
         return translation.outside_endpoint(speaker)
     session.give_unused()
-    bound = session.keeper.bind(outside, protocol, session.count)
+    bound = session.keeper.bind(outside, protocol, session.count, endpoint.port)
     if bound is None:
         session.reporter.gate_refused(session, f"no outside port left for {endpoint}")
         return None

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A PPP end in user space, in pppd's place: HDLC frames (RFC 1662) on a terminal, for pptp and pptpd without kernel PPP.
+"""A PPP end in user space, in pppd's place: HDLC frames (RFC 1662) on a terminal, for pptp and pptpd.
 
 It agrees on LCP and IPCP (RFC 1661, 1332), then sends ICMP echo requests that carry its name, and answers those of the
 other end. What it sees goes into a file of its own in PPP_DIRECTORY, as JSON, whenever it changes. PPP_NAME: its name,
@@ -38,7 +38,7 @@ def frame_check(octets: bytes) -> int:
 
 def checksum(octets: bytes) -> int:
     """RFC 1071, of an even number of octets."""
-    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
+    total: int = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
     total = (total & 0xFFFF) + (total >> 16)
     return ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
 
