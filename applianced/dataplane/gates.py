@@ -14,6 +14,7 @@ from struct import pack
 
 from applianced.compiler.gates_media import SENT_TO
 from applianced.compiler.marks import GATES_TABLE
+from applianced.dataplane import calls
 from applianced.dataplane.netlink import (
     CREATE,
     FAMILY_INET,
@@ -26,9 +27,10 @@ from applianced.dataplane.netlink import (
     number,
     text,
 )
+from applianced.errors import DataplaneError
 from applianced.model.gates import Gate
 from applianced.model.media import ControlGate, MediaGate
-from applianced.model.tuples import ORIGINAL, REPLY, TCP, Direction, Endpoint, FlowTuple
+from applianced.model.tuples import GRE, ORIGINAL, REPLY, TCP, Direction, Endpoint, FlowTuple
 
 _NEWSETELEM, _GETSETELEM, _DELSETELEM = 12, 13, 14
 _CLOSING_MS = number(60000, 8)
@@ -46,11 +48,13 @@ def elements(gate: Gate) -> list[Element]:
         return [*_of_end(gate, ORIGINAL), *_of_end(gate, REPLY)]
     if isinstance(gate, ControlGate):
         return _of_control(gate)
+    if gate.protocol == GRE:
+        return calls.elements(gate)
     inside, outside = gate.inside, gate.outside
     version = "4" if len(inside.address) == 4 else "6"
     protocol = bytes((gate.protocol, 0, 0, 0))
     flow = protocol + gate.peer + inside.address
-    if not inside.port:
+    if gate.every_port:
         return [(f"pair{version}", flow, b"")]
     inside_port = inside.port.to_bytes(2, "big") + b"\0\0"
     found: list[Element] = [(("once" if gate.one_shot else "several") + version, flow + inside_port, b"")]
@@ -155,6 +159,8 @@ class Gates:
         self._owners: dict[Place, Gate] = {}
         """Element -> the last gate that wrote it: two sessions of a host may announce the same endpoint, and the end
         of one must not take the element of the other."""
+        self._before: dict[int, calls.Used] = {}
+        """Number of a lasting gate -> what went through it before its element was written last."""
 
     def exchange(self, opened: Sequence[Gate], closed: Sequence[Gate], now: float) -> int:
         """Open and close in one transaction; the errno, 0 when it is in force. `fresh` and `gone` say what it changed
@@ -164,6 +170,9 @@ class Gates:
         messages: list[bytes] = []
         owners = self._owners
         before: list[tuple[Place, Gate | None]] = []
+        for gate in (*closed, *opened):
+            if gate.lasting and gate.number in self._elements:
+                self.count(gate, now)
         for gate in closed:
             for name, key, data in self._elements.pop(gate.number, None) or elements(gate):
                 place = (name, key)
@@ -188,6 +197,8 @@ class Gates:
         code = self._netlink.transaction(messages) if messages else 0
         if code:
             self._undo(opened, before)
+        else:
+            self._note_written(opened, closed)
         return code
 
     def _owned(self, gate: Gate) -> bool:
@@ -197,6 +208,25 @@ class Gates:
     def _known(self, gate: Gate) -> bool:
         name, key, _ = elements(gate)[0]
         return (name, key) in self._owners
+
+    def count(self, gate: Gate, now: float) -> None:
+        """Enter into a lasting gate what went through it so far, as far as the kernel says."""
+        before = self._before.get(gate.number, calls.Used(0, 0))
+        try:
+            since = calls.used(self._netlink, gate)
+        except DataplaneError:
+            return
+        gate.packets, gate.octets = before.packets + since.packets, before.octets + since.octets
+        if gate.packets and not gate.used_s:
+            gate.used_s = now
+
+    def _note_written(self, opened: Sequence[Gate], closed: Sequence[Gate]) -> None:
+        """Elements were written anew: they count from 0."""
+        for gate in opened:
+            if gate.lasting:
+                self._before[gate.number] = calls.Used(gate.packets, gate.octets)
+        for gate in closed:
+            self._before.pop(gate.number, None)
 
     def _undo(self, opened: Sequence[Gate], before: Sequence[tuple[Place, Gate | None]]) -> None:
         """The kernel took nothing of it."""

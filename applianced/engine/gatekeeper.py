@@ -23,6 +23,10 @@ LEFT_MAX = 256
 """Struck gates that are tried again; those beyond end with their time."""
 RECENT = 256
 """Closed gates that are still shown in the state."""
+LASTING_S = 300.0
+"""What a lasting gate has left in the kernel at most: so long it outlives a worker that nobody replaces."""
+RENEWED = 64
+"""Lasting gates that are renewed in one transaction; a socket's buffer bounds it."""
 
 Count = Callable[[str], None]
 
@@ -74,8 +78,11 @@ class GateKeeper:
         self._bound: dict[int, tuple[bytes, int, int]] = {}
         """Gate number -> the outside port it holds."""
 
-    def bind(self, outside: bytes, protocol: int, count: Count) -> Endpoint | None:
-        """A free port of an outside address, to announce in place of an inside endpoint; None when there is none."""
+    def bind(self, outside: bytes, protocol: int, count: Count, own: int) -> Endpoint | None:
+        """A free port of an outside address, to announce in place of an inside endpoint; None when there is none.
+
+        own: the port there; another one is as good.
+        """
         port = self.ports.take(outside, protocol)
         if port is None:
             count("bindings-refused")
@@ -109,7 +116,7 @@ class GateKeeper:
         self.gates[gate.number] = gate
         self.most = max(self.most, len(self.gates))
         self._number = max(self._number, gate.number)
-        self._per_source[gate.inside.address] += 1
+        self._per_source[gate.host] += 1
         if gate.bound:
             key = (gate.outside.address, gate.protocol, gate.outside.port)
             self._bound[gate.number] = key
@@ -144,7 +151,7 @@ class GateKeeper:
             return "gates-refused-self"
         if open_of_session >= (limits.of_alg.get(gate.alg) or limits.per_session):
             return "gates-refused-session"
-        if self._per_source.get(gate.inside.address, 0) + beside >= limits.per_source:
+        if self._per_source.get(gate.host, 0) + beside >= limits.per_source:
             return "gates-refused-source"
         return "gates-refused-total" if len(self.gates) + beside >= limits.total else ""
 
@@ -155,9 +162,9 @@ class GateKeeper:
             return None
         gate.closed_s = now
         self.recent.append(gate)
-        self._per_source[gate.inside.address] -= 1
-        if not self._per_source[gate.inside.address]:
-            del self._per_source[gate.inside.address]
+        self._per_source[gate.host] -= 1
+        if not self._per_source[gate.host]:
+            del self._per_source[gate.host]
         bound = self._bound.pop(number, None)
         if bound is not None:
             # A UDP mapping goes on in conntrack when both ends have fallen silent; nobody knows that it is over.
@@ -181,7 +188,25 @@ class GateKeeper:
 
     def for_every_port(self) -> Iterable[Gate]:
         """Gates that admit to every port of their listener."""
-        return [gate for gate in self._limited.values() if not gate.inside.port]
+        return [gate for gate in self._limited.values() if gate.every_port]
+
+    def renew(self, now: float) -> list[Gate]:
+        """Give lasting gates whose time is half over all of it again; those that the kernel has taken."""
+        due = [gate for gate in self._limited.values() if gate.lasting and gate.expires_s - now < LASTING_S / 2]
+        found: list[Gate] = []
+        for start in range(0, len(due), RENEWED):
+            found += self._renewed(due[start : start + RENEWED], now)
+        return found
+
+    def _renewed(self, gates: Sequence[Gate], now: float) -> Sequence[Gate]:
+        before = [gate.expires_s for gate in gates]
+        for gate in gates:
+            gate.expires_s = now + LASTING_S
+        if self.kernel.exchange(gates, (), now):
+            return gates
+        for gate, expires_s in zip(gates, before, strict=True):
+            gate.expires_s = expires_s
+        return ()
 
     def expired(self, now: float) -> Iterable[Gate]:
         """Gates whose time is over."""

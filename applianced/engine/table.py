@@ -6,7 +6,7 @@ Rule: no I/O here; effects go through `Kernel`, time is an argument.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import methodcaller
 from typing import Any
 
@@ -306,7 +306,8 @@ class SessionTable:
     # ----- time
 
     def tick(self, now: float) -> None:
-        """Once a second or so: expire gates, forget ended sessions, look after silent ones."""
+        """Once a second or so: renew and expire gates, forget ended sessions, look after silent ones."""
+        self._renew(now)
         self._close_over(now)
         self.keeper.shut((), now)
         self.keeper.tidy()
@@ -323,10 +324,8 @@ class SessionTable:
 
     def _close_over(self, now: float) -> None:
         """Close the gates whose time is over, and the media that are silent."""
-        by_session: dict[int, list[Gate]] = {}
-        for gate in (*self.keeper.expired(now), *self.keeper.silent(now)):
-            by_session.setdefault(gate.session, []).append(gate)
-        for slot, gates in by_session.items():
+        over = (*self.keeper.expired(now), *self.keeper.silent(now))
+        for slot, gates in _by_session(over).items():
             session = self.find(slot)
             if session is not None:
                 for gate in gates:
@@ -373,6 +372,15 @@ class SessionTable:
                     session.look_up()
                 session.keep_in_kernel(now)
 
+    def _renew(self, now: float) -> None:
+        """Have lasting gates go on, and their sessions remember it."""
+        for slot, gates in _by_session(self.keeper.renew(now)).items():
+            session = self.session(slot)
+            if session is not None:
+                for gate in gates:
+                    session.take(gate)
+                session.save(self.checkpoint)
+
     def _end_quiet(self, quiet: deque[tuple[float, Session]], descriptor: Descriptor, now: float) -> None:
         """End sessions of datagrams that have been silent for long enough."""
         silence_s = descriptor.limits.silence_s
@@ -410,3 +418,11 @@ class SessionTable:
             if not self.kernel.alive(session.control.tuple, session.base_mark):
                 session.last_s = now
                 self.end(session)
+
+
+def _by_session(gates: Iterable[Gate]) -> dict[int, list[Gate]]:
+    """Gates by the slot of their session."""
+    found: dict[int, list[Gate]] = {}
+    for gate in gates:
+        found.setdefault(gate.session, []).append(gate)
+    return found

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from tests.alg.test_cases import FOLDERS
-from tests.fuzz import capture, dns, ftp, sip, tftp
+from tests.fuzz import capture, dns, ftp, pptp, sip, tftp
 from tests.support.dialog import Case, Meanwhile
 from tests.support.soak import rounds
 
@@ -74,6 +74,17 @@ def test_dns() -> None:
             seeds.append(b"".join((len(d) | direction << 15).to_bytes(2) + d for direction, d in steps))
     for _ in range(ROUNDS):
         dns.run(mutate(chance.choice(seeds), chance))
+
+
+def test_pptp() -> None:
+    chance = random.Random(2637)
+    seeds = []
+    for folder in FOLDERS:
+        if folder.parent.name == "pptp":
+            steps = Case.load(folder).steps()
+            seeds.append(b"".join((len(d) - 1 | (direction == 0) << 15).to_bytes(2) + d for direction, d in steps))
+    for _ in range(ROUNDS):
+        pptp.run(mutate(chance.choice(seeds), chance))
 
 
 @pytest.mark.parametrize("seed", capture.SEEDS, ids=lambda path: path.name)
