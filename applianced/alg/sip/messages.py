@@ -13,6 +13,7 @@ Rule: nothing here performs I/O. What cannot be read raises ProtocolError, whose
 from __future__ import annotations
 
 import re
+from collections.abc import ItemsView
 from typing import NamedTuple
 
 from applianced.alg.sip.headers import (
@@ -117,6 +118,10 @@ class Message:
     def has(self, name: bytes) -> bool:
         """Whether there is a header of this name."""
         return name in self._found
+
+    def headers(self) -> ItemsView[bytes, list[re.Match[bytes]]]:
+        """All headers by their name; group 2 of a match is the value, as in Field."""
+        return self._found.items()
 
     def fields(self, name: bytes) -> list[Field]:
         """The headers of this name, in order."""

@@ -10,6 +10,7 @@ Rule: nothing here performs I/O.
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from typing import Any
 
 from applianced.alg.actions import Actions, Bind
@@ -19,6 +20,8 @@ from applianced.model.sessions import ControlSession
 from applianced.model.tuples import ORIGINAL, REPLY, Direction, Endpoint
 
 SIP_PORT, SIPS_PORT = 5060, 5061
+REMEMBERED = 128
+"""Texts, and names of calls, that need not be worked out again."""
 PRIVATE = Prefixes(("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
 """RFC 1918, 6598, 4193."""
 _BEHIND = rb"(?::([0-9]{1,5}))?(?![\w@.-]|:[0-9])"
@@ -34,10 +37,23 @@ class Parties:
     own, known: by Direction, their endpoints as they themselves and as the other party says. translated: whether the
     two differ. patterns: by the direction of a message, what finds hosts in it that may have to be changed, their port
     as second group; None when nothing does.
-    bound: other endpoints of a party -> what the other one is told; inside: the way back.
+    bound: other endpoints of a party -> what the other one is told; inside: the way back. texts: what stands in place of
+    a host, as far as it was worked out. names: Call-ID as the outside party says it -> as the inside one does.
     """
 
-    __slots__ = ("bound", "inside", "known", "own", "patterns", "protocol", "settled", "translated", "version")
+    __slots__ = (
+        "bound",
+        "inside",
+        "known",
+        "names",
+        "own",
+        "patterns",
+        "protocol",
+        "settled",
+        "texts",
+        "translated",
+        "version",
+    )
 
     def __init__(self, session: ControlSession) -> None:
         self.protocol = session.tuple.protocol
@@ -50,6 +66,8 @@ class Parties:
         self._become(self.own)
 
     def _become(self, known: tuple[Endpoint, Endpoint]) -> None:
+        self.texts: dict[tuple[Hashable, ...], bytes | None] = {}
+        self.names: dict[bytes, bytes] = {}
         self.known = known
         self.translated = (known[0] != self.own[0], known[1] != self.own[1])
         self.patterns = (self._pattern(ORIGINAL), self._pattern(REPLY))
@@ -152,11 +170,18 @@ class Parties:
         ends = (*self.own, *self.known)
         return all(address != end.address for end in ends) and len(address) == len(ends[0].address)
 
+    def remember(self, key: tuple[Hashable, ...], text: bytes | None) -> None:
+        """What was worked out holds until something is bound, or bound no longer."""
+        if len(self.texts) >= REMEMBERED:
+            self.texts.clear()
+        self.texts[key] = text
+
     def took(self, speaker: Direction, named: Endpoint, told: Endpoint) -> None:
         """An endpoint of the speaker has been bound."""
         self.bound[speaker, named] = told
         self.inside[speaker, told] = named
         self.version += 1
+        self.texts.clear()
 
     def lost(self, speaker: Direction, named: Endpoint) -> Endpoint | None:
         """An endpoint of the speaker is no longer bound; what the other party was told, None when nothing."""
@@ -164,6 +189,7 @@ class Parties:
         if told is not None:
             del self.inside[speaker, told]
             self.version += 1
+            self.texts.clear()
         return told
 
     @property

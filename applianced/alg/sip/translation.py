@@ -19,7 +19,6 @@ from applianced.alg.sip.headers import Via
 from applianced.alg.sip.messages import (
     ASSERTED,
     CALL_ID,
-    COMPACT,
     CONTACT,
     FROM,
     JOIN,
@@ -37,7 +36,7 @@ from applianced.alg.sip.messages import (
     WARNING,
     Message,
 )
-from applianced.alg.sip.parties import SIP_PORT, SIPS_PORT, Parties
+from applianced.alg.sip.parties import REMEMBERED, SIP_PORT, SIPS_PORT, Parties
 from applianced.alg.sip.settings import ENDPOINT_LIMIT
 from applianced.alg.sip.uris import Host, Uri, host_text, packed_address
 from applianced.errors import ProtocolError
@@ -54,7 +53,8 @@ BOUND = frozenset((CONTACT, RECORD_ROUTE, PATH, SERVICE_ROUTE))
 
 _CALL_HOST = re.compile(rb"@(\[?)([0-9A-Fa-f.:]+)(\]?)(?=[;,\s]|\Z)")
 _QUOTE = re.compile(rb'\\.|"', re.DOTALL)
-_AT, _COLON = b"@:"
+_URI_BEFORE = b"@:"
+_AT = _URI_BEFORE[0]
 _ESCAPED_AT, _MADDR = b"%40", b"maddr="
 _URI_END = re.compile(rb"[>\s,]|\Z")
 
@@ -107,45 +107,64 @@ def header_edits(parties: Parties, speaker: Direction, message: Message, *, call
     if proxy and parties.translated[speaker]:
         for name in BOUND:
             yield from _bound(parties, speaker, message, name, edits)
-    data, first = message.data, message.target[1]
-    for found in pattern.finditer(data, message.start, message.body):
-        at = found.start()
-        kind, name, value = _header(data, at) if at >= first else (Kind.WHERE, ROUTE, message.target[0])
-        if kind is None or _quoted(data, value, at):
-            continue
-        text: bytes | None = None
-        before = data[at - 1]
-        if before in (_AT, _COLON):
-            if kind is Kind.SAME:
-                text = _same(parties, speaker, found) if call_ids and before == _AT else None
-            elif kind is Kind.WHO:
-                text = parties.loose(speaker, host_found(found))
-            elif kind is Kind.WHERE:
-                text = yield from _where(parties, speaker, data, found, name, value)
-        elif data[at - 3 : at] == _ESCAPED_AT:
-            text = _same(parties, speaker, found) if call_ids else None
-        elif data[at - 6 : at] == _MADDR or (kind is Kind.WARNING and before in b" \t"):
-            text = parties.loose(speaker, host_found(found))
+    data, search = message.data, pattern.search
+    found = search(data, *message.target)
+    if found is not None and data[found.start() - 1] in _URI_BEFORE:
+        text = yield from _where(parties, speaker, data, found, ROUTE, message.target[0])
         if text is not None:
-            edits.append((at, found.end(), text))
+            edits.append((*found.span(), text))
+    for name, fields in message.headers():
+        kind = _FORMS.get(name)
+        if kind is None or (kind is Kind.SAME and not call_ids):
+            continue
+        for field in fields:
+            start, end = field.span(2)
+            found = search(data, start, end)
+            while found is not None:
+                text = yield from _text(parties, speaker, data, found, (kind, name, start))
+                if text is not None:
+                    edits.append((*found.span(), text))
+                found = search(data, found.end(), end)
+    if not call_ids:
+        return [edit for edit in edits if data[edit[0] - 3 : edit[0]] != _ESCAPED_AT]
     return edits
 
 
-def _header(data: bytes, at: int) -> tuple[Kind | None, bytes, int]:
-    """What the header that an offset is in says about hosts, its name, and where its value begins."""
-    line = data.rfind(b"\n", 0, at) + 1
-    while data[line] in b" \t" and line > 1:
-        line = data.rfind(b"\n", 0, line - 1) + 1
-    colon = data.find(b":", line, at)
-    name = data[line:colon].strip().lower()
-    name = COMPACT.get(name, name)
-    return _FORMS.get(name), name, colon + 1
+def _text(
+    parties: Parties, speaker: Direction, data: bytes, found: re.Match[bytes], where: tuple[Kind, bytes, int]
+) -> Generator[Action, Reply, bytes | None]:
+    """What stands in place of a host, in a header of some kind and name, whose value begins at an offset; None when it
+    stays."""
+    kind, name, value = where
+    at = found.start()
+    before = data[at - 1]
+    if data.find(b'"', value, at) >= 0 and _quoted(data, value, at):
+        return None
+    if before in _URI_BEFORE:
+        if kind is Kind.WHERE:
+            return (yield from _where(parties, speaker, data, found, name, value))
+        if kind is Kind.WHO:
+            return _known(parties, speaker, found, kind)
+        return _known(parties, speaker, found, kind) if kind is Kind.SAME and before == _AT else None
+    if data[at - 3 : at] == _ESCAPED_AT:
+        return _known(parties, speaker, found, Kind.SAME)
+    if data[at - 6 : at] == _MADDR or (kind is Kind.WARNING and before in b" \t"):
+        return _known(parties, speaker, found, Kind.WARNING)
+    return None
+
+
+def _known(parties: Parties, speaker: Direction, found: re.Match[bytes], kind: Kind) -> bytes | None:
+    """The text for a host that nobody need bind. What was asked once is remembered."""
+    key = speaker, kind is Kind.SAME, found[1], found[2]
+    texts = parties.texts
+    if key not in texts:
+        host = host_found(found)
+        parties.remember(key, _same(parties, speaker, host) if kind is Kind.SAME else parties.loose(speaker, host))
+    return texts[key]
 
 
 def _quoted(data: bytes, start: int, at: int) -> bool:
     """Whether an offset is inside a quoted string of the value that begins at `start`."""
-    if data.find(b'"', start, at) < 0:
-        return False
     return sum(len(token) == 1 for token in _QUOTE.findall(data, start, at)) % 2 == 1
 
 
@@ -155,19 +174,22 @@ def host_found(found: re.Match[bytes]) -> Host:
     return Host(found.start(), found.end(), name, int(found[2] or 0), packed_address(name))
 
 
-def _same(parties: Parties, speaker: Direction, found: re.Match[bytes]) -> bytes | None:
+def _same(parties: Parties, speaker: Direction, host: Host) -> bytes | None:
     """The host behind the @ of a Call-ID: the same address always becomes the same other one, and back."""
-    host = host_found(found)
     address = parties.swapped(speaker, host.address)
     if address is None:
         return None
     text = host_text(address, host.port)
-    return text if found[1][:1] == b"[" else text.strip(b"[]")
+    return text if host.end - host.start > len(host.name) or b":" not in host.name else text.strip(b"[]")
 
 
 def _where(
     parties: Parties, speaker: Direction, data: bytes, found: re.Match[bytes], name: bytes, value: int
 ) -> Generator[Action, Reply, bytes | None]:
+    guess = name == ROUTE
+    key = speaker, name in BOUND, guess, found[1], found[2]
+    if key in parties.texts:
+        return parties.texts[key]
     host = host_found(found)
     scheme = data.rfind(b"sips:", value, host.start) > data.rfind(b"sip:", value, host.start)
     end = _URI_END.search(data, host.end)
@@ -177,7 +199,11 @@ def _where(
         named = parties.unbound(speaker, host, default, proxies=False)
         if named is not None:
             yield from bind(parties, speaker, named, _transport(scheme, parameters, parties.protocol))
-    return parties.exact(speaker, host, default, guess=name == ROUTE)
+    text = parties.exact(speaker, host, default, guess=guess)
+    if host.port:
+        # Without one it would depend on what stands around it.
+        parties.remember(key, text)
+    return text
 
 
 def _bound(
@@ -214,9 +240,17 @@ def call_id(parties: Parties, speaker: Direction, message: Message, *, changed: 
     home = ORIGINAL if parties.translated[ORIGINAL] else REPLY
     if speaker is home or not changed or not parties.translated[home]:
         return said
-    match = _CALL_HOST.search(said)
-    address = parties.swapped(speaker, packed_address(match[2])) if match else None
-    return said if match is None or address is None else said.replace(match[2], host_text(address).strip(b"[]"))
+    named = parties.names.get(said)
+    if named is None:
+        match = _CALL_HOST.search(said)
+        address = parties.swapped(speaker, packed_address(match[2])) if match else None
+        named = said
+        if match is not None and address is not None:
+            named = said[: match.start(2)] + host_text(address).strip(b"[]") + said[match.end(2) :]
+        if len(parties.names) >= REMEMBERED:
+            parties.names.clear()
+        parties.names[said] = named
+    return named
 
 
 # ----- Via
