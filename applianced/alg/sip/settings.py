@@ -96,6 +96,7 @@ class SipSettings:
     hosted_nat_traversal: bool = False
     ice_candidates: str = "remove"
     media_proxy: tuple[str, ...] = ()
+    outside_zone: tuple[str, ...] = ()
     control_gate: tuple[str, ...] = ("contact", "register")
     incoming_calls_from: str = "registrar"
     limits_calls_per_session: int = 8192
