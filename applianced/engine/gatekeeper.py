@@ -40,6 +40,8 @@ class GateLimits:
     total: int = 16384
     lifetime_s: float = 30.0
     own_addresses: frozenset[bytes] = field(default_factory=frozenset)
+    coupled: bool = False
+    """`alg-data-session-coupled`: media do not outlive the stream that announced them."""
     of_alg: dict[str, int] = field(default_factory=dict)
     """ALG -> how many a session of it may have instead of `per_session`."""
 
