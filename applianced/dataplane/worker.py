@@ -325,9 +325,7 @@ class WorkerProcess:
             session.locate(gate)
         shown = shown_gate(gate)
         if session is not None:
-            session.expire(gate, time.time())
-            session.close_struck()
-            session.save(self._engine.checkpoint)
+            self._engine.close(session, [gate], time.time())
         return {"found": True, "gate": shown}
 
     def _on_entered(self, request: Message) -> Message:

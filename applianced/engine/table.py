@@ -6,7 +6,7 @@ Rule: no I/O here; effects go through `Kernel`, time is an argument.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import methodcaller
 from typing import Any
 
@@ -347,12 +347,17 @@ class SessionTable:
         for slot, gates in _by_session(over).items():
             session = self.find(slot)
             if session is not None:
-                for gate in gates:
-                    session.expire(gate, now)
-                session.close_struck()
-                for gate in gates if session.descriptor.timed and not session.over else ():
-                    self._prompt(session, methodcaller("gone", gate.number), now)
-                session.save(self.checkpoint)
+                self.close(session, gates, now)
+
+    def close(self, session: Session, gates: Sequence[Gate], now: float) -> None:
+        """Close gates of a session that its ALG has not closed, and tell it."""
+        for gate in gates:
+            session.expire(gate, now)
+        session.close_struck()
+        if session.descriptor.timed and not session.over:
+            for gate in gates:
+                self._prompt(session, methodcaller("gone", gate.number), now)
+        session.save(self.checkpoint)
 
     def turn(self, now: float) -> bool:
         """Give sessions whose ALG is timed their ticks, as many as may be between packets; whether more are due."""

@@ -37,8 +37,8 @@ class Parties:
     own, known: by Direction, their endpoints as they themselves and as the other party says. translated: whether the
     two differ. patterns: by the direction of a message, what finds hosts in it that may have to be changed, their port
     as second group; None when nothing does.
-    bound: other endpoints of a party -> what the other one is told; inside: the way back. texts: what stands in place of
-    a host, as far as it was worked out. names: Call-ID as the outside party says it -> as the inside one does.
+    bound: other endpoints of a party -> what the other one is told; inside: the way back. texts: what stands in place
+    of a host, as far as it was worked out. names: Call-ID as the outside party says it -> as the inside one does.
     """
 
     __slots__ = (
