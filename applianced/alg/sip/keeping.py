@@ -15,13 +15,21 @@ from applianced.model.tuples import Endpoint
 
 def plain(call: Call) -> tuple[Any, ...]:
     """A call as numbers, octets, strings and tuples of them."""
-    offers = tuple((name, _plain(offer.lines), offer.serial, offer.answered) for name, offer in call.offers.items())
+    offers = tuple(
+        (name, _lines_plain(offer.lines), offer.serial, offer.answered) for name, offer in call.offers.items()
+    )
     branches = tuple(
-        (tag, _plain(branch.lines), branch.serial, _plain(branch.ways), branch.confirmed)
+        (
+            tag,
+            tuple(map(_lines_plain, branch.lines)),
+            branch.serial,
+            tuple(map(_way_plain, branch.ways)),
+            branch.confirmed,
+        )
         for tag, branch in call.branches.items()
     )
-    bound = tuple((*_plain(inside), *_plain(outside)) for inside, outside in call.bound)
-    gates = tuple((_plain(way), numbers) for way, numbers in call.gates.items())
+    bound = tuple((protocol, tuple(own), tuple(told), pair) for (protocol, own), (told, pair) in call.bound)
+    gates = tuple((_way_plain(way), numbers) for way, numbers in call.gates.items())
     times = call.created_s, call.expires_s, call.ends_s
     return (call.key, call.sides, times, call.state, call.caller, call.callee, offers, branches, bound, gates)
 
@@ -45,9 +53,17 @@ def restored(values: tuple[Any, ...], belongings: Belongings) -> Call:
     return call
 
 
-def _plain(value: Any) -> Any:
-    """Named tuples as tuples, all the way down."""
-    return tuple(_plain(each) for each in value) if isinstance(value, tuple) else value
+def _lines_plain(lines: tuple[Line, ...]) -> tuple[Any, ...]:
+    return tuple(
+        (protocol, own and tuple(own), known and tuple(known), rtcp and tuple(rtcp), above and tuple(above), *rest)
+        for protocol, own, known, rtcp, above, *rest in lines
+    )
+
+
+def _way_plain(way: Way) -> tuple[Any, ...]:
+    protocol, (first, second), (third, fourth), reach, learn = way
+    ends, known = (first and tuple(first), second and tuple(second)), (third and tuple(third), fourth and tuple(fourth))
+    return protocol, ends, known, reach, learn
 
 
 def _endpoint(values: Any) -> Endpoint | None:
