@@ -100,6 +100,7 @@ def _to_any(gate: MediaGate, side: Direction, version: str, key: bytes, mark: by
         found.append((f"leave_any{version}", key, _end(known)))
     if told is not None:
         found.append((f"arrive_any{version}", key, _end(told)))
+        found.append((f"unlearned{version}", key[:-4] + _end(told), b""))
     return found
 
 
