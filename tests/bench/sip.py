@@ -14,6 +14,7 @@ from statistics import median
 from subprocess import PIPE
 
 from applianced.tools.namespaces import IPV4, Topology, end, processes_in
+from tests.bench import sip_cost
 from tests.bench.gateways import FORWARD, Running, load
 from tests.bench.loads import TOOLS, LoadError, used_s
 from tests.support.appliance import appliance_on
@@ -55,6 +56,7 @@ FIGURES = (
 )
 PLAIN, KERNEL, OURS = "forwarding", "kernel-helper", "appliance"
 Figures = dict[str, float]
+Costs = dict[str, dict[str, float]]
 Results = dict[str, dict[str, list[Figures]]]
 """Load -> gateway -> the figures of each round."""
 
@@ -146,9 +148,9 @@ def targets(results: Results) -> list[tuple[str, float, str, bool]]:
     ]
 
 
-def markdown(results: Results) -> str:
-    """Every load as a table, and what was wanted."""
-    sections = ["# SIP over UDP", "Six messages and two packets of media a call. Medians."]
+def markdown(results: Results, costs: Costs) -> str:
+    """Every load as a table, what was wanted, and where the time goes."""
+    sections = ["# SIP over UDP", "Six messages and two packets of media a call. Medians.", sip_cost.table(costs)]
     rows = [
         f"| {text} | {found:,.2f} | {bound} | {'met' if met else '**missed**'} |"
         for text, found, bound, met in targets(results)
@@ -175,7 +177,8 @@ def markdown(results: Results) -> str:
 def write(results: Results, directory: Path) -> str:
     """sip.md and sip.json in `directory`; returns the Markdown."""
     directory.mkdir(parents=True, exist_ok=True)
-    text = markdown(results)
+    costs = sip_cost.costs()
+    text = markdown(results, costs)
     (directory / "sip.md").write_text(text)
-    (directory / "sip.json").write_text(json.dumps(results, indent=1) + "\n")
+    (directory / "sip.json").write_text(json.dumps({"rounds": results, "costs_us": costs}, indent=1) + "\n")
     return text

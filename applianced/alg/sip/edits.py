@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from applianced.alg.sip.bodies import Length, bodies
+from applianced.alg.sip.headers import trimmed
 from applianced.alg.sip.messages import COMPACT, Message
 
 _HEAD_END = re.compile(rb"\n\r?\n")
@@ -93,12 +94,12 @@ def _lengths(message: Message, edits: list[tuple[int, int, bytes]]) -> list[tupl
     changed: list[tuple[int, int, bytes]] = []
     for length_start, length_end, body, body_end in sorted(lengths, key=_body, reverse=True):
         octets = body_end - body
-        for start, end, text in (*edits, *changed):
-            if body <= start and end <= body_end:
-                octets += len(text) - (end - start)
-        digits = message.data[length_start:length_end]
-        kept = len(digits) - len(digits.lstrip())
-        changed.append((length_start + kept, length_start + len(digits.rstrip()), b"%d" % octets))
+        for each in (edits, changed):
+            for start, end, text in each:
+                if body <= start and end <= body_end:
+                    octets += len(text) - (end - start)
+        start, end = trimmed(message.data, length_start, length_end)
+        changed.append((start, end, b"%d" % octets))
     return changed
 
 

@@ -23,6 +23,7 @@ _VIA = re.compile(rb"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9-]{1,20})\s+" + HOST + rb"\
 _PARAMETER = re.compile(rb";\s*([^=;\s?\"]++)\s*+(?:=\s*+(?:\"((?:[^\"\\]++|\\.)*+)\"|([^;\s?\"]*+)))?", re.DOTALL)
 _NAMED = re.compile(rb"(?:" + _QUOTED + rb'|[^"<>;]++)*+<\s*+([^<>\s]*+)\s*+>\s*+', re.DOTALL)
 _BARE = re.compile(rb"([^;\s?,<>\"]++)\s*+")
+_COMPLICATED = re.compile(rb'[\s"?]')
 _SEMICOLON = 0x3B
 
 
@@ -86,19 +87,13 @@ def read_via(data: bytes, start: int, end: int) -> Via:
     match = _VIA.match(data, start, end)
     if match is None:
         raise ProtocolError("bad-via", quoted(data[start:end]))
-    found = _parameters(data, match.end(), end)
+    at = match.end()
+    found = _parameters(data, at, end)
     branch = found.get(b"branch")
     return Via(
-        start,
-        end,
-        match[1].upper(),
-        host_of(match, 2, "bad-via"),
-        match.end(),
-        branch.value if branch else b"",
-        found.get(b"received"),
-        found.get(b"rport"),
-        found.get(b"maddr"),
-    )
+        start, end, match[1].upper(), host_of(match, 2, "bad-via"), at, branch.value if branch else b"",
+        found.get(b"received"), found.get(b"rport"), found.get(b"maddr"),
+    )  # fmt: skip
 
 
 def read_address(data: bytes, start: int, end: int) -> Address:
@@ -122,6 +117,9 @@ def find_parameter(data: bytes, start: int, end: int, name: bytes) -> Parameter 
 
 def _parameters(data: bytes, start: int, end: int) -> dict[bytes, Parameter]:
     """All of them, the first of each name."""
+    written = data[start:end]
+    if not _COMPLICATED.search(written):
+        return _plain_parameters(written, start)
     found: dict[bytes, Parameter] = {}
     while start < end:
         match = _PARAMETER.match(data, start, end)
@@ -138,6 +136,19 @@ def _parameters(data: bytes, start: int, end: int) -> dict[bytes, Parameter]:
         start = match.end()
         while start < end and data[start] in _SPACE:
             start += 1
+    return found
+
+
+def _plain_parameters(written: bytes, start: int) -> dict[bytes, Parameter]:
+    """The same of what has neither quotes nor white space in it, as most have."""
+    found: dict[bytes, Parameter] = {}
+    for parameter in written.split(b";"):
+        stop = start + len(parameter)
+        name, equals, value = parameter.partition(b"=")
+        if name:
+            at = start + len(name) + len(equals)
+            found.setdefault(name.lower(), Parameter(start - 1, at, stop, value))
+        start = stop + 1
     return found
 
 

@@ -69,6 +69,7 @@ _START = re.compile(
 _FIELD = re.compile(rb"\n([^\s:]++)[ \t]*+:(?:[ \t]|\r?\n[ \t])*+([^\n]*+(?:\n[ \t][^\n]*+)*+)")
 _HEAD_END = re.compile(rb"\n\r?\n")
 _CSEQ = re.compile(rb"([0-9]{1,10})\s++(" + _TOKEN + rb")\s*+\Z")
+_TAG = re.compile(rb"(?:\"[^\"<>\\]*+\" *+|(?:[^<>;\"\s]++ ++)++)?+<sips?:[^<>\"\s]++>(?:;tag=([^;\s\"=]++))?\r?", re.IGNORECASE)
 _NUMBER = re.compile(rb"([0-9]{1,10})\s*+(?=[;(]|\Z)")
 _FOLD = re.compile(rb"\r?\n[ \t]++")
 
@@ -194,6 +195,10 @@ class Message:
         return found
 
     def _tag(self, name: bytes) -> bytes:
+        match = self._found[name][0]
+        simple = _TAG.fullmatch(match[2])
+        if simple is not None:
+            return simple[1] or b""
         tag = self.parameter(self.addresses(name)[0], b"tag")
         return tag.value if tag else b""
 

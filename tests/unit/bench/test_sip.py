@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.bench import sip_cost
 from tests.bench.sip import FIGURES, GATEWAYS, KERNEL, LOADS, OURS, Results, targets, write
 
 
@@ -22,6 +23,14 @@ def results() -> Results:
 
 def test_targets_say_what_was_met() -> None:
     assert [met for *_, met in targets(results())] == [True, False, True, True]
+
+
+def test_where_the_time_goes() -> None:
+    """Every layer takes all six messages of a call, and the ones around cost more."""
+    found = sip_cost.costs(calls=20, warm=5)
+    assert [list(times) for times in found.values()] == [list(sip_cost.STEPS)] * 3
+    assert all(cost > 0 for times in found.values() for cost in times.values())
+    assert sip_cost.table(found).count("\n") == 4
 
 
 def test_the_report_is_written_in_both_forms(tmp_path: Path) -> None:
