@@ -54,6 +54,7 @@ MODULES = (
     Module("applianced-alg-dns"),
     Module("applianced-alg-ftp"),
     Module("applianced-alg-policies"),
+    Module("applianced-alg-sip"),
     Module("applianced-notifications"),
     Module("applianced-system"),
     Module("applianced-records"),

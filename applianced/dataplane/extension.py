@@ -13,15 +13,20 @@ tuple of its conntrack entry. nft 1.0.6 cannot put `ct original proto-src` into 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from struct import pack
 from typing import NamedTuple
 
+from applianced.compiler.gates_media import ATTACH_SETS, PUBLISHED_CHAIN, SENT_TO
 from applianced.compiler.gates_table import AWAITED_CHAIN, HELPER_CHAIN, HELPER_OBJECT
 from applianced.compiler.marks import AWAITED_S, CONTROL_PORTS, GATES_TABLE, LARGE_QUEUES, QUEUES
-from applianced.dataplane.netlink import APPEND, CREATE, Netlink, attribute, nested, nft_message, number, text
+from applianced.dataplane import calls
+from applianced.dataplane.expressions import expression as _expression
+from applianced.dataplane.expressions import rule as _rule
+from applianced.dataplane.netlink import CREATE, Netlink, attribute, nested, nft_message, number, text
 from applianced.errors import DataplaneError
 
-_NEWRULE, _NEWOBJ = 6, 18
+_NEWOBJ = 18
 _CT_EXPECT = 9
 _REG32_00, _REG32_01 = 8, 9
 _META_L4PROTO = 16
@@ -29,7 +34,7 @@ _NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
 _META_NFPROTO = 15
 _EQUAL, _NOT_EQUAL = 0, 1
 _ADD, _DELETE = 0, 2
-_CT_STATUS, _CT_SOURCE_PORT = 2, 11
+_CT_STATUS, _CT_SOURCE_PORT, _CT_DESTINATION_PORT = 2, 11, 12
 _SOURCE_NAT, _DESTINATION_NAT = 0x10, 0x20
 """Bits of conntrack's status."""
 
@@ -47,15 +52,6 @@ class _Family(NamedTuple):
 
 
 _FAMILIES = _Family(4, 2, 4, 12, 16, 19, 20), _Family(6, 10, 16, 8, 24, 21, 22)
-
-
-def _expression(name: str, *parts: bytes) -> bytes:
-    return nested(1, attribute(1, text(name)), nested(2, *parts))
-
-
-def _rule(chain: str, *expressions: bytes) -> bytes:
-    body = attribute(1, text(GATES_TABLE)) + attribute(2, text(chain)) + nested(4, *expressions)
-    return nft_message(_NEWRULE, CREATE | APPEND, body)
 
 
 def _helper_object() -> bytes:
@@ -142,8 +138,7 @@ def _awaited_rules(family: _Family) -> list[bytes]:
     """
     words = family.octets // 4
     second, third = _REG32_01 + words, _REG32_01 + 2 * words
-    ours = _only(_expression("meta", attribute(1, number(_REG32_00)), attribute(2, number(_META_NFPROTO))),
-                 value=bytes((family.number,)))  # fmt: skip
+    ours = _ours(family)
     protocol = _expression("meta", attribute(1, number(_REG32_00)), attribute(2, number(_META_L4PROTO)))
     status = _expression("ct", attribute(1, number(_REG32_00)), attribute(2, number(_CT_STATUS)))
     server = _load(_REG32_01, _NETWORK_HEADER, family.destination, family.octets)
@@ -169,6 +164,49 @@ def _awaited_rules(family: _Family) -> list[bytes]:
     ]
 
 
+def _ours(family: _Family) -> bytes:
+    """Go on only with packets of this family."""
+    return _only(
+        _expression("meta", attribute(1, number(_REG32_00)), attribute(2, number(_META_NFPROTO))),
+        value=bytes((family.number,)),
+    )
+
+
+def _published_rule(family: _Family) -> bytes:
+    """Remember for a moment where a first datagram was sent to."""
+    words = family.octets // 4
+    second, third = _REG32_01 + words, _REG32_01 + 2 * words
+    data = third + 1
+    key = (
+        _expression("meta", attribute(1, number(_REG32_00)), attribute(2, number(_META_L4PROTO))),
+        _load(_REG32_01, _NETWORK_HEADER, family.source, family.octets),
+        _load(second, _NETWORK_HEADER, family.destination, family.octets),
+        _load(third, _TRANSPORT_HEADER, 2, 2),
+    )
+    sent_to = (
+        _load_original(data, family.original_destination),
+        _load_original(data + words, _CT_DESTINATION_PORT),
+    )
+    name = SENT_TO[family.version == 6]
+    return _rule(
+        PUBLISHED_CHAIN, _ours(family), *key, *sent_to, _element(_DELETE, name, data), _element(_ADD, name, data)
+    )
+
+
+def _attach_rule(family: _Family) -> bytes:
+    """The helper extension for sessions of control gates: meta l4proto . daddr . dport in the set, then the object."""
+    port = _REG32_01 + family.octets // 4
+    return _rule(
+        HELPER_CHAIN,
+        _ours(family),
+        _expression("meta", attribute(1, number(_REG32_00)), attribute(2, number(_META_L4PROTO))),
+        _load(_REG32_01, _NETWORK_HEADER, family.destination, family.octets),
+        _load(port, _TRANSPORT_HEADER, 2, 2),
+        _expression("lookup", attribute(1, text(ATTACH_SETS[family.version == 6])), attribute(2, number(_REG32_00))),
+        _expression("objref", attribute(1, number(_CT_EXPECT)), attribute(2, text(HELPER_OBJECT))),
+    )
+
+
 def _xt_queue_rules() -> list[bytes]:
     """xt NFQUEUE revision 3: number, total, flags (1: bypass)."""
     rules = []
@@ -180,13 +218,21 @@ def _xt_queue_rules() -> list[bytes]:
     return rules
 
 
-def complete(netlink: Netlink, *, queue_rules: bool) -> None:
-    """Add to a freshly made gates table what its text could not say. Raises DataplaneError."""
-    messages = [_helper_object(), _helper_rule()]
+def additions(*, queue_rules: bool, helper: bool = True) -> list[bytes]:
+    """What is to be added to a freshly made gates table, as messages of one transaction. helper: with the object that
+    attaches the extension, which an exchange of the rules leaves in place."""
+    messages = [_helper_object()] if helper else []
+    messages.append(_helper_rule())
     for family in _FAMILIES:
-        messages += _awaited_rules(family)
+        messages += [*_awaited_rules(family), _published_rule(family), _attach_rule(family)]
+    messages += calls.rules()
     if queue_rules:
         messages += _xt_queue_rules()
+    return messages
+
+
+def add(netlink: Netlink, messages: Sequence[bytes]) -> None:
+    """Add them. Raises DataplaneError."""
     code = netlink.transaction(messages)
     if code:
         raise DataplaneError("gates table: what nft cannot write", os.strerror(code))

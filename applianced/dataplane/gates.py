@@ -10,12 +10,30 @@ Keys and data of a map have one length, so a message is three constant pieces wi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from struct import Struct
 
+from applianced.compiler.gates_media import SENT_TO
 from applianced.compiler.marks import GATES_TABLE
-from applianced.dataplane.netlink import CREATE, Netlink, attribute, nested, nft_message, number, text
+from applianced.dataplane import calls
+from applianced.dataplane.netlink import (
+    CREATE,
+    FAMILY_INET,
+    NFTABLES,
+    Netlink,
+    attribute,
+    attributes,
+    nested,
+    nft_message,
+    number,
+    text,
+)
+from applianced.errors import DataplaneError
 from applianced.model.gates import Gate
+from applianced.model.media import ControlGate, MediaGate
+from applianced.model.tuples import GRE, ORIGINAL, REPLY, TCP, Direction, Endpoint, FlowTuple
 
-_NEWSETELEM, _DELSETELEM = 12, 14
+_NEWSETELEM, _GETSETELEM, _DELSETELEM = 12, 13, 14
+_MARK = Struct("=I")
 _CLOSING_MS = number(60000, 8)
 
 Element = tuple[str, bytes, bytes]
@@ -27,11 +45,17 @@ Place = tuple[str, bytes]
 
 def elements(gate: Gate) -> list[Element]:
     """What a gate is in the kernel."""
+    if isinstance(gate, MediaGate):
+        return [*_of_end(gate, ORIGINAL), *_of_end(gate, REPLY)]
+    if isinstance(gate, ControlGate):
+        return _of_control(gate)
+    if gate.protocol == GRE:
+        return calls.elements(gate)
     inside, outside = gate.inside, gate.outside
     version = "4" if len(inside.address) == 4 else "6"
     protocol = bytes((gate.protocol, 0, 0, 0))
     flow = protocol + gate.peer + inside.address
-    if not inside.port:
+    if gate.every_port:
         return [(f"pair{version}", flow, b"")]
     inside_port = inside.port.to_bytes(2, "big") + b"\0\0"
     found: list[Element] = [(("once" if gate.one_shot else "several") + version, flow + inside_port, b"")]
@@ -40,6 +64,56 @@ def elements(gate: Gate) -> list[Element]:
         found.append((f"dnat{version}", key, inside.address + inside_port))
     if gate.source:
         found.append((f"source{version}", flow + inside_port, gate.source))
+    return found
+
+
+def _end(endpoint: Endpoint) -> bytes:
+    return endpoint.address + endpoint.port.to_bytes(2, "big") + b"\0\0"
+
+
+def _of_end(gate: MediaGate, side: Direction) -> list[Element]:
+    """What one end of a medium can be sent, and what it sends; see compiler.gates_media."""
+    own, known, other = gate.own[side], gate.known[side], gate.own[1 - side]
+    if own is None or known is None:
+        return []
+    version = "4" if len(own.address) == 4 else "6"
+    protocol, here = bytes((gate.protocol, 0, 0, 0)), _end(own)
+    mark = _MARK.pack(gate.mark)
+    if other is None:
+        return _to_any(gate, side, version, protocol + here, mark)
+    found = [("media" + version, protocol + other.address + here, mark)]
+    if known != own:
+        there = _end(known)
+        found.append(("dnat" + version, protocol + other.address + there, here))
+        found.append(("leave" + version, protocol + here + other.address, there))
+    return found
+
+
+def _to_any(gate: MediaGate, side: Direction, version: str, key: bytes, mark: bytes) -> list[Element]:
+    """The same for an end whose other party nobody knows. key: protocol and endpoint."""
+    own, known, told = gate.own[side], gate.known[side], gate.known[side.opposite]
+    found = [(f"{'learn' if gate.learn else 'media_any'}{version}", key, mark)]
+    if gate.learn:
+        found.append((f"first{version}", key, b""))
+    if known is not None and known != own:
+        found.append((f"dnat_any{version}", key[:4] + _end(known), key[4:]))
+        found.append((f"leave_any{version}", key, _end(known)))
+    if told is not None:
+        found.append((f"arrive_any{version}", key, _end(told)))
+        found.append((f"unlearned{version}", key[:-4] + _end(told), b""))
+    return found
+
+
+def _of_control(gate: ControlGate) -> list[Element]:
+    inside, outside = gate.inside, gate.outside
+    version = "4" if len(inside.address) == 4 else "6"
+    protocol, here, there = bytes((gate.protocol, 0, 0, 0)), _end(inside), _end(outside)
+    mark, kind = _MARK.pack(gate.mark), "" if gate.peer else "_any"
+    found = [(f"control{kind}{version}", protocol + gate.peer + here, mark)]
+    if outside != inside:
+        found.append((f"dnat{kind}{version}", protocol + gate.peer + there, here))
+    if gate.protocol == TCP:
+        found.append((f"attach{version}", protocol + there, b""))
     return found
 
 
@@ -85,38 +159,79 @@ class Gates:
         self._shapes: dict[str, _Shape] = {}
         self._elements: dict[int, list[Element]] = {}
         """Number of an open gate -> what it is in the kernel."""
+        self.fresh: list[Gate] = []
+        """Of what was opened last: that of which nothing was open before."""
+        self.gone: list[Gate] = []
+        """Of what was closed last: that which no later gate has taken over."""
         self._owners: dict[Place, Gate] = {}
         """Element -> the last gate that wrote it: two sessions of a host may announce the same endpoint, and the end
         of one must not take the element of the other."""
+        self._before: dict[int, calls.Used] = {}
+        """Number of a lasting gate -> what went through it before its element was written last."""
 
     def exchange(self, opened: Sequence[Gate], closed: Sequence[Gate], now: float) -> int:
-        """Open and close in one transaction; the errno, 0 when it is in force."""
+        """Open and close in one transaction; the errno, 0 when it is in force. `fresh` and `gone` say what it changed
+        besides."""
+        gone: list[Gate] = []
+        fresh: list[Gate] = []
+        self.gone, self.fresh = gone, fresh
         messages: list[bytes] = []
         owners = self._owners
         before: list[tuple[Place, Gate | None]] = []
+        for gate in (*closed, *opened):
+            if gate.lasting and gate.number in self._elements:
+                self.count(gate, now)
         for gate in closed:
-            for name, key, data in self._elements.pop(gate.number, None) or elements(gate):
+            found = self._elements.pop(gate.number, None) or elements(gate)
+            if owners.get(found[0][:2]) is gate:
+                gone.append(gate)
+            for name, key, data in found:
                 place = (name, key)
                 owner = owners.get(place)
                 if owner is gate or (gate.awaited and owner is None):
                     before.append((place, owners.pop(place, None)))
                     messages += self._shape(name, key, data).remove(key, data)
         for gate in opened:
-            time = max(1, int((gate.expires_s - now) * 1000)).to_bytes(8, "big")
-            self._elements[gate.number] = found = elements(gate)
+            time = max(1, int((gate.ends_s(now) - now) * 1000)).to_bytes(8, "big")
+            found = elements(gate)
+            if not gate.media:
+                self._elements[gate.number] = found
+            if found[0][:2] not in owners:
+                fresh.append(gate)
             for name, key, data in found:
                 place = (name, key)
                 shape, owner = self._shape(name, key, data), owners.get(place)
                 if owner is not None:
                     # Another gate's element: its data and time are replaced, delete first (add of other data fails).
-                    messages += shape.remove(key, _data_of(owner, name))
+                    messages += shape.remove(key, _data_of(owner, place))
                 before.append((place, owner))
                 owners[place] = gate
                 messages.append(shape.add(key, data, time))
         code = self._netlink.transaction(messages) if messages else 0
         if code:
             self._undo(opened, before)
+        else:
+            self._note_written(opened, closed)
         return code
+
+    def count(self, gate: Gate, now: float) -> None:
+        """Enter into a lasting gate what went through it so far, as far as the kernel says."""
+        before = self._before.get(gate.number, calls.Used(0, 0))
+        try:
+            since = calls.used(self._netlink, gate)
+        except DataplaneError:
+            return
+        gate.packets, gate.octets = before.packets + since.packets, before.octets + since.octets
+        if gate.packets and not gate.used_s:
+            gate.used_s = now
+
+    def _note_written(self, opened: Sequence[Gate], closed: Sequence[Gate]) -> None:
+        """Elements were written anew: they count from 0."""
+        for gate in opened:
+            if gate.lasting:
+                self._before[gate.number] = calls.Used(gate.packets, gate.octets)
+        for gate in closed:
+            self._before.pop(gate.number, None)
 
     def _undo(self, opened: Sequence[Gate], before: Sequence[tuple[Place, Gate | None]]) -> None:
         """The kernel took nothing of it."""
@@ -136,11 +251,28 @@ class Gates:
 
     def adopt(self, gate: Gate) -> None:
         """A gate that is in the kernel since before this process."""
-        self._elements[gate.number] = found = elements(gate)
+        found = elements(gate)
+        if not gate.media:
+            self._elements[gate.number] = found
         for name, key, _ in found:
             self._owners[name, key] = gate
 
+    def sent_to(self, flow: FlowTuple) -> Endpoint | None:
+        """Where the first datagram of a session was sent to, that waits behind NAT as this flow; None when nobody
+        knows."""
+        octets = len(flow.source.address)
+        key = bytes((flow.protocol, 0, 0, 0)) + flow.source.address + _end(flow.destination)
+        body = attribute(1, text(GATES_TABLE)) + attribute(2, text(SENT_TO[octets == 16]))
+        found = self._netlink.get(
+            NFTABLES, _GETSETELEM, FAMILY_INET, body + nested(3, nested(1, nested(1, attribute(1, key))))
+        )
+        if found is None:
+            return None
+        element = attributes(attributes(found[3])[1])
+        data = attributes(element[2])[1]
+        return Endpoint(data[:octets], int.from_bytes(data[octets : octets + 2], "big"))
 
-def _data_of(gate: Gate, name: str) -> bytes:
-    """What a gate has written into this map or set."""
-    return next(data for each, _, data in elements(gate) if each == name)
+
+def _data_of(gate: Gate, place: Place) -> bytes:
+    """What a gate has written there."""
+    return next(data for name, key, data in elements(gate) if (name, key) == place)

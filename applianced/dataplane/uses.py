@@ -17,8 +17,9 @@ class Uses:
     def __init__(self, gates: Sequence[Message]) -> None:
         self._gates: dict[Any, list[Message]] = {}
         for gate in gates:
-            for key in {_key(gate["peer"], gate["outside"]), _key(gate["peer"], gate["inside"])}:
-                self._gates.setdefault(key, []).append(gate)
+            for peer, outside, inside in _ways(gate):
+                for key in {_key(peer, outside), _key(peer, inside)}:
+                    self._gates.setdefault(key, []).append(gate)
 
     def of(self, data: Iterable[Entry]) -> Iterator[tuple[Entry, Message]]:
         """Each session that came through one of the gates, with the first of these."""
@@ -32,35 +33,57 @@ class Uses:
         original, reply = entry.translation.original, entry.translation.reply
         peer, arrived = text(original.source.address), text(reply.source.address)
         keys = (
-            _key(peer, (text(original.destination.address), original.destination.port)),
-            _key(peer, (arrived, reply.source.port)),
-            _key(peer, (arrived, 0)),
+            _key(sender, end)
+            for sender in (peer, "")
+            for end in (
+                (text(original.destination.address), original.destination.port),
+                (arrived, reply.source.port),
+                (arrived, 0),
+            )
         )
         found = (gate for key in keys for gate in self._gates.get(key, ()) if came_through(gate, entry))
-        return next(found, None)
+        first = next(found, None)
+        if first is None or first.get("kind") != "media" or not first["closed"]:
+            return first
+        # The same media were opened again, perhaps: an open gate goes first.
+        return next((gate for gate in found if not gate.get("closed")), first)
 
 
 def _key(peer: str, endpoint: Sequence[Any]) -> tuple[str, str, int]:
     return peer, endpoint[0], endpoint[1]
 
 
+def _ways(gate: Message) -> Sequence[Any]:
+    return gate.get("ways") or [[gate["peer"], gate["outside"], gate["inside"]]]
+
+
 def came_through(gate: Message, entry: Entry) -> bool:
     """Whether a gate, as a worker describes it, admitted a data session."""
+    if entry.translation.original.protocol != gate["protocol"]:
+        return False
+    # Media that are opened again have sessions from before.
+    if entry.started_s and entry.started_s < gate["created"] - 1 and gate.get("kind") != "media":
+        return False
+    return any(_by_way(entry, *way) for way in _ways(gate))
+
+
+def _by_way(entry: Entry, peer: str, outside: Sequence[Any], inside: Sequence[Any]) -> bool:
     original, reply = entry.translation.original, entry.translation.reply
-    if original.protocol != gate["protocol"] or text(original.source.address) != gate["peer"]:
+    if peer not in ("", text(original.source.address)):
         return False
-    if entry.started_s and entry.started_s < gate["created"] - 1:
-        return False
-    if [text(original.destination.address), original.destination.port] == gate["outside"]:
+    if [text(original.destination.address), original.destination.port] == list(outside):
         return True
-    address, port = gate["inside"]
+    address, port = inside
     return text(reply.source.address) == address and port in (0, reply.source.port)
 
 
 def with_use(gates: Sequence[Message], data: Sequence[Entry]) -> None:
-    """Enter into gates when they were first used, how much went through them, and how many of the data sessions."""
+    """Enter into gates when they were first used, how much went through them, and how many of the data sessions.
+
+    A gate that admits packets and not sessions has counted by itself."""
     for gate in gates:
-        gate |= {"packets": 0, "octets": 0, "used": 0.0, "data": 0}
+        counted = {name: gate.get(name, 0) for name in ("packets", "octets", "used")}
+        gate |= {**counted, "data": 0}
     for entry, gate in Uses(gates).of(data):
         gate["packets"] += entry.packets
         gate["octets"] += entry.octets

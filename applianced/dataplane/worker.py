@@ -14,7 +14,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from applianced.alg.contract import Descriptor
@@ -27,14 +27,15 @@ from applianced.dataplane.ports import PortRanges
 from applianced.dataplane.queue import PacketQueue
 from applianced.dataplane.reporter import EventReporter
 from applianced.dataplane.selection import Choice, admitting, gates_of, sessions_of
+from applianced.dataplane.shown import shown_gate, shown_session
+from applianced.engine.bindings import Board
 from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.counters import Counters
 from applianced.engine.gatekeeper import GateKeeper, GateLimits
-from applianced.engine.sessions import Session
+from applianced.engine.ledger import Ledger
 from applianced.engine.worker import Engine, Queued
 from applianced.errors import DataplaneError
-from applianced.model.gates import Gate
-from applianced.model.tuples import PROTOCOL_NAMES, Endpoint, packed, text
+from applianced.model.tuples import Endpoint, packed
 
 TICK_S = 1.0
 REOPENED = 64
@@ -56,7 +57,11 @@ class WorkerProcess:
         control: socket.socket,
         counters: Counters,
         checkpoint: Checkpoint,
+        ledger: Ledger | None = None,
+        board: Board | None = None,
+        others: Sequence[Board] = (),
     ) -> None:
+        """ledger, board, others: as GateKeeper has them."""
         self._control = control
         self._decoder = Decoder()
         self._descriptors = descriptors
@@ -70,7 +75,14 @@ class WorkerProcess:
         self._reporter = EventReporter(self._coupling)
         self._workers = workers
         self._ports = PortRanges(number, workers)
-        keeper = GateKeeper(self._kernel, self._ports, first_number=number << 28 | (int(time.time()) & 0xFFFFF) << 8)
+        keeper = GateKeeper(
+            self._kernel,
+            self._ports,
+            first_number=number << 28 | (int(time.time()) & 0xFFFFF) << 8,
+            ledger=ledger,
+            board=board,
+            others=others,
+        )
         self._keeper = keeper
         self._engine = Engine(
             descriptors,
@@ -80,6 +92,8 @@ class WorkerProcess:
             checkpoint=checkpoint,
             reporter=self._reporter,
         )
+        self._listed: dict[str, list[tuple[str, Any]]] = {}
+        """ALG -> what a list of several pages shows."""
         self._counters = counters
         self._number = number
         self._queue: PacketQueue | None = None
@@ -93,10 +107,11 @@ class WorkerProcess:
         gc.disable()
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
+        pause_s = TICK_S
         while self._running:
             queue_fd = self._queue.fd if self._queue else -1
             large_fd = self._large.fd if self._large else -1
-            for fd, _ in poll.poll(TICK_S * 1000):
+            for fd, _ in poll.poll(pause_s * 1000):
                 if fd == queue_fd and self._queue:
                     self._queue.drain()
                 elif fd == large_fd and self._large:
@@ -106,7 +121,9 @@ class WorkerProcess:
                     if self._queue and self._large and queue_fd < 0:
                         poll.register(self._queue.fd, select.POLLIN)
                         poll.register(self._large.fd, select.POLLIN)
-            self._engine.settle(time.time())
+            now = time.time()
+            self._engine.settle(now)
+            pause_s = 0.0 if self._turn(now) else TICK_S
             if time.monotonic() >= self._next_tick:
                 self._tick()
 
@@ -117,6 +134,14 @@ class WorkerProcess:
             # A bug of ours costs this packet; its sender repeats it, and the trace says where.
             log.exception("worker %d: packet of %d octets", self._number, len(packet.raw))
             packet.drop()
+
+    def _turn(self, now: float) -> bool:
+        """Whether more is due at once."""
+        try:
+            return self._engine.turn(now)
+        except Exception:
+            log.exception("worker %d: tick of a session", self._number)
+            return True
 
     def _tick(self) -> None:
         self._next_tick = time.monotonic() + TICK_S
@@ -172,6 +197,7 @@ class WorkerProcess:
             total=self._share(flow["alg_gates_total"]),
             lifetime_s=flow["gate_timeout_s"],
             own_addresses=frozenset(packed(address) for address in prepared["own_addresses"]),
+            coupled=bool(flow["alg_data_session_coupled"]),
         )
         ranges = {packed(address): (low, high) for address, (low, high) in prepared["ranges"].items() if address}
         low, high = prepared["ranges"][""]
@@ -195,7 +221,7 @@ class WorkerProcess:
         """The first settings are in force: take up what a worker before this one left, then take packets."""
         self._engine.resume(time.time(), failed=self._not_resumed)
         for gate in self._keeper.gates.values():
-            if not gate.awaited:
+            if not gate.awaited and not gate.apart:
                 self._kernel.gates.adopt(gate)
             if gate.bound:
                 self._ports.hold(gate.outside.address, gate.protocol, gate.outside.port)
@@ -215,18 +241,35 @@ class WorkerProcess:
         """A page of the gates."""
         self._locate()
         shown = gates_of(Choice.of(request), self._keeper.gates.values(), self._keeper.recent)
+        for gate in shown.entries:
+            if gate.lasting and not gate.closed_s:
+                self._kernel.gates.count(gate, time.time())
         return {
-            "entries": [_gate(gate) for gate in shown.entries], "matched": shown.matched, "beyond": shown.beyond
+            "entries": [shown_gate(gate) for gate in shown.entries], "matched": shown.matched, "beyond": shown.beyond
         }  # fmt: skip
 
     def _on_sessions(self, request: Message) -> Message:
         """A page of the control sessions."""
         shown = sessions_of(Choice.of(request), self._engine.live())
         return {
-            "entries": [_session(session) for session in shown.entries],
+            "entries": [shown_session(session) for session in shown.entries],
             "matched": shown.matched,
             "beyond": shown.beyond,
         }
+
+    def _on_alg_lists(self, request: Message) -> Message:
+        """A page of what the sessions of an ALG know together: ("after" lists entries of all lists) name of the list,
+        entry. What a page tells of is as it was when the first one was asked for."""
+        alg, after, count = str(request["alg"]), int(request.get("after", 0)), int(request["count"])
+        if not after:
+            shared = self._engine.shared.get(alg)
+            lists = shared.listing() if shared is not None else {}
+            self._listed[alg] = [(name, entry) for name, entries in lists.items() for entry in entries]
+        listed = self._listed.get(alg, [])
+        more = len(listed) > after + count
+        if not more:
+            self._listed.pop(alg, None)
+        return {"entries": listed[after : after + count], "more": more}
 
     def _on_admitting(self, request: Message) -> Message:
         """The gates that may have admitted these data sessions."""
@@ -236,7 +279,7 @@ class WorkerProcess:
         ]
         self._locate()
         gates = [*self._keeper.gates.values(), *self._keeper.recent]
-        return {"gates": [_gate(gate) for gate in admitting(gates, flows)]}
+        return {"gates": [shown_gate(gate) for gate in admitting(gates, flows)]}
 
     def _on_resources(self, _: Message) -> Message:
         """Of what has a limit: how much is in use, the most that was, and the limit (null: not known yet)."""
@@ -280,11 +323,9 @@ class WorkerProcess:
         session = self._engine.sessions[gate.session]
         if session is not None:
             session.locate(gate)
-        shown = _gate(gate)
+        shown = shown_gate(gate)
         if session is not None:
-            session.expire(gate, time.time())
-            session.close_struck()
-            session.save(self._engine.checkpoint)
+            self._engine.close(session, [gate], time.time())
         return {"found": True, "gate": shown}
 
     def _on_entered(self, request: Message) -> Message:
@@ -324,45 +365,6 @@ class WorkerProcess:
 
 def _outside(original: Any) -> tuple[bytes, int, int]:
     return original.destination.address, original.protocol, original.destination.port
-
-
-def _endpoint(endpoint: Endpoint) -> list[Any]:
-    return [text(endpoint.address), endpoint.port]
-
-
-def _session(session: Session) -> Message:
-    flow = session.control.tuple
-    return {
-        "id": session.slot,
-        "alg": session.descriptor.name,
-        "protocol": PROTOCOL_NAMES[flow.protocol],
-        "source": _endpoint(flow.source),
-        "destination": _endpoint(flow.destination),
-        "created": session.created_s,
-        "last": session.last_s,
-        "mark": session.base_mark,
-        "untouched": session.untouched,
-        "gates": len(session.gates),
-        "messages": session.messages,
-        "rewrites": session.rewrites,
-    }
-
-
-def _gate(gate: Gate) -> Message:
-    return {
-        "number": gate.number,
-        "alg": gate.alg,
-        "session": gate.session,
-        "protocol": gate.protocol,
-        "peer": text(gate.peer),
-        "inside": _endpoint(gate.inside),
-        "outside": _endpoint(gate.outside),
-        "one-shot": gate.one_shot,
-        "reason": gate.reason,
-        "created": gate.created_s,
-        "expires": gate.expires_s,
-        "closed": gate.closed_s,
-    }
 
 
 def run_worker(process: WorkerProcess) -> None:

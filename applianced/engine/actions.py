@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from applianced.alg.actions import AwaitAnswer, Bind, CloseGate, HandOver, Note, OpenGate, Over, Refuse, Reply
 from applianced.compiler.marks import AWAITED_S
+from applianced.engine import media
+from applianced.engine.gatekeeper import LASTING_S
 from applianced.model.gates import Gate
-from applianced.model.tuples import ORIGINAL, REPLY, Direction, Endpoint
+from applianced.model.tuples import GRE, ORIGINAL, REPLY, Direction, Endpoint
 
 if TYPE_CHECKING:
     from applianced.engine.sessions import Session
@@ -26,10 +28,12 @@ def bind(session: Session, asked: Bind) -> Endpoint | None:
         return endpoint
     control = session.control
     protocol = asked.protocol or control.tuple.protocol
-    if endpoint == control.party(speaker) and protocol == control.tuple.protocol:
+    if endpoint == control.party(speaker) and protocol == control.tuple.protocol and not asked.pair:
         return translation.outside_endpoint(speaker)
+    if asked.held or asked.pair:
+        return media.hold(session, asked, outside, protocol)
     session.give_unused()
-    bound = session.keeper.bind(outside, protocol, session.count)
+    bound = session.keeper.bind(outside, protocol, session.count, endpoint.port)
     if bound is None:
         session.reporter.gate_refused(session, f"no outside port left for {endpoint}")
         return None
@@ -48,6 +52,8 @@ def open_gate(session: Session, asked: OpenGate) -> int | None:
             return None
         inside = outside = Endpoint(inside.address, 0)
         lifetime = asked.lifetime_s
+    if asked.lasting:
+        lifetime = LASTING_S
     peer = asked.speaker.opposite
     now = session.last_s
     unused = session.unused
@@ -61,11 +67,13 @@ def open_gate(session: Session, asked: OpenGate) -> int | None:
         inside=inside,
         outside=outside,
         one_shot=asked.one_shot,
-        source=b"" if asked.peer else _source(session, peer),
+        source=b"" if asked.peer else _source(session, peer, asked.protocol),
         reason=asked.reason,
         created_s=now,
         expires_s=now + lifetime,
         bound=bound,
+        lasting=asked.lasting,
+        account=session.control.party(ORIGINAL).address if asked.lasting else b"",
     )
     if not keeper.open(gate, session.closing, len(session.gates), session.count):
         session.reporter.gate_refused(session, asked.reason)
@@ -85,13 +93,13 @@ def _published(session: Session, speaker: Direction) -> bool:
     return speaker is REPLY and translation.outside(speaker) != translation.inside(speaker)
 
 
-def _source(session: Session, initiator: Direction) -> bytes:
+def _source(session: Session, initiator: Direction, protocol: int) -> bytes:
     """The address a data session must leave from when its initiator is known by another than its own.
 
     An inside client's own sessions go through source NAT like its control session (address pooling paired); an
-    inside server's do not, since only destination or static NAT made it reachable.
+    inside server's do not, since only destination or static NAT made it reachable. No NAT rule sees GRE.
     """
-    if initiator is ORIGINAL:
+    if initiator is ORIGINAL and protocol != GRE:
         return b""
     translation = session.known_translation()
     if translation is None or translation.outside(initiator) == translation.inside(initiator):
@@ -148,5 +156,6 @@ PERFORM: dict[type, Callable[[Any, Any], Reply]] = {
     HandOver: lambda session, _: session.hand_over(keep_gates=True),
     Refuse: lambda session, _: session.refuse(),
     Over: lambda session, _: session.done(),
+    **media.PERFORM,
 }
 """By the type of the action: what it does to the session, and its reply."""

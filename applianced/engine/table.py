@@ -6,19 +6,22 @@ Rule: no I/O here; effects go through `Kernel`, time is an argument.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import methodcaller
 from typing import Any
 
-from applianced.alg.contract import Descriptor
+from applianced.alg.contract import Descriptor, Shared
 from applianced.compiler.marks import ALG_MASK, ALG_NAMES, SLOT_SHIFT, UNACKED, UNTOUCHED
 from applianced.engine.checkpoint import Checkpoint, Saved
 from applianced.engine.counters import Counters
 from applianced.engine.datagram_sessions import DatagramSession
 from applianced.engine.gatekeeper import GateKeeper, GateLimits
+from applianced.engine.inheritance import inherit
+from applianced.engine.judge import StreamError
 from applianced.engine.kernel import Kernel
 from applianced.engine.reporter import SILENT, Reporter
-from applianced.engine.sessions import Session, Surroundings, identity
-from applianced.engine.stream_sessions import StreamSession
+from applianced.engine.sessions import Session, Surroundings, identity, record
+from applianced.engine.stream_sessions import CLOSED, StreamSession
 from applianced.model.gates import Gate
 from applianced.model.sessions import ControlSession
 from applianced.model.tuples import TCP, FlowTuple
@@ -35,6 +38,10 @@ GRACE_S = 0.1
 would be left without its conntrack entry."""
 ENDS_PER_TICK = 4096
 """Sessions of datagrams that end by silence, at most, so that packets need not wait long."""
+TICK_S = 1.0
+"""Between two ticks of a session whose ALG is timed."""
+TICKS_AT_ONCE = 128
+"""Sessions that get theirs in one go, so that packets need not wait long."""
 CROWDED_S = 1.0
 """When there is no room, a session of datagrams makes way that has been silent for so long."""
 CROWDED_LOOKS = 16
@@ -71,7 +78,17 @@ class SessionTable:
         self.most = 0
         """The most that were under way at once."""
         self.sessions: list[Session | None] = [None] * (checkpoint.slots + 1)
-        self._around = Surroundings(keeper, counters, reporter)
+        self.shared: dict[str, Shared] = {
+            name: descriptor.shared() for name, descriptor in descriptors.items() if descriptor.shared is not None
+        }
+        """By ALG, what its sessions know together."""
+        self._timed: deque[tuple[float, Session]] = deque()
+        """Sessions whose ALG is timed, with when their next tick is due."""
+        self._kept: dict[int, Session] = {}
+        """By slot, sessions that live longer than others."""
+        self._parted: dict[int, StreamSession] = {}
+        """By slot, streams that have closed and whose media go on."""
+        self._around = Surroundings(keeper, counters, reporter, self.session, self.shared, self._kept)
         self._free = list(range(checkpoint.slots, 0, -1))
         """Slots at rest; the one that was in use last is taken first, its memory is at hand."""
         self._lingering: deque[tuple[float, Session]] = deque()
@@ -79,15 +96,16 @@ class SessionTable:
         """Sessions of datagrams that are over, with the time of their last one."""
         self._quiet: dict[str, deque[tuple[float, Session]]] = {name: deque() for name in descriptors}
         """ALG -> its sessions of datagrams, with when they are to be looked at."""
-        self._flows: dict[FlowTuple, DatagramSession] = {}
-        """Sessions of datagrams by their tuple. The packets that follow a first one closely have no mark yet: the queue
-        sees them before its verdict has given their conntrack entry one."""
+        self._flows: dict[bytes, DatagramSession] = {}
+        """Sessions of datagrams by their keys, one for each direction. The packets that follow a first one closely have
+        no mark yet: the queue sees them before its verdict has given their conntrack entry one."""
         self._check_from = 0
 
     def configure(self, settings: Mapping[str, Any], limits: GateLimits, message_limit: int, now: float) -> None:
         """New settings (ALG name -> settings object of the enabled ones). Sessions of an ALG that is no longer
         enabled pass untouched from here; the others keep the settings they began with."""
         self.settings = dict(settings)
+        limits.of_alg = {name: found.limits.gates for name, found in self.descriptors.items() if found.limits.gates}
         self.keeper.limits = limits
         self.message_limit = message_limit
         for session in self.live():
@@ -114,10 +132,6 @@ class SessionTable:
         """The session in a slot, also one that has ended and is remembered."""
         return self.sessions[slot] if 0 < slot < len(self.sessions) else None
 
-    def of_flow(self, flow: FlowTuple) -> DatagramSession | None:
-        """The live session of datagrams that a packet of this flow, in either direction, belongs to."""
-        return self._flows.get(flow) or self._flows.get(flow.reversed)
-
     def count(self, mark: int, event: str) -> None:
         """Count an event of a packet without a session, under the ALG that its mark names."""
         name = ALG_NAMES.get(mark & ALG_MASK, "")
@@ -140,10 +154,13 @@ class SessionTable:
         if self._full():
             self.count(mark, "sessions-refused")
             return None
-        zone_from, zone_to = (self.zones.get(index, "") for index in interfaces)
-        control = ControlSession(flow, zone_from, zone_to, incoming=interfaces[0])
+        incoming, outgoing = interfaces
+        zone = self.zones.get
+        control = ControlSession(flow, zone(incoming, ""), zone(outgoing, ""), incoming=incoming)
         session = self._make(name, self._free.pop(), control, mark, now)
-        self.most = max(self.most, self.under_way)
+        under_way = self.under_way
+        if under_way > self.most:
+            self.most = under_way
         session.count("sessions")
         return session
 
@@ -191,10 +208,15 @@ class SessionTable:
                 slot=slot, base_mark=base_mark, message_limit=self.message_limit, now=now,
             )  # fmt: skip
             self.sessions[slot] = stream
+            if descriptor.timed:
+                self._timed.append((now + TICK_S, stream))
             return stream
         session = DatagramSession(control, descriptor, settings, self._around, slot=slot, base_mark=base_mark, now=now)
-        self.sessions[slot] = self._flows[flow] = session
+        asked, answered = session.keys
+        self.sessions[slot] = self._flows[asked] = self._flows[answered] = session
         self._quiet[name].append((now + descriptor.limits.silence_s, session))
+        if descriptor.timed:
+            self._timed.append((now + TICK_S, session))
         return session
 
     # ----- the end
@@ -212,11 +234,24 @@ class SessionTable:
             return
         session.over = True
         session.close_gates()
+        self._kept.pop(session.slot, None)
+        self._parted.pop(session.slot, None)
         self.checkpoint.clear(session.slot)
         if session.streamed:
             self._lingering.append((session.last_s + LINGER_S, session))
         else:
             self._forget(session)
+
+    def part(self, session: Session) -> None:
+        """A stream has closed. Media that it announced go on, until the ALG closes them (over another session, it may
+        be) or they fall silent, and so long the session stays."""
+        if isinstance(session, StreamSession) and session.outlived and not self.keeper.limits.coupled:
+            session.finished = CLOSED
+            session.version += 1
+            self._parted[session.slot] = session
+            session.save(self.checkpoint)
+        else:
+            self.end(session)
 
     def end_soon(self, session: Session) -> None:
         """A session of datagrams is over, unless another one comes."""
@@ -237,7 +272,8 @@ class SessionTable:
             session.release()
             self._free.append(session.slot)
         if not session.streamed:
-            self._flows.pop(session.control.tuple, None)
+            for key in session.keys:
+                self._flows.pop(key, None)
 
     # ----- checkpoint
 
@@ -247,6 +283,10 @@ class SessionTable:
         One that cannot be restored is treated as one that nobody saved: it passes untouched from its next packet on,
         which is counted. failed: hears its slot, while its exception is being handled.
         """
+        kept = inherit(self.keeper.ledger)
+        for name, entries in kept.shared.items():
+            if name in self.shared:
+                self.shared[name].restore(entries)
         for slot, saved in self.checkpoint.load().items():
             try:
                 session = self._restored(slot, saved, now)
@@ -261,6 +301,12 @@ class SessionTable:
                 self.keeper.adopt(gate)
             self._free.remove(slot)
             session.count("sessions-resumed")
+            if session.kept_s > now:
+                self._kept[slot] = session
+        kept.hand_out(self.session, self.keeper, now)
+        for session in self.live():
+            if isinstance(session, StreamSession) and session.finished == CLOSED:
+                self.part(session)
         self.most = max(self.most, self.under_way)
         return len(self.live())
 
@@ -277,25 +323,87 @@ class SessionTable:
     # ----- time
 
     def tick(self, now: float) -> None:
-        """Once a second or so: expire gates, forget ended sessions, look after silent ones."""
-        by_session: dict[int, list[Gate]] = {}
-        for gate in self.keeper.expired(now):
-            by_session.setdefault(gate.session, []).append(gate)
-        for slot, gates in by_session.items():
-            session = self.find(slot)
-            if session is not None:
-                for gate in gates:
-                    session.expire(gate, now)
-                session.close_struck()
-                session.save(self.checkpoint)
+        """Once a second or so: renew and expire gates, forget ended sessions, look after silent ones."""
+        self._renew(now)
+        self._close_over(now)
         self.keeper.shut((), now)
+        self.keeper.tidy()
+        self._keep_alive(now)
+        for session in [each for each in self._parted.values() if not each.outlived]:
+            self.end(session)
         while self._lingering and self._lingering[0][0] <= now:
             self._forget(self._lingering.popleft()[1])
         self.settle(now)
         self._check_silent(now)
         self._check_unread(now)
+        for name, shared in self.shared.items():
+            record(self.keeper.ledger, name, shared)
         for name, quiet in self._quiet.items():
             self._end_quiet(quiet, self.descriptors[name], now)
+
+    def _close_over(self, now: float) -> None:
+        """Close the gates whose time is over, and the media that are silent."""
+        over = (*self.keeper.expired(now), *self.keeper.silent(now))
+        for slot, gates in _by_session(over).items():
+            session = self.find(slot)
+            if session is not None:
+                self.close(session, gates, now)
+
+    def close(self, session: Session, gates: Sequence[Gate], now: float) -> None:
+        """Close gates of a session that its ALG has not closed, and tell it."""
+        for gate in gates:
+            session.expire(gate, now)
+        session.close_struck()
+        if session.descriptor.timed and not session.over:
+            for gate in gates:
+                self._prompt(session, methodcaller("gone", gate.number), now)
+        session.save(self.checkpoint)
+
+    def turn(self, now: float) -> bool:
+        """Give sessions whose ALG is timed their ticks, as many as may be between packets; whether more are due."""
+        timed = self._timed
+        for _ in range(TICKS_AT_ONCE):
+            if not timed or timed[0][0] > now:
+                return False
+            _, session = timed.popleft()
+            if session.over:
+                continue
+            timed.append((now + TICK_S, session))
+            if not session.untouched:
+                self._prompt(session, methodcaller("tick", now), now)
+                session.save(self.checkpoint)
+        return bool(timed) and timed[0][0] <= now
+
+    def _prompt(self, session: Session, ask: Callable[[Any], Any], now: float) -> None:
+        """Have an ALG ask for what it wants without a packet at hand."""
+        try:
+            session.prompt(ask(session.alg), now)
+        except StreamError as error:
+            session.count(error.event)
+            session.count("session-resets")
+            self.abandon(session, now)
+        if isinstance(session, DatagramSession) and session.ending:
+            session.ending = False
+            self.end_soon(session)
+
+    def _keep_alive(self, now: float) -> None:
+        """Sessions that are kept: each packet makes the kernel forget for how long."""
+        for slot, session in list(self._kept.items()):
+            if session.kept_s <= now:
+                del self._kept[slot]
+            elif session.last_s >= session.kept_set_s:
+                if session.translation is None:
+                    session.look_up()
+                session.keep_in_kernel(now)
+
+    def _renew(self, now: float) -> None:
+        """Have lasting gates go on, and their sessions remember it."""
+        for slot, gates in _by_session(self.keeper.renew(now)).items():
+            session = self.session(slot)
+            if session is not None:
+                for gate in gates:
+                    session.take(gate)
+                session.save(self.checkpoint)
 
     def _end_quiet(self, quiet: deque[tuple[float, Session]], descriptor: Descriptor, now: float) -> None:
         """End sessions of datagrams that have been silent for long enough."""
@@ -306,7 +414,7 @@ class SessionTable:
             _, session = quiet.popleft()
             if session.over:
                 continue
-            if session.gates or session.last_s + silence_s > now:
+            if session.needed or max(session.last_s + silence_s, session.kept_s) > now:
                 quiet.append((max(session.last_s, now - silence_s / 2) + silence_s, session))
                 continue
             session.count("sessions-silent")
@@ -321,8 +429,10 @@ class SessionTable:
             if session is None or session.over or not session.streamed or now - session.checked_s < IDLE_CHECK_S:
                 continue
             session.checked_s = now
+            if session.slot in self._parted:
+                continue
             if now - session.last_s >= IDLE_CHECK_S and not self.kernel.alive(session.control.tuple, session.base_mark):
-                self.end(session)
+                self.part(session)
 
     def _check_unread(self, now: float) -> None:
         """Sessions that nobody reads any more and whose gate is for every port: it ends with them, soon."""
@@ -334,3 +444,11 @@ class SessionTable:
             if not self.kernel.alive(session.control.tuple, session.base_mark):
                 session.last_s = now
                 self.end(session)
+
+
+def _by_session(gates: Iterable[Gate]) -> dict[int, list[Gate]]:
+    """Gates by the slot of their session."""
+    found: dict[int, list[Gate]] = {}
+    for gate in gates:
+        found.setdefault(gate.session, []).append(gate)
+    return found

@@ -9,14 +9,15 @@ from __future__ import annotations
 from struct import Struct
 from typing import Protocol
 
-from applianced.compiler.marks import SLOT_SHIFT, UNTOUCHED
+from applianced.compiler.marks import AFTER_NAT, PUBLISHED, SLOT_SHIFT, UNTOUCHED
+from applianced.engine import late
 from applianced.engine.datagram_sessions import DatagramSession
 from applianced.engine.judge import StreamError
 from applianced.engine.sessions import Session
-from applianced.engine.stream_sessions import StreamSession
+from applianced.engine.stream_sessions import CLOSED, StreamSession
 from applianced.engine.table import SessionTable
 from applianced.errors import ProtocolError
-from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, FlowTuple
+from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple
 from applianced.packet.datagram import Datagram, GrowthError
 from applianced.packet.ip import transport
 from applianced.packet.segment import ACK, FIN, PSH, RST, SYN, Segment
@@ -78,7 +79,7 @@ class Engine(SessionTable):
         if isinstance(session, StreamSession):
             if not self._ordinary(session, queued, now):
                 self._any(session, queued, now)
-        elif not isinstance(session, DatagramSession) or not self._ordinary_datagram(session, queued, now):
+        elif not self._ordinary_datagram(session, queued, now):
             self._any(session, queued, now)
 
     def _any(self, session: Session | None, queued: Queued, now: float) -> None:
@@ -174,7 +175,7 @@ class Engine(SessionTable):
                 other.acked(segment.acknowledgement)
         if flags & RST:
             travelling.accept(None)
-            return self.end(session)
+            return self.part(session)
         streams[direction].take(travelling)
         if flags & FIN:
             self._closing(session, direction)
@@ -184,8 +185,8 @@ class Engine(SessionTable):
         """A FIN in each direction ends the session; what repeats may still come is answered while it lingers."""
         session.finished |= 1 << direction
         session.version += 1
-        if session.finished == 3:
-            self.end(session)
+        if session.finished == CLOSED:
+            self.part(session)
 
     def _reset(self, session: StreamSession, travelling: Travelling, event: str) -> None:
         """Neither end can go on: one gets a reset now, the other with its next segment, which conntrack no longer
@@ -216,10 +217,10 @@ class Engine(SessionTable):
 
     # ----- datagrams
 
-    def _ordinary_datagram(self, session: DatagramSession, queued: Queued, now: float) -> bool:
-        """A datagram of this session without IP options; False when it is anything else, and nothing was done."""
+    def _ordinary_datagram(self, session: Session | None, queued: Queued, now: float) -> bool:
+        """A datagram without IP options; False when it is anything else, and nothing was done."""
         raw = queued.raw
-        if len(raw) < _LEAST:
+        if len(raw) < _LEAST or queued.mark & AFTER_NAT == AFTER_NAT:
             return False
         first = raw[0]
         if first == 0x45:
@@ -230,30 +231,61 @@ class Engine(SessionTable):
             return False
         if protocol != UDP or len(raw) < at + 8 or _LENGTH.unpack_from(raw, at + 4)[0] + at != len(raw):
             return False
-        if key == session.keys[0]:
-            self._judged(session, ORIGINAL, queued, raw[at + 8 :], now)
-        elif key == session.keys[1]:
-            self._judged(session, REPLY, queued, raw[at + 8 :], now)
+        if isinstance(session, DatagramSession) and key in session.keys:
+            self._judged(session, ORIGINAL if key == session.keys[0] else REPLY, queued, raw[at + 8 :], now)
         else:
-            return False
+            self._keyed(key, queued, raw[at + 8 :], now)
         return True
 
     def _datagram(self, queued: Queued, datagram: Datagram, now: float) -> None:
         """A datagram of any kind."""
-        flow = datagram.flow
-        known = self.of_flow(flow)
+        if queued.mark & AFTER_NAT == AFTER_NAT:
+            self._behind_nat(queued, datagram, now)
+        else:
+            self._keyed(datagram.key, queued, datagram.payload, now)
+
+    def _keyed(self, key: bytes, queued: Queued, payload: bytes, now: float) -> None:
+        """A datagram with these addresses and ports, whose mark does not say whose it is."""
+        known, mark = self._flows.get(key), queued.mark
         if known is not None:
-            direction = ORIGINAL if flow == known.control.tuple else REPLY
-            return self._judged(known, direction, queued, datagram.payload, now)
-        mark = queued.mark
+            if self._undecided(known, mark):
+                return queued.release(None, known.base_mark | AFTER_NAT)
+            return self._judged(known, ORIGINAL if key == known.keys[0] else REPLY, queued, payload, now)
+        flow = _flow(key)
         if mark >> SLOT_SHIFT and self._answers(flow, mark):
             # Nobody knows any more what it answers. The next one from the other side begins a session.
             self.count(mark, "sessions-unknown")
             return queued.release(None, mark)
         made = self.begin(flow, mark, now, queued.interfaces)
         if isinstance(made, DatagramSession):
-            return self._judged(made, ORIGINAL, queued, datagram.payload, now)
+            if self._undecided(made, mark):
+                return queued.release(None, made.base_mark | AFTER_NAT)
+            return self._judged(made, ORIGINAL, queued, payload, now)
         return queued.release(None, mark | UNTOUCHED)
+
+    def _undecided(self, session: DatagramSession, mark: int) -> bool:
+        """Whether a datagram is to be judged behind source NAT: its conntrack entry is new, so it has no slot yet."""
+        return (
+            session.descriptor.after_nat
+            and not mark >> SLOT_SHIFT
+            and self.kernel.nat_decides_late
+            and not session.untouched
+        )
+
+    def _behind_nat(self, queued: Queued, datagram: Datagram, now: float) -> None:
+        """A datagram that was let through the forward path unjudged: NAT has decided what others know its sender by."""
+        slot, flow = queued.mark >> SLOT_SHIFT, datagram.flow
+        session = self.session(slot)
+        direction = late.direction(session, flow) if isinstance(session, DatagramSession) else None
+        if direction is None or not isinstance(session, DatagramSession):
+            # The session has ended meanwhile.
+            self.count(queued.mark, "sessions-unknown")
+            return queued.drop()
+        if not late.translated(session, direction, flow, published=bool(queued.mark & PUBLISHED)):
+            session.count("clashed")
+            return queued.drop()
+        session.count("judged-after-nat")
+        return self._judged(session, direction, queued, datagram.payload, now)
 
     def _answers(self, flow: FlowTuple, mark: int) -> bool:
         """Whether a packet goes in the reply direction of its conntrack entry."""
@@ -283,6 +315,17 @@ class Engine(SessionTable):
         if session.ending:
             session.ending = False
             self.end_soon(session)
+
+
+def _flow(key: bytes) -> FlowTuple:
+    """What a datagram's addresses and ports say."""
+    octets = len(key) - 4 >> 1
+    ports = 2 * octets
+    return FlowTuple(
+        UDP,
+        Endpoint(key[:octets], key[ports] << 8 | key[ports + 1]),
+        Endpoint(key[octets:ports], key[ports + 2] << 8 | key[ports + 3]),
+    )
 
 
 def _direction(session: StreamSession, segment: Segment) -> Direction | None:

@@ -7,8 +7,8 @@ import random
 import pytest
 
 from tests.alg.test_cases import FOLDERS
-from tests.fuzz import capture, dns, ftp, tftp
-from tests.support.dialog import Case
+from tests.fuzz import capture, dns, ftp, pptp, sip, tftp
+from tests.support.dialog import Case, Meanwhile
 from tests.support.soak import rounds
 
 ROUNDS = rounds(150)
@@ -42,6 +42,18 @@ def test_ftp() -> None:
         ftp.run(mutate(chance.choice(seeds), chance))
 
 
+def test_sip() -> None:
+    chance = random.Random(3261)
+    seeds = []
+    for folder in FOLDERS:
+        if folder.parent.name == "sip" and not folder.name.startswith("too-many"):
+            steps = Case.load(folder).steps()
+            heads = [len(d) | direction << 15 | isinstance(d, Meanwhile) << 14 for direction, d in steps]
+            seeds.append(b"".join(head.to_bytes(2) + d for head, (_, d) in zip(heads, steps, strict=True)))
+    for _ in range(ROUNDS):
+        sip.run(bytes((chance.randrange(16),)) + mutate(chance.choice(seeds), chance))
+
+
 def test_tftp() -> None:
     chance = random.Random(1350)
     folders = [folder for folder in FOLDERS if folder.parent.name == "tftp"]
@@ -62,6 +74,17 @@ def test_dns() -> None:
             seeds.append(b"".join((len(d) | direction << 15).to_bytes(2) + d for direction, d in steps))
     for _ in range(ROUNDS):
         dns.run(mutate(chance.choice(seeds), chance))
+
+
+def test_pptp() -> None:
+    chance = random.Random(2637)
+    seeds = []
+    for folder in FOLDERS:
+        if folder.parent.name == "pptp":
+            steps = Case.load(folder).steps()
+            seeds.append(b"".join((len(d) - 1 | (direction == 0) << 15).to_bytes(2) + d for direction, d in steps))
+    for _ in range(ROUNDS):
+        pptp.run(mutate(chance.choice(seeds), chance))
 
 
 @pytest.mark.parametrize("seed", capture.SEEDS, ids=lambda path: path.name)

@@ -25,9 +25,17 @@ HTTP = Application(name="junos-http", terms=(Term(protocol=6, destination_ports=
 TFTP = Application(
     name="junos-tftp", terms=(Term(protocol=17, destination_ports=(69, 69), alg="tftp"),), predefined=True
 )
+PPTP = Application(
+    name="junos-pptp", terms=(Term(protocol=6, destination_ports=(1723, 1723), alg="pptp"),), predefined=True
+)
 DNS = Application(
     name="junos-dns",
     terms=tuple(Term(protocol=protocol, destination_ports=(53, 53), alg="dns") for protocol in (6, 17)),
+    predefined=True,
+)
+SIP = Application(
+    name="junos-sip",
+    terms=tuple(Term(protocol=protocol, destination_ports=(5060, 5060), alg="sip") for protocol in (17, 6)),
     predefined=True,
 )
 
@@ -62,9 +70,23 @@ TFTP_OUT = replace(
 )
 """The same for TFTP alone."""
 
+PPTP_OUT = replace(
+    FTP_OUT,
+    applications=Applications(applications={"junos-pptp": PPTP}),
+    policies=(replace(FTP_OUT.policies[0], name="pptp-out", applications=("junos-pptp",)),),
+)
+"""The same for PPTP alone."""
+
 DNS_OUT = replace(
     FTP_OUT,
     applications=Applications(applications={"junos-dns": DNS}),
     policies=(replace(FTP_OUT.policies[0], name="dns-out", applications=("junos-dns",)),),
 )
 """The same for DNS alone."""
+
+SIP_OUT = replace(
+    FTP_OUT,
+    applications=Applications(applications={"junos-sip": SIP}),
+    policies=(replace(FTP_OUT.policies[0], name="sip-out", applications=("junos-sip",)),),
+)
+"""The same for SIP alone."""

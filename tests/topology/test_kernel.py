@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
+import re
 import socket
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -24,35 +21,16 @@ from applianced.errors import DataplaneError
 from applianced.model.gates import Gate
 from applianced.model.tuples import ORIGINAL, REPLY, TCP, Endpoint, FlowTuple, packed
 from applianced.tools.namespaces import IPV4, Topology
+from tests.support.inside import Inside
 from tests.support.netns import unique_topology
-from tests.support.sockets import CLONE_NEWNET, connect_in, listen_in
+from tests.support.sockets import connect_in, listen_in
 from tests.support.until import until
 
-Result = TypeVar("Result")
 MASQUERADE = """
 table inet lab {
   chain post { type nat hook postrouting priority 100; oifname "wan0" masquerade; }
 }
 """
-
-
-class Inside:
-    """Runs calls in one thread that has entered a namespace; sockets made there stay of that namespace."""
-
-    def __init__(self, namespace: str) -> None:
-        self._threads = ThreadPoolExecutor(1, initializer=self._enter, initargs=(namespace,))
-
-    @staticmethod
-    def _enter(namespace: str) -> None:
-        with Path("/run/netns", namespace).open("rb") as file:
-            if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), f"setns {namespace}")
-
-    def __call__(self, call: Callable[..., Result], *arguments: object) -> Result:
-        return self._threads.submit(call, *arguments).result(30)
-
-    def close(self) -> None:
-        self._threads.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +89,46 @@ def test_gates_table_is_made_once_and_removed(place: tuple[Topology, Inside], in
     inside(nft.remove_tables)
     inside(nft.remove_tables)  # whether they are there or not
     assert not inside(nft.has_table, GATES_TABLE)
+
+
+def test_a_gates_table_of_another_release_gets_the_rules_of_this_one(
+    place: tuple[Topology, Inside], inside: Inside, kernel: NetlinkKernel
+) -> None:
+    """Its gates stay open."""
+    topology, _ = place
+    opened = gate()
+    assert inside(kernel.exchange, (opened,), (), 0.0)
+
+    def listed() -> str:
+        text = topology.run(topology.gateway, ["nft", "list", "table", "inet", GATES_TABLE]).stdout
+        return re.sub(r"(expires |packets |bytes )\w+", "", text)
+
+    before = listed()
+    (marker,) = re.findall(r"layout_\w+", before)
+    inside(
+        nft.load,
+        f"flush chain inet {GATES_TABLE} admit\n"
+        f"flush chain inet {GATES_TABLE} attach_extension\n"
+        f"delete chain inet {GATES_TABLE} {marker}\n"
+        f"add chain inet {GATES_TABLE} layout_old\n"
+        f"table inet {GATES_TABLE} {{ chain gone {{ type filter hook forward priority 5; drop\n }}\n }}",
+    )
+    assert listed() != before
+
+    inside(lambda: nft.make_gates_table(Netlink()))
+
+    assert listed() == before
+    assert ". 2000 " in elements_of(topology, "once4")
+
+
+def test_a_gates_table_with_other_maps_is_made_anew(place: tuple[Topology, Inside], inside: Inside) -> None:
+    topology, _ = place
+    other = f"table inet {GATES_TABLE} {{ map dnat4 {{ type ipv4_addr : ipv4_addr; }}\n }}"
+    element = f"add element inet {GATES_TABLE} dnat4 {{ 10.0.0.1 : 10.0.0.2 }}"
+    inside(nft.load, f"delete table inet {GATES_TABLE}\n{other}\n{element}")
+    inside(lambda: nft.make_gates_table(Netlink()))
+    assert not elements_of(topology, "dnat4")
+    assert "admit" in inside(nft.chains, GATES_TABLE)
 
 
 def test_check_takes_nothing_and_names_the_fault(inside: Inside) -> None:
@@ -306,4 +324,4 @@ def test_sysctls_are_put_back(inside: Inside, tmp_path: Path) -> None:
     inside(after_a_crash.release)
 
     assert inside(lambda: [path.read_text() for path in paths]) == before
-    assert not os.listdir(tmp_path)
+    assert not list(tmp_path.iterdir())
