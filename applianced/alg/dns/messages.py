@@ -35,6 +35,8 @@ _NAMES = {
 """Type -> octets before its names, how many names, octets behind them (RFC 1035 3.3, RFC 2782, RFC 6672)."""
 _LENGTHS = {A: 4, AAAA: 16}
 _INTERNET = 1
+_QUESTION = b"\xc0\x0c"
+"""A pointer to the name behind the header."""
 _TRANSACTION = frozenset((TSIG, SIG))
 _UNSIGNED: frozenset[int] = frozenset()
 
@@ -103,7 +105,7 @@ def read(data: bytes) -> Message:
             head = Message(flags, question, kind)
             _check_rest(head, len(data) - at)
             return head
-        return _Records(data, at).read(records, Message(flags, question, kind))
+        return _Records(data, at).read(records, Message(flags, question, kind), named=bool(questions))
     except (IndexError, error):
         raise ProtocolError("bad-count", "the message ends inside a record") from None
 
@@ -158,8 +160,9 @@ class _Records:
         self._known: dict[int, int] = {}
         """Start of a label or pointer that was read -> octets of the name from there on."""
 
-    def read(self, count: int, head: Message) -> Message:
-        """As many records as the header says; nothing may lie behind them."""
+    def read(self, count: int, head: Message, *, named: bool) -> Message:
+        """As many records as the header says; nothing may lie behind them. named: a question stands behind the header,
+        whose name most records point to."""
         data = self._data
         if count * 11 > len(data) - self._at:
             raise ProtocolError("bad-count", f"{count} records in {len(data) - self._at} octets")
@@ -168,7 +171,7 @@ class _Records:
         extended = False
         for _ in range(count):
             name = self._at
-            at = self._name(name)
+            at = name + 2 if named and data[name : name + 2] == _QUESTION else self._name(name)
             kind, space, _, length = _RECORD.unpack_from(data, at)
             start = at + 10
             end = self._at = start + length
