@@ -66,8 +66,8 @@ class DatagramAlg(Protocol):
 
     def plain(self, direction: Direction, data: bytes) -> bool | Over:
         """Whether this datagram passes unchanged with nothing else to do: it counts as judged. For what most datagrams
-        are; False is always a right answer. `Over()` (which counts as false): so it is, and the session has done what it was
-        for."""
+        are; False is always a right answer. `Over()`, which counts as false: it passes, and the session has done what
+        it was for."""
         ...
 
     def datagram(self, direction: Direction, data: bytes) -> Actions:
