@@ -54,19 +54,19 @@ def live(bench: DatagramBench, found: list[tuple[str, int, bytes, float]]) -> No
     assert not bench.checkpoint(memoryview(bench.memory), bench.slots).load()
 
 
-@settings(max_examples=rounds(100))
+@settings(max_examples=rounds(100), deadline=None)
 @given(steps(TRANSFER))
 def test_transfers(found: list[tuple[str, int, bytes, float]]) -> None:
     live(bench_of(tftp.DESCRIPTOR), found)
 
 
-@settings(max_examples=rounds(100))
+@settings(max_examples=rounds(100), deadline=None)
 @given(steps(WORDS))
 def test_words(found: list[tuple[str, int, bytes, float]]) -> None:
     live(bench_of(DESCRIPTOR), found)
 
 
-@settings(max_examples=rounds(100))
+@settings(max_examples=rounds(100), deadline=None)
 @given(steps(WORDS).map(lambda found: [step for step in found if step[0] != "restart"]))
 def test_words_of_sessions_that_are_not_kept(found: list[tuple[str, int, bytes, float]]) -> None:
     live(bench_of(FORGETFUL), found)
