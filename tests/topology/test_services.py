@@ -20,7 +20,15 @@ from tests.support.netns import unique_topology
 from tests.support.sockets import connect_in, datagrams_in, listen_in
 
 ALG_DNS = "urn:applianced:yang:alg-dns"
+ALG_SIP = "urn:applianced:yang:alg-sip"
 QUERY = message()
+OPTIONS = (
+    f"OPTIONS sip:{IPV4.server} SIP/2.0\r\nVia: SIP/2.0/{{}} {IPV4.server};branch=z9hG4bK1\r\nMax-Forwards: 70\r\n"
+    f"To: <sip:{IPV4.server}>\r\nFrom: <sip:a@example.test>;tag=1\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n"
+    "Content-Length: 0\r\n\r\n"
+)
+START = (b"\0\x9c\0\1\x1a\x2b\x3c\x4d\0\1\0\0" + b"\1\0\0\0" + b"\0\0\0\1\0\0\0\1" + b"\0\0\0\1").ljust(156, b"\0")
+"""Start-Control-Connection-Request (RFC 2637 2.1)."""
 
 
 class Service(NamedTuple):
@@ -41,6 +49,9 @@ SERVICES = (
     Service("tftp", "junos-tftp", UDP, 69, b"\0\1name\0octet\0"),
     Service("dns", "junos-dns-udp", UDP, 53, QUERY, model=ALG_DNS),
     Service("dns", "junos-dns-tcp", TCP, 53, len(QUERY).to_bytes(2, "big") + QUERY, model=ALG_DNS),
+    Service("sip", "junos-sip", UDP, 5060, OPTIONS.format("UDP").encode(), model=ALG_SIP),
+    Service("sip", "junos-sip", TCP, 5060, OPTIONS.format("TCP").encode(), model=ALG_SIP),
+    Service("pptp", "junos-pptp", TCP, 1723, START),
 )
 OTHER = 20_000
 """Added to a well-known port for another one."""
