@@ -101,9 +101,10 @@ class Gates:
         messages: list[bytes] = []
         owners = self._owners
         before: list[tuple[Place, Gate | None]] = []
-        for gate in (*closed, *opened):
-            if gate.lasting and gate.number in self._elements:
-                self.count(gate, now)
+        if self._before:
+            for gate in (*closed, *opened):
+                if gate.number in self._before:
+                    self.count(gate, now)
         for gate in closed:
             for name, key, data in self._elements.pop(gate.number, None) or elements(gate):
                 place = (name, key)
@@ -146,7 +147,7 @@ class Gates:
         for gate in opened:
             if gate.lasting:
                 self._before[gate.number] = calls.Used(gate.packets, gate.octets)
-        for gate in closed:
+        for gate in closed if self._before else ():
             self._before.pop(gate.number, None)
 
     def _undo(self, opened: Sequence[Gate], before: Sequence[tuple[Place, Gate | None]]) -> None:
@@ -170,6 +171,8 @@ class Gates:
         self._elements[gate.number] = found = elements(gate)
         for name, key, _ in found:
             self._owners[name, key] = gate
+        if gate.lasting:
+            self._before[gate.number] = calls.Used(0, 0)
 
 
 def _data_of(gate: Gate, name: str) -> bytes:

@@ -156,7 +156,7 @@ def test_tables_that_were_deleted_come_back_with_the_calls(route: Route) -> None
     route.no_gate_is_open()
 
 
-@pytest.mark.parametrize("how", ["clear-gate", "end-session", "policy"])
+@pytest.mark.parametrize("how", ["clear-gate", "end-session", "policy", "disable"])
 def test_what_an_operator_ends_is_over(route: Route, how: str) -> None:
     """Without its gate, GRE is for the policy to judge, which does not permit it."""
     topology, appliance, links, _ = route
@@ -164,6 +164,8 @@ def test_what_an_operator_ends_is_over(route: Route, how: str) -> None:
     links.works(how)
     if how == "policy":
         appliance.push(POLICY)
+    elif how == "disable":
+        appliance.push(f'<alg xmlns="{ALG}"><pptp><disable/></pptp></alg>')
     elif how == "end-session":
         (session,) = appliance.flow("control-sessions")
         ask(appliance, f"<clear-control-session><id>{leaf(session, 'id')}</id></clear-control-session>")
@@ -176,6 +178,8 @@ def test_what_an_operator_ends_is_over(route: Route, how: str) -> None:
     assert links.answers(how) <= before + 1
     if how == "policy":
         appliance.push(permit("trust", "untrust", "pptp-out", "junos-pptp"))
+    if how == "disable":
+        appliance.push(f'<alg xmlns="{ALG}"><pptp><disable xmlns:nc="{NETCONF}" nc:operation="delete"/></pptp></alg>')
 
 
 def ask(appliance: Appliance, operation: str) -> None:
