@@ -34,7 +34,8 @@ class Rewrite(NamedTuple):
 class Bind(NamedTuple):
     """Which endpoint must the other party be told, so that it reaches `endpoint` of the speaker?
 
-    protocol: of the session that it will reach it with; 0 for that of the control session.
+    protocol: of the session that it will reach it with; 0 for that of the control session. Of GRE the port of an
+    endpoint is the call ID.
     Reply: the endpoint (equal to the one asked for where nothing translates the speaker), or None when refused
     (no port left, limit reached; the engine has counted it). For the speaker's own end of the control session it is
     what NAT has made of that: no port is taken. While the first datagram of a session is judged NAT has not decided how
@@ -80,9 +81,12 @@ class OpenGate(NamedTuple):
 
     outside: what Bind answered. reason: the message that asks, for the state and the logs.
     any_port: every port of the speaker (only for sessions that can no longer be read).
-    one_shot: a single connection. lifetime_s: how long a gate for every port stays open; others have `gate-timeout`.
+    one_shot: a single connection. lasting: open until it is closed, or to the session's end.
+    lifetime_s: how long a gate for every port stays open; others have `gate-timeout`.
     peer: packed address that the data session comes from, where the protocol says that it is not the other party's own
     (media of a proxied call); b"" for the other party.
+    protocol: GRE admits packets and not sessions, one way, and is neither tracked nor touched by NAT: `Bind` has said
+    how the speaker's call is known, and the packets get the addresses and the call ID that belong there.
     Reply: the gate's number, or None when refused (counted by the engine).
     """
 
@@ -95,6 +99,7 @@ class OpenGate(NamedTuple):
     one_shot: bool = True
     any_port: bool = False
     peer: bytes = b""
+    lasting: bool = False
 
 
 class Medium(NamedTuple):

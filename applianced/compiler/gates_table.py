@@ -2,9 +2,10 @@
 
 Order of the hooks that meet a forwarded packet, ours in brackets:
 
-    prerouting  -200 conntrack | -150 [helper extension] | -101 [gates' DNAT] | -100 policy's DNAT
+    prerouting  -300 [untracked, see untracked.py] | -200 conntrack
+                -150 [helper extension] | -101 [gates' DNAT] | -100 policy's DNAT
     forward      -10 [admit] | 0 policy | 40 [SYN of control sessions] | 50 [queue] | 51 [mark back]
-    postrouting   99 [gates' SNAT] | 100 policy's SNAT | 110 [gates of awaited answers]
+    postrouting   99 [gates' SNAT] | 100 policy's SNAT | 110 [gates of awaited answers] | 120 [untracked]
 
 Maps and sets are declared with `type`: nft 1.0.6 cannot load a rule a second time that names a map declared by
 `typeof` with `th`. TCP gates are one-shot: the rule that admits deletes its own element. A gate for every port leaves
@@ -15,6 +16,7 @@ Datagrams that the queue's reader would cut go to a second queue of their worker
 
 from __future__ import annotations
 
+from applianced.compiler import untracked
 from applianced.compiler.marks import (
     CONTROL,
     CONTROL_PORTS,
@@ -25,8 +27,6 @@ from applianced.compiler.marks import (
     LARGE_QUEUES,
     OPENING,
     OWN_ACKNOWLEDGEMENT,
-    QUEUE_MASK,
-    QUEUE_SHIFT,
     QUEUES,
     UNACKED,
     UNTOUCHED,
@@ -52,6 +52,7 @@ def _family(version: int) -> str:
   set once{version} {{ type {tuple_}; flags timeout, dynamic; size {SIZE}; }}
   set several{version} {{ type {tuple_}; flags timeout; size {SIZE}; }}
   set pair{version} {{ type inet_proto . {address} . {address}; flags timeout; size {SIZE}; }}
+{untracked.maps(version, SIZE)}\
   chain gates_dnat {{
     dnat {ip} to meta l4proto . {ip} saddr . {ip} daddr . th dport map @dnat{version}
   }}
@@ -75,11 +76,6 @@ def _queue_chains(queue_statement: bool) -> str:
         opened = f"queue flags bypass to {queue}" if queue_statement else ""
         chains.append(f"  chain closed_{queue} {{ {closed}\n  }}\n  chain open_{queue} {{ {opened}\n  }}\n")
     return "".join(chains)
-
-
-def _dispatch(kind: str, first: int = 0) -> str:
-    elements = ", ".join(f"{queue << QUEUE_SHIFT:#x} : goto {kind}_{first + queue}" for queue in range(QUEUES))
-    return f"ct mark & {QUEUE_MASK:#x} vmap {{ {elements} }}"
 
 
 def gates_table(*, queue_statement: bool) -> str:
@@ -107,7 +103,7 @@ table inet {GATES_TABLE} {{
     ct state != new accept
     ct mark & {DATA:#x} == {DATA:#x} accept
   }}
-{_family(4)}{_family(6)}\
+{_family(4)}{_family(6)}{untracked.chains()}\
   chain syn_of_control {{
     type filter hook forward priority 40; policy accept;
     ct mark & {CONTROL:#x} != {CONTROL:#x} accept
@@ -117,6 +113,7 @@ table inet {GATES_TABLE} {{
   }}
   chain to_queue {{
     type filter hook forward priority 50; policy accept;
+    ct state untracked goto untracked_to_queue
     ct mark & {CONTROL:#x} != {CONTROL:#x} accept
     ct mark & {UNTOUCHED:#x} == {UNTOUCHED:#x} accept
     ct mark & {UNACKED:#x} == {UNACKED:#x} goto enqueue
@@ -127,8 +124,8 @@ table inet {GATES_TABLE} {{
   chain enqueue {{
     meta mark set ct mark
     meta l4proto udp jump datagram
-    ct mark & {FAIL_OPEN:#x} == {FAIL_OPEN:#x} {_dispatch("open")}
-    {_dispatch("closed")}
+    ct mark & {FAIL_OPEN:#x} == {FAIL_OPEN:#x} {untracked.dispatch("ct mark", "open")}
+    {untracked.dispatch("ct mark", "closed")}
   }}
   chain datagram {{
     meta mark set meta mark & {0xFFFFFFFF & ~OPENING:#x}
@@ -140,8 +137,8 @@ table inet {GATES_TABLE} {{
     meta mark & {CONTROL | OPENING:#x} != {CONTROL | OPENING:#x} accept
   }}
   chain enqueue_large {{
-    ct mark & {FAIL_OPEN:#x} == {FAIL_OPEN:#x} {_dispatch("open", LARGE_QUEUES)}
-    {_dispatch("closed", LARGE_QUEUES)}
+    ct mark & {FAIL_OPEN:#x} == {FAIL_OPEN:#x} {untracked.dispatch("ct mark", "open", LARGE_QUEUES)}
+    {untracked.dispatch("ct mark", "closed", LARGE_QUEUES)}
   }}
   chain own_acknowledgements {{
     type filter hook output priority -300; policy accept;

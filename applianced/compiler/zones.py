@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from applianced.compiler import counting, policies
+from applianced.compiler import counting, policies, untracked
 from applianced.compiler.deciding import Views
 from applianced.compiler.marks import CONTROL, DATA
 from applianced.compiler.policies import DEFAULT_CHAIN, GLOBAL_CHAIN, Compiled, Numbered
@@ -99,6 +99,7 @@ def _forward(config: Config, of_pair: Mapping[Pair, object], rests: Rests, count
         yield (Do("ct state established,related"), Do(f"jump {counting.ROOT}"))
     yield (Do("ct state established,related"), Do("accept"))
     yield (Do(f"ct mark & {DATA:#x} == {DATA:#x}"), Do("counter"), Do("accept"))
+    yield untracked.ADMITTED
     # A repeated SYN of a control session: classified again it would lose its place in its worker's books.
     yield (Do(f"ct mark & {CONTROL:#x} == {CONTROL:#x}"), Do("accept"))
     # A session that was deleted must end, not be picked up again in its middle.

@@ -18,10 +18,13 @@ from typing import NamedTuple
 
 from applianced.compiler.gates_table import AWAITED_CHAIN, HELPER_CHAIN, HELPER_OBJECT
 from applianced.compiler.marks import AWAITED_S, CONTROL_PORTS, GATES_TABLE, LARGE_QUEUES, QUEUES
-from applianced.dataplane.netlink import APPEND, CREATE, Netlink, attribute, nested, nft_message, number, text
+from applianced.dataplane import calls
+from applianced.dataplane.expressions import expression as _expression
+from applianced.dataplane.expressions import rule as _rule
+from applianced.dataplane.netlink import CREATE, Netlink, attribute, nested, nft_message, number, text
 from applianced.errors import DataplaneError
 
-_NEWRULE, _NEWOBJ = 6, 18
+_NEWOBJ = 18
 _CT_EXPECT = 9
 _REG32_00, _REG32_01 = 8, 9
 _META_L4PROTO = 16
@@ -47,15 +50,6 @@ class _Family(NamedTuple):
 
 
 _FAMILIES = _Family(4, 2, 4, 12, 16, 19, 20), _Family(6, 10, 16, 8, 24, 21, 22)
-
-
-def _expression(name: str, *parts: bytes) -> bytes:
-    return nested(1, attribute(1, text(name)), nested(2, *parts))
-
-
-def _rule(chain: str, *expressions: bytes) -> bytes:
-    body = attribute(1, text(GATES_TABLE)) + attribute(2, text(chain)) + nested(4, *expressions)
-    return nft_message(_NEWRULE, CREATE | APPEND, body)
 
 
 def _helper_object() -> bytes:
@@ -185,6 +179,7 @@ def complete(netlink: Netlink, *, queue_rules: bool) -> None:
     messages = [_helper_object(), _helper_rule()]
     for family in _FAMILIES:
         messages += _awaited_rules(family)
+    messages += calls.rules()
     if queue_rules:
         messages += _xt_queue_rules()
     code = netlink.transaction(messages)

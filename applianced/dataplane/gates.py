@@ -12,8 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from applianced.compiler.marks import GATES_TABLE
+from applianced.dataplane import calls
 from applianced.dataplane.netlink import CREATE, Netlink, attribute, nested, nft_message, number, text
+from applianced.errors import DataplaneError
 from applianced.model.gates import Gate
+from applianced.model.tuples import GRE
 
 _NEWSETELEM, _DELSETELEM = 12, 14
 _CLOSING_MS = number(60000, 8)
@@ -27,11 +30,13 @@ Place = tuple[str, bytes]
 
 def elements(gate: Gate) -> list[Element]:
     """What a gate is in the kernel."""
+    if gate.protocol == GRE:
+        return calls.elements(gate)
     inside, outside = gate.inside, gate.outside
     version = "4" if len(inside.address) == 4 else "6"
     protocol = bytes((gate.protocol, 0, 0, 0))
     flow = protocol + gate.peer + inside.address
-    if not inside.port:
+    if gate.every_port:
         return [(f"pair{version}", flow, b"")]
     inside_port = inside.port.to_bytes(2, "big") + b"\0\0"
     found: list[Element] = [(("once" if gate.one_shot else "several") + version, flow + inside_port, b"")]
@@ -88,12 +93,17 @@ class Gates:
         self._owners: dict[Place, Gate] = {}
         """Element -> the last gate that wrote it: two sessions of a host may announce the same endpoint, and the end
         of one must not take the element of the other."""
+        self._before: dict[int, calls.Used] = {}
+        """Number of a lasting gate -> what went through it before its element was written last."""
 
     def exchange(self, opened: Sequence[Gate], closed: Sequence[Gate], now: float) -> int:
         """Open and close in one transaction; the errno, 0 when it is in force."""
         messages: list[bytes] = []
         owners = self._owners
         before: list[tuple[Place, Gate | None]] = []
+        for gate in (*closed, *opened):
+            if gate.lasting and gate.number in self._elements:
+                self.count(gate, now)
         for gate in closed:
             for name, key, data in self._elements.pop(gate.number, None) or elements(gate):
                 place = (name, key)
@@ -116,7 +126,28 @@ class Gates:
         code = self._netlink.transaction(messages) if messages else 0
         if code:
             self._undo(opened, before)
+        else:
+            self._note_written(opened, closed)
         return code
+
+    def count(self, gate: Gate, now: float) -> None:
+        """Enter into a lasting gate what went through it so far, as far as the kernel says."""
+        before = self._before.get(gate.number, calls.Used(0, 0))
+        try:
+            since = calls.used(self._netlink, gate)
+        except DataplaneError:
+            return
+        gate.packets, gate.octets = before.packets + since.packets, before.octets + since.octets
+        if gate.packets and not gate.used_s:
+            gate.used_s = now
+
+    def _note_written(self, opened: Sequence[Gate], closed: Sequence[Gate]) -> None:
+        """Elements were written anew: they count from 0."""
+        for gate in opened:
+            if gate.lasting:
+                self._before[gate.number] = calls.Used(gate.packets, gate.octets)
+        for gate in closed:
+            self._before.pop(gate.number, None)
 
     def _undo(self, opened: Sequence[Gate], before: Sequence[tuple[Place, Gate | None]]) -> None:
         """The kernel took nothing of it."""

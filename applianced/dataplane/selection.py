@@ -136,7 +136,7 @@ def admitting(gates: Iterable[Gate], flows: Iterable[tuple[bytes, Endpoint, Endp
         for gate in gates
         if (gate.peer, gate.outside) in outside
         or (gate.peer, gate.inside) in inside
-        or (not gate.inside.port and (gate.peer, gate.inside.address) in hosts)
+        or (gate.every_port and (gate.peer, gate.inside.address) in hosts)
     ]
 
 

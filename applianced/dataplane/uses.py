@@ -58,9 +58,12 @@ def came_through(gate: Message, entry: Entry) -> bool:
 
 
 def with_use(gates: Sequence[Message], data: Sequence[Entry]) -> None:
-    """Enter into gates when they were first used, how much went through them, and how many of the data sessions."""
+    """Enter into gates when they were first used, how much went through them, and how many of the data sessions.
+
+    A gate that admits packets and not sessions has counted by itself."""
     for gate in gates:
-        gate |= {"packets": 0, "octets": 0, "used": 0.0, "data": 0}
+        counted = {name: gate.get(name, 0) for name in ("packets", "octets", "used")}
+        gate |= {**counted, "data": 0}
     for entry, gate in Uses(gates).of(data):
         gate["packets"] += entry.packets
         gate["octets"] += entry.octets

@@ -215,6 +215,9 @@ class WorkerProcess:
         """A page of the gates."""
         self._locate()
         shown = gates_of(Choice.of(request), self._keeper.gates.values(), self._keeper.recent)
+        for gate in shown.entries:
+            if gate.lasting and not gate.closed_s:
+                self._kernel.gates.count(gate, time.time())
         return {
             "entries": [_gate(gate) for gate in shown.entries], "matched": shown.matched, "beyond": shown.beyond
         }  # fmt: skip
@@ -362,6 +365,9 @@ def _gate(gate: Gate) -> Message:
         "created": gate.created_s,
         "expires": gate.expires_s,
         "closed": gate.closed_s,
+        "used": gate.used_s,
+        "packets": gate.packets,
+        "octets": gate.octets,
     }
 
 

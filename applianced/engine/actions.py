@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from applianced.alg.actions import AwaitAnswer, Bind, CloseGate, HandOver, Note, OpenGate, Over, Refuse, Reply
 from applianced.compiler.marks import AWAITED_S
+from applianced.engine.gatekeeper import LASTING_S
 from applianced.model.gates import Gate
-from applianced.model.tuples import ORIGINAL, REPLY, Direction, Endpoint
+from applianced.model.tuples import GRE, ORIGINAL, REPLY, Direction, Endpoint
 
 if TYPE_CHECKING:
     from applianced.engine.sessions import Session
@@ -48,6 +49,8 @@ def open_gate(session: Session, asked: OpenGate) -> int | None:
             return None
         inside = outside = Endpoint(inside.address, 0)
         lifetime = asked.lifetime_s
+    if asked.lasting:
+        lifetime = LASTING_S
     peer = asked.speaker.opposite
     now = session.last_s
     unused = session.unused
@@ -61,11 +64,13 @@ def open_gate(session: Session, asked: OpenGate) -> int | None:
         inside=inside,
         outside=outside,
         one_shot=asked.one_shot,
-        source=b"" if asked.peer else _source(session, peer),
+        source=b"" if asked.peer else _source(session, peer, asked.protocol),
         reason=asked.reason,
         created_s=now,
         expires_s=now + lifetime,
         bound=bound,
+        lasting=asked.lasting,
+        account=session.control.party(ORIGINAL).address if asked.lasting else b"",
     )
     if not keeper.open(gate, session.closing, len(session.gates), session.count):
         session.reporter.gate_refused(session, asked.reason)
@@ -85,13 +90,13 @@ def _published(session: Session, speaker: Direction) -> bool:
     return speaker is REPLY and translation.outside(speaker) != translation.inside(speaker)
 
 
-def _source(session: Session, initiator: Direction) -> bytes:
+def _source(session: Session, initiator: Direction, protocol: int) -> bytes:
     """The address a data session must leave from when its initiator is known by another than its own.
 
     An inside client's own sessions go through source NAT like its control session (address pooling paired); an
-    inside server's do not, since only destination or static NAT made it reachable.
+    inside server's do not, since only destination or static NAT made it reachable. No NAT rule sees GRE.
     """
-    if initiator is ORIGINAL:
+    if initiator is ORIGINAL and protocol != GRE:
         return b""
     translation = session.known_translation()
     if translation is None or translation.outside(initiator) == translation.inside(initiator):

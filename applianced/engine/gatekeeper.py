@@ -8,7 +8,7 @@ starves under a stream of transactions.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from applianced.engine.kernel import Kernel, Ports
@@ -19,6 +19,10 @@ LEFT_MAX = 256
 """Struck gates that are tried again; those beyond end with their time."""
 RECENT = 256
 """Closed gates that are still shown in the state."""
+LASTING_S = 300.0
+"""What a lasting gate has left in the kernel at most: so long it outlives a worker that nobody replaces."""
+RENEWED = 64
+"""Lasting gates that are renewed in one transaction; a socket's buffer bounds it."""
 
 Count = Callable[[str], None]
 
@@ -81,7 +85,7 @@ class GateKeeper:
         self.gates[gate.number] = gate
         self.most = max(self.most, len(self.gates))
         self._number = max(self._number, gate.number)
-        self._per_source[gate.inside.address] += 1
+        self._per_source[gate.host] += 1
         if gate.bound:
             key = (gate.outside.address, gate.protocol, gate.outside.port)
             self._bound[gate.number] = key
@@ -110,7 +114,7 @@ class GateKeeper:
             return "gates-refused-self"
         if open_of_session >= limits.per_session:
             return "gates-refused-session"
-        if self._per_source[gate.inside.address] >= limits.per_source:
+        if self._per_source[gate.host] >= limits.per_source:
             return "gates-refused-source"
         return "gates-refused-total" if len(self.gates) >= limits.total else ""
 
@@ -121,9 +125,9 @@ class GateKeeper:
             return None
         gate.closed_s = now
         self.recent.append(gate)
-        self._per_source[gate.inside.address] -= 1
-        if not self._per_source[gate.inside.address]:
-            del self._per_source[gate.inside.address]
+        self._per_source[gate.host] -= 1
+        if not self._per_source[gate.host]:
+            del self._per_source[gate.host]
         bound = self._bound.pop(number, None)
         if bound is not None:
             # A UDP mapping goes on in conntrack when both ends have fallen silent; nobody knows that it is over.
@@ -138,7 +142,25 @@ class GateKeeper:
 
     def for_every_port(self) -> Iterable[Gate]:
         """Gates that admit to every port of their listener."""
-        return [gate for gate in self.gates.values() if not gate.inside.port]
+        return [gate for gate in self.gates.values() if gate.every_port]
+
+    def renew(self, now: float) -> list[Gate]:
+        """Give lasting gates whose time is half over all of it again; those that the kernel has taken."""
+        due = [gate for gate in self.gates.values() if gate.lasting and gate.expires_s - now < LASTING_S / 2]
+        found: list[Gate] = []
+        for start in range(0, len(due), RENEWED):
+            found += self._renewed(due[start : start + RENEWED], now)
+        return found
+
+    def _renewed(self, gates: Sequence[Gate], now: float) -> Sequence[Gate]:
+        before = [gate.expires_s for gate in gates]
+        for gate in gates:
+            gate.expires_s = now + LASTING_S
+        if self.kernel.exchange(gates, (), now):
+            return gates
+        for gate, expires_s in zip(gates, before, strict=True):
+            gate.expires_s = expires_s
+        return ()
 
     def expired(self, now: float) -> Iterable[Gate]:
         """Gates whose time is over."""

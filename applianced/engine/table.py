@@ -6,7 +6,7 @@ Rule: no I/O here; effects go through `Kernel`, time is an argument.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from applianced.alg.contract import Descriptor
@@ -277,11 +277,9 @@ class SessionTable:
     # ----- time
 
     def tick(self, now: float) -> None:
-        """Once a second or so: expire gates, forget ended sessions, look after silent ones."""
-        by_session: dict[int, list[Gate]] = {}
-        for gate in self.keeper.expired(now):
-            by_session.setdefault(gate.session, []).append(gate)
-        for slot, gates in by_session.items():
+        """Once a second or so: renew and expire gates, forget ended sessions, look after silent ones."""
+        self._renew(now)
+        for slot, gates in _by_session(self.keeper.expired(now)).items():
             session = self.find(slot)
             if session is not None:
                 for gate in gates:
@@ -296,6 +294,15 @@ class SessionTable:
         self._check_unread(now)
         for name, quiet in self._quiet.items():
             self._end_quiet(quiet, self.descriptors[name], now)
+
+    def _renew(self, now: float) -> None:
+        """Have lasting gates go on, and their sessions remember it."""
+        for slot, gates in _by_session(self.keeper.renew(now)).items():
+            session = self.session(slot)
+            if session is not None:
+                for gate in gates:
+                    session.take(gate)
+                session.save(self.checkpoint)
 
     def _end_quiet(self, quiet: deque[tuple[float, Session]], descriptor: Descriptor, now: float) -> None:
         """End sessions of datagrams that have been silent for long enough."""
@@ -334,3 +341,11 @@ class SessionTable:
             if not self.kernel.alive(session.control.tuple, session.base_mark):
                 session.last_s = now
                 self.end(session)
+
+
+def _by_session(gates: Iterable[Gate]) -> dict[int, list[Gate]]:
+    """Gates by the slot of their session."""
+    found: dict[int, list[Gate]] = {}
+    for gate in gates:
+        found.setdefault(gate.session, []).append(gate)
+    return found

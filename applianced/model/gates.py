@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from applianced.model.tuples import Endpoint
+from applianced.model.tuples import TCP, UDP, Endpoint
 
 
 @dataclass(slots=True, kw_only=True)
@@ -15,11 +15,15 @@ class Gate:
     inside: where the data session arrives after translation (the listener's own endpoint).
     outside: the endpoint that was announced to the peer; equal to `inside` without translation.
     peer: packed address that may open the data session; b"" admits any (a wildcard, counted apart).
-    port: the listener's port is `inside.port`; 0 admits every port of the listener (ftps-extension only).
+    port: the listener's port is `inside.port`; 0 admits every port of the listener (ftps-extension only). Of a protocol
+    without ports it is what stands for them (the call ID of GRE), and 0 is one like any other.
     one_shot: admits a single connection.
     source: packed address that the peer's packets leave with, when the gate must set it; b"" leaves it alone.
     reason: the message that asked for it, as text, without secrets.
     awaited: the kernel opened it itself, as the request left; `outside` and `source` are as conntrack says, once asked.
+    lasting: it is renewed before it expires, as long as its session is there.
+    account: packed address of the host whose share of gates it takes from; b"" for that of `inside`.
+    packets, octets: what went through, as far as the gate itself counts it (a lasting one does).
     bound: `outside` has a port of the range that NAT leaves to the ALGs, taken for this gate.
     """
 
@@ -37,9 +41,22 @@ class Gate:
     expires_s: float
     used_s: float = 0.0
     packets: int = 0
+    octets: int = 0
     closed_s: float = 0.0
     bound: bool = False
     awaited: bool = False
+    lasting: bool = False
+    account: bytes = b""
+
+    @property
+    def every_port(self) -> bool:
+        """Whether it admits to every port of its listener."""
+        return not self.inside.port and self.protocol in (TCP, UDP)
+
+    @property
+    def host(self) -> bytes:
+        """The address of the host that it counts against."""
+        return self.account or self.inside.address
 
     @property
     def plain(self) -> tuple[Any, ...]:
@@ -59,13 +76,15 @@ class Gate:
             self.expires_s,
             self.bound,
             self.awaited,
+            self.lasting,
+            self.account,
         )
 
     @classmethod
     def of(cls, plain: tuple[Any, ...]) -> Gate:
         """The gate that gave `plain`."""
         number, alg, session, protocol, peer, inside, outside, *rest = plain
-        one_shot, source, reason, created_s, expires_s, bound, awaited = rest
+        one_shot, source, reason, created_s, expires_s, bound, awaited, lasting, account = rest
         return cls(
             number=number,
             alg=alg,
@@ -81,4 +100,6 @@ class Gate:
             expires_s=expires_s,
             bound=bound,
             awaited=awaited,
+            lasting=lasting,
+            account=account,
         )

@@ -142,7 +142,7 @@ class _Teller(Reporter):
 
     def gate_opened(self, session: Session, gate: Gate) -> None:
         peer = _host(gate.peer)
-        what = "every port of" if not gate.inside.port else "to"
+        what = "every port of" if gate.every_port else "to"
         told = f", announced as {gate.outside}" if gate.outside != gate.inside else ""
         words = f"gate {gate.number} opens {what} {gate.inside} for {peer}{told}, because of: {gate.reason}"
         self._tell(session, "gate-opened", words, gate=gate.number, **_fields(gate))

@@ -16,7 +16,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def socket_in(
-    namespace: str, family: socket.AddressFamily, kind: socket.SocketKind = socket.SOCK_STREAM
+    namespace: str, family: socket.AddressFamily, kind: socket.SocketKind = socket.SOCK_STREAM, protocol: int = 0
 ) -> socket.socket:
     """A new socket in a namespace. Raises OSError."""
     made: list[socket.socket] = []
@@ -27,7 +27,7 @@ def socket_in(
             with Path("/run/netns", namespace).open("rb") as file:
                 if _libc.setns(file.fileno(), CLONE_NEWNET):
                     raise OSError(ctypes.get_errno(), f"setns {namespace}: {os.strerror(ctypes.get_errno())}")
-            made.append(socket.socket(family, kind))
+            made.append(socket.socket(family, kind, protocol))
         except OSError as error:
             failed.append(error)
 

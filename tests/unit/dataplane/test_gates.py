@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from applianced.dataplane.gates import Gates, elements
-from applianced.dataplane.netlink import attributes
+from applianced.dataplane.netlink import attribute, attributes, nested, number
+from applianced.errors import DataplaneError
 from applianced.model.gates import Gate
-from applianced.model.tuples import TCP, Endpoint, packed
+from applianced.model.tuples import GRE, TCP, Endpoint, packed
 
 CLIENT, PEER, PUBLIC = packed("10.0.0.1"), packed("192.0.2.1"), packed("203.0.113.1")
 CLIENT6, PEER6 = packed("fd00::1"), packed("2001:db8::1")
@@ -33,7 +34,7 @@ def gate(**other: Any) -> Gate:
         "expires_s": 30.0,
         **other,
     }
-    return Gate(alg="ftp", session=1, protocol=TCP, reason="", created_s=0.0, **values)
+    return Gate(alg="ftp", session=1, reason="", created_s=0.0, **{"protocol": TCP, **values})
 
 
 def test_routed() -> None:
@@ -66,6 +67,24 @@ def test_ipv6() -> None:
     assert elements(opened) == [("once6", TCP_KEY + PEER6 + CLIENT6 + port(2000), b"")]
 
 
+def test_a_call() -> None:
+    """The call ID 0 is one like any other."""
+    opened = gate(protocol=GRE, inside=Endpoint(CLIENT, 0), outside=Endpoint(PUBLIC, 50000), source=PEER)
+    assert elements(opened) == [
+        ("calls4", PEER + PUBLIC + port(50000), CLIENT),
+        ("call_ids4", PEER + PUBLIC + port(50000), b"\0\0"),
+        ("call_sources4", PEER + CLIENT + port(0), PEER),
+    ]
+
+
+def test_a_call_over_ipv6() -> None:
+    own = Endpoint(CLIENT6, 7)
+    assert elements(gate(protocol=GRE, peer=PEER6, inside=own, outside=own)) == [
+        ("calls6", PEER6 + CLIENT6 + port(7), CLIENT6),
+        ("call_ids6", PEER6 + CLIENT6 + port(7), b"\0\7"),
+    ]
+
+
 class Recorded:
     """A Netlink that only keeps what it was to send."""
 
@@ -86,7 +105,7 @@ def described(message: bytes) -> str:
     assert found[1] == b"gates\0"
     (element,) = (attributes(found[3])[1],)
     key = attributes(attributes(element)[1])[1]
-    assert key.startswith(TCP_KEY)
+    assert key.startswith((TCP_KEY, PEER))
     return ("-" if message[4] == 14 else "+") + found[2].rstrip(b"\0").decode()
 
 
@@ -145,3 +164,38 @@ def test_what_the_kernel_refuses_has_not_happened(gates: Gates, netlink: Recorde
     for each in (closing, kept):
         gates.exchange((), (each,), 0.0)
     assert netlink.transactions[2:] == [["+once4", "-once4"]] * 2
+
+
+class Counting(Recorded):
+    """A Netlink whose kernel has counted so many packets of 100 octets through every element."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.packets = 0
+        self.broken = False
+
+    def get(self, subsystem: int, kind: int, family: int, body: bytes) -> dict[int, bytes] | None:
+        if self.broken:
+            raise DataplaneError("netlink", "Operation not permitted")
+        counted = nested(2, attribute(1, number(100 * self.packets, 8)), attribute(2, number(self.packets, 8)))
+        return attributes(nested(3, nested(1, nested(7, attribute(1, b"counter\0"), counted))))
+
+
+def test_lasting_gates_count_over_their_renewals() -> None:
+    netlink = Counting()
+    gates = Gates(netlink)  # type: ignore[arg-type]
+    opened = gate(protocol=GRE, lasting=True)
+    gates.exchange((opened,), (), 0.0)
+    netlink.packets = 3
+    gates.exchange((opened,), (), 10.0)
+    assert (opened.packets, opened.octets, opened.used_s) == (3, 300, 10.0)
+    netlink.packets = 2
+    gates.count(opened, 20.0)
+    assert (opened.packets, opened.octets, opened.used_s) == (5, 500, 10.0)
+    netlink.broken = True
+    gates.count(opened, 30.0)
+    assert opened.packets == 5, "what is known stays"
+    netlink.broken = False
+    netlink.packets = 4
+    gates.exchange((), (opened,), 40.0)
+    assert opened.packets == 7

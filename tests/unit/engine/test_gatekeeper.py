@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from applianced.engine.gatekeeper import RECENT, GateKeeper, GateLimits
+from applianced.engine.gatekeeper import LASTING_S, RECENT, RENEWED, GateKeeper, GateLimits
 from applianced.model.gates import Gate
 from applianced.model.tuples import TCP, Endpoint
 from tests.support.engine import CLIENT, PUBLIC, SERVER, FakeKernel, FakePorts
@@ -176,3 +176,22 @@ def test_the_most_gates_at_once() -> None:
     books.close(opened[0].number)
     assert books.open(gate(port=3000))
     assert books.keeper.most == 3
+
+
+def test_a_gate_counts_against_the_host_on_whose_account_it_is() -> None:
+    books = Books(per_source=1)
+    assert books.open(gate(SERVER.address, account=CLIENT.address))
+    assert books.open(gate(SERVER.address, port=2001)), "the listener's own share is untouched"
+    assert not books.open(gate(CLIENT.address))
+
+
+def test_lasting_gates_are_renewed_when_their_time_is_half_over() -> None:
+    books = Books(per_source=1000)
+    lasting = [gate(port=1 + number, lasting=True, expires_s=LASTING_S) for number in range(RENEWED + 1)]
+    assert all(books.open(each) for each in [*lasting, gate(port=9999)])
+    assert books.keeper.renew(LASTING_S / 2) == []
+    assert books.keeper.renew(LASTING_S / 2 + 1) == lasting
+    assert {each.expires_s for each in lasting} == {LASTING_S * 1.5 + 1}
+    books.kernel.refuse_gates = True
+    assert books.keeper.renew(LASTING_S * 1.5) == []
+    assert {each.expires_s for each in lasting} == {LASTING_S * 1.5 + 1}, "the next look tries again"
