@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from applianced.compiler.marks import GATES_TABLE
-from applianced.dataplane import calls
+from applianced.dataplane import calls, keyed
 from applianced.dataplane.netlink import CREATE, Netlink, attribute, nested, nft_message, number, text
 from applianced.errors import DataplaneError
 from applianced.model.gates import Gate
-from applianced.model.tuples import GRE
+from applianced.model.tuples import ESP, GRE
 
 _NEWSETELEM, _DELSETELEM = 12, 14
 _CLOSING_MS = number(60000, 8)
@@ -32,6 +32,8 @@ def elements(gate: Gate) -> list[Element]:
     """What a gate is in the kernel."""
     if gate.protocol == GRE:
         return calls.elements(gate)
+    if gate.protocol == ESP or gate.key:
+        return keyed.elements(gate)
     inside, outside = gate.inside, gate.outside
     version = "4" if len(inside.address) == 4 else "6"
     protocol = bytes((gate.protocol, 0, 0, 0))
@@ -134,7 +136,7 @@ class Gates:
         """Enter into a lasting gate what went through it so far, as far as the kernel says."""
         before = self._before.get(gate.number, calls.Used(0, 0))
         try:
-            since = calls.used(self._netlink, gate)
+            since = calls.used(self._netlink, *elements(gate)[0][:2])
         except DataplaneError:
             return
         gate.packets, gate.octets = before.packets + since.packets, before.octets + since.octets

@@ -42,6 +42,9 @@ class NetlinkKernel:
     def exchange(self, opened: Sequence[Gate], closed: Sequence[Gate], now: float) -> bool:
         return self.gates.exchange(opened, closed, now) == 0
 
+    def count(self, gate: Gate, now: float) -> None:
+        self.gates.count(gate, now)
+
     def acknowledge(self, flow: FlowTuple, sequence: int, acknowledgement: int) -> bool:
         version = 4 if len(flow.destination.address) == 4 else 6
         packet = segment.acknowledgement(flow, sequence, acknowledgement)

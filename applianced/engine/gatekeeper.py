@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from applianced.engine.idleness import Idleness, entered_for_s
 from applianced.engine.kernel import Kernel, Ports
 from applianced.model.gates import Gate
 from applianced.model.tuples import TCP, Endpoint
@@ -44,6 +45,7 @@ class GateKeeper:
     def __init__(self, kernel: Kernel, ports: Ports, *, first_number: int) -> None:
         self.kernel = kernel
         self.ports = ports
+        self.idleness = Idleness(kernel)
         self.limits = GateLimits()
         self.gates: dict[int, Gate] = {}
         self.recent: deque[Gate] = deque(maxlen=RECENT)
@@ -146,7 +148,12 @@ class GateKeeper:
 
     def renew(self, now: float) -> list[Gate]:
         """Give lasting gates whose time is half over all of it again; those that the kernel has taken."""
-        due = [gate for gate in self.gates.values() if gate.lasting and gate.expires_s - now < LASTING_S / 2]
+        due = [
+            gate
+            for gate in self.gates.values()
+            if gate.lasting and not gate.idle_s and gate.expires_s - now < LASTING_S / 2
+        ]
+        due += self.idleness.look(self.gates.values(), now)
         found: list[Gate] = []
         for start in range(0, len(due), RENEWED):
             found += self._renewed(due[start : start + RENEWED], now)
@@ -155,7 +162,7 @@ class GateKeeper:
     def _renewed(self, gates: Sequence[Gate], now: float) -> Sequence[Gate]:
         before = [gate.expires_s for gate in gates]
         for gate in gates:
-            gate.expires_s = now + LASTING_S
+            gate.expires_s = now + (entered_for_s(gate.idle_s) if gate.idle_s else LASTING_S)
         if self.kernel.exchange(gates, (), now):
             return gates
         for gate, expires_s in zip(gates, before, strict=True):

@@ -55,6 +55,10 @@ class Kernel(Protocol):
         """Open and close gates in one transaction; False when the kernel refused, and nothing changed."""
         ...
 
+    def count(self, gate: Gate, now: float) -> None:
+        """Enter into a lasting gate what went through it so far."""
+        ...
+
     def acknowledge(self, flow: FlowTuple, sequence: int, acknowledgement: int) -> bool:
         """Send a bare acknowledgement from the flow's source to its destination, past conntrack and NAT; whether it
         was sent."""

@@ -168,6 +168,14 @@ class Session:
         """The ALG says that the session has done what it was for."""
         raise NotImplementedError
 
+    def wait(self) -> None:
+        """The ALG cannot judge yet what it is asked about."""
+        raise NotImplementedError
+
+    def proceed(self) -> None:
+        """What waits for this session may go on."""
+        raise NotImplementedError
+
     def look_up(self) -> None:
         """Ask conntrack for the session's translation."""
         self.looked_up = True

@@ -19,6 +19,7 @@ from applianced.engine.kernel import Kernel
 from applianced.engine.reporter import SILENT, Reporter
 from applianced.engine.sessions import Session, Surroundings, identity
 from applianced.engine.stream_sessions import StreamSession
+from applianced.engine.waiting import Waiting
 from applianced.model.gates import Gate
 from applianced.model.sessions import ControlSession
 from applianced.model.tuples import TCP, FlowTuple
@@ -82,6 +83,7 @@ class SessionTable:
         self._flows: dict[FlowTuple, DatagramSession] = {}
         """Sessions of datagrams by their tuple. The packets that follow a first one closely have no mark yet: the queue
         sees them before its verdict has given their conntrack entry one."""
+        self.waiting = Waiting()
         self._check_from = 0
 
     def configure(self, settings: Mapping[str, Any], limits: GateLimits, message_limit: int, now: float) -> None:

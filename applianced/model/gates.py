@@ -24,6 +24,9 @@ class Gate:
     lasting: it is renewed before it expires, as long as its session is there.
     account: packed address of the host whose share of gates it takes from; b"" for that of `inside`.
     packets, octets: what went through, as far as the gate itself counts it (a lasting one does).
+    idle_s: a lasting one ends when for so long no packet of it came; 0: with its session.
+    mark: packet mark of what goes to its worker, where that is to see what nobody has announced: the gate has no SPI.
+    key: what datagrams begin with that are for the control session known as `outside`, whatever port they name.
     bound: `outside` has a port of the range that NAT leaves to the ALGs, taken for this gate.
     """
 
@@ -47,6 +50,9 @@ class Gate:
     awaited: bool = False
     lasting: bool = False
     account: bytes = b""
+    idle_s: float = 0.0
+    mark: int = 0
+    key: bytes = b""
 
     @property
     def every_port(self) -> bool:
@@ -78,13 +84,16 @@ class Gate:
             self.awaited,
             self.lasting,
             self.account,
+            self.idle_s,
+            self.mark,
+            self.key,
         )
 
     @classmethod
     def of(cls, plain: tuple[Any, ...]) -> Gate:
         """The gate that gave `plain`."""
         number, alg, session, protocol, peer, inside, outside, *rest = plain
-        one_shot, source, reason, created_s, expires_s, bound, awaited, lasting, account = rest
+        one_shot, source, reason, created_s, expires_s, bound, awaited, lasting, account, idle_s, mark, key = rest
         return cls(
             number=number,
             alg=alg,
@@ -102,4 +111,7 @@ class Gate:
             awaited=awaited,
             lasting=lasting,
             account=account,
+            idle_s=idle_s,
+            mark=mark,
+            key=key,
         )

@@ -82,6 +82,9 @@ class _Kernel:
     def translation(self, flow: FlowTuple, mark: int) -> Translation | None:
         return self.translations.get(flow)
 
+    def count(self, gate: Gate, now: float) -> None:
+        """Nothing is admitted here."""
+
     def acknowledge(self, flow: FlowTuple, sequence: int, acknowledgement: int) -> bool:
         return True
 

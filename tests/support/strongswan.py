@@ -115,7 +115,8 @@ def gateway_configuration(version: int, clients: tuple[str, ...], *, family: int
 
     vpnc's clients (IKEv1, aggressive mode, XAUTH) are always welcome beside.
     """
-    secrets = "\n".join(f"  ike-{name} {{ id-1 = gateway\n id-2 = {name}\n secret = \"{SECRET}\" }}" for name in clients)
+    one = '  ike-{0} {{ id-1 = gateway\n    id-2 = {0}\n    secret = "{1}" }}'
+    secrets = "\n".join(one.format(name, SECRET) for name in clients)
     return f"""
 connections {{
   roadwarrior {{
