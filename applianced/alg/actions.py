@@ -41,8 +41,10 @@ class Bind(NamedTuple):
     what NAT has made of that: no port is taken. While the first datagram of a session is judged NAT has not decided how
     its sender is known, so nothing can be bound yet where it translates sources: None, counted as `bindings-unknown`.
     An ALG that cannot do without says so in its descriptor (`after_nat`).
-    pair: an even port, and the next one with it (RTP and RTCP, RFC 3550 11). held: stays bound until `Unbind`, or to
-    the session's end; otherwise a binding is given back unless the same judgement opens a gate for it.
+    pair: an even port, and the next one with it (RTP and RTCP, RFC 3550 11); it is always held. held: stays bound until
+    `Unbind`, or to the session's end, and is known to `Resolve`; otherwise a binding is given back unless the same
+    judgement opens a gate for it (`OpenGate`, `OpenControl`). The same endpoint asked for again, held, by the same
+    session has the same answer, and one `Unbind` ends it.
     An endpoint at another address than the speaker's own is of the speaker's side, and is known by the same outside
     address.
     """
@@ -55,7 +57,8 @@ class Bind(NamedTuple):
 
 
 class Unbind(NamedTuple):
-    """A held binding is no longer needed; what was bound as a pair goes as one."""
+    """A held binding is no longer needed; what was bound as a pair goes as one, by its even port. While a gate still
+    leads to it, it is given back when that closes."""
 
     outside: Endpoint
     protocol: int
@@ -64,8 +67,9 @@ class Unbind(NamedTuple):
 class Resolve(NamedTuple):
     """Which inside endpoint is known outside as this one?
 
-    Reply: the endpoint that was bound to it, by any session of this appliance (media between two inside parties need
-    not leave); None when it stands for nobody.
+    Reply: the endpoint that was bound to it and is held, by any session of this appliance, whichever worker reads it
+    (media between two inside parties need not leave), the second of a pair too; for a party's end of this session as
+    NAT shows it, that end; None when it stands for nobody.
     """
 
     outside: Endpoint
@@ -107,7 +111,9 @@ class Medium(NamedTuple):
 
     own: by Direction, the endpoint at which that party takes them; None: not known yet, anybody may send from that side
     (counted: `gates-any-peer`). Senders are held to the address alone: who sends from another port is admitted.
-    known: by Direction, what the other party was told, as Bind answered it; equal to `own` without translation.
+    known: by Direction, what the other party was told, as Bind answered it, held; equal to `own` without translation.
+    Of a side whose own endpoint is not known: None, or the endpoint that the other party was told to send to: then what
+    comes from the unknown side seems to come from there, and answers sent there find it (hosted NAT traversal).
     """
 
     own: tuple[Endpoint | None, Endpoint | None]
@@ -118,10 +124,12 @@ class OpenMedia(NamedTuple):
     """Admit media both ways, for as long as they flow. All that a message asks for is one action, one transaction.
 
     Where `own` is translated, what its party sends from there leaves from `known`.
-    idle_s: a medium ends when for so long no packet of it came (`Timed.gone` is told). learn: the first packet from the
-    side that is not known decides who it is. dscp: code point that the packets get, -1 leaves theirs.
-    Reply: the numbers of the gates, one for each medium in order, or None when any is refused (counted by the engine).
-    `CloseGates` ends the media under way as well.
+    idle_s: a medium ends when for so long no packet of it came (`Timed.gone` is told, up to half as much later).
+    learn: the first packet from the side that is not known decides who it is. dscp: code point that the packets get,
+    -1 leaves theirs.
+    Reply: the numbers of the gates, one for each medium in order, or None when any is refused (counted by the engine):
+    then none is open. Media that are open already may be opened again, before the older gates are closed: packets
+    under way do not notice. `CloseGates` (or `CloseGate`) ends the media under way as well.
     """
 
     media: tuple[Medium, ...]

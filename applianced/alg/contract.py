@@ -84,7 +84,7 @@ class DatagramAlg(Protocol):
 
 class Timed(Protocol):
     """What an ALG has beside, whose descriptor says `timed`. Actions asked for here belong to no octets: what consumes
-    is not among them."""
+    is not among them. `Now` is the time of the tick."""
 
     def tick(self, now: float) -> Actions:
         """About once a second."""
@@ -111,7 +111,9 @@ class Shared(Protocol):
     """
 
     def listing(self) -> dict[str, list[dict[str, Any]]]:
-        """What the state shows, by the name of its YANG list: an entry for each, its leaves by name."""
+        """What the state shows, by the name of its YANG list: an entry for each, its leaves by name, as RFC 7951 has
+        values. The lists stand in the container of the ALG, `security alg NAME`, each in a container of its own name
+        when the name has a slash: "calls/call"."""
         ...
 
     def changes(self) -> list[tuple[str, tuple[Any, ...] | None]]:
@@ -128,11 +130,12 @@ class Shared(Protocol):
 class Limits:
     """Bounds that belong to the protocol.
 
-    gates: open at once per session. lowest_port: of a data session.
+    gates: open at once per session; 0: as many as `security flow alg-gates-per-session` says, which is meant for
+    protocols where each party has a session of its own. lowest_port: of a data session.
     silence_s: a session of datagrams ends when for so long none came and no gate of it is open.
     """
 
-    gates: int = 8
+    gates: int = 0
     lowest_port: int = 1024
     silence_s: float = 30.0
 

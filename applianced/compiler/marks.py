@@ -7,6 +7,11 @@ kernel's state and therefore only ever grows at its end.
     bits 5-8    queue                        bit 12  pass untouched (handed to TLS, or unknown after a restart)
     bit 9       control session              bit 13  a length change is unacknowledged: queue pure ACKs too
     bit 10      data session                 bits 14-31  slot of the control session in its worker's books
+
+Of a data session, which has no slot:
+
+    bit 13  it does not go between the two endpoints that were announced
+    bits 14-19  code point (RFC 2474) that its packets get, when bit 20 is set
 """
 
 from __future__ import annotations
@@ -26,6 +31,15 @@ UNTOUCHED = 0x1000
 UNACKED = 0x2000
 OPENING = 0x2000
 """The same bit of a datagram, in its packet's mark alone: the kernel opens the gate of its answer as it leaves."""
+AFTER_NAT = OPENING | UNTOUCHED
+"""Both, of a datagram's packet mark: it is to be judged once more, when source NAT has decided."""
+PUBLISHED = DATA
+"""The same bit of such a datagram's packet mark: destination NAT has treated it."""
+UNEXPECTED = 0x2000
+"""Of a data session: a party sends from another endpoint than it announced, or nobody knows who it is."""
+DSCP_SHIFT = 14
+DSCP_MASK = 0x3F << DSCP_SHIFT
+DSCP_SET = 1 << 20
 AWAITED_S = 10.0
 """How long the kernel keeps such a gate: any server answers within, and each repeated request begins anew."""
 SLOT_SHIFT = 14

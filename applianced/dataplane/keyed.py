@@ -90,8 +90,8 @@ def elements(gate: Gate) -> list[tuple[str, bytes, bytes]]:
     parties = gate.peer + outside.address
     if gate.key:
         return [("ike_ports" + version, parties + gate.key, outside.port.to_bytes(2, "big"))]
-    if gate.mark:
-        return [("esp_awaited" + version, parties, pack("=I", gate.mark))]
+    if gate.awaits:
+        return [("esp_awaited" + version, parties, pack("=I", gate.awaits))]
     spi = inside.port.to_bytes(4, "big")
     found = [("esp" + version, parties + spi, inside.address)]
     if gate.source:

@@ -8,10 +8,66 @@ until conntrack no longer holds such a session.
 from __future__ import annotations
 
 import secrets
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Collection, Mapping
 
 Range = tuple[int, int]
+
+BROKEN_UP = 256
+"""Pairs that are broken up at a time for those who want a single port: the order stays one that nobody can foretell."""
+
+
+class Share:
+    """The free ports of one address and protocol: pairs (an even one and the next) that nobody has had yet, and single
+    ones, of which two may make a pair again."""
+
+    def __init__(self, ports: list[int]) -> None:
+        """ports: in order."""
+        free = set(ports)
+        pairs = [port for port in ports if not port % 2 and port + 1 in free]
+        single = free.difference(pairs, (port + 1 for port in pairs))
+        self._pairs = OrderedDict.fromkeys(_shuffled(pairs))
+        self._single = OrderedDict.fromkeys(_shuffled(sorted(single)))
+        self._joined: OrderedDict[int, None] = OrderedDict()
+        """The even ports of single ones whose next is there too."""
+
+    def take(self) -> int | None:
+        if not self._single and self._pairs:
+            broken = [self._pairs.popitem(last=False)[0] for _ in range(min(BROKEN_UP, len(self._pairs)))]
+            self._single = OrderedDict.fromkeys(_shuffled([*broken, *(port + 1 for port in broken)]))
+            self._joined = OrderedDict.fromkeys(broken)
+        if not self._single:
+            return None
+        port, _ = self._single.popitem(last=False)
+        self._joined.pop(port & ~1, None)
+        return port
+
+    def take_pair(self) -> int | None:
+        if self._pairs:
+            return self._pairs.popitem(last=False)[0]
+        if not self._joined:
+            return None
+        port, _ = self._joined.popitem(last=False)
+        del self._single[port], self._single[port + 1]
+        return port
+
+    def remove(self, port: int) -> None:
+        """Somebody has this one."""
+        self._joined.pop(port & ~1, None)
+        if self._pairs.pop(port & ~1, False) is None:
+            self._single[port ^ 1] = None
+        else:
+            self._single.pop(port, None)
+
+    def give(self, port: int) -> None:
+        self._single[port] = None
+        if port ^ 1 in self._single:
+            self._joined[port & ~1] = None
+
+
+def _shuffled(ports: list[int]) -> list[int]:
+    secrets.SystemRandom().shuffle(ports)
+    return ports
 
 
 class PortRanges:
@@ -22,7 +78,7 @@ class PortRanges:
         self._workers = workers
         self._default: Range = (49152, 65535)
         self._ranges: dict[bytes, Range] = {}
-        self._free: dict[tuple[bytes, int], deque[int]] = {}
+        self._free: dict[tuple[bytes, int], Share] = {}
         self._held: set[tuple[bytes, int, int]] = set()
         self._resting: set[tuple[bytes, int, int]] = set()
         self.most = 0
@@ -35,12 +91,15 @@ class PortRanges:
         self._default, self._ranges = default, dict(ranges)
         self._free.clear()
 
-    def _share(self, address: bytes, protocol: int) -> deque[int]:
-        first, last = self._bounds(address)
-        taken = self._held | self._resting
-        ports = [port for port in range(first, last + 1) if (address, protocol, port) not in taken]
-        secrets.SystemRandom().shuffle(ports)
-        return deque(ports)
+    def _share(self, address: bytes, protocol: int) -> Share:
+        """What is free of an address."""
+        free = self._free.get((address, protocol))
+        if free is None:
+            first, last = self._bounds(address)
+            taken = self._held | self._resting
+            ports = [port for port in range(first, last + 1) if (address, protocol, port) not in taken]
+            free = self._free[address, protocol] = Share(ports)
+        return free
 
     def _bounds(self, address: bytes) -> Range:
         """The first and the last port of this worker's share."""
@@ -51,22 +110,28 @@ class PortRanges:
 
     def take(self, address: bytes, protocol: int) -> int | None:
         """A free port of this address, or None."""
-        key = (address, protocol)
-        free = self._free.get(key)
-        if free is None:
-            free = self._free[key] = self._share(address, protocol)
-        if not free:
-            return None
-        port = free.popleft()
+        port = self._share(address, protocol).take()
+        if port is not None:
+            self._taken(address, protocol, port)
+        return port
+
+    def take_pair(self, address: bytes, protocol: int) -> int | None:
+        """A free even port of this address whose next one is free too, and both are taken; or None."""
+        port = self._share(address, protocol).take_pair()
+        if port is not None:
+            self._taken(address, protocol, port)
+            self._taken(address, protocol, port + 1)
+        return port
+
+    def _taken(self, address: bytes, protocol: int, port: int) -> None:
         self._held.add((address, protocol, port))
         self.most = max(self.most, self.used)
-        return port
 
     def hold(self, address: bytes, protocol: int, port: int) -> None:
         """A port that is bound since before this process."""
         self._held.add((address, protocol, port))
         free = self._free.get((address, protocol))
-        if free is not None and port in free:
+        if free is not None:
             free.remove(port)
 
     def rest(self, address: bytes, protocol: int, port: int) -> None:
@@ -113,4 +178,4 @@ class PortRanges:
         low, high = self._bounds(address)
         free = self._free.get((address, protocol))
         if free is not None and low <= port <= high:
-            free.append(port)
+            free.give(port)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from applianced.alg.actions import AwaitAnswer, Bind, CloseGate, HandOver, Note, OpenGate, Over, Refuse, Reply
 from applianced.compiler.marks import AWAITED_S
-from applianced.engine import keyed
+from applianced.engine import keyed, media
 from applianced.engine.gatekeeper import LASTING_S
 from applianced.model.gates import Gate
 from applianced.model.tuples import GRE, ORIGINAL, REPLY, Direction, Endpoint
@@ -28,8 +28,10 @@ def bind(session: Session, asked: Bind) -> Endpoint | None:
         return endpoint
     control = session.control
     protocol = asked.protocol or control.tuple.protocol
-    if endpoint == control.party(speaker) and protocol == control.tuple.protocol:
+    if endpoint == control.party(speaker) and protocol == control.tuple.protocol and not asked.pair:
         return translation.outside_endpoint(speaker)
+    if asked.held or asked.pair:
+        return media.hold(session, asked, outside, protocol)
     session.give_unused()
     bound = session.keeper.bind(outside, protocol, session.count)
     if bound is None:
@@ -155,5 +157,6 @@ PERFORM: dict[type, Callable[[Any, Any], Reply]] = {
     Refuse: lambda session, _: session.refuse(),
     Over: lambda session, _: session.done(),
     **keyed.PERFORM,
+    **media.PERFORM,
 }
 """By the type of the action: what it does to the session, and its reply."""

@@ -36,7 +36,7 @@ class DatagramSession(Session):
         now: float,
     ) -> None:
         assert descriptor.datagrams is not None
-        alg = descriptor.datagrams(settings, control)
+        alg = around.alg(descriptor.datagrams, descriptor, settings, control)
         super().__init__(control, descriptor, alg, around, slot=slot, base_mark=base_mark, now=now)
         self.ending = self.opening = self.waiting = self.proceeding = False
         self._refused = False

@@ -11,9 +11,13 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from applianced.engine.bindings import Bindings, Board
 from applianced.engine.idleness import Idleness, entered_for_s
 from applianced.engine.kernel import Kernel, Ports
+from applianced.engine.ledger import Ledger
+from applianced.engine.silence import Silence
 from applianced.model.gates import Gate
+from applianced.model.media import MediaGate
 from applianced.model.tuples import TCP, Endpoint
 
 LEFT_MAX = 256
@@ -37,21 +41,39 @@ class GateLimits:
     total: int = 16384
     lifetime_s: float = 30.0
     own_addresses: frozenset[bytes] = field(default_factory=frozenset)
+    of_alg: dict[str, int] = field(default_factory=dict)
+    """ALG -> how many a session of it may have instead of `per_session`."""
 
 
 class GateKeeper:
     """Opens, closes and expires the gates of one worker."""
 
-    def __init__(self, kernel: Kernel, ports: Ports, *, first_number: int) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        ports: Ports,
+        *,
+        first_number: int,
+        ledger: Ledger | None = None,
+        board: Board | None = None,
+        others: Sequence[Board] = (),
+    ) -> None:
+        """ledger: for gates and bindings that are kept apart from their session's record. board: where held bindings
+        are shown to other workers; others: where those show theirs."""
         self.kernel = kernel
         self.ports = ports
         self.idleness = Idleness(kernel)
+        self.ledger = ledger or Ledger.none()
+        self.bindings = Bindings(ports, self.ledger, board or Board(memoryview(b"")), others)
+        self.silence = Silence(kernel)
         self.limits = GateLimits()
         self.gates: dict[int, Gate] = {}
         self.recent: deque[Gate] = deque(maxlen=RECENT)
         self.most = 0
         """The most gates that were open at once."""
         self._number = first_number
+        self._limited: dict[int, Gate] = {}
+        """Those whose time is fixed; media end when they fall silent."""
         self._per_source: Counter[bytes] = Counter()
         self._left: list[Gate] = []
         """Struck gates that the kernel did not let go of: closed with the next that are."""
@@ -72,14 +94,20 @@ class GateKeeper:
 
     def open(self, gate: Gate, closing: list[Gate], open_of_session: int, count: Count) -> bool:
         """Enter a gate and put it into the kernel, together with the closing of others; False when refused."""
-        if not self._admitted(gate, open_of_session, count):
-            return False
-        if not self.kernel.exchange((gate,), closing, gate.created_s):
+        return self.open_all((gate,), closing, open_of_session, count)
+
+    def open_all(self, gates: Sequence[Gate], closing: list[Gate], open_of_session: int, count: Count) -> bool:
+        """The same with several gates, all of them or none."""
+        for place, gate in enumerate(gates):
+            if not self._admitted(gate, open_of_session + place, count, beside=place):
+                return False
+        if not self.kernel.exchange(gates, closing, gates[0].created_s):
             count("gates-refused-kernel")
             return False
         closing.clear()
-        self.adopt(gate)
-        count("gates-opened")
+        for gate in gates:
+            self.adopt(gate)
+            count("gates-opened")
         return True
 
     def adopt(self, gate: Gate) -> None:
@@ -91,6 +119,12 @@ class GateKeeper:
         if gate.bound:
             key = (gate.outside.address, gate.protocol, gate.outside.port)
             self._bound[gate.number] = key
+        if isinstance(gate, MediaGate):
+            for known in filter(None, gate.known):
+                self.bindings.used(gate.protocol, known)
+            self.silence.watch(gate)
+        else:
+            self._limited[gate.number] = gate
 
     def enter(self, gate: Gate, open_of_session: int, count: Count) -> bool:
         """Enter a gate that the kernel opens by itself; False when refused."""
@@ -100,9 +134,9 @@ class GateKeeper:
         count("gates-opened")
         return True
 
-    def _admitted(self, gate: Gate, open_of_session: int, count: Count) -> bool:
-        """Give a gate its number, if no limit is against it."""
-        refusal = self._refusal(gate, open_of_session)
+    def _admitted(self, gate: Gate, open_of_session: int, count: Count, *, beside: int = 0) -> bool:
+        """Give a gate its number, if no limit is against it, with so many more that are to be opened with it."""
+        refusal = self._refusal(gate, open_of_session, beside)
         if refusal:
             count(refusal)
             return False
@@ -110,15 +144,15 @@ class GateKeeper:
         gate.number = self._number
         return True
 
-    def _refusal(self, gate: Gate, open_of_session: int) -> str:
+    def _refusal(self, gate: Gate, open_of_session: int, beside: int) -> str:
         limits = self.limits
         if gate.inside.address in limits.own_addresses:
             return "gates-refused-self"
-        if open_of_session >= limits.per_session:
+        if open_of_session >= (limits.of_alg.get(gate.alg) or limits.per_session):
             return "gates-refused-session"
-        if self._per_source[gate.host] >= limits.per_source:
+        if self._per_source.get(gate.host, 0) + beside >= limits.per_source:
             return "gates-refused-source"
-        return "gates-refused-total" if len(self.gates) >= limits.total else ""
+        return "gates-refused-total" if len(self.gates) + beside >= limits.total else ""
 
     def strike(self, number: int, now: float, *, over: bool) -> Gate | None:
         """Take a gate out of the books; its element still has to leave the kernel. None when it is not there."""
@@ -134,6 +168,10 @@ class GateKeeper:
         if bound is not None:
             # A UDP mapping goes on in conntrack when both ends have fallen silent; nobody knows that it is over.
             self.ports.give(*bound, over=over and gate.protocol == TCP)
+        self._limited.pop(number, None)
+        if isinstance(gate, MediaGate):
+            for known in filter(None, gate.known):
+                self.bindings.unused(gate.protocol, known)
         return gate
 
     def shut(self, struck: Collection[Gate], now: float) -> None:
@@ -142,18 +180,23 @@ class GateKeeper:
         if closing:
             self._left = [] if self.kernel.exchange((), closing, now) else closing[-LEFT_MAX:]
 
+    def tidy(self) -> None:
+        """End what is left of closed media; the ports of their bindings can be taken again from then on."""
+        self.kernel.tidy()
+        self.bindings.settle()
+
     def for_every_port(self) -> Iterable[Gate]:
         """Gates that admit to every port of their listener."""
-        return [gate for gate in self.gates.values() if gate.every_port]
+        return [gate for gate in self._limited.values() if gate.every_port]
 
     def renew(self, now: float) -> list[Gate]:
         """Give lasting gates whose time is half over all of it again; those that the kernel has taken."""
         due = [
             gate
-            for gate in self.gates.values()
-            if gate.lasting and not gate.idle_s and gate.expires_s - now < LASTING_S / 2
+            for gate in self._limited.values()
+            if gate.lasting and not gate.quiet_s and gate.expires_s - now < LASTING_S / 2
         ]
-        due += self.idleness.look(self.gates.values(), now)
+        due += self.idleness.look(self._limited.values(), now)
         found: list[Gate] = []
         for start in range(0, len(due), RENEWED):
             found += self._renewed(due[start : start + RENEWED], now)
@@ -162,7 +205,7 @@ class GateKeeper:
     def _renewed(self, gates: Sequence[Gate], now: float) -> Sequence[Gate]:
         before = [gate.expires_s for gate in gates]
         for gate in gates:
-            gate.expires_s = now + (entered_for_s(gate.idle_s) if gate.idle_s else LASTING_S)
+            gate.expires_s = now + (entered_for_s(gate.quiet_s) if gate.quiet_s else LASTING_S)
         if self.kernel.exchange(gates, (), now):
             return gates
         for gate, expires_s in zip(gates, before, strict=True):
@@ -171,4 +214,8 @@ class GateKeeper:
 
     def expired(self, now: float) -> Iterable[Gate]:
         """Gates whose time is over."""
-        return [gate for gate in self.gates.values() if gate.expires_s <= now]
+        return [gate for gate in self._limited.values() if gate.expires_s <= now]
+
+    def silent(self, now: float) -> list[MediaGate]:
+        """Media that have fallen silent for too long."""
+        return self.silence.ended(self.gates, now)

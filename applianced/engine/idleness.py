@@ -15,9 +15,9 @@ LOOKS = 8
 """How often a gate is looked at within its time: one that is idle ends so much of it later at most."""
 
 
-def entered_for_s(idle_s: float) -> float:
+def entered_for_s(quiet_s: float) -> float:
     """How long the kernel keeps an idle gate by itself: until the look that finds it so, and a moment."""
-    return idle_s * (1 + 2 / LOOKS)
+    return quiet_s * (1 + 2 / LOOKS)
 
 
 class _Seen(NamedTuple):
@@ -38,14 +38,14 @@ class Idleness:
         before, self._seen = self._seen, {}
         busy = []
         for gate in gates:
-            if not gate.idle_s:
+            if not gate.quiet_s:
                 continue
-            seen = before.get(gate.number) or _Seen(0, now, now + gate.idle_s / LOOKS)
+            seen = before.get(gate.number) or _Seen(0, now, now + gate.quiet_s / LOOKS)
             if seen.next_s <= now:
                 seen = self._looked(gate, seen, now)
                 if seen.heard_s == now:
                     busy.append(gate)
-                elif seen.heard_s + gate.idle_s <= now:
+                elif seen.heard_s + gate.quiet_s <= now:
                     gate.expires_s = now
             self._seen[gate.number] = seen
         return busy
@@ -53,4 +53,4 @@ class Idleness:
     def _looked(self, gate: Gate, seen: _Seen, now: float) -> _Seen:
         self._kernel.count(gate, now)
         heard_s = now if gate.packets != seen.packets else seen.heard_s
-        return _Seen(gate.packets, heard_s, now + gate.idle_s / LOOKS)
+        return _Seen(gate.packets, heard_s, now + gate.quiet_s / LOOKS)

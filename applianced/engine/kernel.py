@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from applianced.model.gates import Gate
+from applianced.model.media import MediaGate
 from applianced.model.tuples import Direction, Endpoint, FlowTuple
 
 
@@ -24,6 +25,11 @@ class Translation(NamedTuple):
     def translated(self) -> bool:
         """NAT changes the session's own tuple: only then does the kernel shift sequence numbers."""
         return self.original != self.reply.reversed
+
+    @property
+    def turned(self) -> Translation:
+        """The same session, taken for one that the other party has opened."""
+        return Translation(self.reply, self.original, (self.offsets[1], self.offsets[0]))
 
     def outside(self, speaker: Direction) -> bytes:
         """The address by which the other party knows the speaker."""
@@ -51,8 +57,37 @@ class Kernel(Protocol):
         """Tell the kernel of a length change; False when it does not hold. first: none of this session has held yet."""
         ...
 
+    nat_decides_late: bool
+    """Whether the forward path sees a session's first packet before source NAT has treated it."""
+
     def exchange(self, opened: Sequence[Gate], closed: Sequence[Gate], now: float) -> bool:
-        """Open and close gates in one transaction; False when the kernel refused, and nothing changed."""
+        """Open and close gates in one transaction; False when the kernel refused, and nothing changed. The sessions of
+        media that close end with them, those between the announced endpoints at once."""
+        ...
+
+    def adopt(self, gate: Gate) -> None:
+        """A gate that is open in the kernel since before this worker."""
+        ...
+
+    def packets(self, media: Sequence[MediaGate]) -> list[int]:
+        """How many packets of each the sessions under way have had, 0 where none is."""
+        ...
+
+    def tidy(self) -> None:
+        """About once a second: end the sessions of closed media that `exchange` did not know of."""
+        ...
+
+    def published(self, flow: FlowTuple) -> Endpoint:
+        """Where a session's first packet was sent to, of which the forward path shows this flow, while that packet
+        waits behind NAT; the flow's own destination where nothing translates that."""
+        ...
+
+    def holds(self, session: Translation) -> bool:
+        """Whether conntrack has a session with just this translation."""
+        ...
+
+    def keep(self, session: Translation, seconds: int) -> None:
+        """Have a session last at least so long from now without a packet; of one that is gone nothing is kept."""
         ...
 
     def count(self, gate: Gate, now: float) -> None:
@@ -78,6 +113,14 @@ class Ports(Protocol):
 
     def take(self, address: bytes, protocol: int) -> int | None:
         """A free port of this outside address, or None when all are bound."""
+        ...
+
+    def take_pair(self, address: bytes, protocol: int) -> int | None:
+        """An even port that is free, and the next one too, or None when there is no such pair."""
+        ...
+
+    def hold(self, address: bytes, protocol: int, port: int) -> None:
+        """A port that is bound since before this worker."""
         ...
 
     def give(self, address: bytes, protocol: int, port: int, *, over: bool) -> None:

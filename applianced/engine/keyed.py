@@ -71,7 +71,7 @@ def await_key(session: Session, asked: AwaitKey) -> int | None:
     if before is None:
         # Without the bits of a verdict that is under way.
         mark, more = session.base_mark, {"protocol": asked.protocol, "reason": asked.reason}
-        return _open(session, _gate(session, asked.speaker, translation, 0, expires_s=expires_s, mark=mark, **more))
+        return _open(session, _gate(session, asked.speaker, translation, 0, expires_s=expires_s, awaits=mark, **more))
     renewed_from, before.expires_s = before.expires_s, expires_s
     if not session.keeper.kernel.exchange((before,), (), session.last_s):
         before.expires_s = renewed_from
@@ -86,7 +86,7 @@ def await_key(session: Session, asked: AwaitKey) -> int | None:
 def awaiting(session: Session, speaker: Direction) -> Gate | None:
     """The gate by which the first packets of a speaker come here."""
     peer = session.control.party(speaker).address
-    return next((gate for gate in session.gates.values() if gate.mark and gate.peer == peer), None)
+    return next((gate for gate in session.gates.values() if gate.awaits and gate.peer == peer), None)
 
 
 def open_key(session: Session, asked: OpenKey) -> int | None:
@@ -96,7 +96,7 @@ def open_key(session: Session, asked: OpenKey) -> int | None:
         return None
     gate = _gate(
         session, asked.speaker, translation, asked.key, protocol=asked.protocol, reason=asked.reason,
-        expires_s=session.last_s + entered_for_s(asked.idle_s), lasting=True, idle_s=asked.idle_s,
+        expires_s=session.last_s + entered_for_s(asked.idle_s), lasting=True, quiet_s=asked.idle_s,
     )  # fmt: skip
     return _open(session, gate)
 

@@ -7,18 +7,22 @@ Session
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from applianced.alg.actions import Actions, Drop, Pass, Reply, Rewrite
-from applianced.alg.contract import DatagramAlg, Descriptor, StreamAlg
+from applianced.alg.contract import DatagramAlg, Descriptor, Shared, StreamAlg
 from applianced.compiler.marks import AWAITED_S, UNTOUCHED
 from applianced.engine.actions import PERFORM
+from applianced.engine.bindings import Held
 from applianced.engine.checkpoint import Checkpoint, Saved
 from applianced.engine.counters import Counters
 from applianced.engine.gatekeeper import GateKeeper
 from applianced.engine.judge import Verdicts
 from applianced.engine.kernel import Translation
+from applianced.engine.ledger import Ledger
 from applianced.engine.reporter import Reporter
+from applianced.errors import ProtocolError
 from applianced.model.gates import Gate
 from applianced.model.sessions import ControlSession
 from applianced.model.tuples import ORIGINAL, REPLY, Direction, Endpoint, FlowTuple
@@ -32,17 +36,27 @@ class Binding(NamedTuple):
 
 
 class Surroundings(NamedTuple):
-    """What the sessions of one worker share."""
+    """What the sessions of one worker share. neighbour: the session in a slot, None when there is none. shared: by
+    ALG, what its sessions know together. kept: by slot, sessions that live longer than others."""
 
     keeper: GateKeeper
     counters: Counters
     reporter: Reporter
+    neighbour: Callable[[int], Session | None]
+    shared: Mapping[str, Shared]
+    kept: dict[int, Session]
+
+    def alg(self, form: Callable[..., Any], descriptor: Descriptor, settings: Any, control: ControlSession) -> Any:
+        """The ALG of one session."""
+        shared = self.shared.get(descriptor.name)
+        return form(settings, control) if shared is None else form(settings, control, shared)
 
 
 class Session:
     """One control session. Its subclasses take packets."""
 
     __slots__ = (
+        "_kept",
         "alg",
         "base_mark",
         "cells",
@@ -53,11 +67,15 @@ class Session:
         "created_s",
         "descriptor",
         "gates",
+        "held",
         "keeper",
+        "kept_s",
+        "kept_set_s",
         "keys",
         "last_s",
         "looked_up",
         "messages",
+        "neighbour",
         "over",
         "packets_cell",
         "plain_gates",
@@ -65,6 +83,7 @@ class Session:
         "rewrites",
         "saved_alg",
         "saved_version",
+        "shared",
         "slot",
         "translation",
         "untouched",
@@ -89,13 +108,18 @@ class Session:
         self.control = control
         self.descriptor = descriptor
         self.alg = alg
-        self.keeper, self.counters, self.reporter = around
+        self.keeper, self.counters, self.reporter, self.neighbour, _, self._kept = around
+        self.shared = around.shared.get(descriptor.name)
         self.cells = self.counters.cells(descriptor.name)
         self.slot = slot
         self.base_mark = base_mark
         self.gates: dict[int, Gate] = {}
+        self.held: dict[tuple[int, Endpoint], Held] = {}
+        """By protocol and inside endpoint."""
+        self.kept_s = self.kept_set_s = 0.0
+        """Until when it is kept, and when the kernel was last told."""
         self.plain_gates: dict[int, tuple[Any, ...]] = {}
-        """The gates as the checkpoint wants them, made once."""
+        """The gates as the checkpoint wants them, made once; without those that are kept apart."""
         self.version = 0
         """Counts what the checkpoint must follow, beside the ALG and the streams."""
         self.saved_version = -1
@@ -179,7 +203,15 @@ class Session:
     def look_up(self) -> None:
         """Ask conntrack for the session's translation."""
         self.looked_up = True
-        self.translation = self.keeper.kernel.translation(self.control.tuple, self.base_mark)
+        found = self.keeper.kernel.translation(self.control.tuple, self.base_mark)
+        if found is not None and self._opened_by_other(found):
+            found = found.turned
+        self.translation = found
+
+    def _opened_by_other(self, found: Translation) -> bool:
+        """Whether conntrack's entry was made anew by the other party."""
+        own = self.control.tuple.source
+        return found.original.source != own and found.reply.source == own
 
     def known_translation(self) -> Translation | None:
         """The session's translation, asked for once; None while conntrack does not know the session."""
@@ -202,21 +234,26 @@ class Session:
     def take(self, gate: Gate) -> None:
         """A gate of this session is in the kernel."""
         self.gates[gate.number] = gate
-        self.plain_gates[gate.number] = gate.plain
-        self.version += 1
+        if gate.apart:
+            self.keeper.ledger.put(("gate", gate.number), gate.plain)
+        else:
+            self.plain_gates[gate.number] = gate.plain
+            self.version += 1
 
-    def strike(self, number: int, *, over: bool) -> None:
+    def strike(self, number: int, *, over: bool, closing: list[Gate] | None = None) -> None:
         """A gate that the ALG is done with: out of the books now, out of the kernel with the next transaction.
 
-        over: its data session is known to have ended.
+        over: its data session is known to have ended. closing: of another session, whose transaction it is.
         """
         if self.gates.pop(number, None) is None:
             return
-        del self.plain_gates[number]
-        self.version += 1
+        if self.plain_gates.pop(number, None) is None:
+            self.keeper.ledger.drop(("gate", number))
+        else:
+            self.version += 1
         gate = self.keeper.strike(number, self.last_s, over=over)
         if gate is not None:
-            self.closing.append(gate)
+            (self.closing if closing is None else closing).append(gate)
             self.count("gates-closed")
             self.reporter.gate_closed(self, gate)
 
@@ -231,7 +268,7 @@ class Session:
         ):
             self.closing.remove(gate)  # the kernel has let go of it by itself
         gate.closed_s = now
-        self.count("gates-expired")
+        self.count("gates-silent" if gate.media else "gates-expired")
 
     def give_up(self, gate: Gate) -> None:
         """An awaited gate is left to the kernel, which closes it in a moment: out of the books alone."""
@@ -259,10 +296,13 @@ class Session:
             gate.source = b"" if published == translation.inside(REPLY) else published
 
     def close_gates(self) -> None:
-        """Close what is open; data sessions under way go on."""
+        """Close what is open, and give back what is held; data sessions under way go on, media end."""
         for number in tuple(self.gates):
             self.strike(number, over=False)
         self.close_struck()
+        for held in self.held.values():
+            self.keeper.bindings.release(held.outside, held.protocol)
+        self.held.clear()
 
     def hand_over(self, *, keep_gates: bool = False) -> None:
         """Read no further: everything passes from here."""
@@ -272,6 +312,38 @@ class Session:
             self.close_gates()
 
     # ----- life
+
+    @property
+    def needed(self) -> bool:
+        """Whether something of it goes on while it is silent."""
+        return bool(self.gates or self.held)
+
+    def keep(self, seconds: float) -> None:
+        """Live so long from now without a packet, in the kernel too; 0: as others do."""
+        self.kept_s = self.last_s + seconds if seconds > 0 else 0.0
+        self.version += 1
+        self._kept[self.slot] = self
+        self.keep_in_kernel(self.last_s)
+
+    def keep_in_kernel(self, now: float) -> None:
+        """Tell the kernel how long the session is kept. What it was told before counts until the next packet."""
+        left = int(self.kept_s - now)
+        if left > 0 and self.translation is not None:
+            self.kept_set_s = now
+            self.keeper.kernel.keep(self.translation, left)
+
+    def prompt(self, actions: Actions, now: float) -> None:
+        """Do what the ALG asks for without a packet at hand. Raises StreamError when a stream is to be reset."""
+        before, self.last_s = self.last_s, now
+        try:
+            self.drive(actions, ORIGINAL, b"", [])
+        except ProtocolError as error:
+            self.count(error.event if error.event in self.cells else "protocol-errors")
+            self.reporter.noted(self, error.event, str(error))
+        finally:
+            self.close_struck()
+            self.give_unused()
+            self.last_s = before
 
     def drop_held(self) -> None:
         """Take the packets that wait here off the wire."""
@@ -283,6 +355,8 @@ class Session:
         """Bring the checkpoint up to date; called before each verdict."""
         if self.over or not self.descriptor.kept:
             return
+        if self.shared is not None:
+            self.record_shared()
         alg = self.alg.snapshot()
         if alg == self.saved_alg and self.version == self.saved_version:
             return
@@ -293,6 +367,11 @@ class Session:
             self.saved_version = self.version
             checkpoint.save_session(self.slot, self.snapshot())
         checkpoint.publish(self.slot, -1, -1)
+
+    def record_shared(self) -> None:
+        """What has changed of what the sessions of this ALG know together goes into the ledger."""
+        if self.shared is not None:
+            record(self.keeper.ledger, self.descriptor.name, self.shared)
 
     def snapshot(self) -> tuple[Any, ...]:
         """Plain values for the checkpoint: as `identity` reads them, then what the session is in."""
@@ -305,14 +384,24 @@ class Session:
             self.created_s,
             self.control.incoming,
             tuple(self.plain_gates.values()),
+            self.kept_s,
         )
 
     def restore(self, saved: Saved) -> None:
         """Take up what was saved, in a session made for the same tuple."""
-        _, _, _, self.untouched, self.created_s, _, gates, *_ = saved.session
+        _, _, _, self.untouched, self.created_s, _, gates, self.kept_s, *_ = saved.session
         self.alg.restore(saved.alg)
         for plain in gates:
             self.take(Gate.of(plain))
+
+
+def record(ledger: Ledger, name: str, shared: Shared) -> None:
+    """Write into the ledger what has changed of what the sessions of an ALG know together."""
+    for key, values in shared.changes():
+        if values is None:
+            ledger.drop(("shared", name, key))
+        else:
+            ledger.put(("shared", name, key), values)
 
 
 def identity(saved: Saved) -> tuple[str, ControlSession, int]:

@@ -40,7 +40,7 @@ class StreamSession(Session):
         now: float,
     ) -> None:
         assert descriptor.streams is not None
-        alg = descriptor.streams(settings, control)
+        alg = around.alg(descriptor.streams, descriptor, settings, control)
         super().__init__(control, descriptor, alg, around, slot=slot, base_mark=base_mark, now=now)
         room = ROOM_V4 if len(control.tuple.source.address) == 4 else ROOM_V6
         self.streams = (
@@ -154,6 +154,8 @@ class StreamSession(Session):
         if self.over or not self.descriptor.kept:
             return
         slot = self.slot
+        if self.shared is not None:
+            self.record_shared()
         alg = self.alg.snapshot()
         if alg != self.saved_alg:
             self.saved_alg = alg

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from operator import methodcaller
 from typing import Any
 
-from applianced.alg.contract import Descriptor
+from applianced.alg.contract import Descriptor, Shared
 from applianced.compiler.marks import ALG_MASK, ALG_NAMES, SLOT_SHIFT, UNACKED, UNTOUCHED
 from applianced.engine.checkpoint import Checkpoint, Saved
 from applianced.engine.counters import Counters
 from applianced.engine.datagram_sessions import DatagramSession
 from applianced.engine.gatekeeper import GateKeeper, GateLimits
+from applianced.engine.inheritance import inherit
+from applianced.engine.judge import StreamError
 from applianced.engine.kernel import Kernel
 from applianced.engine.reporter import SILENT, Reporter
-from applianced.engine.sessions import Session, Surroundings, identity
+from applianced.engine.sessions import Session, Surroundings, identity, record
 from applianced.engine.stream_sessions import StreamSession
 from applianced.engine.waiting import Waiting
 from applianced.model.gates import Gate
@@ -36,6 +39,10 @@ GRACE_S = 0.1
 would be left without its conntrack entry."""
 ENDS_PER_TICK = 4096
 """Sessions of datagrams that end by silence, at most, so that packets need not wait long."""
+TICK_S = 1.0
+"""Between two ticks of a session whose ALG is timed."""
+TICKS_AT_ONCE = 128
+"""Sessions that get theirs in one go, so that packets need not wait long."""
 CROWDED_S = 1.0
 """When there is no room, a session of datagrams makes way that has been silent for so long."""
 CROWDED_LOOKS = 16
@@ -72,7 +79,15 @@ class SessionTable:
         self.most = 0
         """The most that were under way at once."""
         self.sessions: list[Session | None] = [None] * (checkpoint.slots + 1)
-        self._around = Surroundings(keeper, counters, reporter)
+        self.shared: dict[str, Shared] = {
+            name: descriptor.shared() for name, descriptor in descriptors.items() if descriptor.shared is not None
+        }
+        """By ALG, what its sessions know together."""
+        self._timed: deque[tuple[float, Session]] = deque()
+        """Sessions whose ALG is timed, with when their next tick is due."""
+        self._kept: dict[int, Session] = {}
+        """By slot, sessions that live longer than others."""
+        self._around = Surroundings(keeper, counters, reporter, self.session, self.shared, self._kept)
         self._free = list(range(checkpoint.slots, 0, -1))
         """Slots at rest; the one that was in use last is taken first, its memory is at hand."""
         self._lingering: deque[tuple[float, Session]] = deque()
@@ -90,6 +105,7 @@ class SessionTable:
         """New settings (ALG name -> settings object of the enabled ones). Sessions of an ALG that is no longer
         enabled pass untouched from here; the others keep the settings they began with."""
         self.settings = dict(settings)
+        limits.of_alg = {name: found.limits.gates for name, found in self.descriptors.items() if found.limits.gates}
         self.keeper.limits = limits
         self.message_limit = message_limit
         for session in self.live():
@@ -193,10 +209,14 @@ class SessionTable:
                 slot=slot, base_mark=base_mark, message_limit=self.message_limit, now=now,
             )  # fmt: skip
             self.sessions[slot] = stream
+            if descriptor.timed:
+                self._timed.append((now + TICK_S, stream))
             return stream
         session = DatagramSession(control, descriptor, settings, self._around, slot=slot, base_mark=base_mark, now=now)
         self.sessions[slot] = self._flows[flow] = session
         self._quiet[name].append((now + descriptor.limits.silence_s, session))
+        if descriptor.timed:
+            self._timed.append((now + TICK_S, session))
         return session
 
     # ----- the end
@@ -214,6 +234,7 @@ class SessionTable:
             return
         session.over = True
         session.close_gates()
+        self._kept.pop(session.slot, None)
         self.checkpoint.clear(session.slot)
         if session.streamed:
             self._lingering.append((session.last_s + LINGER_S, session))
@@ -249,6 +270,10 @@ class SessionTable:
         One that cannot be restored is treated as one that nobody saved: it passes untouched from its next packet on,
         which is counted. failed: hears its slot, while its exception is being handled.
         """
+        kept = inherit(self.keeper.ledger)
+        for name, entries in kept.shared.items():
+            if name in self.shared:
+                self.shared[name].restore(entries)
         for slot, saved in self.checkpoint.load().items():
             try:
                 session = self._restored(slot, saved, now)
@@ -263,6 +288,9 @@ class SessionTable:
                 self.keeper.adopt(gate)
             self._free.remove(slot)
             session.count("sessions-resumed")
+            if session.kept_s > now:
+                self._kept[slot] = session
+        kept.hand_out(self.session, self.keeper, now)
         self.most = max(self.most, self.under_way)
         return len(self.live())
 
@@ -281,21 +309,68 @@ class SessionTable:
     def tick(self, now: float) -> None:
         """Once a second or so: renew and expire gates, forget ended sessions, look after silent ones."""
         self._renew(now)
-        for slot, gates in _by_session(self.keeper.expired(now)).items():
-            session = self.find(slot)
-            if session is not None:
-                for gate in gates:
-                    session.expire(gate, now)
-                session.close_struck()
-                session.save(self.checkpoint)
+        self._close_over(now)
         self.keeper.shut((), now)
+        self.keeper.tidy()
+        self._keep_alive(now)
         while self._lingering and self._lingering[0][0] <= now:
             self._forget(self._lingering.popleft()[1])
         self.settle(now)
         self._check_silent(now)
         self._check_unread(now)
+        for name, shared in self.shared.items():
+            record(self.keeper.ledger, name, shared)
         for name, quiet in self._quiet.items():
             self._end_quiet(quiet, self.descriptors[name], now)
+
+    def _close_over(self, now: float) -> None:
+        """Close the gates whose time is over, and the media that are silent."""
+        for slot, gates in _by_session((*self.keeper.expired(now), *self.keeper.silent(now))).items():
+            session = self.find(slot)
+            if session is not None:
+                for gate in gates:
+                    session.expire(gate, now)
+                session.close_struck()
+                for gate in gates if session.descriptor.timed and not session.over else ():
+                    self._prompt(session, methodcaller("gone", gate.number), now)
+                session.save(self.checkpoint)
+
+    def turn(self, now: float) -> bool:
+        """Give sessions whose ALG is timed their ticks, as many as may be between packets; whether more are due."""
+        timed = self._timed
+        for _ in range(TICKS_AT_ONCE):
+            if not timed or timed[0][0] > now:
+                return False
+            _, session = timed.popleft()
+            if session.over:
+                continue
+            timed.append((now + TICK_S, session))
+            if not session.untouched:
+                self._prompt(session, methodcaller("tick", now), now)
+                session.save(self.checkpoint)
+        return bool(timed) and timed[0][0] <= now
+
+    def _prompt(self, session: Session, ask: Callable[[Any], Any], now: float) -> None:
+        """Have an ALG ask for what it wants without a packet at hand."""
+        try:
+            session.prompt(ask(session.alg), now)
+        except StreamError as error:
+            session.count(error.event)
+            session.count("session-resets")
+            self.abandon(session, now)
+        if isinstance(session, DatagramSession) and session.ending:
+            session.ending = False
+            self.end_soon(session)
+
+    def _keep_alive(self, now: float) -> None:
+        """Sessions that are kept: each packet makes the kernel forget for how long."""
+        for slot, session in list(self._kept.items()):
+            if session.kept_s <= now:
+                del self._kept[slot]
+            elif session.last_s >= session.kept_set_s:
+                if session.translation is None:
+                    session.look_up()
+                session.keep_in_kernel(now)
 
     def _renew(self, now: float) -> None:
         """Have lasting gates go on, and their sessions remember it."""
@@ -315,7 +390,7 @@ class SessionTable:
             _, session = quiet.popleft()
             if session.over:
                 continue
-            if session.gates or session.last_s + silence_s > now:
+            if session.needed or max(session.last_s + silence_s, session.kept_s) > now:
                 quiet.append((max(session.last_s, now - silence_s / 2) + silence_s, session))
                 continue
             session.count("sessions-silent")

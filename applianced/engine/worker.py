@@ -9,10 +9,11 @@ from __future__ import annotations
 from struct import Struct
 from typing import Protocol
 
-from applianced.compiler.marks import SLOT_SHIFT, UNTOUCHED
+from applianced.compiler.marks import AFTER_NAT, PUBLISHED, SLOT_SHIFT, UNTOUCHED
 from applianced.engine import keyed
 from applianced.engine.datagram_sessions import DatagramSession
 from applianced.engine.judge import StreamError
+from applianced.engine.kernel import Translation
 from applianced.engine.sessions import Session
 from applianced.engine.stream_sessions import StreamSession
 from applianced.engine.table import SessionTable
@@ -224,7 +225,7 @@ class Engine(SessionTable):
     def _ordinary_datagram(self, session: DatagramSession, queued: Queued, now: float) -> bool:
         """A datagram of this session without IP options; False when it is anything else, and nothing was done."""
         raw = queued.raw
-        if len(raw) < _LEAST:
+        if len(raw) < _LEAST or queued.mark & AFTER_NAT == AFTER_NAT:
             return False
         first = raw[0]
         if first == 0x45:
@@ -245,20 +246,63 @@ class Engine(SessionTable):
 
     def _datagram(self, queued: Queued, datagram: Datagram, now: float) -> None:
         """A datagram of any kind."""
-        flow = datagram.flow
+        flow, mark = datagram.flow, queued.mark
+        if mark & AFTER_NAT == AFTER_NAT:
+            return self._behind_nat(queued, datagram, now)
         known = self.of_flow(flow)
         if known is not None:
+            if self._undecided(known, mark):
+                return queued.release(None, known.base_mark | AFTER_NAT)
             direction = ORIGINAL if flow == known.control.tuple else REPLY
             return self._judged(known, direction, queued, datagram.payload, now)
-        mark = queued.mark
         if mark >> SLOT_SHIFT and self._answers(flow, mark):
             # Nobody knows any more what it answers. The next one from the other side begins a session.
             self.count(mark, "sessions-unknown")
             return queued.release(None, mark)
         made = self.begin(flow, mark, now, queued.interfaces)
         if isinstance(made, DatagramSession):
+            if self._undecided(made, mark):
+                return queued.release(None, made.base_mark | AFTER_NAT)
             return self._judged(made, ORIGINAL, queued, datagram.payload, now)
         return queued.release(None, mark | UNTOUCHED)
+
+    def _undecided(self, session: DatagramSession, mark: int) -> bool:
+        """Whether a datagram is to be judged behind source NAT: its conntrack entry is new, so it has no slot yet."""
+        return (
+            session.descriptor.after_nat
+            and not mark >> SLOT_SHIFT
+            and self.kernel.nat_decides_late
+            and not session.untouched
+        )
+
+    def _behind_nat(self, queued: Queued, datagram: Datagram, now: float) -> None:
+        """A datagram that was let through the forward path unjudged: NAT has decided what others know its sender by."""
+        slot, flow = queued.mark >> SLOT_SHIFT, datagram.flow
+        session = self.session(slot)
+        direction = _behind(session, flow) if isinstance(session, DatagramSession) else None
+        if direction is None or not isinstance(session, DatagramSession):
+            # The session has ended meanwhile.
+            self.count(queued.mark, "sessions-unknown")
+            return queued.drop()
+        if not self._translated(session, direction, flow, published=bool(queued.mark & PUBLISHED)):
+            session.count("clashed")
+            return queued.drop()
+        session.count("judged-after-nat")
+        return self._judged(session, direction, queued, datagram.payload, now)
+
+    def _translated(self, session: DatagramSession, direction: Direction, flow: FlowTuple, *, published: bool) -> bool:
+        """Enter what NAT has made of a session's first datagram; False when conntrack holds another one's already."""
+        sent_to = self.kernel.published(flow) if published else flow.destination
+        own = session.control.party(direction)
+        first = FlowTuple(flow.protocol, own, sent_to)
+        found = Translation(first, flow.reversed)
+        if direction is REPLY:
+            found = found.turned
+        known = session.translation
+        if known is not None and known != found and self.kernel.holds(known):
+            return False
+        session.translation, session.looked_up = found, True
+        return True
 
     def _answers(self, flow: FlowTuple, mark: int) -> bool:
         """Whether a packet goes in the reply direction of its conntrack entry."""
@@ -321,6 +365,13 @@ class Engine(SessionTable):
         super().tick(now)
         if self.waiting:
             self.judge_waiting(now)
+
+
+def _behind(session: DatagramSession, flow: FlowTuple) -> Direction | None:
+    """Which way a datagram goes whose source NAT may have changed; None when it is not of this session."""
+    if flow.destination == session.control.tuple.destination:
+        return ORIGINAL
+    return REPLY if flow.destination == session.control.tuple.source else None
 
 
 def _direction(session: StreamSession, segment: Segment) -> Direction | None:

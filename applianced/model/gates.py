@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from applianced.model.tuples import TCP, UDP, Endpoint
 
@@ -24,11 +24,17 @@ class Gate:
     lasting: it is renewed before it expires, as long as its session is there.
     account: packed address of the host whose share of gates it takes from; b"" for that of `inside`.
     packets, octets: what went through, as far as the gate itself counts it (a lasting one does).
-    idle_s: a lasting one ends when for so long no packet of it came; 0: with its session.
-    mark: packet mark of what goes to its worker, where that is to see what nobody has announced: the gate has no SPI.
+    quiet_s: a lasting one ends when for so long no packet of it came; 0: with its session.
+    awaits: packet mark of what goes to its worker, where that is to see what nobody has announced: the gate has no SPI.
     key: what datagrams begin with that are for the control session known as `outside`, whatever port they name.
     bound: `outside` has a port of the range that NAT leaves to the ALGs, taken for this gate.
+    Others than one for data sessions: see model.media.
     """
+
+    media: ClassVar[bool] = False
+    """A MediaGate."""
+    apart: ClassVar[bool] = False
+    """Kept apart from its session's own record."""
 
     number: int
     alg: str
@@ -50,8 +56,8 @@ class Gate:
     awaited: bool = False
     lasting: bool = False
     account: bytes = b""
-    idle_s: float = 0.0
-    mark: int = 0
+    quiet_s: float = 0.0
+    awaits: int = 0
     key: bytes = b""
 
     @property
@@ -65,8 +71,17 @@ class Gate:
         return self.account or self.inside.address
 
     @property
+    def ends_s(self) -> float:
+        """When the kernel lets go of it by itself."""
+        return self.expires_s
+
+    @property
     def plain(self) -> tuple[Any, ...]:
         """What outlives a worker, as numbers, strings and octets; `of` turns it back."""
+        return self.common()
+
+    def common(self) -> tuple[Any, ...]:
+        """The part of `plain` that gates of every kind have."""
         return (
             self.number,
             self.alg,
@@ -84,34 +99,39 @@ class Gate:
             self.awaited,
             self.lasting,
             self.account,
-            self.idle_s,
-            self.mark,
+            self.quiet_s,
+            self.awaits,
             self.key,
         )
 
     @classmethod
     def of(cls, plain: tuple[Any, ...]) -> Gate:
         """The gate that gave `plain`."""
+        return cls(**cls.values(plain))
+
+    @staticmethod
+    def values(plain: tuple[Any, ...]) -> dict[str, Any]:
+        """What `plain` has, by the names of the fields."""
         number, alg, session, protocol, peer, inside, outside, *rest = plain
-        one_shot, source, reason, created_s, expires_s, bound, awaited, lasting, account, idle_s, mark, key = rest
-        return cls(
-            number=number,
-            alg=alg,
-            session=session,
-            protocol=protocol,
-            peer=peer,
-            inside=Endpoint(*inside),
-            outside=Endpoint(*outside),
-            one_shot=one_shot,
-            source=source,
-            reason=reason,
-            created_s=created_s,
-            expires_s=expires_s,
-            bound=bound,
-            awaited=awaited,
-            lasting=lasting,
-            account=account,
-            idle_s=idle_s,
-            mark=mark,
-            key=key,
-        )
+        one_shot, source, reason, created_s, expires_s, bound, awaited, lasting, account, quiet_s, awaits, key = rest
+        return {
+            "number": number,
+            "alg": alg,
+            "session": session,
+            "protocol": protocol,
+            "peer": peer,
+            "inside": Endpoint(*inside),
+            "outside": Endpoint(*outside),
+            "one_shot": one_shot,
+            "source": source,
+            "reason": reason,
+            "created_s": created_s,
+            "expires_s": expires_s,
+            "bound": bound,
+            "awaited": awaited,
+            "lasting": lasting,
+            "account": account,
+            "quiet_s": quiet_s,
+            "awaits": awaits,
+            "key": key,
+        }

@@ -9,6 +9,7 @@ Rule: nothing here performs I/O; time is that of the packets.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -27,7 +28,8 @@ from applianced.engine.stream_sessions import StreamSession
 from applianced.engine.worker import Engine
 from applianced.errors import ProtocolError
 from applianced.model.gates import Gate
-from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, FlowTuple, text
+from applianced.model.media import MediaGate
+from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple, text
 from applianced.packet.datagram import Datagram
 from applianced.packet.ip import transport
 from applianced.packet.segment import ACK, SYN, Segment
@@ -74,10 +76,13 @@ class _Queued:
 
 
 class _Kernel:
-    """Grants everything. translations: by control session."""
+    """Grants everything. translations: by control session. seen: number of a gate -> packets through it."""
+
+    nat_decides_late = False
 
     def __init__(self) -> None:
         self.translations: dict[FlowTuple, Translation] = {}
+        self.seen: Counter[int] = Counter()
 
     def translation(self, flow: FlowTuple, mark: int) -> Translation | None:
         return self.translations.get(flow)
@@ -96,6 +101,24 @@ class _Kernel:
     def exchange(self, opened: Sequence[Gate], closed: Sequence[Gate], now: float) -> bool:
         return True
 
+    def adopt(self, gate: Gate) -> None:
+        pass
+
+    def packets(self, media: Sequence[MediaGate]) -> list[int]:
+        return [self.seen[gate.number] for gate in media]
+
+    def tidy(self) -> None:
+        pass
+
+    def published(self, flow: FlowTuple) -> Endpoint:
+        return flow.destination
+
+    def holds(self, session: Translation) -> bool:
+        return True
+
+    def keep(self, session: Translation, seconds: int) -> None:
+        pass
+
     def alive(self, flow: FlowTuple, mark: int) -> bool:
         return True
 
@@ -113,6 +136,15 @@ class _Ports:
     def take(self, address: bytes, protocol: int) -> int | None:
         port, self._next = self._next, self._next + 1 if self._next < self._high else self._low
         return port
+
+    def take_pair(self, address: bytes, protocol: int) -> int | None:
+        self._next += self._next % 2
+        port = self.take(address, protocol)
+        self.take(address, protocol)
+        return port
+
+    def hold(self, address: bytes, protocol: int, port: int) -> None:
+        pass
 
     def give(self, address: bytes, protocol: int, port: int, *, over: bool) -> None:
         pass
@@ -144,11 +176,14 @@ class _Teller(Reporter):
         )
 
     def gate_opened(self, session: Session, gate: Gate) -> None:
+        if isinstance(gate, MediaGate):
+            words = f"gate {gate.number} opens media {_way(gate)}, because of: {gate.reason}"
+            return self._tell(session, "gate-opened", words, gate=gate.number, **_fields(gate))
         peer = _host(gate.peer)
         what = "every port of" if gate.every_port else "to"
         told = f", announced as {gate.outside}" if gate.outside != gate.inside else ""
         words = f"gate {gate.number} opens {what} {gate.inside} for {peer}{told}, because of: {gate.reason}"
-        self._tell(session, "gate-opened", words, gate=gate.number, **_fields(gate))
+        return self._tell(session, "gate-opened", words, gate=gate.number, **_fields(gate))
 
     def gate_closed(self, session: Session, gate: Gate) -> None:
         self._tell(session, "gate-closed", f"gate {gate.number} closes", gate=gate.number)
@@ -177,6 +212,8 @@ class Rehearsal:
         self._now = 0.0
         self._marks: dict[FlowTuple, int] = {}
         self._numbers: dict[FlowTuple, int] = {}
+        self._data: dict[FlowTuple, int] = {}
+        """Data session -> the number of its gate."""
         self._interfaces: dict[FlowTuple, tuple[int, int]] = {}
         self._kernel = _Kernel()
         self._keeper = GateKeeper(self._kernel, _Ports(*config.nat.alg_port_range), first_number=0)
@@ -222,6 +259,8 @@ class Rehearsal:
             self._engine.tick(packet.time_s)
         self._now = max(self._now, packet.time_s)
         self._engine.settle(self._now)
+        while self._engine.turn(self._now):
+            pass
         flow = read.flow
         if isinstance(read, Datagram):
             if flow not in self._marks and flow.reversed not in self._marks:
@@ -231,6 +270,8 @@ class Rehearsal:
         key = flow if flow in self._marks else flow.reversed
         mark = self._marks.get(key, 0)
         if not mark & CONTROL:
+            if key in self._data:
+                self._kernel.seen[self._data[key]] += 1
             return
         direction = ORIGINAL if key == flow else REPLY
         raw = read.raw if isinstance(read, Datagram) else self._acknowledged(read, mark, direction)
@@ -292,10 +333,10 @@ class Rehearsal:
     def _admitted(self, flow: FlowTuple) -> bool:
         """Whether a gate lets this session through; a one-shot gate does so once."""
         for gate in self._keeper.gates.values():
-            leads_there = gate.inside in (flow.destination, flow.destination._replace(port=0))
             spent = gate.one_shot and gate.used_s > 0
-            if leads_there and gate.protocol == flow.protocol and gate.peer in (b"", flow.source.address) and not spent:
+            if _leads(gate, flow) and gate.protocol == flow.protocol and not spent:
                 gate.used_s = self._now
+                self._data[flow] = gate.number
                 words = f"{flow}: data session, admitted by gate {gate.number} ({gate.reason})"
                 self.tell(flow, "data-session", words, gate=gate.number)
                 return True
@@ -330,8 +371,28 @@ def _read(octets: bytes) -> Segment | Datagram | None:
     return Segment(octets) if protocol == TCP else None
 
 
+def _leads(gate: Gate, flow: FlowTuple) -> bool:
+    """Whether a gate is for sessions between these ends."""
+    if not isinstance(gate, MediaGate):
+        leads_there = gate.inside in (flow.destination, flow.destination._replace(port=0))
+        return leads_there and gate.peer in (b"", flow.source.address)
+    for end, other in (gate.own, gate.own[::-1]):
+        if end == flow.destination and (other is None or other.address == flow.source.address):
+            return True
+    return False
+
+
 def _host(address: bytes) -> str:
     return text(address) if address else "anybody"
+
+
+def _way(gate: MediaGate) -> str:
+    """Both ends, each with what the other knows it by."""
+    told = [
+        f"{own or 'anywhere'}" + (f" (known as {known})" if known is not None and known != own else "")
+        for own, known in zip(gate.own, gate.known, strict=True)
+    ]
+    return " and ".join(told)
 
 
 def _fields(gate: Gate) -> dict[str, str | int | bool]:

@@ -10,13 +10,16 @@ from typing import Any
 from applianced.alg.actions import Actions, Bind, CloseGate, HandOver, Note, OpenGate, Pass, Rewrite
 from applianced.alg.contract import Descriptor
 from applianced.compiler.marks import ALG_NUMBERS, CONTROL
+from applianced.engine.bindings import Board
 from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.counters import Counters
 from applianced.engine.gatekeeper import GateKeeper, GateLimits
 from applianced.engine.kernel import Translation
+from applianced.engine.ledger import Ledger
 from applianced.engine.worker import Engine
 from applianced.errors import ProtocolError
 from applianced.model.gates import Gate
+from applianced.model.media import MediaGate
 from applianced.model.sessions import ControlSession
 from applianced.model.tuples import ORIGINAL, TCP, Direction, Endpoint, FlowTuple, packed
 from applianced.packet.segment import ACK, PSH
@@ -27,6 +30,8 @@ PUBLIC = packed("203.0.113.1")
 FRESH = ALG_NUMBERS["ftp"] | CONTROL
 """The mark of a session that no worker has seen."""
 SLOTS = 8
+LEDGER_SHARE = 256
+"""A ledger of a 256th of the size."""
 EVENTS = {"asked": "Announcements", "refused": "Announcements refused", "nonsense": "Lines that end the session"}
 
 
@@ -83,6 +88,32 @@ class FakeKernel:
     knows: bool = True
     passed: dict[int, int] = field(default_factory=dict)
     """Number of a gate -> packets that went through it."""
+    nat_decides_late: bool = False
+    heard: dict[int, int] = field(default_factory=dict)
+    """Number of a medium -> packets."""
+    kept: list[tuple[Translation, int]] = field(default_factory=list)
+    sent_to: dict[FlowTuple, Endpoint] = field(default_factory=dict)
+    """What `published` answers."""
+    adopted: list[Gate] = field(default_factory=list)
+    tidied: int = 0
+
+    def adopt(self, gate: Gate) -> None:
+        self.adopted.append(gate)
+
+    def packets(self, media: Sequence[MediaGate]) -> list[int]:
+        return [self.heard.get(gate.number, 0) for gate in media]
+
+    def tidy(self) -> None:
+        self.tidied += 1
+
+    def published(self, flow: FlowTuple) -> Endpoint:
+        return self.sent_to[flow]
+
+    def holds(self, session: Translation) -> bool:
+        return self.knows
+
+    def keep(self, session: Translation, seconds: int) -> None:
+        self.kept.append((session, seconds))
 
     def translation(self, flow: FlowTuple, mark: int) -> Translation | None:
         outside = Endpoint(self.public, flow.source.port)
@@ -132,6 +163,18 @@ class FakePorts:
         self.following += 1
         self.held.add(self.following)
         return self.following
+
+    def take_pair(self, address: bytes, protocol: int) -> int | None:
+        if self.following % 2 == 0:
+            self.following += 1
+        port = self.take(address, protocol)
+        if port is not None and self.take(address, protocol) is None:
+            self.give(address, protocol, port, over=True)
+            return None
+        return port
+
+    def hold(self, address: bytes, protocol: int, port: int) -> None:
+        self.held.add(port)
 
     def give(self, address: bytes, protocol: int, port: int, *, over: bool) -> None:
         self.held.discard(port)
@@ -220,18 +263,28 @@ class Bench:
     slots: int = SLOTS
     checkpoint: Callable[[memoryview, int], Checkpoint] = Checkpoint
     now: float = 1000.0
+    others: tuple[Board, ...] = ()
 
     def __post_init__(self) -> None:
         self.name = self.descriptor.name
         self.cells = bytearray(Counters.octets({self.name: self.descriptor.events}))
         self.memory = bytearray(Checkpoint.octets(self.slots))
+        self.ledger = bytearray(Ledger.octets(LEDGER_SHARE))
+        self.board = bytearray(Board.octets(64))
         self.marks: dict[FlowTuple, int] = {}
         self.start()
 
     def start(self, limits: GateLimits | None = None) -> int:
         """A new engine, as a worker's successor begins; how many sessions it took up."""
         self.counters = Counters({self.name: self.descriptor.events}, memoryview(self.cells))
-        self.keeper = GateKeeper(self.kernel, self.ports, first_number=int(self.now))
+        self.keeper = GateKeeper(
+            self.kernel,
+            self.ports,
+            first_number=int(self.now),
+            ledger=Ledger(memoryview(self.ledger), LEDGER_SHARE),
+            board=Board(memoryview(self.board)),
+            others=self.others,
+        )
         self.engine = Engine(
             {self.name: self.descriptor},
             kernel=self.kernel,
