@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from applianced.alg.actions import Actions
 from applianced.model.tuples import TCP, UDP, Direction
@@ -101,6 +101,15 @@ class Keyed(Protocol):
 
     def first(self, direction: Direction, key: int) -> Actions:
         """A packet of a key for which no gate is open. It is released if one is now."""
+        ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """What an ALG has beside that shares something with others which must not outlive its session."""
+
+    def closed(self) -> None:
+        """The session has ended."""
         ...
 
 

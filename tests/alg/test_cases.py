@@ -9,7 +9,7 @@ import pytest
 from applianced.alg.actions import OpenGate, Pass, Rewrite
 from applianced.alg.registry import REGISTRY
 from applianced.model.tuples import ORIGINAL, REPLY
-from tests.support.dialog import Case, render
+from tests.support.dialog import Case, Meanwhile, render
 from tests.support.expected import compare
 
 FOLDERS = sorted(path.parent for path in Path(__file__).parent.glob("*/*/case.toml"))
@@ -33,8 +33,9 @@ def test_cut_at_every_octet(folder: Path) -> None:
     whole = case.play(REGISTRY[folder.parent.name])
     player = case.player(REGISTRY[folder.parent.name])
     for direction, data in case.steps():
-        for octet in data:
-            player.feed(direction, bytes((octet,)))
+        pieces = [data] if isinstance(data, Meanwhile) else [bytes((octet,)) for octet in data]
+        for piece in pieces:
+            player.feed(direction, piece)
     player.finish()
     for direction in (ORIGINAL, REPLY):
         assert player.sent(direction) == whole.sent(direction)

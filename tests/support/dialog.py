@@ -9,6 +9,16 @@ order:
     > file
 
 A line ends in CR LF unless it ends in a backslash; escapes are Python's (\n, \xff, \\). `# ...` is a comment.
+
+A message of several lines goes on in lines that are indented by two spaces; {length} in it is the number of octets
+behind its empty line:
+
+    > OPTIONS sip:192.0.2.9 SIP/2.0
+      Content-Length: {length}
+
+
+`@ 30` lets 30 seconds go by; `@ gone 3` ends gate 3, as silence does; `@ first < 0x1234` is the first packet of a key,
+from the server.
 """
 
 from __future__ import annotations
@@ -24,39 +34,78 @@ from applianced.alg.actions import (
     Action,
     Actions,
     AwaitAnswer,
+    AwaitKey,
     Bind,
     CloseGate,
+    CloseGates,
     Drop,
     HandOver,
+    Keep,
+    LeadKey,
+    Medium,
     Note,
+    Now,
+    OpenControl,
     OpenGate,
+    OpenKey,
+    OpenMedia,
     Over,
     Pass,
+    Proceed,
     Refuse,
     Reply,
+    Resolve,
     Rewrite,
+    Unbind,
+    Wait,
 )
 from applianced.alg.contract import DatagramAlg, Descriptor
 from applianced.model.sessions import ControlSession
-from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple, packed
+from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple, packed, text
 
 OWN_PORT = 1000
 SIGNS = {ORIGINAL: ">", REPLY: "<"}
 Step = tuple[Direction, bytes]
 
 
-def parse(text: str) -> list[Step]:
+class Meanwhile(bytes):
+    """A step that is no octets: seconds that go by, `gone` and the number of a gate, or `first`, a sign and a key."""
+
+
+def parse(dialog: str) -> list[Step]:
     """The segments of a dialog."""
-    steps = []
-    for line in text.splitlines():
+    steps: list[Step] = []
+    for line in dialog.splitlines():
         if line.startswith(("> ", "< ")):
             steps.append((ORIGINAL if line[0] == ">" else REPLY, _octets(line[2:])))
-    return steps
+        elif line.startswith("  "):
+            direction, data = steps.pop()
+            steps.append((direction, data + _octets(line[2:])))
+        elif line.startswith("@ "):
+            steps.append((ORIGINAL, Meanwhile(line[2:].encode())))
+    return [(direction, _measured(data)) for direction, data in steps]
+
+
+def _measured(data: bytes) -> bytes:
+    head, empty, body = data.partition(b"\r\n\r\n")
+    if b"{length}" not in head:
+        return data
+    # A message may follow another one.
+    return head.replace(b"{length}", b"%d" % len(body)) + empty + body
 
 
 def render(steps: Iterable[Step]) -> str:
     """The dialog of these segments; parse() gives them back."""
-    return "".join(f"{SIGNS[direction]} {_text(data)}\n" for direction, data in steps)
+    return "".join(f"{SIGNS[direction]} {_written(data)}\n" for direction, data in steps)
+
+
+def _written(data: bytes) -> str:
+    """In lines of their own, when it is a text of several."""
+    *lines, last = data.split(b"\r\n")
+    if b"SIP/2.0" not in data[:256] or not all(line.isascii() for line in lines):
+        return _text(data)
+    shown = [_text(line + b"\r\n") for line in lines] + ([_text(last)] if last else [])
+    return "\n  ".join(shown)
 
 
 def _octets(text: str) -> bytes:
@@ -77,6 +126,7 @@ class Player:
 
     translation: packed own address -> packed outside address; the ports of the session itself grow by OWN_PORT.
     binds, gates: how many are granted (None: all). plain: offer the octets to the plain path first, as the engine does.
+    bound: what is held, by what was told. outside: what others have bound -> where it is. now: seconds.
     """
 
     alg: Any
@@ -89,9 +139,12 @@ class Player:
     log: list[tuple[Direction, Action, Reply]] = field(default_factory=list)
     out: list[Step] = field(default_factory=list)
     waiting: dict[Direction, bytes] = field(default_factory=lambda: {ORIGINAL: b"", REPLY: b""})
-    open: dict[int, OpenGate] = field(default_factory=dict)
+    open: dict[int, OpenGate | OpenControl | Medium | AwaitKey | OpenKey | LeadKey] = field(default_factory=dict)
     numbers: int = 0
     session: ControlSession | None = None
+    bound: dict[tuple[Endpoint, int], Bind] = field(default_factory=dict)
+    outside: dict[Endpoint, Endpoint] = field(default_factory=dict)
+    now: float = 1000.0
 
     def handed_over(self) -> bool:
         """The ALG has said that it will not read on."""
@@ -103,6 +156,8 @@ class Player:
 
     def feed(self, direction: Direction, data: bytes) -> None:
         """A segment: offered with what was left of those before it."""
+        if isinstance(data, Meanwhile):
+            return self.meanwhile(data.decode())
         data = self.waiting[direction] + data
         if self.reset():
             return None
@@ -116,6 +171,21 @@ class Player:
                 self._emit(each, self.waiting[each])
                 self.waiting[each] = b""
         return None
+
+    def meanwhile(self, what: str) -> None:
+        """Time goes by, second by second; or a gate ends by itself."""
+        if what.startswith("gone "):
+            gate = int(what[5:])
+            del self.open[gate]
+            self._drive(self.alg.gone(gate), ORIGINAL, b"")
+            return
+        if what.startswith("first "):
+            sign, key = what.split()[1:]
+            self._drive(self.alg.first(ORIGINAL if sign == ">" else REPLY, int(key, 16)), ORIGINAL, b"")
+            return
+        for _ in range(int(what)):
+            self.now += 1
+            self._drive(self.alg.tick(self.now), ORIGINAL, b"")
 
     def _plain(self, direction: Direction, data: bytes) -> int:
         """What the ALG passes without being asked for actions."""
@@ -141,7 +211,8 @@ class Player:
             while True:
                 action = actions.send(reply)
                 reply = self._reply(action)
-                self.log.append((direction, action, reply))
+                if not isinstance(action, Now):
+                    self.log.append((direction, action, reply))
                 if isinstance(action, Pass | Drop | Rewrite):
                     assert 0 < action.octets <= len(data) - consumed, f"{action} of {len(data) - consumed} octets"
                     self._emit(direction, _released(action, data[consumed : consumed + action.octets]))
@@ -151,19 +222,28 @@ class Player:
 
     def _reply(self, action: Action) -> Reply:
         match action:
-            case Bind(speaker, endpoint):
-                return self._bind(speaker, endpoint)
+            case Now():
+                return self.now
+            case Bind():
+                return self._bind(action)
+            case Unbind(outside, protocol):
+                del self.bound[outside, protocol]
+            case Resolve(outside):
+                return self._resolve(action)
             case AwaitAnswer(reason):
                 return self._await(reason)
-            case OpenGate():
-                if self.gates == 0:
-                    return None
-                self.gates = None if self.gates is None else self.gates - 1
-                self.numbers += 1
-                self.open[self.numbers] = action
-                return self.numbers
+            case OpenGate() | OpenControl() | OpenKey() | LeadKey():
+                return self._opened(action)
+            case AwaitKey():
+                return self._await_key(action)
+            case OpenMedia(media):
+                numbers = tuple(self._opened(each) for each in media)
+                return None if None in numbers else numbers  # type: ignore[return-value]
             case CloseGate(gate):
                 del self.open[gate]
+            case CloseGates(gates):
+                for gate in gates:
+                    del self.open[gate]
             case Note(event):
                 assert event in self.events, f"{event} is not among the ALG's events"
         return None
@@ -172,24 +252,58 @@ class Player:
         """One gate at a time."""
         assert self.session is not None
         own = self.session.party(ORIGINAL)
-        number = next((number for number, gate in self.open.items() if gate.inside == own), 0)
+        number = next((number for number, gate in self.open.items() if getattr(gate, "inside", None) == own), 0)
         asked = OpenGate(ORIGINAL, own, own, reason, protocol=UDP)
         if number:
             self.open[number] = asked
             return number
         return self._reply(asked)  # type: ignore[return-value]
 
-    def _bind(self, speaker: Direction, endpoint: Endpoint) -> Endpoint | None:
+    def _await_key(self, asked: AwaitKey) -> int | None:
+        """One gate for each direction."""
+        for number, gate in self.open.items():
+            if isinstance(gate, AwaitKey) and gate.speaker is asked.speaker:
+                return number
+        return self._opened(asked)
+
+    def _opened(self, asked: OpenGate | OpenControl | Medium | AwaitKey | OpenKey | LeadKey) -> int | None:
+        if self.gates == 0:
+            return None
+        self.gates = None if self.gates is None else self.gates - 1
+        self.numbers += 1
+        self.open[self.numbers] = asked
+        return self.numbers
+
+    def _bind(self, asked: Bind) -> Endpoint | None:
+        speaker, endpoint = asked.speaker, asked.endpoint
         if self.binds == 0:
             return None
         self.binds = None if self.binds is None else self.binds - 1
-        outside = self.translation.get(endpoint.address)
-        if outside is None:
-            return endpoint
-        if self.session is not None and endpoint == self.session.party(speaker):
-            return Endpoint(outside, endpoint.port + OWN_PORT)
-        self.next_port += 1
-        return Endpoint(outside, self.next_port - 1)
+        assert self.session is not None or not asked.held
+        own = None if self.session is None else self.session.party(speaker)
+        outside = self.translation.get(endpoint.address if own is None else own.address)
+        protocol = asked.protocol or (UDP if own is None else self.session.tuple.protocol)  # type: ignore[union-attr]
+        itself = endpoint == own and self.session is not None and protocol == self.session.tuple.protocol
+        if itself or outside is None:
+            return endpoint if outside is None else Endpoint(outside, endpoint.port + OWN_PORT)
+        for (told, by), held in self.bound.items():
+            if (held.speaker, held.endpoint, by) == (speaker, endpoint, protocol):
+                return told
+        self.next_port += self.next_port % 2 if asked.pair else 0
+        told = Endpoint(outside, self.next_port)
+        self.next_port += 2 if asked.pair else 1
+        if asked.held:
+            self.bound[told, protocol] = asked
+        return told
+
+    def _resolve(self, asked: Resolve) -> Endpoint | None:
+        if asked.outside in self.outside:
+            return self.outside[asked.outside]
+        for (told, protocol), held in self.bound.items():
+            if protocol == asked.protocol and asked.outside in (told, Endpoint(told.address, told.port + held.pair)):
+                above = asked.outside.port - told.port
+                return Endpoint(held.endpoint.address, held.endpoint.port + above)
+        return None
 
     def _emit(self, direction: Direction, data: bytes) -> None:
         if not data:
@@ -225,15 +339,18 @@ class DatagramPlayer(Player):
 
     def feed(self, direction: Direction, data: bytes) -> None:
         """A datagram: what is left of it passes with it, unless it is refused."""
+        if isinstance(data, Meanwhile):
+            return self.meanwhile(data.decode())
         if self.handed_over() or (self.plain and self.alg.plain(direction, data)):
             self.out.append((direction, data))
-            return
+            return None
         before, begun = len(self.out), len(self.log)
         self.out.append((direction, b""))
         consumed = self._drive(self.alg.datagram(direction, data), direction, data)
         self._emit(direction, data[consumed:])
-        if any(isinstance(action, Refuse) for _, action, _ in self.log[begun:]):
+        if any(isinstance(action, Refuse | Wait) for _, action, _ in self.log[begun:]):
             del self.out[before:]
+        return None
 
     def finish(self) -> None:
         """The session ends, and its gates with it."""
@@ -254,15 +371,43 @@ def describe(action: Action, reply: Reply) -> str:
     """One action and its reply, in words."""
     match action:
         case Bind(_, endpoint):
-            return f"bind {endpoint} = {reply or 'refused'}"
+            what = "a pair for " if action.pair else ""
+            return f"bind {what}{endpoint} = {reply or 'refused'}"
+        case Unbind(outside):
+            return f"unbind {outside}"
+        case Resolve(outside):
+            return f"resolve {outside} = {reply or 'nobody'}"
+        case OpenMedia(media, reason, idle):
+            extra = (" learning" if action.learn else "") + (f" dscp {action.dscp}" if action.dscp >= 0 else "")
+            ways = " and ".join(map(_way, media))
+            return f"open media {ways} for {idle:.0f} s{extra} because {reason!r} = {reply or 'refused'}"
+        case OpenControl(_, inside, outside, reason, lifetime):
+            extra = " to anybody" if action.peer is None else ""
+            return f"open control {inside} as {outside}{extra} for {lifetime:.0f} s because {reason!r} = {reply or 'refused'}"
+        case CloseGates(gates):
+            return f"close {', '.join(map(str, gates))}"
+        case Keep(seconds):
+            return f"keep {seconds:.0f} s"
         case OpenGate(_, inside, outside, reason):
             extra = " by UDP" if action.protocol == UDP else ""
+            extra += f" from {text(action.peer)}" if action.peer else ""
             extra += "" if action.one_shot else f" every port, many times, {action.lifetime_s:.0f} s"
             return f"open {inside} as {outside}{extra} because {reason!r} = {reply or 'refused'}"
+        case AwaitKey(speaker, reason, lifetime):
+            return f"await keys {SIGNS[speaker]} for {lifetime:.0f} s because {reason!r} = {reply or 'refused'}"
+        case OpenKey(speaker, key, reason, idle):
+            return f"open {SIGNS[speaker]} {key:#010x} for {idle:.0f} s because {reason!r} = {reply or 'refused'}"
+        case LeadKey(speaker, octets, outside, reason):
+            return f"lead {SIGNS[speaker]} {octets.hex()} to {outside} because {reason!r} = {reply or 'refused'}"
+        case Wait():
+            return "wait"
+        case Proceed():
+            return "proceed"
         case CloseGate(gate):
             return f"close {gate}"
         case Rewrite(octets, replacement):
-            return f"rewrite {octets} to {len(replacement)}: {_text(replacement)}"
+            shown = replacement.partition(b"\r\n")[0] if b"SIP/2.0" in replacement[:256] else replacement
+            return f"rewrite {octets} to {len(replacement)}: {_text(shown)}"
         case Drop(octets):
             return f"drop {octets}"
         case Note(event, detail):
@@ -276,6 +421,13 @@ def describe(action: Action, reply: Reply) -> str:
         case Over():
             return "over"
     raise AssertionError(action)
+
+
+def _way(medium: Medium) -> str:
+    ends = []
+    for own, known in zip(medium.own, medium.known, strict=True):
+        ends.append(f"{own or 'anybody'}" + (f" as {known}" if known not in (None, own) else ""))
+    return " - ".join(ends)
 
 
 @dataclass(frozen=True)
@@ -302,13 +454,15 @@ class Case:
         assert form is not None
         translation = {packed(own): packed(outside) for own, outside in self.about.get("translation", {}).items()}
         limits = self.about.get("limits", {})
+        given = (settings, session) if descriptor.shared is None else (settings, session, descriptor.shared())
         return player(
-            form(settings, session),
+            form(*given),
             descriptor.events,
             translation,
             binds=limits.get("binds"),
             gates=limits.get("gates"),
             session=session,
+            outside={_endpoint(told): _endpoint(inside) for told, inside in self.about.get("outside", {}).items()},
         )
 
     def steps(self) -> list[Step]:
@@ -321,6 +475,11 @@ class Case:
             player.feed(direction, data)
         player.finish()
         return player
+
+
+def _endpoint(written: str) -> Endpoint:
+    host, _, port = written.rpartition(":")
+    return Endpoint(packed(host.strip("[]")), int(port))
 
 
 def control_session(

@@ -1,8 +1,8 @@
 """The IKE-ESP ALG (RFC 2408, 2409, 7296, 4303): several hosts behind one address, to one gateway, without NAT
 traversal.
 
-Where to look: `isakmp` reads the header of a message; `exchanges` decides what becomes of it, and of ESP whose SPI
-nobody knows; `states` is what a session consists of; `gateways` what the sessions with one gateway know together;
+Where to look: `isakmp` reads the header of a message; `exchanges` decides what becomes of it, with its `states`;
+`spis` awaits and learns ESP; `gateways` what the sessions with one gateway know together;
 `events` names everything counted.
 
 What it promises
@@ -20,6 +20,7 @@ from applianced.alg.ike_esp.events import EVENTS, VIOLATIONS
 from applianced.alg.ike_esp.exchanges import Exchanges
 from applianced.alg.ike_esp.gateways import Gateways
 from applianced.alg.ike_esp.settings import IkeEspSettings
+from applianced.alg.ike_esp.spis import MOST
 from applianced.model.tuples import UDP
 
 __all__ = ["DESCRIPTOR", "Exchanges", "Gateways", "IkeEspSettings"]
@@ -35,5 +36,5 @@ DESCRIPTOR = Descriptor(
     timed=True,
     after_nat=True,
     violations=VIOLATIONS,
-    limits=Limits(silence_s=60.0),
+    limits=Limits(gates=2 * MOST + 4, silence_s=60.0),
 )

@@ -14,6 +14,8 @@ _ORDINARY: dict[str, str] = {
     "gates-hit": "First ESP packets from a responder, in time",
     "gates-timed-out": "Times that none came within esp-gate-timeout",
     "esp-sessions": "SPIs that were learnt, of either direction",
+    "esp-again": "SPIs of clients that were learnt again, since their answer had not come in time",
+    "answers-put-off": "Times that a client's ESP went out while another host's first one was awaited",
     "esp-idle": "SPIs that ended: silent for esp-session-timeout",
     "esp-superseded": "SPIs that made room for later ones",
     "nat-traversal": "Sessions left alone: their datagrams are of NAT traversal",
@@ -35,7 +37,6 @@ _VIOLATIONS: dict[str, str] = {
     "states-full": "Messages refused because a session has too many pairs of cookies",
     "refused-esp": "ESP packets of an unknown SPI refused, for any cause",
     "reserved-spi": "ESP packets whose SPI is reserved (RFC 4303 2.1), refused",
-    "esp-while-awaiting": "ESP packets refused while another host's first one from the same gateway is awaited",
 }
 
 EVENTS: dict[str, str] = {**_ORDINARY, **_VIOLATIONS}

@@ -26,7 +26,7 @@ class Relation(NamedTuple):
 
 
 class _Claim(NamedTuple):
-    holder: Exchanges
+    holder: object
     since: float
     until: float
 
@@ -44,7 +44,6 @@ class Gateways:
 
     def leave(self, relation: Relation, session: Exchanges) -> None:
         """It has ended."""
-        self.give_up(relation, session)
         sessions = self._sessions.get(relation, [])
         if session in sessions:
             sessions.remove(session)
@@ -55,22 +54,22 @@ class Gateways:
         """The other sessions of a relation."""
         return [each for each in self._sessions.get(relation, ()) if each is not session]
 
-    def claim(self, relation: Relation, session: Exchanges, now: float, until: float) -> bool:
-        """Whether the next unknown SPI is for this session from now on; not while it is for another."""
+    def claim(self, relation: Relation, claimant: object, now: float, until: float) -> bool:
+        """Whether the next unknown SPI is for this claimant from now on; not while it is for another."""
         held = self._claims.get(relation)
         if held is not None and min(held.until, held.since + LONGEST_S) > now:
-            if held.holder is not session:
+            if held.holder is not claimant:
                 return False
             since = held.since
         else:
             since = now
-        self._claims[relation] = _Claim(session, since, until)
+        self._claims[relation] = _Claim(claimant, since, until)
         return True
 
-    def give_up(self, relation: Relation, session: Exchanges) -> None:
-        """This session awaits nothing any more."""
+    def give_up(self, relation: Relation, claimant: object) -> None:
+        """It awaits nothing any more."""
         held = self._claims.get(relation)
-        if held is not None and held.holder is session:
+        if held is not None and held.holder is claimant:
             del self._claims[relation]
 
     # Shared

@@ -67,7 +67,7 @@ class Header(NamedTuple):
     @property
     def name(self) -> str:
         """The exchange, as the state and the logs call it."""
-        return _NAMES[self.version].get(self.exchange, f"exchange-{self.exchange}")
+        return name_of(self.version, self.exchange)
 
     @property
     def rekeys(self) -> bool:
@@ -76,6 +76,11 @@ class Header(NamedTuple):
 
     def __str__(self) -> str:
         return f"IKEv{self.version} {self.name} {self.initiator.hex()}"
+
+
+def name_of(version: int, exchange: int) -> str:
+    """The name of an exchange, "exchange-99" for one that has none."""
+    return _NAMES[version].get(exchange, f"exchange-{exchange}")
 
 
 def parse(data: bytes) -> Header:

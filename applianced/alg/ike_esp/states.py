@@ -1,4 +1,4 @@
-"""What one IKE session between two parties consists of: pairs of cookies, and the SPIs under which ESP goes.
+"""What one IKE session between two parties consists of: pairs of cookies.
 
 Rule: nothing here performs I/O, and no input raises.
 """
@@ -6,15 +6,15 @@ Rule: nothing here performs I/O, and no input raises.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from struct import Struct
 
 from applianced.alg.ike_esp.isakmp import NOBODY, Header
 from applianced.model.tuples import Direction
 
 STATES_MOST = 8
 """Pairs of cookies per session: retries and rekeying leave some behind."""
-SPIS_MOST = 16
-"""SPIs per session and direction; the oldest makes room."""
+
+_PLAIN = Struct("!8s8sBBddBI??")
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class State:
     by: Direction
     created_s: float
     last_s: float
-    exchange: tuple[str, int] = ("", 0)
+    exchange: tuple[int, int] = (0, 0)
     pinned: bool = False
     negotiated: bool = False
 
@@ -44,39 +44,24 @@ class State:
         if header.responder != NOBODY:
             self.responder = header.responder
             self.pinned = self.pinned or direction is self.by
-        exchange = (header.name, header.message)
+        exchange = (header.exchange, header.message)
         begins = exchange != self.exchange
         self.exchange = exchange
         self.negotiated = self.negotiated or header.negotiates
         return begins
 
     @property
-    def plain(self) -> tuple[Any, ...]:
+    def octets(self) -> bytes:
         """For the checkpoint; `of` turns it back."""
-        return (
-            self.initiator,
-            self.responder,
-            self.version,
-            int(self.by),
-            self.created_s,
-            self.last_s,
-            self.exchange,
-            self.pinned,
-            self.negotiated,
-        )
+        ours = self.initiator, self.responder, self.version, self.by, self.created_s, self.last_s
+        return _PLAIN.pack(*ours, *self.exchange, self.pinned, self.negotiated)
 
     @classmethod
-    def of(cls, plain: tuple[Any, ...]) -> State:
-        initiator, responder, version, by, *rest = plain
-        return cls(initiator, responder, version, Direction(by), *rest)
+    def of(cls, octets: bytes) -> State:
+        initiator, responder, version, by, created_s, last_s, exchange, message, *marks = _PLAIN.unpack(octets)
+        return cls(initiator, responder, version, Direction(by), created_s, last_s, (exchange, message), *marks)
 
-
-class Spi(NamedTuple):
-    """An SPI that was learnt. gate: what admits it. direction: of its packets. initiator: of the pair of cookies that
-    has negotiated last before."""
-
-    gate: int
-    direction: Direction
-    number: int
-    since: float
-    initiator: bytes
+    @classmethod
+    def all_of(cls, octets: bytes) -> list[State]:
+        """Those of as many `octets` as stand behind each other."""
+        return [cls.of(octets[at : at + _PLAIN.size]) for at in range(0, len(octets), _PLAIN.size)]
