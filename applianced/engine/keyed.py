@@ -175,21 +175,29 @@ class First:
 def handle(engine: Engine, session: DatagramSession | None, queued: Queued, now: float) -> None:
     """A packet of an unknown key. session: which its mark names. Raises ProtocolError."""
     first = First(queued)
-    speaker = first.speaker(session) if session is not None and not session.over else None
-    if session is None or speaker is None:
+    if session is None or session.over:
         engine.count(queued.mark, "sessions-unknown")
         queued.drop()
         return
-    gate = first.gate(session)
-    if gate is None:
-        last_s, session.last_s = session.last_s, now
-        session.judge_first(speaker, first.key)
-        session.save(engine.checkpoint)
-        gate = first.gate(session)
-        if gate is None:
-            session.last_s = last_s
+    # Others of the same key may have waited behind the first.
+    gate = first.gate(session) or _judged(engine, session, first, now)
     if gate is None:
         queued.drop()
     else:
         first.release(gate)
     engine.proceed(session, now)
+
+
+def _judged(engine: Engine, session: DatagramSession, first: First, now: float) -> Gate | None:
+    """Have the ALG judge the packet: the gate that it has opened."""
+    speaker = first.speaker(session)
+    if speaker is None:
+        session.count("sessions-unknown")
+        return None
+    last_s, session.last_s = session.last_s, now
+    session.judge_first(speaker, first.key)
+    session.save(engine.checkpoint)
+    gate = first.gate(session)
+    if gate is None:
+        session.last_s = last_s
+    return gate

@@ -292,7 +292,7 @@ class Bench:
             counters=self.counters,
             checkpoint=self.checkpoint(memoryview(self.memory), self.slots),
         )
-        self.engine.configure({self.name: Settings()}, limits or GateLimits(), 65536, self.now)
+        self.engine.configure({self.name: self.descriptor.settings()}, limits or GateLimits(), 65536, self.now)
         return self.engine.resume(self.now)
 
     def send(self, source: Endpoint, destination: Endpoint, flags: int = ACK | PSH, **more: Any) -> Packet:

@@ -44,11 +44,10 @@ class Gateways:
 
     def leave(self, relation: Relation, session: Exchanges) -> None:
         """It has ended."""
-        sessions = self._sessions.get(relation, [])
-        if session in sessions:
-            sessions.remove(session)
+        sessions = self._sessions[relation]
+        sessions.remove(session)
         if not sessions:
-            self._sessions.pop(relation, None)
+            del self._sessions[relation]
 
     def others(self, relation: Relation, session: Exchanges) -> list[Exchanges]:
         """The other sessions of a relation."""

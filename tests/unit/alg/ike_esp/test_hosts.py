@@ -248,6 +248,7 @@ def test_the_state_shows_pairs_and_spis() -> None:
     assert first.esp(REPLY, 0x1111)
     first.tell(REPLY, message(ALICE, GATEWAY, CREATE_CHILD_SA, flags=0))
     shown, other = site.listed()
+    assert list(first.alg.gone(999)) == []  # type: ignore[attr-defined]
     assert (other["esp"], other["spi-to-gateway"]) == (False, [])
     assert shown == {
         "initiator-cookie": ALICE.hex(),
