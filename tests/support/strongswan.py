@@ -18,7 +18,6 @@ SECRET = "a secret of both"
 VIRTUAL = {4: "10.98.1.0/24", 6: "fd98:1::/120"}
 NETWORK = {4: "10.98.2.0/24", 6: "fd98:2::/64"}
 NETWORK_HOST = {4: "10.98.2.1", 6: "fd98:2::1"}
-_BY_UDP = "{by_udp}"
 
 _CHARON = """
 charon {
@@ -49,8 +48,8 @@ class Charon:
     topology: Topology
     namespace: str
     directory: Path
-    loaded: int = 0
     root: Path = field(default_factory=trixie)
+    said: str = ""
 
     def start(self) -> None:
         """Run it, until it can be asked."""
@@ -96,8 +95,6 @@ class Charon:
         self._swanctl(*words)
         return self.said
 
-    said: str = ""
-
     def configure(self, text: str) -> None:
         """Load connections and secrets (swanctl.conf)."""
         (self.directory / "swanctl.conf").write_text(text)
@@ -117,6 +114,8 @@ def gateway_configuration(version: int, clients: tuple[str, ...], *, family: int
     """
     one = '  ike-{0} {{ id-1 = gateway\n    id-2 = {0}\n    secret = "{1}" }}'
     secrets = "\n".join(one.format(name, SECRET) for name in clients)
+    # Two of the same name, from the same address and port, would be taken for one that comes back.
+    users = "\n".join(f'  xauth-{name} {{ id = {name}\n    secret = "{SECRET}" }}' for name in clients)
     return f"""
 connections {{
   roadwarrior {{
@@ -153,8 +152,7 @@ secrets {{
   ike-group {{ id-1 = gateway
     id-2 = keyid:group
     secret = "{SECRET}" }}
-  xauth {{ id = user
-    secret = "{SECRET}" }}
+{users}
 }}
 """
 
@@ -188,3 +186,24 @@ secrets {{ ike-one {{ id-1 = {name}
     id-2 = gateway
     secret = "{SECRET}" }} }}
 """
+
+
+def behind(topology: Topology, namespace: str, own: str, outside: str, gateway: str) -> None:
+    """Have programs of a namespace take `outside` for their own address, as if nobody translated: two strongSwan find
+    no translator then, and stay with IKE on port 500 and ESP without UDP."""
+    topology.run(namespace, ["ip", "address", "add", f"{outside}/32", "dev", "lo"])
+    topology.nft(
+        namespace,
+        f"""
+        table ip behind {{
+          chain leaving {{
+            type filter hook postrouting priority 300;
+            ip saddr {outside} ip daddr {gateway} ip saddr set {own}
+          }}
+          chain arriving {{
+            type filter hook prerouting priority -300;
+            ip saddr {gateway} ip daddr {own} meta l4proto {{ udp, esp }} ip daddr set {outside}
+          }}
+        }}
+        """,
+    )

@@ -20,12 +20,13 @@ ip route add {network} dev "$TUNDEV"
 
 @dataclass(slots=True)
 class Vpnc:
-    """One client. directory: its own. gateway: its address."""
+    """One client. directory: its own. gateway: its address. user: its name there."""
 
     topology: Topology
     namespace: str
     directory: Path
     gateway: str
+    user: str
 
     def start(self) -> None:
         """Connect, and wait until there is a tunnel."""
@@ -34,7 +35,7 @@ class Vpnc:
         script.write_text(_SCRIPT.format(network=NETWORK[4]))
         script.chmod(0o755)
         lines = (
-            f"IPSec gateway {self.gateway}", "IPSec ID group", f"IPSec secret {SECRET}", "Xauth username user",
+            f"IPSec gateway {self.gateway}", "IPSec ID group", f"IPSec secret {SECRET}", f"Xauth username {self.user}",
             f"Xauth password {SECRET}", "IKE Authmode psk", "NAT Traversal Mode none", "Local Port 500",
             "IKE DH Group dh2", "Perfect Forward Secrecy nopfs", f"Script {script}", "No Detach",
             f"Interface name {DEVICE}", f"Pidfile {self.directory / 'pid'}", "Noninteractive",
