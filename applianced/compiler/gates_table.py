@@ -16,8 +16,9 @@ Datagrams that the queue's reader would cut go to a second queue of their worker
 
 from __future__ import annotations
 
-from applianced.compiler import keyed, untracked
+from applianced.compiler import gates_media, keyed, untracked
 from applianced.compiler.marks import (
+    AFTER_NAT,
     CONTROL,
     CONTROL_PORTS,
     DATA,
@@ -78,6 +79,10 @@ def _queue_chains(queue_statement: bool) -> str:
     return "".join(chains)
 
 
+def _open_dispatch() -> str:
+    return f"ct mark & {FAIL_OPEN:#x} == {FAIL_OPEN:#x} {untracked.dispatch('ct mark', 'open')}"
+
+
 def gates_table(*, queue_statement: bool) -> str:
     """nft text that makes the table. queue_statement: the kernel has NFT_QUEUE."""
     return f"""\
@@ -98,12 +103,14 @@ table inet {GATES_TABLE} {{
   chain admitted {{
     ct mark set {DATA:#x} counter name admitted accept
   }}
+{gates_media.chains(_open_dispatch(), untracked.dispatch("ct mark", "closed"))}\
   chain admit {{
     type filter hook forward priority -10; policy accept;
     ct state != new accept
     ct mark & {DATA:#x} == {DATA:#x} accept
   }}
-{_family(4)}{_family(6)}{untracked.chains()}{keyed.chains()}\
+{_family(4)}{_family(6)}{gates_media.family(4, SIZE)}{gates_media.family(6, SIZE)}\
+{untracked.chains()}{keyed.chains()}\
   chain syn_of_control {{
     type filter hook forward priority 40; policy accept;
     ct mark & {CONTROL:#x} != {CONTROL:#x} accept
@@ -124,7 +131,7 @@ table inet {GATES_TABLE} {{
   chain enqueue {{
     meta mark set ct mark
     meta l4proto udp jump datagram
-    ct mark & {FAIL_OPEN:#x} == {FAIL_OPEN:#x} {untracked.dispatch("ct mark", "open")}
+    {_open_dispatch()}
     {untracked.dispatch("ct mark", "closed")}
   }}
   chain datagram {{
@@ -134,7 +141,7 @@ table inet {GATES_TABLE} {{
   chain {AWAITED_CHAIN} {{
     type filter hook postrouting priority 110; policy accept;
     meta l4proto != udp accept
-    meta mark & {CONTROL | OPENING:#x} != {CONTROL | OPENING:#x} accept
+    meta mark & {CONTROL | AFTER_NAT:#x} != {CONTROL | OPENING:#x} accept
   }}
   chain enqueue_large {{
     ct mark & {FAIL_OPEN:#x} == {FAIL_OPEN:#x} {untracked.dispatch("ct mark", "open", LARGE_QUEUES)}

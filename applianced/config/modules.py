@@ -55,6 +55,7 @@ MODULES = (
     Module("applianced-alg-ftp"),
     Module("applianced-alg-ike-esp-nat"),
     Module("applianced-alg-policies"),
+    Module("applianced-alg-sip"),
     Module("applianced-notifications"),
     Module("applianced-system"),
     Module("applianced-records"),

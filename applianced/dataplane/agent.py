@@ -228,6 +228,9 @@ class Agent:
                 control=control,
                 counters=memory.counters(),
                 checkpoint=memory.checkpoint(),
+                ledger=memory.ledger(),
+                board=memory.board(),
+                others=[other.board() for place, other in enumerate(self._memory) if place != number],
             )
         )
 

@@ -6,13 +6,23 @@ as the forward path shows it when only its source is translated, by the reply on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
 
 from applianced.compiler.marks import DATA, POLICY_LABEL_BITS, SLOT_SHIFT
-from applianced.dataplane.netlink import CONNTRACK, Netlink, attribute, attributes, nested, number
+from applianced.dataplane.netlink import (
+    ACK,
+    CONNTRACK,
+    REQUEST,
+    Netlink,
+    attribute,
+    attributes,
+    message,
+    nested,
+    number,
+)
 from applianced.engine.kernel import Translation
 from applianced.model.tuples import Direction, Endpoint, FlowTuple
 
@@ -37,6 +47,10 @@ TCP_STATES = (
     "none", "syn-sent", "syn-recv", "established", "fin-wait", "close-wait", "last-ack", "time-wait", "close",
     "syn-sent2",
 )  # fmt: skip
+
+
+AT_ONCE = 64
+"""Requests in one message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +93,26 @@ def _family(flow: FlowTuple) -> int:
     return 2 if len(flow.source.address) == 4 else 10
 
 
+def _quick_tuple(flow: FlowTuple) -> bytes:
+    """The same as `_tuple` for the original direction, of what is asked for once."""
+    protocol, (source, source_port), (destination, destination_port) = flow
+    if len(source) != 4:
+        return _tuple(_TUPLE[0], flow)
+    return _QUICK.pack(
+        _QUICK_PARTS[0], source, _QUICK_PARTS[1], destination, _QUICK_PARTS[2], protocol, _QUICK_PARTS[3], source_port,
+        _QUICK_PARTS[4], destination_port,
+    )  # fmt: skip
+
+
+_PATTERN = nested(
+    _TUPLE[0],
+    nested(1, attribute(1, b"SSSS"), attribute(2, b"DDDD")),
+    nested(2, attribute(1, b"P"), attribute(2, b"ss"), attribute(3, b"dd")),
+)
+_QUICK_PARTS = (_PATTERN[:12], _PATTERN[16:20], _PATTERN[24:32], _PATTERN[33:40], _PATTERN[42:48])
+_QUICK = Struct("!12s4s4s4s8sB7sH6sH2x")
+"""A tuple of IPv4 with ports: its constant parts, with addresses, protocol and ports between."""
+
 _V4_HEAD = nested(1, attribute(1, bytes(4)), attribute(2, bytes(4)))[:8]
 _PORT_HEAD = attribute(2, bytes(2))[:4]
 _V4_OCTETS = 48
@@ -112,6 +146,11 @@ def _parse_offset(octets: bytes | None) -> int:
 def _translation(found: dict[int, bytes]) -> Translation:
     first, second = [_parse_offset(found.get(kind)) for kind in _SEQUENCE_OFFSETS]
     return Translation(parse_tuple(found[1]), parse_tuple(found[2]), (first, second))
+
+
+def _packets(found: dict[int, bytes]) -> int:
+    counters = [attributes(found[kind]) for kind in _COUNTERS if kind in found]
+    return sum(int.from_bytes(counter.get(1, b""), "big") for counter in counters)
 
 
 def _parse(found: dict[int, bytes]) -> Entry:
@@ -207,6 +246,28 @@ class Conntrack:
     def delete(self, original: FlowTuple) -> int:
         """Delete an entry by its original tuple; the errno."""
         return self._netlink.request(CONNTRACK, _DELETE, _family(original), _tuple(_TUPLE[0], original))
+
+    def delete_all(self, flows: Sequence[FlowTuple]) -> int:
+        """Delete the entries that have one of these as a tuple of either direction; how many there were."""
+        done = 0
+        for start in range(0, len(flows), AT_ONCE):
+            messages = [
+                message(CONNTRACK, _DELETE, REQUEST | ACK, _family(flow), _quick_tuple(flow))
+                for flow in flows[start : start + AT_ONCE]
+            ]
+            done += sum(answer == 0 for answer in self._netlink.each(messages))
+        return done
+
+    def packets(self, flows: Sequence[FlowTuple]) -> list[int]:
+        """Of each entry that has this as a tuple of either direction, how many packets it had; 0 for none."""
+        found: list[int] = []
+        for start in range(0, len(flows), AT_ONCE):
+            messages = [
+                message(CONNTRACK, _GET, REQUEST, _family(flow), _quick_tuple(flow))
+                for flow in flows[start : start + AT_ONCE]
+            ]
+            found += [_packets(answer) if isinstance(answer, dict) else 0 for answer in self._netlink.each(messages)]
+        return found
 
     def keep(self, original: FlowTuple, timeout_s: int) -> int:
         """Have an entry last so long from now on without traffic, seconds; the errno."""

@@ -16,6 +16,7 @@ import os
 from struct import pack
 from typing import NamedTuple
 
+from applianced.compiler.gates_media import ATTACH_SETS, PUBLISHED_CHAIN, SENT_TO
 from applianced.compiler.gates_table import AWAITED_CHAIN, HELPER_CHAIN, HELPER_OBJECT
 from applianced.compiler.marks import AWAITED_S, CONTROL_PORTS, GATES_TABLE, LARGE_QUEUES, QUEUES
 from applianced.dataplane import calls, keyed
@@ -32,7 +33,7 @@ _NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
 _META_NFPROTO = 15
 _EQUAL, _NOT_EQUAL = 0, 1
 _ADD, _DELETE = 0, 2
-_CT_STATUS, _CT_SOURCE_PORT = 2, 11
+_CT_STATUS, _CT_SOURCE_PORT, _CT_DESTINATION_PORT = 2, 11, 12
 _SOURCE_NAT, _DESTINATION_NAT = 0x10, 0x20
 """Bits of conntrack's status."""
 
@@ -136,8 +137,7 @@ def _awaited_rules(family: _Family) -> list[bytes]:
     """
     words = family.octets // 4
     second, third = _REG32_01 + words, _REG32_01 + 2 * words
-    ours = _only(_expression("meta", attribute(1, number(_REG32_00)), attribute(2, number(_META_NFPROTO))),
-                 value=bytes((family.number,)))  # fmt: skip
+    ours = _ours(family)
     protocol = _expression("meta", attribute(1, number(_REG32_00)), attribute(2, number(_META_L4PROTO)))
     status = _expression("ct", attribute(1, number(_REG32_00)), attribute(2, number(_CT_STATUS)))
     server = _load(_REG32_01, _NETWORK_HEADER, family.destination, family.octets)
@@ -163,6 +163,49 @@ def _awaited_rules(family: _Family) -> list[bytes]:
     ]
 
 
+def _ours(family: _Family) -> bytes:
+    """Go on only with packets of this family."""
+    return _only(
+        _expression("meta", attribute(1, number(_REG32_00)), attribute(2, number(_META_NFPROTO))),
+        value=bytes((family.number,)),
+    )
+
+
+def _published_rule(family: _Family) -> bytes:
+    """Remember for a moment where a first datagram was sent to."""
+    words = family.octets // 4
+    second, third = _REG32_01 + words, _REG32_01 + 2 * words
+    data = third + 1
+    key = (
+        _expression("meta", attribute(1, number(_REG32_00)), attribute(2, number(_META_L4PROTO))),
+        _load(_REG32_01, _NETWORK_HEADER, family.source, family.octets),
+        _load(second, _NETWORK_HEADER, family.destination, family.octets),
+        _load(third, _TRANSPORT_HEADER, 2, 2),
+    )
+    sent_to = (
+        _load_original(data, family.original_destination),
+        _load_original(data + words, _CT_DESTINATION_PORT),
+    )
+    name = SENT_TO[family.version == 6]
+    return _rule(
+        PUBLISHED_CHAIN, _ours(family), *key, *sent_to, _element(_DELETE, name, data), _element(_ADD, name, data)
+    )
+
+
+def _attach_rule(family: _Family) -> bytes:
+    """The helper extension for sessions of control gates: meta l4proto . daddr . dport in the set, then the object."""
+    port = _REG32_01 + family.octets // 4
+    return _rule(
+        HELPER_CHAIN,
+        _ours(family),
+        _expression("meta", attribute(1, number(_REG32_00)), attribute(2, number(_META_L4PROTO))),
+        _load(_REG32_01, _NETWORK_HEADER, family.destination, family.octets),
+        _load(port, _TRANSPORT_HEADER, 2, 2),
+        _expression("lookup", attribute(1, text(ATTACH_SETS[family.version == 6])), attribute(2, number(_REG32_00))),
+        _expression("objref", attribute(1, number(_CT_EXPECT)), attribute(2, text(HELPER_OBJECT))),
+    )
+
+
 def _xt_queue_rules() -> list[bytes]:
     """xt NFQUEUE revision 3: number, total, flags (1: bypass)."""
     rules = []
@@ -178,7 +221,7 @@ def complete(netlink: Netlink, *, queue_rules: bool) -> None:
     """Add to a freshly made gates table what its text could not say. Raises DataplaneError."""
     messages = [_helper_object(), _helper_rule()]
     for family in _FAMILIES:
-        messages += _awaited_rules(family)
+        messages += [*_awaited_rules(family), _published_rule(family), _attach_rule(family)]
     messages += calls.rules()
     messages += keyed.rules()
     if queue_rules:

@@ -10,15 +10,29 @@ Keys and data of a map have one length, so a message is three constant pieces wi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from struct import pack
 
+from applianced.compiler.gates_media import SENT_TO
 from applianced.compiler.marks import GATES_TABLE
 from applianced.dataplane import calls, keyed
-from applianced.dataplane.netlink import CREATE, Netlink, attribute, nested, nft_message, number, text
+from applianced.dataplane.netlink import (
+    CREATE,
+    FAMILY_INET,
+    NFTABLES,
+    Netlink,
+    attribute,
+    attributes,
+    nested,
+    nft_message,
+    number,
+    text,
+)
 from applianced.errors import DataplaneError
 from applianced.model.gates import Gate
-from applianced.model.tuples import ESP, GRE
+from applianced.model.media import ControlGate, MediaGate
+from applianced.model.tuples import ESP, GRE, ORIGINAL, REPLY, TCP, Direction, Endpoint, FlowTuple
 
-_NEWSETELEM, _DELSETELEM = 12, 14
+_NEWSETELEM, _GETSETELEM, _DELSETELEM = 12, 13, 14
 _CLOSING_MS = number(60000, 8)
 
 Element = tuple[str, bytes, bytes]
@@ -34,6 +48,10 @@ def elements(gate: Gate) -> list[Element]:
         return calls.elements(gate)
     if gate.protocol == ESP or gate.key:
         return keyed.elements(gate)
+    if isinstance(gate, MediaGate):
+        return [*_of_end(gate, ORIGINAL), *_of_end(gate, REPLY)]
+    if isinstance(gate, ControlGate):
+        return _of_control(gate)
     inside, outside = gate.inside, gate.outside
     version = "4" if len(inside.address) == 4 else "6"
     protocol = bytes((gate.protocol, 0, 0, 0))
@@ -47,6 +65,50 @@ def elements(gate: Gate) -> list[Element]:
         found.append((f"dnat{version}", key, inside.address + inside_port))
     if gate.source:
         found.append((f"source{version}", flow + inside_port, gate.source))
+    return found
+
+
+def _end(endpoint: Endpoint) -> bytes:
+    return endpoint.address + endpoint.port.to_bytes(2, "big") + b"\0\0"
+
+
+def _of_end(gate: MediaGate, side: Direction) -> list[Element]:
+    """What one end of a medium can be sent, and what it sends; see compiler.gates_media."""
+    own, known, other = gate.own[side], gate.known[side], gate.own[side.opposite]
+    if own is None or known is None:
+        return []
+    version = "4" if len(own.address) == 4 else "6"
+    protocol, here = bytes((gate.protocol, 0, 0, 0)), _end(own)
+    mark = pack("=I", gate.mark)
+    if other is not None:
+        found = [(f"media{version}", protocol + other.address + here, mark)]
+        if known != own:
+            there = _end(known)
+            found.append((f"dnat{version}", protocol + other.address + there, here))
+            found.append((f"leave{version}", protocol + here + other.address, there))
+        return found
+    found = [(f"{'learn' if gate.learn else 'media_any'}{version}", protocol + here, mark)]
+    if gate.learn:
+        found.append((f"first{version}", protocol + here, b""))
+    if known != own:
+        found.append((f"dnat_any{version}", protocol + _end(known), here))
+        found.append((f"leave_any{version}", protocol + here, _end(known)))
+    told = gate.known[side.opposite]
+    if told is not None:
+        found.append((f"arrive_any{version}", protocol + here, _end(told)))
+    return found
+
+
+def _of_control(gate: ControlGate) -> list[Element]:
+    inside, outside = gate.inside, gate.outside
+    version = "4" if len(inside.address) == 4 else "6"
+    protocol, here, there = bytes((gate.protocol, 0, 0, 0)), _end(inside), _end(outside)
+    mark, kind = pack("=I", gate.mark), "" if gate.peer else "_any"
+    found = [(f"control{kind}{version}", protocol + gate.peer + here, mark)]
+    if outside != inside:
+        found.append((f"dnat{kind}{version}", protocol + gate.peer + there, here))
+    if gate.protocol == TCP:
+        found.append((f"attach{version}", protocol + there, b""))
     return found
 
 
@@ -92,6 +154,10 @@ class Gates:
         self._shapes: dict[str, _Shape] = {}
         self._elements: dict[int, list[Element]] = {}
         """Number of an open gate -> what it is in the kernel."""
+        self.fresh: list[Gate] = []
+        """Of what was opened last: that of which nothing was open before."""
+        self.gone: list[Gate] = []
+        """Of what was closed last: that which no later gate has taken over."""
         self._owners: dict[Place, Gate] = {}
         """Element -> the last gate that wrote it: two sessions of a host may announce the same endpoint, and the end
         of one must not take the element of the other."""
@@ -99,7 +165,10 @@ class Gates:
         """Number of a lasting gate -> what went through it before its element was written last."""
 
     def exchange(self, opened: Sequence[Gate], closed: Sequence[Gate], now: float) -> int:
-        """Open and close in one transaction; the errno, 0 when it is in force."""
+        """Open and close in one transaction; the errno, 0 when it is in force. `fresh` and `gone` say what it changed
+        besides."""
+        self.gone = [gate for gate in closed if self._owned(gate)]
+        self.fresh = [gate for gate in opened if not self._known(gate)]
         messages: list[bytes] = []
         owners = self._owners
         before: list[tuple[Place, Gate | None]] = []
@@ -114,8 +183,10 @@ class Gates:
                     before.append((place, owners.pop(place, None)))
                     messages += self._shape(name, key, data).remove(key, data)
         for gate in opened:
-            time = max(1, int((gate.expires_s - now) * 1000)).to_bytes(8, "big")
-            self._elements[gate.number] = found = elements(gate)
+            time = max(1, int((gate.ends_s(now) - now) * 1000)).to_bytes(8, "big")
+            found = elements(gate)
+            if not gate.media:
+                self._elements[gate.number] = found
             for name, key, data in found:
                 place = (name, key)
                 shape, owner = self._shape(name, key, data), owners.get(place)
@@ -151,6 +222,14 @@ class Gates:
         for gate in closed:
             self._before.pop(gate.number, None)
 
+    def _owned(self, gate: Gate) -> bool:
+        name, key, _ = elements(gate)[0]
+        return self._owners.get((name, key)) is gate
+
+    def _known(self, gate: Gate) -> bool:
+        name, key, _ = elements(gate)[0]
+        return (name, key) in self._owners
+
     def _undo(self, opened: Sequence[Gate], before: Sequence[tuple[Place, Gate | None]]) -> None:
         """The kernel took nothing of it."""
         for gate in opened:
@@ -169,9 +248,26 @@ class Gates:
 
     def adopt(self, gate: Gate) -> None:
         """A gate that is in the kernel since before this process."""
-        self._elements[gate.number] = found = elements(gate)
+        found = elements(gate)
+        if not gate.media:
+            self._elements[gate.number] = found
         for name, key, _ in found:
             self._owners[name, key] = gate
+
+    def sent_to(self, flow: FlowTuple) -> Endpoint | None:
+        """Where the first datagram of a session was sent to, that waits behind NAT as this flow; None when nobody
+        knows."""
+        octets = len(flow.source.address)
+        key = bytes((flow.protocol, 0, 0, 0)) + flow.source.address + _end(flow.destination)
+        body = attribute(1, text(GATES_TABLE)) + attribute(2, text(SENT_TO[octets == 16]))
+        found = self._netlink.get(
+            NFTABLES, _GETSETELEM, FAMILY_INET, body + nested(3, nested(1, nested(1, attribute(1, key))))
+        )
+        if found is None:
+            return None
+        element = attributes(attributes(found[3])[1])
+        data = attributes(element[2])[1]
+        return Endpoint(data[:octets], int.from_bytes(data[octets : octets + 2], "big"))
 
 
 def _data_of(gate: Gate, name: str) -> bytes:

@@ -9,20 +9,25 @@ from collections.abc import Sequence
 from applianced.compiler.marks import OWN_ACKNOWLEDGEMENT
 from applianced.dataplane.conntrack import Conntrack
 from applianced.dataplane.gates import Gates
+from applianced.dataplane.media import MediaSessions
 from applianced.dataplane.netlink import Netlink
 from applianced.engine.kernel import Translation
 from applianced.model.gates import Gate
-from applianced.model.tuples import Direction, FlowTuple, text
+from applianced.model.media import MediaGate
+from applianced.model.tuples import Direction, Endpoint, FlowTuple, text
 from applianced.packet import segment
 
 
 class NetlinkKernel:
     """engine.kernel.Kernel over netlink, in the network namespace of this process."""
 
+    nat_decides_late = True
+
     def __init__(self) -> None:
         netlink = Netlink()
         self.conntrack = Conntrack(netlink)
         self.gates = Gates(netlink)
+        self.media = MediaSessions(netlink, self.conntrack)
         self._raw = {version: _raw_socket(family) for version, family in ((4, socket.AF_INET), (6, socket.AF_INET6))}
 
     def translation(self, flow: FlowTuple, mark: int) -> Translation | None:
@@ -40,7 +45,35 @@ class NetlinkKernel:
         return found is not None and found.offsets[direction] == after
 
     def exchange(self, opened: Sequence[Gate], closed: Sequence[Gate], now: float) -> bool:
-        return self.gates.exchange(opened, closed, now) == 0
+        if self.gates.exchange(opened, closed, now):
+            return False
+        if closed:
+            self.media.ended(closed, self.gates.gone)
+        if opened:
+            self.media.begun(opened, self.gates.fresh)
+        return True
+
+    def adopt(self, gate: Gate) -> None:
+        self.gates.adopt(gate)
+        self.media.adopt((gate,))
+
+    def packets(self, media: Sequence[MediaGate]) -> list[int]:
+        return self.media.packets(media)
+
+    def tidy(self) -> None:
+        self.media.tidy()
+
+    def published(self, flow: FlowTuple) -> Endpoint:
+        return self.gates.sent_to(flow) or flow.destination
+
+    def holds(self, session: Translation) -> bool:
+        entry = self.conntrack.lookup(session.original)
+        return entry is not None and entry.translation in (session, session.turned)
+
+    def keep(self, session: Translation, seconds: int) -> None:
+        entry = self.conntrack.lookup(session.original)
+        if entry is not None and not entry.ending and entry.timeout_s < seconds:
+            self.conntrack.keep(entry.translation.original, seconds)
 
     def count(self, gate: Gate, now: float) -> None:
         self.gates.count(gate, now)

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from applianced.alg.contract import Descriptor
+from applianced.engine.bindings import Board
 from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.counters import Counters
+from applianced.engine.ledger import Ledger
 
 SLOTS = 16384
 """Control sessions per worker; ct mark has room for 262,143."""
@@ -27,6 +29,8 @@ class Memory:
     _events: Events
     _counters: mmap.mmap
     _checkpoint: mmap.mmap
+    _ledger: mmap.mmap
+    _board: mmap.mmap
 
     def counters(self) -> Counters:
         """The worker's counters, for whoever counts or reads."""
@@ -35,6 +39,14 @@ class Memory:
     def checkpoint(self) -> Checkpoint:
         """The worker's slots, for the one process that writes them."""
         return Checkpoint(memoryview(self._checkpoint), SLOTS)
+
+    def ledger(self) -> Ledger:
+        """The worker's ledger, for the one process that writes it."""
+        return Ledger(memoryview(self._ledger))
+
+    def board(self) -> Board:
+        """Where the worker shows the bindings that it holds, for itself and for the others."""
+        return Board(memoryview(self._board))
 
     def make_ready(self) -> None:
         """Map what this process will write first: a page fault in the packet path costs more than its verdict."""
@@ -47,5 +59,5 @@ class Memory:
 def shared_memory(descriptors: Mapping[str, Descriptor], workers: int) -> list[Memory]:
     """One set of counters and checkpoints per worker."""
     events = {name: tuple(descriptor.events) for name, descriptor in descriptors.items()}
-    octets = max(Counters.octets(events), 8), Checkpoint.octets(SLOTS)
-    return [Memory(events, mmap.mmap(-1, octets[0]), mmap.mmap(-1, octets[1])) for _ in range(workers)]
+    octets = max(Counters.octets(events), 8), Checkpoint.octets(SLOTS), Ledger.octets(), Board.octets()
+    return [Memory(events, *(mmap.mmap(-1, length) for length in octets)) for _ in range(workers)]

@@ -31,6 +31,7 @@ _FLAGS_SEQUENCE = Struct("=HI")
 _GENERIC = Struct("!BBH")
 _ATTRIBUTE = Struct("=HH")
 _INT = Struct("=i")
+_NUMBER = Struct("=I")
 _OUTCOME = Struct("=IHHIIi")
 _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
 _NESTED = 0x8000
@@ -181,6 +182,29 @@ class Netlink:
                         return None
                     raise DataplaneError("netlink", os.strerror(code))
                 return attributes(octets[20:])
+
+    def each(self, messages: Sequence[bytes]) -> list[dict[int, bytes] | int]:
+        """Send requests, made by `message` without a sequence, together; for each the attributes of the object that it
+        asked for, or the errno (0: done). Those that ask for nothing must ask for an acknowledgement."""
+        first = self._sequence + 1
+        self._sequence = (self._sequence + len(messages)) & 0x7FFFFFFF
+        if self._sequence < first:
+            first, self._sequence = 1, len(messages)
+        numbered = bytearray().join(messages)
+        at = 0
+        for place, each in enumerate(messages):
+            _NUMBER.pack_into(numbered, at + 8, first + place)
+            at += len(each)
+        self._socket.send(numbered)
+        answers: list[dict[int, bytes] | int] = [0] * len(messages)
+        left = len(messages)
+        while left:
+            for kind, answered, octets in self._receive():
+                place = answered - first
+                if 0 <= place < len(answers):
+                    answers[place] = -_INT.unpack_from(octets, 16)[0] if kind == _ERROR else attributes(octets[20:])
+                    left -= 1
+        return answers
 
     def dump(self, subsystem: int, kind: int, family: int, body: bytes) -> Iterator[dict[int, bytes]]:
         """Ask for all objects that match; their attributes one by one."""

@@ -14,7 +14,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from applianced.alg.contract import Descriptor
@@ -27,9 +27,11 @@ from applianced.dataplane.ports import PortRanges
 from applianced.dataplane.queue import PacketQueue
 from applianced.dataplane.reporter import EventReporter
 from applianced.dataplane.selection import Choice, admitting, gates_of, sessions_of
+from applianced.engine.bindings import Board
 from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.counters import Counters
 from applianced.engine.gatekeeper import GateKeeper, GateLimits
+from applianced.engine.ledger import Ledger
 from applianced.engine.sessions import Session
 from applianced.engine.worker import Engine, Queued
 from applianced.errors import DataplaneError
@@ -56,7 +58,11 @@ class WorkerProcess:
         control: socket.socket,
         counters: Counters,
         checkpoint: Checkpoint,
+        ledger: Ledger | None = None,
+        board: Board | None = None,
+        others: Sequence[Board] = (),
     ) -> None:
+        """ledger, board, others: as GateKeeper has them."""
         self._control = control
         self._decoder = Decoder()
         self._descriptors = descriptors
@@ -70,7 +76,14 @@ class WorkerProcess:
         self._reporter = EventReporter(self._coupling)
         self._workers = workers
         self._ports = PortRanges(number, workers)
-        keeper = GateKeeper(self._kernel, self._ports, first_number=number << 28 | (int(time.time()) & 0xFFFFF) << 8)
+        keeper = GateKeeper(
+            self._kernel,
+            self._ports,
+            first_number=number << 28 | (int(time.time()) & 0xFFFFF) << 8,
+            ledger=ledger,
+            board=board,
+            others=others,
+        )
         self._keeper = keeper
         self._engine = Engine(
             descriptors,
@@ -93,10 +106,11 @@ class WorkerProcess:
         gc.disable()
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
+        pause_s = TICK_S
         while self._running:
             queue_fd = self._queue.fd if self._queue else -1
             large_fd = self._large.fd if self._large else -1
-            for fd, _ in poll.poll(TICK_S * 1000):
+            for fd, _ in poll.poll(pause_s * 1000):
                 if fd == queue_fd and self._queue:
                     self._queue.drain()
                 elif fd == large_fd and self._large:
@@ -106,7 +120,9 @@ class WorkerProcess:
                     if self._queue and self._large and queue_fd < 0:
                         poll.register(self._queue.fd, select.POLLIN)
                         poll.register(self._large.fd, select.POLLIN)
-            self._engine.settle(time.time())
+            now = time.time()
+            self._engine.settle(now)
+            pause_s = 0.0 if self._engine.turn(now) else TICK_S
             if time.monotonic() >= self._next_tick:
                 self._tick()
 
@@ -195,7 +211,7 @@ class WorkerProcess:
         """The first settings are in force: take up what a worker before this one left, then take packets."""
         self._engine.resume(time.time(), failed=self._not_resumed)
         for gate in self._keeper.gates.values():
-            if not gate.awaited:
+            if not gate.awaited and not gate.apart:
                 self._kernel.gates.adopt(gate)
             if gate.bound:
                 self._ports.hold(gate.outside.address, gate.protocol, gate.outside.port)

@@ -47,7 +47,7 @@ class Silence:
                     silent.append(gate)
                     continue
                 self._ask_later(gate, now)
-                if gate.ends_s - now < gate.entered_for_s / 2:
+                if now - gate.entered_s > gate.entered_for_s / 2:
                     lively.append(gate)
             if lively and self._kernel.exchange(lively, (), now):
                 for gate in lively:

@@ -70,9 +70,8 @@ class Gate:
         """The address of the host that it counts against."""
         return self.account or self.inside.address
 
-    @property
-    def ends_s(self) -> float:
-        """When the kernel lets go of it by itself."""
+    def ends_s(self, now: float) -> float:
+        """When the kernel lets go of it by itself, when it is told now."""
         return self.expires_s
 
     @property

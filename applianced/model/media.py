@@ -44,9 +44,8 @@ class MediaGate(Gate):
         """How long the kernel keeps it when it is told."""
         return max(LEAST_ENTERED_S, 3 * self.idle_s)
 
-    @property
-    def ends_s(self) -> float:
-        return self.entered_s + self.entered_for_s
+    def ends_s(self, now: float) -> float:
+        return now + self.entered_for_s
 
     @property
     def translated(self) -> tuple[bool, bool]:

@@ -35,7 +35,7 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_what_a_commit_would_refuse(tmp_path: Path) -> None:
     file = tmp_path / "config.json"
-    application = {"name": "x", "application-protocol": "applianced-applications:sip", "protocol": "udp"}
+    application = {"name": "x", "application-protocol": "applianced-applications:h323", "protocol": "udp"}
     file.write_text(json.dumps({"applianced-applications:applications": {"application": [application]}}))
     with pytest.raises(ConfigError, match=r"application\[name='x'\].*not implemented"):
         call(str(file))

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import socket
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -24,35 +20,16 @@ from applianced.errors import DataplaneError
 from applianced.model.gates import Gate
 from applianced.model.tuples import ORIGINAL, REPLY, TCP, Endpoint, FlowTuple, packed
 from applianced.tools.namespaces import IPV4, Topology
+from tests.support.inside import Inside
 from tests.support.netns import unique_topology
-from tests.support.sockets import CLONE_NEWNET, connect_in, listen_in
+from tests.support.sockets import connect_in, listen_in
 from tests.support.until import until
 
-Result = TypeVar("Result")
 MASQUERADE = """
 table inet lab {
   chain post { type nat hook postrouting priority 100; oifname "wan0" masquerade; }
 }
 """
-
-
-class Inside:
-    """Runs calls in one thread that has entered a namespace; sockets made there stay of that namespace."""
-
-    def __init__(self, namespace: str) -> None:
-        self._threads = ThreadPoolExecutor(1, initializer=self._enter, initargs=(namespace,))
-
-    @staticmethod
-    def _enter(namespace: str) -> None:
-        with Path("/run/netns", namespace).open("rb") as file:
-            if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), f"setns {namespace}")
-
-    def __call__(self, call: Callable[..., Result], *arguments: object) -> Result:
-        return self._threads.submit(call, *arguments).result(30)
-
-    def close(self) -> None:
-        self._threads.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -306,4 +283,4 @@ def test_sysctls_are_put_back(inside: Inside, tmp_path: Path) -> None:
     inside(after_a_crash.release)
 
     assert inside(lambda: [path.read_text() for path in paths]) == before
-    assert not os.listdir(tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -41,10 +41,19 @@ def test_descriptor_is_complete(descriptor) -> None:
 def test_every_setting_is_a_leaf(descriptor) -> None:
     """The configuration reaches an ALG by the names of its leaves alone."""
     module = TYPES.with_name(f"applianced-alg-{descriptor.name}.yang")
-    text = module.read_text() if module.exists() else ""
-    leaves, containers = (
-        set(re.findall(rf"^\s*{word}\s+([\w-]+)", text, re.MULTILINE)) for word in ("leaf", "container")
-    )
-    inner = {f"{container}-{leaf}" for container in containers for leaf in leaves}
+    leaves = _leaves(module.read_text(), descriptor.name) if module.exists() else set()
     fields = {field.name.replace("_", "-") for field in dataclasses.fields(descriptor.settings) if field.init}
-    assert fields - {"static-nat"} <= leaves | inner
+    assert fields - {"static-nat"} <= leaves
+
+
+def _leaves(text: str, name: str) -> set[str]:
+    """Leaves of the ALG's container, those of inner containers with the container's name before theirs."""
+    found, within = set(), {}
+    for indent, word, named in re.findall(r"^( *)(container|leaf-list|leaf) ([\w-]+) \{", text, re.MULTILINE):
+        within = {depth: container for depth, container in within.items() if depth < len(indent)}
+        if word == "container":
+            within[len(indent)] = named
+        elif name in within.values():
+            path = list(within.values())
+            found.add("-".join((*path[path.index(name) + 1 :], named)))
+    return found

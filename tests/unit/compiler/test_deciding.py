@@ -28,7 +28,7 @@ EVERYTHING = Policy(name="all", from_zone="", to_zone="", action="permit")
 def policies(device: str = "", **said: PolicyAlg) -> AlgPolicies:
     """ALG policies, each with what it says about FTP; `silent` says nothing about it."""
     named = {name: AlgPolicy(name=name, algs={"ftp": alg}) for name, alg in said.items()}
-    return AlgPolicies(policies={**named, "silent": AlgPolicy(name="silent", algs={"sip": OFF})}, device=device)
+    return AlgPolicies(policies={**named, "silent": AlgPolicy(name="silent", algs={"mgcp": OFF})}, device=device)
 
 
 def config(alg_policies: AlgPolicies, guest: str = "", *, algs: str = "default", profile: str = "branch") -> Config:
@@ -165,7 +165,7 @@ def test_an_application_that_keeps_algs_off_goes_before_a_service() -> None:
 def test_services_are_control_ports() -> None:
     plan = compile_plan(config(policies("d", d=PolicyAlg(services=("odd",)))))
     of_tcp = [(low, high) for protocol, low, high in plan.control_ports if protocol == TCP]
-    assert of_tcp == [(21, 21), (53, 53), (2100, 2121)]
+    assert of_tcp == [(21, 21), (53, 53), (2100, 2121), (5060, 5061)]
 
 
 def test_the_plan_names_who_decided() -> None:

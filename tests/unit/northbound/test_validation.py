@@ -66,7 +66,7 @@ _OTHERS = {
     # What applications are decides whether an ALG may read them.
     "algs": f"{POLICY}<alg><name>ftp</name><service>a</service><service>b</service></alg><permissions>"
     f"<enterprise-operator>hide</enterprise-operator></permissions>{POLICY_END}",
-    "unbuilt": f"{POLICY}<alg><name>sip</name><service>c</service></alg>{POLICY_END}",
+    "unbuilt": f"{POLICY}<alg><name>rtsp</name><service>c</service></alg>{POLICY_END}",
     "group": f'<nacm xmlns="{ACM}"><groups><group><name>g</name><user-name>u</user-name></group></groups></nacm>',
     "other group": f'<nacm xmlns="{ACM}"><groups><group nc:operation="replace"><name>g</name><user-name>v</user-name>'
     "</group></groups></nacm>",

@@ -56,14 +56,14 @@ def test_the_status_names_who_decided() -> None:
         zones={**FTP_OUT.zones, "trust": replace(FTP_OUT.zones["trust"], alg_policy="own")},
         alg_policies=AlgPolicies(
             policies={
-                "own": AlgPolicy(name="own", algs={"ftp": PolicyAlg(enabled=False), "sip": PolicyAlg()}),
+                "own": AlgPolicy(name="own", algs={"ftp": PolicyAlg(enabled=False), "rtsp": PolicyAlg()}),
                 "base": AlgPolicy(name="base", algs={"ftp": services}),
             },
             device="base",
         ),
     )
     status = shown(None, config)["applianced-alg:alg"]["applianced-state:status"]["alg"]
-    ftp, sip = (next(each for each in status if each["name"] == name) for name in ("ftp", "sip"))
+    ftp, rtsp = (next(each for each in status if each["name"] == name) for name in ("ftp", "rtsp"))
     assert ftp == {
         "name": "ftp",
         "state": "enabled",
@@ -74,7 +74,7 @@ def test_the_status_names_who_decided() -> None:
             {"name": "trust", "state": "disabled", "origin": "zone policy own", "decided-by": "zone-policy"},
         ],
     }
-    assert sip == {"name": "sip", "state": "not-implemented", "origin": "not part of this release"}
+    assert rtsp == {"name": "rtsp", "state": "not-implemented", "origin": "not part of this release"}
 
 
 def test_without_policies_the_profile_decides() -> None:

@@ -1,0 +1,187 @@
+"""What all SIP sessions of one worker know together: calls, registrations, and what a gate belongs to.
+
+Rule: nothing here performs I/O; time is an argument.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+from typing import Any
+
+from applianced.alg.actions import Actions
+from applianced.alg.sip import keeping
+from applianced.alg.sip.bound import Belongings
+from applianced.alg.sip.calls import Call
+from applianced.alg.sip.calls import Key as CallKey
+from applianced.alg.sip.registrations import Key as RegistrationKey
+from applianced.alg.sip.registrations import Registration
+from applianced.alg.sip.screens import Screens
+from applianced.alg.sip.transactions import Key as TransactionKey
+from applianced.alg.sip.transactions import Transaction
+from applianced.alg.sip.wheel import Wheel
+from applianced.model.tuples import Endpoint
+
+SHOWN = 4096
+"""Transactions that the state shows at most."""
+
+
+class Books:
+    """See contract.Shared.
+
+    inside: endpoints of inside parties to which control sessions are
+    admitted, with the number of reasons. sessions: the transactions of each that has any. transactions: how many there
+    are in all.
+    """
+
+    __slots__ = (
+        "_changed_calls", "_changed_registrations", "_changed_transactions", "belongings", "calls", "inside",
+        "registrations", "screens", "sessions", "transactions", "wheel",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.calls: dict[CallKey, Call] = {}
+        self.registrations: dict[RegistrationKey, Registration] = {}
+        self.belongings = Belongings()
+        self.inside: Counter[Endpoint] = Counter()
+        self.screens = Screens()
+        self.wheel = Wheel()
+        self.transactions = 0
+        self.sessions: dict[str, dict[TransactionKey, Transaction]] = {}
+        self._changed_calls: dict[CallKey, None] = {}
+        self._changed_registrations: dict[RegistrationKey, None] = {}
+        self._changed_transactions: dict[tuple[str, TransactionKey], None] = {}
+
+    # ----- calls
+
+    def call(self, call_id: bytes, first: bytes, second: bytes) -> Call | None:
+        """The call of this Call-ID that one of two addresses is the inside party of."""
+        return self.calls.get((call_id, first)) or self.calls.get((call_id, second))
+
+    def begin(self, call: Call, now: float) -> None:
+        """A call begins."""
+        self.calls[call.key] = call
+        self.wheel.add(call, now)
+        self.touch(call)
+
+    def touch(self, call: Call) -> None:
+        """A call has changed."""
+        self._changed_calls[call.key] = None
+
+    def end(self, call: Call) -> Actions:
+        """A call is over."""
+        if self.calls.get(call.key) is call:
+            del self.calls[call.key]
+            self.touch(call)
+        yield from call.end(self.belongings)
+
+    # ----- registrations
+
+    def register(self, registration: Registration, now: float) -> None:
+        """A registration begins, or goes on."""
+        key = registration.key
+        if key not in self.registrations:
+            self.registrations[key] = registration
+            self.inside[registration.inside] += 1
+        self.wheel.add(registration, now)
+        self._changed_registrations[key] = None
+
+    def unregister(self, registration: Registration) -> Actions:
+        """It is over."""
+        if self.registrations.get(registration.key) is registration:
+            del self.registrations[registration.key]
+            self._changed_registrations[registration.key] = None
+            self.inside[registration.inside] -= 1
+            if not self.inside[registration.inside]:
+                del self.inside[registration.inside]
+        yield from registration.end(self.belongings.owners)
+
+    # ----- transactions
+
+    def ask(self, transaction: Transaction, now: float) -> None:
+        """A transaction begins."""
+        home = transaction.home
+        if not home:
+            self.sessions[transaction.session] = home
+        before = home.get(transaction.key)
+        if before is not None:
+            before.over = True
+        else:
+            self.transactions += 1
+        home[transaction.key] = transaction
+        self.wheel.add(transaction, now)
+
+    def hide(self, transaction: Transaction) -> None:
+        """It must be remembered, also by a worker that takes over: Vias are kept in it."""
+        self._changed_transactions[transaction.session, transaction.key] = None
+
+    def forget(self, transaction: Transaction) -> None:
+        """A transaction is over."""
+        transaction.over = True
+        home = transaction.home
+        if home.get(transaction.key) is transaction:
+            del home[transaction.key]
+            self.transactions -= 1
+            if transaction.hidden:
+                self.hide(transaction)
+            if not home:
+                self.sessions.pop(transaction.session, None)
+
+    # ----- for the state, and for the worker that takes over
+
+    def listing(self) -> dict[str, list[dict[str, Any]]]:
+        """See contract.Shared."""
+        transactions = [
+            transaction.entry()
+            for home in self.sessions.values()
+            for transaction in islice(home.values(), SHOWN // len(self.sessions) + 1)
+        ]
+        return {
+            "calls/call": [call.entry() for call in self.calls.values()],
+            "transactions/transaction": transactions[:SHOWN],
+            "registrations/registration": [each.entry() for each in self.registrations.values()],
+            "denied/invite": self.screens.entries(),
+        }
+
+    def changes(self) -> list[tuple[str, tuple[Any, ...] | None]]:
+        """See contract.Shared."""
+        changed: list[tuple[str, tuple[Any, ...] | None]] = []
+        for key in self._changed_calls:
+            call = self.calls.get(key)
+            changed.append((_name("call", key), keeping.plain(call) if call else None))
+        for registered in self._changed_registrations:
+            registration = self.registrations.get(registered)
+            changed.append((_name("registration", registered), registration.plain if registration else None))
+        for session, asked in self._changed_transactions:
+            transaction = self.sessions.get(session, {}).get(asked)
+            changed.append(
+                (_name("transaction", (session.encode(), *asked)), transaction.plain if transaction else None)
+            )
+        self._forget_changes()
+        return changed
+
+    def _forget_changes(self) -> None:
+        self._changed_calls.clear()
+        self._changed_registrations.clear()
+        self._changed_transactions.clear()
+
+    def restore(self, entries: dict[str, tuple[Any, ...]]) -> None:
+        """See contract.Shared."""
+        for name, plain in entries.items():
+            if name.startswith("call "):
+                call = keeping.restored(plain, self.belongings)
+                self.calls[call.key] = call
+                self.wheel.add(call, call.created_s)
+            elif name.startswith("transaction "):
+                home = self.sessions.setdefault(plain[0], {})
+                self.ask(Transaction.of(home, plain), plain[3])
+            else:
+                registration = Registration.of(plain)
+                self.register(registration, registration.since_s)
+                if registration.gate:
+                    self.belongings.owners[registration.gate] = registration
+        self._forget_changes()
+
+
+def _name(kind: str, key: tuple[Any, ...]) -> str:
+    return f"{kind} " + " ".join(str(part) if isinstance(part, int) else part.hex() for part in key)

@@ -1,0 +1,128 @@
+"""What REGISTER does: an inside party says where it takes calls, and its registrar for how long (RFC 3261 10).
+
+Rule: nothing here performs I/O; time is an argument.
+"""
+
+from __future__ import annotations
+
+from applianced.alg.actions import Actions, CloseGate, Note, OpenControl
+from applianced.alg.sip.context import Context
+from applianced.alg.sip.headers import Address
+from applianced.alg.sip.messages import CONTACT, EXPIRES, TO, Message
+from applianced.alg.sip.registrations import Registration, give_back
+from applianced.alg.sip.transactions import Transaction
+from applianced.alg.sip.translation import default_port, transport
+from applianced.model.tuples import Direction, Endpoint
+
+EXPIRES_S = 3600
+"""When nobody says for how long (RFC 3261 10.2.1.1)."""
+LONGEST_S = 7 * 86400
+SLACK_S = 2.0
+"""An end that moves by less needs no new gate: it is the same answer again."""
+
+
+def request(message: Message, transaction: Transaction) -> None:
+    """Remember whom it is about. Raises ProtocolError bad-address."""
+    uri = message.addresses(TO)[0].uri
+    transaction.record = message.data[uri.start : uri.end][:128] if uri is not None else b""
+
+
+def response(context: Context, speaker: Direction, message: Message, transaction: Transaction, now: float) -> Actions:
+    """What the registrar has registered; nothing else stays. Raises ProtocolError bad-address."""
+    party = speaker.opposite
+    seen = set()
+    for address in message.addresses(CONTACT):
+        inside = _inside(context, speaker, message, address)
+        if inside is None:
+            continue
+        expires_s = _expires(message, address)
+        if expires_s > 0:
+            key = transaction.record, context.parties.own[speaker].address, *inside
+            seen.add(key)
+            yield from _registered(context, party, message, address, key, now, expires_s)
+    gone = [each for key, each in context.registrations.items() if key[0] == transaction.record and key not in seen]
+    for registration in gone:
+        yield from end(context, party, registration)
+
+
+def _inside(context: Context, speaker: Direction, message: Message, address: Address) -> Endpoint | None:
+    """The endpoint of the listener that a contact in the registrar's answer means; None for other devices."""
+    uri, parties = address.uri, context.parties
+    if uri is None or uri.host is None or not uri.host.address:
+        return None
+    named = Endpoint(uri.host.address, uri.host.port or default_port(message.data, uri))
+    party = speaker.opposite
+    if not parties.translated[party]:
+        return named if named.address == parties.own[party].address else None
+    inside = parties.endpoint(speaker, named)
+    return inside if inside is not None and inside != named else None
+
+
+def _expires(message: Message, address: Address) -> float:
+    parameter = message.parameter(address, b"expires")
+    if parameter is not None and parameter.value.isdigit() and len(parameter.value) < 11:
+        return float(min(int(parameter.value), LONGEST_S))
+    said = message.number(EXPIRES)
+    return float(min(EXPIRES_S if said is None else said, LONGEST_S))
+
+
+def _registered(
+    context: Context, party: Direction, message: Message, address: Address, key: tuple[bytes, bytes, bytes, int],
+    now: float, expires_s: float,
+) -> Actions:  # fmt: skip
+    books, parties, inside = context.books, context.parties, Endpoint(*key[2:])
+    yield from context.keep(now, expires_s + 2 * context.settings.derived.patience_s)
+    known = books.registrations.get(key)
+    if known is None:
+        if _crowded(context):
+            yield Note("registrations-refused", str(inside))
+            return
+        assert address.uri is not None
+        protocol = transport(message.data, address.uri, parties.protocol)
+        own = inside == parties.own[party]
+        outside = parties.known[party] if own else parties.bound.get((party, inside), inside)
+        known = Registration(key, outside, protocol, now, 0.0)
+    later = now + expires_s - known.expires_s
+    known.expires_s = now + expires_s
+    books.register(known, now)
+    context.registrations[key] = known
+    yield Note("registered", str(inside))
+    if abs(later) > SLACK_S:
+        yield from _admitted(context, party, known, expires_s)
+
+
+def _crowded(context: Context) -> bool:
+    settings = context.settings
+    return (
+        len(context.registrations) >= settings.limits_registrations_per_session
+        or len(context.books.registrations) >= settings.limits_registrations_total
+    )
+
+
+def _admitted(context: Context, party: Direction, registration: Registration, expires_s: float) -> Actions:
+    """A gate for calls that come in by another way than the session, as long as the registration."""
+    if party is not context.home or "register" not in context.settings.derived.gates:
+        return
+    if registration.protocol != context.parties.protocol:
+        return
+    owners = context.books.belongings.owners
+    if registration.gate:
+        owners.pop(registration.gate, None)
+        yield CloseGate(registration.gate)
+        registration.gate = 0
+    reason = f"REGISTER {registration.key[0].decode('latin-1')}"[:120]
+    peer = None if context.settings.incoming_calls_from == "anyone" else b""
+    gate = yield OpenControl(party, registration.inside, registration.outside, reason, expires_s, peer)
+    if isinstance(gate, int):
+        registration.gate = gate
+        owners[gate] = registration
+    else:
+        yield Note("refused-gate", reason)
+
+
+def end(context: Context, party: Direction, registration: Registration) -> Actions:
+    """It was taken back, or has expired."""
+    yield Note("unregistered", str(registration.inside))
+    context.registrations.pop(registration.key, None)
+    yield from context.books.unregister(registration)
+    yield from give_back(context.parties, party, registration.inside, registration.protocol)

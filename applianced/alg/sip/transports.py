@@ -1,0 +1,111 @@
+"""The two forms of the ALG: a message in each datagram (RFC 3261 18.3), or messages in a stream, by Content-Length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from applianced.alg.actions import Actions, Drop, HandOver, Note, Pass, Refuse, Rewrite
+from applianced.alg.sip.books import Books
+from applianced.alg.sip.dialogue import Dialogue
+from applianced.alg.sip.edits import of_length
+from applianced.alg.sip.framing import Framer, Kind, datagram
+from applianced.alg.sip.settings import SipSettings
+from applianced.errors import ProtocolError
+from applianced.model.sessions import ControlSession
+from applianced.model.tuples import Direction
+
+_KEEP_ALIVES = frozenset((b"\r\n\r\n", b"\r\n", b"\0", b"\0\0\0\0", b""))
+
+
+class Datagrams(Dialogue):
+    """The SIP ALG over UDP; see `DatagramAlg`."""
+
+    __slots__ = ()
+
+    def plain(self, direction: Direction, data: bytes) -> bool:
+        """Keep-alives (RFC 5626 3.5)."""
+        return len(data) < 5 and data in _KEEP_ALIVES
+
+    def datagram(self, direction: Direction, data: bytes) -> Actions:
+        """One message, or what is none."""
+        try:
+            kind = datagram(data)
+        except ProtocolError as error:
+            left = yield from self.unread(data, error)
+        else:
+            if kind is Kind.TLS:
+                yield Note("tls")
+                yield HandOver()
+                return
+            left = (yield from self.judged(direction, data)) if kind is Kind.MESSAGE else data
+        if left is None:
+            yield Refuse()
+        elif left is not data:
+            yield Rewrite(len(data), left)
+
+
+class Stream(Dialogue):
+    """The SIP ALG over TCP; see `StreamAlg`."""
+
+    __slots__ = ("_framers",)
+
+    def __init__(self, settings: SipSettings, session: ControlSession, books: Books) -> None:
+        super().__init__(settings, session, books)
+        self._framers = (Framer(), Framer())
+
+    def plain(self, direction: Direction, data: bytes) -> int:
+        """Nothing: what keeps alive is rare."""
+        return 0
+
+    def octets(self, direction: Direction, data: bytes) -> Actions:
+        """Every message that is whole."""
+        framer, at = self._framers[direction], 0
+        while at < len(data):
+            rest = data[at:] if at else data
+            try:
+                kind, octets = framer.frame(rest)
+            except ProtocolError as error:
+                yield from self._lost(rest, error)
+                return
+            if kind is Kind.PART:
+                return
+            if kind is Kind.TLS:
+                yield Note("tls")
+                yield HandOver()
+                return
+            framer.taken()
+            at += octets
+            if kind is Kind.KEEP_ALIVE:
+                yield Pass(octets)
+            else:
+                yield from self._message(direction, rest[:octets])
+
+    def end(self, direction: Direction, data: bytes) -> Actions:
+        """What is no whole message is never one."""
+        yield Note("truncated")
+
+    def urge(self, direction: Direction, data: bytes) -> int:
+        """A message leaves whole or not at all."""
+        return 0
+
+    def _message(self, direction: Direction, data: bytes) -> Actions:
+        left = yield from self.judged(direction, data)
+        if left is data:
+            yield Pass(len(data))
+        elif left is not None:
+            # A change that keeps the length need not wait for the acknowledgement of the one before.
+            yield Rewrite(len(data), of_length(left, len(data)) or left)
+        elif any(self.context.parties.translated):
+            yield Drop(len(data))
+        else:
+            yield Refuse()
+
+    def _lost(self, data: bytes, error: ProtocolError) -> Actions:
+        """Nobody knows where the next message begins."""
+        # How much of it there is to be shown is a matter of segments.
+        left = yield from self.unread(data, ProtocolError(error.event))
+        yield HandOver() if left is not None else Refuse()
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """As Dialogue's; a framer finds again what it has found."""
+        return super().snapshot()
