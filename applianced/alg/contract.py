@@ -100,7 +100,7 @@ class Keyed(Protocol):
     too, while nothing of it can be consumed."""
 
     def first(self, direction: Direction, key: int) -> Actions:
-        """A packet of a key for which no gate is open. It is released if one is now."""
+        """A packet of a key for which no gate is open. It is released if one is then."""
         ...
 
 

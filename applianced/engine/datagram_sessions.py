@@ -63,9 +63,10 @@ class DatagramSession(Session):
             return None
         return _applied(data, verdicts)
 
-    def judge_first(self, speaker: Direction, key: int) -> None:
+    def judge_first(self, speaker: Direction, key: int, octets: int) -> None:
         """Have the ALG decide about the first packet of a key: whether there is a gate for it afterwards."""
         self._refused = self.waiting = False
+        self.first_octets = octets
         self.drive(self.alg.first(speaker, key), speaker, b"", [])  # type: ignore[attr-defined]
         self.close_struck()
         if self._refused:

@@ -40,7 +40,7 @@ class Idleness:
         for gate in gates:
             if not gate.quiet_s:
                 continue
-            seen = before.get(gate.number) or _Seen(0, now, now + gate.quiet_s / LOOKS)
+            seen = before.get(gate.number) or _Seen(gate.packets, now, now + gate.quiet_s / LOOKS)
             if seen.next_s <= now:
                 seen = self._looked(gate, seen, now)
                 if seen.heard_s == now:

@@ -12,6 +12,7 @@ from applianced.alg.actions import AwaitKey, LeadKey, OpenKey, Proceed, Reply, W
 from applianced.compiler.marks import DATA
 from applianced.engine.idleness import entered_for_s
 from applianced.engine.kernel import Translation
+from applianced.engine.waiting import Held
 from applianced.errors import ProtocolError
 from applianced.model.gates import Gate
 from applianced.model.tuples import ORIGINAL, REPLY, UDP, Direction, Endpoint
@@ -97,6 +98,7 @@ def open_key(session: Session, asked: OpenKey) -> int | None:
     gate = _gate(
         session, asked.speaker, translation, asked.key, protocol=asked.protocol, reason=asked.reason,
         expires_s=session.last_s + entered_for_s(asked.idle_s), lasting=True, quiet_s=asked.idle_s,
+        packets=1, octets=session.first_octets,
     )  # fmt: skip
     return _open(session, gate)
 
@@ -161,8 +163,6 @@ class First:
 
     def release(self, gate: Gate) -> None:
         """Send it on as the kernel does with the next ones."""
-        gate.packets += 1
-        gate.octets += len(self.queued.raw)
         packet = bytearray(self.queued.raw)
         if self.v6:
             packet[24:40] = gate.inside.address
@@ -172,8 +172,11 @@ class First:
         self.queued.release(bytes(packet), DATA)
 
 
-def handle(engine: Engine, session: DatagramSession | None, queued: Queued, now: float) -> None:
-    """A packet of an unknown key. session: which its mark names. Raises ProtocolError."""
+def handle(engine: Engine, session: DatagramSession | None, queued: Queued, now: float, *, since: float = 0.0) -> None:
+    """A packet of an unknown key. session: which its mark names. since: when it began to wait, 0 for now.
+
+    Raises ProtocolError.
+    """
     first = First(queued)
     if session is None or session.over:
         engine.count(queued.mark, "sessions-unknown")
@@ -181,7 +184,10 @@ def handle(engine: Engine, session: DatagramSession | None, queued: Queued, now:
         return
     # Others of the same key may have waited behind the first.
     gate = first.gate(session) or _judged(engine, session, first, now)
-    if gate is None:
+    if session.waiting:
+        session.waiting = False
+        engine.waiting.enter(Held(session, ORIGINAL, queued, first.key, since or now))
+    elif gate is None:
         queued.drop()
     else:
         first.release(gate)
@@ -195,7 +201,7 @@ def _judged(engine: Engine, session: DatagramSession, first: First, now: float) 
         session.count("sessions-unknown")
         return None
     last_s, session.last_s = session.last_s, now
-    session.judge_first(speaker, first.key)
+    session.judge_first(speaker, first.key, len(first.queued.raw))
     session.save(engine.checkpoint)
     gate = first.gate(session)
     if gate is None:

@@ -66,6 +66,7 @@ class Session:
         "counters",
         "created_s",
         "descriptor",
+        "first_octets",
         "gates",
         "held",
         "keeper",
@@ -138,6 +139,8 @@ class Session:
         self.looked_up = False
         self.unused: Binding | None = None
         """A binding whose gate has not been opened yet."""
+        self.first_octets = 0
+        """Of the packet that asks for a key, while that is judged."""
         self.untouched = False
         self.over = False
         self.messages = 0

@@ -1,4 +1,4 @@
-"""Datagrams that wait for another session of their ALG (`Wait`), in the order in which they came.
+"""Datagrams, and first packets of a key, that wait for another session of their ALG (`Wait`), oldest first.
 
 Rule: no I/O here; effects go through `Queued`, time is an argument.
 """
@@ -20,12 +20,12 @@ LONGEST_S = 30.0
 
 
 class Held(NamedTuple):
-    """One that waits. since: when it came."""
+    """One that waits. what: its payload, or of a first packet its key: a repeat has the same. since: when it came."""
 
     session: DatagramSession
     direction: Direction
     queued: Queued
-    payload: bytes
+    what: bytes | int
     since: float
 
 
@@ -40,7 +40,7 @@ class Waiting:
 
     def enter(self, held: Held) -> None:
         """One more; dropped and counted when there is no room. One that is the repeat of another takes its place."""
-        same = [each for each in self._held if each.session is held.session and each.payload == held.payload]
+        same = [each for each in self._held if each.session is held.session and each.what == held.what]
         for each in same:
             self._held.remove(each)
             each.queued.drop()

@@ -358,8 +358,10 @@ class Engine(SessionTable):
         for held in self.waiting.take(now, alg):
             if held.session.over:
                 held.queued.drop()
+            elif isinstance(held.what, bytes):
+                self._judged(held.session, held.direction, held.queued, held.what, now, since=held.since)
             else:
-                self._judged(held.session, held.direction, held.queued, held.payload, now, since=held.since)
+                keyed.handle(self, held.session, held.queued, now, since=held.since)
 
     def tick(self, now: float) -> None:
         super().tick(now)

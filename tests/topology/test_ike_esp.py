@@ -32,7 +32,8 @@ from tests.support.until import until
 from tests.support.vpnc import Vpnc
 
 IKE = "urn:applianced:yang:alg-ike-esp-nat"
-ENABLED = f'<alg xmlns="{ALG}"><ike-esp-nat xmlns="{IKE}"><enable/></ike-esp-nat></alg>'
+_ALG = f'<alg xmlns="{ALG}"><ike-esp-nat xmlns="{IKE}"><enable/>{{}}</ike-esp-nat></alg>'
+ENABLED = _ALG.format("<esp-gate-timeout>2</esp-gate-timeout>")
 NAMES = ("one", "two")
 
 
@@ -67,17 +68,18 @@ class Site:
         gateway.configure(gateway_configuration(version, NAMES, family=plan.version, rekey=rekey))
         return gateway
 
-    def strongswan(self, number: int, version: int, *, plan: Plan = IPV4, own: str = "", gateway: str = "") -> Charon:
+    def strongswan(
+        self, number: int, version: int, *, plan: Plan = IPV4, own: str = "", checked: bool = True
+    ) -> Charon:
         """A client, connected."""
         namespace, address = self.hosts[number]
         if plan is IPV6:
             address = (IPV6.client, SECOND_INSIDE[6])[number]
         client = Charon(self.topology, namespace, self.place())
         client.start()
-        client.configure(
-            client_configuration(version, NAMES[number], own or address, gateway or plan.server, family=plan.version)
-        )
+        client.configure(client_configuration(version, NAMES[number], own or address, plan.server, family=plan.version))
         client.swanctl("--initiate", "--child", "net", "--timeout", "20")
+        assert self.reaches(number, plan=plan) or not checked
         self.clients.append(client)
         return client
 
@@ -128,7 +130,8 @@ def remotes(gateway: Charon) -> list[str]:
 
 def states(appliance: Appliance) -> list[dict[str, list[str]]]:
     """The state of the ALG over NETCONF: leaf -> values."""
-    wanted = f'<security xmlns="{SECURITY}"><alg xmlns="{ALG}"><ike-esp-nat xmlns="{IKE}"><state/></ike-esp-nat></alg></security>'
+    own = f'<ike-esp-nat xmlns="{IKE}"><state/></ike-esp-nat>'
+    wanted = f'<security xmlns="{SECURITY}"><alg xmlns="{ALG}">{own}</alg></security>'
     found = []
     for entry in appliance.netconf.get(wanted).iter(f"{{{IKE}}}state"):
         leaves: dict[str, list[str]] = {}
@@ -140,7 +143,7 @@ def states(appliance: Appliance) -> list[dict[str, list[str]]]:
 
 def test_two_vpnc_behind_one_address(site: Site) -> None:
     """IKEv1 without NAT traversal, both at once: both keep port 500, and each gets its own ESP."""
-    gateway = site.gateway(1)
+    gateway = site.gateway(2)
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(site.vpnc, (0, 1)))
     assert remotes(gateway) == [f"{IPV4.public}[500]"] * 2
@@ -155,7 +158,7 @@ def test_two_vpnc_behind_one_address(site: Site) -> None:
 
 
 def test_the_state_shows_who_is_who(site: Site) -> None:
-    site.gateway(1)
+    site.gateway(2)
     site.vpnc(0)
     assert site.reaches(0)
     (shown,) = states(site.appliance)
@@ -273,7 +276,7 @@ def test_a_published_gateway(site: Site) -> None:
     site.topology.add_public_addresses()
     site.appliance.push(static_nat(IPV4))
     site.appliance.push(permit("untrust", "trust", "ike-in", "junos-ike"))
-    gateway = site.gateway(1, where=site.topology.client)
+    gateway = site.gateway(2, where=site.topology.client)
     client = Vpnc(site.topology, site.topology.server, site.place(), IPV4.extra_public, "one")
     client.start()
     assert reaches(site.topology, site.topology.server)
@@ -284,7 +287,8 @@ def test_a_published_gateway(site: Site) -> None:
 @pytest.mark.parametrize("how", ["disabled", "ignored"])
 def test_without_the_alg_no_esp_passes(site: Site, how: str) -> None:
     if how == "disabled":
-        site.appliance.push(ENABLED.replace("<enable/>", f'<enable xmlns:nc="{NETCONF}" nc:operation="delete"/>'))
+        off = f'<enable xmlns:nc="{NETCONF}" nc:operation="delete"/>'
+        site.appliance.push(ENABLED.replace("<enable/>", off))
     else:
         site.appliance.netconf.push(
             """
@@ -301,7 +305,7 @@ def test_without_the_alg_no_esp_passes(site: Site, how: str) -> None:
               </match></policy></policy></policies>
             """
         )
-    site.gateway(1)
+    site.gateway(2)
     site.vpnc(0)
     assert not site.reaches(0, count=1)
     assert site.counters("sessions", "gates-opened") == [0, 0]

@@ -15,7 +15,7 @@ _ORDINARY: dict[str, str] = {
     "gates-timed-out": "Times that none came within esp-gate-timeout",
     "esp-sessions": "SPIs that were learnt, of either direction",
     "esp-again": "SPIs of clients that were learnt again, since their answer had not come in time",
-    "answers-put-off": "Times that a client's ESP went out while another host's first one was awaited",
+    "esp-held": "First ESP packets of clients held while another host's from the same gateway is awaited",
     "esp-idle": "SPIs that ended: silent for esp-session-timeout",
     "esp-superseded": "SPIs that made room for later ones",
     "nat-traversal": "Sessions left alone: their datagrams are of NAT traversal",

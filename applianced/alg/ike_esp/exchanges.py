@@ -199,7 +199,6 @@ class Exchanges:
         for state in [each for each in self._states.values() if each.last_s + self._settings.state_timeout <= now]:
             del self._states[state.initiator]
             yield Note("states-ended", state.initiator.hex())
-        yield from self._spis.tick()
         if not self._states:
             yield from self._spis.end()
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Any, NamedTuple
 
-from applianced.alg.actions import Actions, AwaitKey, CloseGate, Note, Now, OpenKey, Proceed, Refuse
+from applianced.alg.actions import Actions, AwaitKey, CloseGate, Note, Now, OpenKey, Proceed, Refuse, Wait
 from applianced.alg.ike_esp.gateways import Gateways, Relation
 from applianced.alg.ike_esp.isakmp import NOBODY
 from applianced.alg.ike_esp.settings import IkeEspSettings
@@ -51,8 +51,8 @@ class Spis:
         """SPIs of the gateway that have been negotiated, as far as can be seen, and have not come yet."""
         self._doubted: set[int] = set()
         """SPIs of the client whose answer has not come: their next packet is looked at once more."""
-        self._put_off = False
-        """The answer to an SPI of the client could not be awaited."""
+        self._held = 0
+        """The SPI whose first packet waits."""
         self._initiator = NOBODY
         """Of the pair of cookies that has negotiated last."""
 
@@ -116,25 +116,27 @@ class Spis:
             yield Note("reserved-spi", detail)
             yield from _refuse(detail)
             return
-        if direction is ORIGINAL:
+        if direction is ORIGINAL and self._unanswered:
             now = yield Now()
             assert isinstance(now, float)
-            yield from self._await_answer(detail, now)
+            # Let out while another host's is awaited, it would have its answer taken for that one.
+            if not self.claim(now):
+                yield from self._hold(key, detail)
+                return
+            self._expected = max(self._expected, 1)
+            yield from self._await(REPLY, detail, self._settings.esp_gate_timeout)
         yield from self._learn(direction, key, detail)
 
-    def _await_answer(self, reason: str, now: float) -> Actions:
-        """The client speaks first, and perhaps late: the gateway's answer is awaited from now on.
+    @property
+    def _unanswered(self) -> bool:
+        """Whether an SPI of the client has its answer still to come: they come in pairs."""
+        return bool(self._expected) or self._number(ORIGINAL) >= self._number(REPLY)
 
-        SPIs come in pairs: one of the client has its answer when the gateway has as many.
-        """
-        if not self._expected and self._number(ORIGINAL) < self._number(REPLY):
-            return
-        self._expected = max(self._expected, 1)
-        if self.claim(now):
-            yield from self._await(REPLY, reason, self._settings.esp_gate_timeout)
-        else:
-            self._put_off = True
-            yield Note("answers-put-off", reason)
+    def _hold(self, key: int, detail: str) -> Actions:
+        if self._held != key:
+            self._held = key
+            yield Note("esp-held", detail)
+        yield Wait()
 
     def _number(self, direction: Direction) -> int:
         return sum(spi.direction is direction for spi in self._known.values())
@@ -176,11 +178,6 @@ class Spis:
 
     # ----- time
 
-    def tick(self) -> Actions:
-        """See `Timed`."""
-        if self._put_off:
-            yield from self._doubt()
-
     def gone(self, gate: int) -> Actions:
         """A gate has ended by itself. See `Timed`."""
         spi = self._known.pop(gate, None)
@@ -196,7 +193,6 @@ class Spis:
 
     def _doubt(self) -> Actions:
         """The client's SPIs without an answer: their next packet has it awaited anew."""
-        self._put_off = False
         for spi in [spi for spi in self._known.values() if spi.direction is ORIGINAL][self._number(REPLY) :]:
             del self._known[spi.gate]
             self._doubted.add(spi.number)

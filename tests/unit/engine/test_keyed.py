@@ -265,6 +265,17 @@ def test_a_datagram_waits_for_another_session(under_way: IkeBench) -> None:
     assert under_way.count("held") == 1
 
 
+def test_a_first_packet_waits_too(under_way: IkeBench) -> None:
+    under_way.now += GATE_S
+    under_way.both(HOSTS[1], setup(BOB))
+    under_way.both(HOSTS[1], auth(BOB))
+    first, second = (under_way.esp(HOSTS[0].address, PEER.address, 0x1000) for _ in range(2))
+    assert (first.dropped, second.waiting) == (True, True)
+    under_way.esp(PEER.address, PUBLIC, 0x2222)
+    assert second.mark == DATA
+    assert under_way.gate(peer=PEER.address, outside=Endpoint(PUBLIC, 0)) is not None
+
+
 def test_a_repeat_takes_the_place_of_what_waits(under_way: IkeBench) -> None:
     under_way.both(HOSTS[1], setup(BOB))
     first, second = (under_way.say(HOSTS[1], auth(BOB)[0]) for _ in range(2))
