@@ -121,8 +121,9 @@ class Shared(Protocol):
 
     def listing(self) -> dict[str, list[dict[str, Any]]]:
         """What the state shows, by the name of its YANG list: an entry for each, its leaves by name, as RFC 7951 has
-        values. The lists stand in the container of the ALG, `security alg NAME`, each in a container of its own name
-        when the name has a slash: "calls/call"."""
+        values. The lists stand in the container of the ALG, `security alg NAME` of module applianced-alg-NAME, and in
+        one below it that their name says: "calls/call". Every worker has its own entries, and their keys are unique
+        among all: they name a party, say."""
         ...
 
     def changes(self) -> list[tuple[str, tuple[Any, ...] | None]]:

@@ -33,8 +33,8 @@ class Coupling:
 
     def opened(self, session: Session, gate: Gate) -> None:
         """A session has opened a gate."""
-        if not self.enabled:
-            return
+        if not self.enabled or gate.apart:
+            return  # media end with their gate in any case
         key = (gate.protocol, gate.peer, gate.inside.address, gate.inside.port)
         self._owners[key] = session
         self._owners.move_to_end(key)

@@ -44,14 +44,14 @@ Place = tuple[str, bytes]
 
 def elements(gate: Gate) -> list[Element]:
     """What a gate is in the kernel."""
-    if gate.protocol == GRE:
-        return calls.elements(gate)
-    if gate.protocol == ESP or gate.key:
-        return keyed.elements(gate)
     if isinstance(gate, MediaGate):
         return [*_of_end(gate, ORIGINAL), *_of_end(gate, REPLY)]
     if isinstance(gate, ControlGate):
         return _of_control(gate)
+    if gate.protocol == GRE:
+        return calls.elements(gate)
+    if gate.protocol == ESP or gate.key:
+        return keyed.elements(gate)
     inside, outside = gate.inside, gate.outside
     version = "4" if len(inside.address) == 4 else "6"
     protocol = bytes((gate.protocol, 0, 0, 0))
@@ -203,6 +203,14 @@ class Gates:
             self._note_written(opened, closed)
         return code
 
+    def _owned(self, gate: Gate) -> bool:
+        name, key, _ = elements(gate)[0]
+        return self._owners.get((name, key)) is gate
+
+    def _known(self, gate: Gate) -> bool:
+        name, key, _ = elements(gate)[0]
+        return (name, key) in self._owners
+
     def count(self, gate: Gate, now: float) -> None:
         """Enter into a lasting gate what went through it so far, as far as the kernel says."""
         before = self._before.get(gate.number, calls.Used(0, 0))
@@ -221,14 +229,6 @@ class Gates:
                 self._before[gate.number] = calls.Used(gate.packets, gate.octets)
         for gate in closed:
             self._before.pop(gate.number, None)
-
-    def _owned(self, gate: Gate) -> bool:
-        name, key, _ = elements(gate)[0]
-        return self._owners.get((name, key)) is gate
-
-    def _known(self, gate: Gate) -> bool:
-        name, key, _ = elements(gate)[0]
-        return (name, key) in self._owners
 
     def _undo(self, opened: Sequence[Gate], before: Sequence[tuple[Place, Gate | None]]) -> None:
         """The kernel took nothing of it."""

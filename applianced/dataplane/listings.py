@@ -6,6 +6,7 @@ kernel's number.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from applianced.dataplane.conntrack import Conntrack, Entry
 from applianced.dataplane.selection import Prefix
 from applianced.dataplane.uses import Uses, with_use
 from applianced.dataplane.workers import Worker, Workers
+from applianced.errors import DataplaneError
 from applianced.model.tuples import PROTOCOL_NAMES, FlowTuple, text
 
 _NUMBERS = {name: number for number, name in PROTOCOL_NAMES.items()}
@@ -32,7 +34,12 @@ class Listings:
     @property
     def operations(self) -> Mapping[str, Operation]:
         """Operations by name."""
-        return {"gates": self._gates, "sessions": self._sessions, "data-sessions": self._data_sessions}
+        return {
+            "gates": self._gates,
+            "sessions": self._sessions,
+            "data-sessions": self._data_sessions,
+            "alg-lists": self._alg_lists,
+        }
 
     def _gates(self, request: Message) -> Message:
         """A page of gates; "state": open, closed or all.
@@ -93,6 +100,19 @@ class Listings:
             owners = self._owners(shown)
         entries = [{**plain_entry(entry), "gate": owners.get(entry.id)} for entry in shown]
         return {"entries": entries, "matched": len(data), "more": len(behind) > count}
+
+    def _alg_lists(self, request: Message) -> Message:
+        """A page of what the sessions of an ALG know together, of one worker ("worker"): "entries", each with the name
+        of its list, and whether there is "more" of this worker; "workers": how many there are. A worker that does not
+        run has none."""
+        number = int(request["worker"])
+        found: Message = {"entries": [], "more": False}
+        for worker in self._workers.running():
+            if worker.number == number:
+                asked: Message = {name: request[name] for name in ("alg", "after", "count") if name in request}
+                with contextlib.suppress(DataplaneError):
+                    found = self._workers.tell(worker, {"op": "alg-lists", **asked})
+        return {"entries": found["entries"], "more": found["more"], "workers": len(self._workers)}
 
     def _owners(self, data: Sequence[Entry]) -> Mapping[int, Message]:
         """Number of a data session -> its gate."""

@@ -23,15 +23,14 @@ class EventReporter:
         self._coupling = coupling
         self._events: list[Message] = []
         self._lost = 0
-        self._streamed = False
-        self._notified: frozenset[str] = frozenset()
+        self._heard: frozenset[str] = frozenset()
+        """Kinds of events that somebody hears of, whichever ALG they are of."""
         self._traced: dict[str, frozenset[str]] = {}
 
     def configure(self, *, streamed: bool, traced: Mapping[str, str], notified: Collection[str] = ()) -> None:
         """streamed: a syslog stream takes ALG events. traced: ALGs that are traced -> one of LEVELS. notified: kinds of
         events that management is told of."""
-        self._streamed = streamed
-        self._notified = frozenset(notified)
+        self._heard = frozenset(notified) | {kind for kind in KINDS if streamed and KINDS[kind].streamed}
         self._traced = {alg: frozenset(kind for kind in KINDS if traces(kind, level)) for alg, level in traced.items()}
 
     def take(self) -> Message | None:
@@ -46,8 +45,9 @@ class EventReporter:
         descriptor = session.descriptor
         # What is not the ALG's own is the engine's word that a session could not go on.
         fault = event in descriptor.violations or event not in descriptor.events
-        meaning = descriptor.events.get(event, "")
-        self._add("violation" if fault else "noted", session, event=event, description=meaning, detail=detail)
+        kind = "violation" if fault else "noted"
+        if self._wanted(kind, session):
+            self._add(kind, session, event=event, description=descriptor.events.get(event, ""), detail=detail)
 
     def rewritten(self, session: Session, direction: Direction, before: bytes, after: bytes) -> None:
         if self._wanted("rewritten", session):
@@ -65,16 +65,15 @@ class EventReporter:
             self._add("gate-closed", session, **_gate(gate))
 
     def gate_refused(self, session: Session, reason: str) -> None:
-        self._add("gate-refused", session, reason=reason)
+        if self._wanted("gate-refused", session):
+            self._add("gate-refused", session, reason=reason)
 
     def _wanted(self, kind: str, session: Session) -> bool:
-        if kind in self._notified or (self._streamed and KINDS[kind].streamed):
+        if kind in self._heard:
             return True
-        return kind in self._traced.get(session.descriptor.name, ())
+        return bool(self._traced) and kind in self._traced.get(session.descriptor.name, ())
 
     def _add(self, kind: str, session: Session, **more: Any) -> None:
-        if not self._wanted(kind, session):
-            return
         if len(self._events) >= EVENTS_PER_TICK:
             self._lost += 1
             return

@@ -78,7 +78,7 @@ class Choice(NamedTuple):
         return (
             self.alg in ("", gate.alg)
             and (self.slots is None or gate.session in self.slots)
-            and self.here((gate.inside.address, gate.outside.address, gate.peer))
+            and self.here(_gate_addresses(gate))
         )
 
     def session(self, session: Session) -> bool:
@@ -126,18 +126,26 @@ def sessions_of(wanted: Choice, sessions: Iterable[Session]) -> Page:
 def admitting(gates: Iterable[Gate], flows: Iterable[tuple[bytes, Endpoint, Endpoint]]) -> list[Gate]:
     """The gates that may have admitted one of these data sessions, each given by the address of who opened it, where
     it was sent, and where it arrived."""
-    outside, inside, hosts = set(), set(), set()
+    outside, inside, hosts, senders = set(), set(), set(), set()
     for peer, sent, arrived in flows:
+        senders.add(peer)
         outside.add((peer, sent))
         inside.add((peer, arrived))
         hosts.add((peer, arrived.address))
     return [
         gate
         for gate in gates
-        if (gate.peer, gate.outside) in outside
-        or (gate.peer, gate.inside) in inside
+        if any(
+            (sender, to) in outside or (sender, at) in inside
+            for peer, to, at in gate.ways
+            for sender in ((peer,) if peer else senders)
+        )
         or (gate.every_port and (gate.peer, gate.inside.address) in hosts)
     ]
+
+
+def _gate_addresses(gate: Gate) -> list[bytes]:
+    return [address for peer, outside, inside in gate.ways for address in (inside.address, outside.address, peer)]
 
 
 def _addresses(session: Session) -> list[bytes]:

@@ -17,8 +17,9 @@ class Uses:
     def __init__(self, gates: Sequence[Message]) -> None:
         self._gates: dict[Any, list[Message]] = {}
         for gate in gates:
-            for key in {_key(gate["peer"], gate["outside"]), _key(gate["peer"], gate["inside"])}:
-                self._gates.setdefault(key, []).append(gate)
+            for peer, outside, inside in _ways(gate):
+                for key in {_key(peer, outside), _key(peer, inside)}:
+                    self._gates.setdefault(key, []).append(gate)
 
     def of(self, data: Iterable[Entry]) -> Iterator[tuple[Entry, Message]]:
         """Each session that came through one of the gates, with the first of these."""
@@ -32,9 +33,13 @@ class Uses:
         original, reply = entry.translation.original, entry.translation.reply
         peer, arrived = text(original.source.address), text(reply.source.address)
         keys = (
-            _key(peer, (text(original.destination.address), original.destination.port)),
-            _key(peer, (arrived, reply.source.port)),
-            _key(peer, (arrived, 0)),
+            _key(sender, end)
+            for sender in (peer, "")
+            for end in (
+                (text(original.destination.address), original.destination.port),
+                (arrived, reply.source.port),
+                (arrived, 0),
+            )
         )
         found = (gate for key in keys for gate in self._gates.get(key, ()) if came_through(gate, entry))
         return next(found, None)
@@ -44,16 +49,27 @@ def _key(peer: str, endpoint: Sequence[Any]) -> tuple[str, str, int]:
     return peer, endpoint[0], endpoint[1]
 
 
+def _ways(gate: Message) -> Sequence[Any]:
+    return gate.get("ways") or [[gate["peer"], gate["outside"], gate["inside"]]]
+
+
 def came_through(gate: Message, entry: Entry) -> bool:
     """Whether a gate, as a worker describes it, admitted a data session."""
+    if entry.translation.original.protocol != gate["protocol"]:
+        return False
+    # Media that are opened again have sessions from before.
+    if entry.started_s and entry.started_s < gate["created"] - 1 and gate.get("kind") != "media":
+        return False
+    return any(_by_way(entry, *way) for way in _ways(gate))
+
+
+def _by_way(entry: Entry, peer: str, outside: Sequence[Any], inside: Sequence[Any]) -> bool:
     original, reply = entry.translation.original, entry.translation.reply
-    if original.protocol != gate["protocol"] or text(original.source.address) != gate["peer"]:
+    if peer not in ("", text(original.source.address)):
         return False
-    if entry.started_s and entry.started_s < gate["created"] - 1:
-        return False
-    if [text(original.destination.address), original.destination.port] == gate["outside"]:
+    if [text(original.destination.address), original.destination.port] == list(outside):
         return True
-    address, port = gate["inside"]
+    address, port = inside
     return text(reply.source.address) == address and port in (0, reply.source.port)
 
 

@@ -27,16 +27,15 @@ from applianced.dataplane.ports import PortRanges
 from applianced.dataplane.queue import PacketQueue
 from applianced.dataplane.reporter import EventReporter
 from applianced.dataplane.selection import Choice, admitting, gates_of, sessions_of
+from applianced.dataplane.shown import shown_gate, shown_session
 from applianced.engine.bindings import Board
 from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.counters import Counters
 from applianced.engine.gatekeeper import GateKeeper, GateLimits
 from applianced.engine.ledger import Ledger
-from applianced.engine.sessions import Session
 from applianced.engine.worker import Engine, Queued
 from applianced.errors import DataplaneError
-from applianced.model.gates import Gate
-from applianced.model.tuples import PROTOCOL_NAMES, Endpoint, packed, text
+from applianced.model.tuples import Endpoint, packed
 
 TICK_S = 1.0
 REOPENED = 64
@@ -93,6 +92,8 @@ class WorkerProcess:
             checkpoint=checkpoint,
             reporter=self._reporter,
         )
+        self._listed: dict[str, list[tuple[str, Any]]] = {}
+        """ALG -> what a list of several pages shows."""
         self._counters = counters
         self._number = number
         self._queue: PacketQueue | None = None
@@ -122,7 +123,7 @@ class WorkerProcess:
                         poll.register(self._large.fd, select.POLLIN)
             now = time.time()
             self._engine.settle(now)
-            pause_s = 0.0 if self._engine.turn(now) else TICK_S
+            pause_s = 0.0 if self._turn(now) else TICK_S
             if time.monotonic() >= self._next_tick:
                 self._tick()
 
@@ -133,6 +134,14 @@ class WorkerProcess:
             # A bug of ours costs this packet; its sender repeats it, and the trace says where.
             log.exception("worker %d: packet of %d octets", self._number, len(packet.raw))
             packet.drop()
+
+    def _turn(self, now: float) -> bool:
+        """Whether more is due at once."""
+        try:
+            return self._engine.turn(now)
+        except Exception:
+            log.exception("worker %d: tick of a session", self._number)
+            return True
 
     def _tick(self) -> None:
         self._next_tick = time.monotonic() + TICK_S
@@ -235,17 +244,31 @@ class WorkerProcess:
             if gate.lasting and not gate.closed_s:
                 self._kernel.gates.count(gate, time.time())
         return {
-            "entries": [_gate(gate) for gate in shown.entries], "matched": shown.matched, "beyond": shown.beyond
+            "entries": [shown_gate(gate) for gate in shown.entries], "matched": shown.matched, "beyond": shown.beyond
         }  # fmt: skip
 
     def _on_sessions(self, request: Message) -> Message:
         """A page of the control sessions."""
         shown = sessions_of(Choice.of(request), self._engine.live())
         return {
-            "entries": [_session(session) for session in shown.entries],
+            "entries": [shown_session(session) for session in shown.entries],
             "matched": shown.matched,
             "beyond": shown.beyond,
         }
+
+    def _on_alg_lists(self, request: Message) -> Message:
+        """A page of what the sessions of an ALG know together: ("after" lists entries of all lists) name of the list,
+        entry. What a page tells of is as it was when the first one was asked for."""
+        alg, after, count = str(request["alg"]), int(request.get("after", 0)), int(request["count"])
+        if not after:
+            shared = self._engine.shared.get(alg)
+            lists = shared.listing() if shared is not None else {}
+            self._listed[alg] = [(name, entry) for name, entries in lists.items() for entry in entries]
+        listed = self._listed.get(alg, [])
+        more = len(listed) > after + count
+        if not more:
+            self._listed.pop(alg, None)
+        return {"entries": listed[after : after + count], "more": more}
 
     def _on_admitting(self, request: Message) -> Message:
         """The gates that may have admitted these data sessions."""
@@ -255,7 +278,7 @@ class WorkerProcess:
         ]
         self._locate()
         gates = [*self._keeper.gates.values(), *self._keeper.recent]
-        return {"gates": [_gate(gate) for gate in admitting(gates, flows)]}
+        return {"gates": [shown_gate(gate) for gate in admitting(gates, flows)]}
 
     def _on_resources(self, _: Message) -> Message:
         """Of what has a limit: how much is in use, the most that was, and the limit (null: not known yet)."""
@@ -299,7 +322,7 @@ class WorkerProcess:
         session = self._engine.sessions[gate.session]
         if session is not None:
             session.locate(gate)
-        shown = _gate(gate)
+        shown = shown_gate(gate)
         if session is not None:
             session.expire(gate, time.time())
             session.close_struck()
@@ -343,48 +366,6 @@ class WorkerProcess:
 
 def _outside(original: Any) -> tuple[bytes, int, int]:
     return original.destination.address, original.protocol, original.destination.port
-
-
-def _endpoint(endpoint: Endpoint) -> list[Any]:
-    return [text(endpoint.address), endpoint.port]
-
-
-def _session(session: Session) -> Message:
-    flow = session.control.tuple
-    return {
-        "id": session.slot,
-        "alg": session.descriptor.name,
-        "protocol": PROTOCOL_NAMES[flow.protocol],
-        "source": _endpoint(flow.source),
-        "destination": _endpoint(flow.destination),
-        "created": session.created_s,
-        "last": session.last_s,
-        "mark": session.base_mark,
-        "untouched": session.untouched,
-        "gates": len(session.gates),
-        "messages": session.messages,
-        "rewrites": session.rewrites,
-    }
-
-
-def _gate(gate: Gate) -> Message:
-    return {
-        "number": gate.number,
-        "alg": gate.alg,
-        "session": gate.session,
-        "protocol": gate.protocol,
-        "peer": text(gate.peer),
-        "inside": _endpoint(gate.inside),
-        "outside": _endpoint(gate.outside),
-        "one-shot": gate.one_shot,
-        "reason": gate.reason,
-        "created": gate.created_s,
-        "expires": gate.expires_s,
-        "closed": gate.closed_s,
-        "used": gate.used_s,
-        "packets": gate.packets,
-        "octets": gate.octets,
-    }
 
 
 def run_worker(process: WorkerProcess) -> None:

@@ -33,7 +33,7 @@ def bind(session: Session, asked: Bind) -> Endpoint | None:
     if asked.held or asked.pair:
         return media.hold(session, asked, outside, protocol)
     session.give_unused()
-    bound = session.keeper.bind(outside, protocol, session.count)
+    bound = session.keeper.bind(outside, protocol, session.count, endpoint.port)
     if bound is None:
         session.reporter.gate_refused(session, f"no outside port left for {endpoint}")
         return None

@@ -6,6 +6,7 @@ from typing import Any
 
 from applianced.alg.contract import DatagramAlg, Descriptor
 from applianced.compiler.marks import OPENING, UNTOUCHED
+from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.judge import Verdicts
 from applianced.engine.sessions import Session, Surroundings
 from applianced.errors import ProtocolError
@@ -91,6 +92,17 @@ class DatagramSession(Session):
     def open_awaited(self) -> None:
         """Mark the datagram at hand."""
         self.opening = True
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Bring the checkpoint up to date; called before each verdict."""
+        if self.over or not self.descriptor.kept:
+            return
+        if self.shared is not None:
+            self.record_shared()
+        alg = self.alg.snapshot()
+        if alg != self.saved_alg or self.version != self.saved_version:
+            self.saved_alg, self.saved_version = alg, self.version
+            checkpoint.save_whole(self.slot, self.snapshot(), alg)
 
     @property
     def mark(self) -> int:

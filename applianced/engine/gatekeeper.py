@@ -80,8 +80,11 @@ class GateKeeper:
         self._bound: dict[int, tuple[bytes, int, int]] = {}
         """Gate number -> the outside port it holds."""
 
-    def bind(self, outside: bytes, protocol: int, count: Count) -> Endpoint | None:
-        """A free port of an outside address, to announce in place of an inside endpoint; None when there is none."""
+    def bind(self, outside: bytes, protocol: int, count: Count, own: int) -> Endpoint | None:
+        """A free port of an outside address, to announce in place of an inside endpoint; None when there is none.
+
+        own: the port there; another one is as good.
+        """
         port = self.ports.take(outside, protocol)
         if port is None:
             count("bindings-refused")

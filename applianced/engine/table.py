@@ -95,9 +95,9 @@ class SessionTable:
         """Sessions of datagrams that are over, with the time of their last one."""
         self._quiet: dict[str, deque[tuple[float, Session]]] = {name: deque() for name in descriptors}
         """ALG -> its sessions of datagrams, with when they are to be looked at."""
-        self._flows: dict[FlowTuple, DatagramSession] = {}
-        """Sessions of datagrams by their tuple. The packets that follow a first one closely have no mark yet: the queue
-        sees them before its verdict has given their conntrack entry one."""
+        self._flows: dict[bytes, DatagramSession] = {}
+        """Sessions of datagrams by their keys, one for each direction. The packets that follow a first one closely have
+        no mark yet: the queue sees them before its verdict has given their conntrack entry one."""
         self.waiting = Waiting()
         self._check_from = 0
 
@@ -132,10 +132,6 @@ class SessionTable:
         """The session in a slot, also one that has ended and is remembered."""
         return self.sessions[slot] if 0 < slot < len(self.sessions) else None
 
-    def of_flow(self, flow: FlowTuple) -> DatagramSession | None:
-        """The live session of datagrams that a packet of this flow, in either direction, belongs to."""
-        return self._flows.get(flow) or self._flows.get(flow.reversed)
-
     def count(self, mark: int, event: str) -> None:
         """Count an event of a packet without a session, under the ALG that its mark names."""
         name = ALG_NAMES.get(mark & ALG_MASK, "")
@@ -158,10 +154,13 @@ class SessionTable:
         if self._full():
             self.count(mark, "sessions-refused")
             return None
-        zone_from, zone_to = (self.zones.get(index, "") for index in interfaces)
-        control = ControlSession(flow, zone_from, zone_to, incoming=interfaces[0])
+        incoming, outgoing = interfaces
+        zone = self.zones.get
+        control = ControlSession(flow, zone(incoming, ""), zone(outgoing, ""), incoming=incoming)
         session = self._make(name, self._free.pop(), control, mark, now)
-        self.most = max(self.most, self.under_way)
+        under_way = self.under_way
+        if under_way > self.most:
+            self.most = under_way
         session.count("sessions")
         return session
 
@@ -213,7 +212,8 @@ class SessionTable:
                 self._timed.append((now + TICK_S, stream))
             return stream
         session = DatagramSession(control, descriptor, settings, self._around, slot=slot, base_mark=base_mark, now=now)
-        self.sessions[slot] = self._flows[flow] = session
+        asked, answered = session.keys
+        self.sessions[slot] = self._flows[asked] = self._flows[answered] = session
         self._quiet[name].append((now + descriptor.limits.silence_s, session))
         if descriptor.timed:
             self._timed.append((now + TICK_S, session))
@@ -262,7 +262,8 @@ class SessionTable:
             session.release()
             self._free.append(session.slot)
         if not session.streamed:
-            self._flows.pop(session.control.tuple, None)
+            for key in session.keys:
+                self._flows.pop(key, None)
 
     # ----- checkpoint
 
@@ -327,7 +328,8 @@ class SessionTable:
 
     def _close_over(self, now: float) -> None:
         """Close the gates whose time is over, and the media that are silent."""
-        for slot, gates in _by_session((*self.keeper.expired(now), *self.keeper.silent(now))).items():
+        over = (*self.keeper.expired(now), *self.keeper.silent(now))
+        for slot, gates in _by_session(over).items():
             session = self.find(slot)
             if session is not None:
                 for gate in gates:

@@ -10,16 +10,15 @@ from struct import Struct
 from typing import Protocol
 
 from applianced.compiler.marks import AFTER_NAT, PUBLISHED, SLOT_SHIFT, UNTOUCHED
-from applianced.engine import keyed
+from applianced.engine import keyed, late
 from applianced.engine.datagram_sessions import DatagramSession
 from applianced.engine.judge import StreamError
-from applianced.engine.kernel import Translation
 from applianced.engine.sessions import Session
 from applianced.engine.stream_sessions import StreamSession
 from applianced.engine.table import SessionTable
 from applianced.engine.waiting import Held
 from applianced.errors import ProtocolError
-from applianced.model.tuples import ESP, ORIGINAL, REPLY, TCP, UDP, Direction, FlowTuple
+from applianced.model.tuples import ESP, ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple
 from applianced.packet.datagram import Datagram, GrowthError
 from applianced.packet.ip import transport
 from applianced.packet.segment import ACK, FIN, PSH, RST, SYN, Segment
@@ -81,7 +80,7 @@ class Engine(SessionTable):
         if isinstance(session, StreamSession):
             if not self._ordinary(session, queued, now):
                 self._any(session, queued, now)
-        elif not isinstance(session, DatagramSession) or not self._ordinary_datagram(session, queued, now):
+        elif not self._ordinary_datagram(session, queued, now):
             self._any(session, queued, now)
 
     def _any(self, session: Session | None, queued: Queued, now: float) -> None:
@@ -222,8 +221,8 @@ class Engine(SessionTable):
 
     # ----- datagrams
 
-    def _ordinary_datagram(self, session: DatagramSession, queued: Queued, now: float) -> bool:
-        """A datagram of this session without IP options; False when it is anything else, and nothing was done."""
+    def _ordinary_datagram(self, session: Session | None, queued: Queued, now: float) -> bool:
+        """A datagram without IP options; False when it is anything else, and nothing was done."""
         raw = queued.raw
         if len(raw) < _LEAST or queued.mark & AFTER_NAT == AFTER_NAT:
             return False
@@ -236,25 +235,27 @@ class Engine(SessionTable):
             return False
         if protocol != UDP or len(raw) < at + 8 or _LENGTH.unpack_from(raw, at + 4)[0] + at != len(raw):
             return False
-        if key == session.keys[0]:
-            self._judged(session, ORIGINAL, queued, raw[at + 8 :], now)
-        elif key == session.keys[1]:
-            self._judged(session, REPLY, queued, raw[at + 8 :], now)
+        if isinstance(session, DatagramSession) and key in session.keys:
+            self._judged(session, ORIGINAL if key == session.keys[0] else REPLY, queued, raw[at + 8 :], now)
         else:
-            return False
+            self._keyed(key, queued, raw[at + 8 :], now)
         return True
 
     def _datagram(self, queued: Queued, datagram: Datagram, now: float) -> None:
         """A datagram of any kind."""
-        flow, mark = datagram.flow, queued.mark
-        if mark & AFTER_NAT == AFTER_NAT:
-            return self._behind_nat(queued, datagram, now)
-        known = self.of_flow(flow)
+        if queued.mark & AFTER_NAT == AFTER_NAT:
+            self._behind_nat(queued, datagram, now)
+        else:
+            self._keyed(datagram.key, queued, datagram.payload, now)
+
+    def _keyed(self, key: bytes, queued: Queued, payload: bytes, now: float) -> None:
+        """A datagram with these addresses and ports, whose mark does not say whose it is."""
+        known, mark = self._flows.get(key), queued.mark
         if known is not None:
             if self._undecided(known, mark):
                 return queued.release(None, known.base_mark | AFTER_NAT)
-            direction = ORIGINAL if flow == known.control.tuple else REPLY
-            return self._judged(known, direction, queued, datagram.payload, now)
+            return self._judged(known, ORIGINAL if key == known.keys[0] else REPLY, queued, payload, now)
+        flow = _flow(key)
         if mark >> SLOT_SHIFT and self._answers(flow, mark):
             # Nobody knows any more what it answers. The next one from the other side begins a session.
             self.count(mark, "sessions-unknown")
@@ -263,7 +264,7 @@ class Engine(SessionTable):
         if isinstance(made, DatagramSession):
             if self._undecided(made, mark):
                 return queued.release(None, made.base_mark | AFTER_NAT)
-            return self._judged(made, ORIGINAL, queued, datagram.payload, now)
+            return self._judged(made, ORIGINAL, queued, payload, now)
         return queued.release(None, mark | UNTOUCHED)
 
     def _undecided(self, session: DatagramSession, mark: int) -> bool:
@@ -279,30 +280,16 @@ class Engine(SessionTable):
         """A datagram that was let through the forward path unjudged: NAT has decided what others know its sender by."""
         slot, flow = queued.mark >> SLOT_SHIFT, datagram.flow
         session = self.session(slot)
-        direction = _behind(session, flow) if isinstance(session, DatagramSession) else None
+        direction = late.direction(session, flow) if isinstance(session, DatagramSession) else None
         if direction is None or not isinstance(session, DatagramSession):
             # The session has ended meanwhile.
             self.count(queued.mark, "sessions-unknown")
             return queued.drop()
-        if not self._translated(session, direction, flow, published=bool(queued.mark & PUBLISHED)):
+        if not late.translated(session, direction, flow, published=bool(queued.mark & PUBLISHED)):
             session.count("clashed")
             return queued.drop()
         session.count("judged-after-nat")
         return self._judged(session, direction, queued, datagram.payload, now)
-
-    def _translated(self, session: DatagramSession, direction: Direction, flow: FlowTuple, *, published: bool) -> bool:
-        """Enter what NAT has made of a session's first datagram; False when conntrack holds another one's already."""
-        sent_to = self.kernel.published(flow) if published else flow.destination
-        own = session.control.party(direction)
-        first = FlowTuple(flow.protocol, own, sent_to)
-        found = Translation(first, flow.reversed)
-        if direction is REPLY:
-            found = found.turned
-        known = session.translation
-        if known is not None and known != found and self.kernel.holds(known):
-            return False
-        session.translation, session.looked_up = found, True
-        return True
 
     def _answers(self, flow: FlowTuple, mark: int) -> bool:
         """Whether a packet goes in the reply direction of its conntrack entry."""
@@ -369,11 +356,15 @@ class Engine(SessionTable):
             self.judge_waiting(now)
 
 
-def _behind(session: DatagramSession, flow: FlowTuple) -> Direction | None:
-    """Which way a datagram goes whose source NAT may have changed; None when it is not of this session."""
-    if flow.destination == session.control.tuple.destination:
-        return ORIGINAL
-    return REPLY if flow.destination == session.control.tuple.source else None
+def _flow(key: bytes) -> FlowTuple:
+    """What a datagram's addresses and ports say."""
+    octets = len(key) - 4 >> 1
+    ports = 2 * octets
+    return FlowTuple(
+        UDP,
+        Endpoint(key[:octets], key[ports] << 8 | key[ports + 1]),
+        Endpoint(key[octets:ports], key[ports + 2] << 8 | key[ports + 3]),
+    )
 
 
 def _direction(session: StreamSession, segment: Segment) -> Direction | None:

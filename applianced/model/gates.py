@@ -70,6 +70,12 @@ class Gate:
         """The address of the host that it counts against."""
         return self.account or self.inside.address
 
+    @property
+    def ways(self) -> tuple[tuple[bytes, Endpoint, Endpoint], ...]:
+        """Where data sessions may go: address of who opens them (b"" for anybody), where to as it says, and where they
+        arrive."""
+        return ((self.peer, self.outside, self.inside),)
+
     def ends_s(self, now: float) -> float:
         """When the kernel lets go of it by itself, when it is told now."""
         return self.expires_s

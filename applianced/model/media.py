@@ -53,6 +53,14 @@ class MediaGate(Gate):
         (first, second), (first_known, second_known) = self.own, self.known
         return first is not None and first != first_known, second is not None and second != second_known
 
+    @property
+    def ways(self) -> tuple[tuple[bytes, Endpoint, Endpoint], ...]:
+        found = []
+        for own, known, other in zip(self.own, self.known, self.own[::-1], strict=True):
+            if own is not None and known is not None:
+                found.append((b"" if other is None else other.address, known, own))
+        return tuple(found)
+
     def flow(self) -> FlowTuple | None:
         """The tuple in which connection tracking knows the session between the announced endpoints, whoever sent first:
         the second party's packets as they arrive. None while an end is not known."""

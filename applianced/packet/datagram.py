@@ -56,6 +56,12 @@ class Datagram:
         self.payload = raw[at + _OCTETS : at + length]
 
     @property
+    def key(self) -> bytes:
+        """Addresses and ports as they stand in the packet, without what may lie between them."""
+        raw, at = self.raw, self.transport
+        return (raw[8:40] if self.v6 else raw[12:20]) + raw[at : at + 4]
+
+    @property
     def flow(self) -> FlowTuple:
         """Protocol, source and destination of the packet."""
         raw = self.raw

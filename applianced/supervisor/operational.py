@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from applianced.alg.registry import REGISTRY
 from applianced.compiler.plan import Change, Plan
 from applianced.dataplane.participant import AgentClient
 from applianced.errors import DataplaneError
 from applianced.northbound.state import Wanted, everything
 from applianced.supervisor import shapes
+from applianced.supervisor.alg_lists import alg_lists, module_path
 from applianced.supervisor.lists import Lists
 from applianced.supervisor.operations import DataplaneOperations
 
@@ -79,6 +81,9 @@ class DataplaneState:
         if wanted(f"{_ALG}gates"):
             gates = [shapes.gate(gate) async for gate in Lists(agent).gates(state="all")]
             found["applianced-state:gates"] = {"open": sum("closed" not in gate for gate in gates), "gate": gates}
+        for name in (name for name, descriptor in REGISTRY.items() if descriptor.shared is not None):
+            if wanted(f"{SESSION}/applianced-alg:alg/{module_path(name)}") and (lists := await alg_lists(agent, name)):
+                found[module_path(name)] = lists
         return found
 
     async def _of_flow(self, agent: AgentClient, plan: Plan, wanted: Wanted) -> Mapping[str, Any]:

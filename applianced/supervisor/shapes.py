@@ -77,7 +77,7 @@ def gate(entry: Mapping[str, Any]) -> dict[str, Any]:
         "control-session": session_id(entry["worker"], entry["session"]),
         "reason": entry["reason"],
         "protocol": PROTOCOL_NAMES.get(entry["protocol"], str(entry["protocol"])),
-        "peer-address": entry["peer"],
+        "kind": entry.get("kind", "data"),
         "inside-address": inside[0],
         "inside-port": inside[1],
         "outside-address": outside[0],
@@ -91,6 +91,12 @@ def gate(entry: Mapping[str, Any]) -> dict[str, Any]:
         del shown["inside-port"], shown["outside-port"]
         if inside[1]:
             shown["spi"] = inside[1]
+    if entry["peer"]:
+        shown["peer-address"] = entry["peer"]
+    if entry.get("far"):
+        shown["far-address"], shown["far-port"] = entry["far"]
+    if entry.get("idle"):
+        shown["idle-timeout"] = math.ceil(entry["idle"])
     if not entry["closed"]:
         shown["remaining"] = max(0, math.ceil(entry["expires"] - time.time()))
     times = {name: timestamp(entry[name]) for name in ("created", "expires", "used", "closed") if entry[name]}

@@ -20,7 +20,7 @@ from applianced.compiler.marks import ALG_NUMBERS, CONTROL, SLOT_SHIFT
 from applianced.config.schema import Config
 from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.counters import Counters
-from applianced.engine.gatekeeper import GateKeeper, GateLimits
+from applianced.engine.gatekeeper import Count, GateKeeper, GateLimits
 from applianced.engine.kernel import Translation
 from applianced.engine.reporter import Reporter
 from applianced.engine.sessions import Session
@@ -29,8 +29,9 @@ from applianced.engine.worker import Engine
 from applianced.errors import ProtocolError
 from applianced.model.gates import Gate
 from applianced.model.media import MediaGate
-from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple, text
+from applianced.model.tuples import GRE, ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple, text
 from applianced.packet.datagram import Datagram
+from applianced.packet.gre import call_flow
 from applianced.packet.ip import transport
 from applianced.packet.segment import ACK, SYN, Segment
 from applianced.tools.capture import Packet
@@ -150,6 +151,13 @@ class _Ports:
         pass
 
 
+class _Keeper(GateKeeper):
+    """A call keeps its ID: who answers in the capture knows no other."""
+
+    def bind(self, outside: bytes, protocol: int, count: Count, own: int) -> Endpoint | None:
+        return Endpoint(outside, own) if protocol == GRE else super().bind(outside, protocol, count, own)
+
+
 class _Teller(Reporter):
     """Turns what the engine reports into events."""
 
@@ -216,7 +224,7 @@ class Rehearsal:
         """Data session -> the number of its gate."""
         self._interfaces: dict[FlowTuple, tuple[int, int]] = {}
         self._kernel = _Kernel()
-        self._keeper = GateKeeper(self._kernel, _Ports(*config.nat.alg_port_range), first_number=0)
+        self._keeper = _Keeper(self._kernel, _Ports(*config.nat.alg_port_range), first_number=0)
         self._engine = self._make_engine()
 
     def _make_engine(self) -> Engine:
@@ -247,7 +255,8 @@ class Rehearsal:
         return engine
 
     def feed(self, packet: Packet) -> None:
-        """The next packet. What is no whole TCP segment or UDP datagram is left out and counted in `skipped`."""
+        """The next packet. What is no whole TCP segment, UDP datagram or packet of a call in GRE is left out and
+        counted in `skipped`."""
         try:
             read = _read(packet.octets)
         except ProtocolError:
@@ -261,6 +270,10 @@ class Rehearsal:
         self._engine.settle(self._now)
         while self._engine.turn(self._now):
             pass
+        if isinstance(read, FlowTuple):
+            if read not in self._marks:
+                self._begin(read)
+            return
         flow = read.flow
         if isinstance(read, Datagram):
             if flow not in self._marks and flow.reversed not in self._marks:
@@ -361,13 +374,16 @@ def printable(octets: bytes) -> str:
     return octets.rstrip(b"\r\n").decode("latin-1").encode("unicode_escape").decode("ascii")
 
 
-def _read(octets: bytes) -> Segment | Datagram | None:
-    """A packet of TCP or UDP; None for others, and for a part of a fragmented one (IPv4). Raises ProtocolError."""
+def _read(octets: bytes) -> Segment | Datagram | FlowTuple | None:
+    """A packet of TCP or UDP, the flow of one of a call; None for others, and for a part of a fragmented one (IPv4).
+    Raises ProtocolError."""
     if octets[0] >> 4 == 4 and int.from_bytes(octets[6:8]) & 0x3FFF:
         return None
     protocol = transport(octets)[0]
     if protocol == UDP:
         return Datagram(octets)
+    if protocol == GRE:
+        return call_flow(octets)
     return Segment(octets) if protocol == TCP else None
 
 

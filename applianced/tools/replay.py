@@ -127,7 +127,9 @@ def as_text(rehearsal: Rehearsal) -> str:
     for alg, counters in _counters(rehearsal).items():
         lines.append(f"{alg}: " + ", ".join(f"{name} {count}" for name, count in counters.items()))
     if rehearsal.skipped:
-        lines.append(f"{rehearsal.skipped} packets left out: neither TCP nor UDP, fragments, or malformed")
+        lines.append(
+            f"{rehearsal.skipped} packets left out: neither TCP, UDP nor calls in GRE, fragments, or malformed"
+        )
     return "".join(line + "\n" for line in lines)
 
 

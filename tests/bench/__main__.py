@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.bench import commits, datagrams, loads, report
+from tests.bench import commits, datagrams, gates, loads, report
 from tests.bench.gateways import GATEWAYS
 from tests.bench.management import rows
 from tests.bench.management.report import Management
@@ -35,7 +35,7 @@ def measure_management(results: Management, only: str) -> None:
                 print(f"management {'floor' if floor else 'appliance':10} {group.name:9} {shown}", flush=True)
 
 
-PARTS = ("gateways", "datagrams", "commits", "management")
+PARTS = ("gateways", "datagrams", "gates", "commits", "management")
 
 
 def main() -> None:
@@ -51,15 +51,18 @@ def main() -> None:
     if unknown := set(parts) - set(PARTS):
         parser.error(f"--only {', '.join(sorted(unknown))}: use {', '.join(PARTS)}")
     wanted = [load for load in loads.LOADS if load.name in options.loads.split(",")] if "gateways" in parts else []
-    if wanted or "datagrams" in parts:
+    if wanted or {"datagrams", "gates"} & set(parts):
         loads.build_tools()
     results = report.Results()
     rates: dict[str, datagrams.Rates] = {}
+    opened: dict[str, list[gates.Figures]] = {}
     for number in range(1, options.rounds + 1):
         if wanted:
             measure_round(results, wanted, number)
         if "datagrams" in parts:
             datagrams.measure_round(rates, options.loads.split(","), number)
+        if "gates" in parts:
+            gates.measure_round(opened, number)
         if "management" in parts:
             measure_management(results.management, options.rows)
     for case in commits.CASES if "commits" in parts else ():
@@ -68,6 +71,8 @@ def main() -> None:
     print(report.write(results, options.output))
     if rates:
         print(datagrams.write(rates, options.output))
+    if opened:
+        print(gates.write(opened, options.output))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from tests.alg.test_cases import FOLDERS
-from tests.fuzz import capture, dns, ftp, ike_esp, tftp
+from tests.fuzz import capture, dns, ftp, ike_esp, pptp, tftp
 from tests.support.dialog import Case, Meanwhile
 from tests.support.soak import rounds
 
@@ -83,6 +83,17 @@ def _packed(data: bytes) -> bytes:
         return data
     words = data.split()
     return bytes.fromhex(words[2].decode()[2:]) if words[0] == b"first" else b"\x07"
+
+
+def test_pptp() -> None:
+    chance = random.Random(2637)
+    seeds = []
+    for folder in FOLDERS:
+        if folder.parent.name == "pptp":
+            steps = Case.load(folder).steps()
+            seeds.append(b"".join((len(d) - 1 | (direction == 0) << 15).to_bytes(2) + d for direction, d in steps))
+    for _ in range(ROUNDS):
+        pptp.run(mutate(chance.choice(seeds), chance))
 
 
 @pytest.mark.parametrize("seed", capture.SEEDS, ids=lambda path: path.name)

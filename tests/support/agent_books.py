@@ -85,6 +85,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "resources": RESOURCES,
     "hello": {"workers": 2},
     "end-sessions": {"control-sessions": 2, "gates": 3, "data-sessions": 4, "ended": 6},
+    "alg-lists": {"workers": 2, "entries": [], "more": False},
     "diagnose": {"files": {"a": "b"}, "missing": []},
     "restart-worker": {
         "former-pid": 0,

@@ -25,6 +25,9 @@ HTTP = Application(name="junos-http", terms=(Term(protocol=6, destination_ports=
 TFTP = Application(
     name="junos-tftp", terms=(Term(protocol=17, destination_ports=(69, 69), alg="tftp"),), predefined=True
 )
+PPTP = Application(
+    name="junos-pptp", terms=(Term(protocol=6, destination_ports=(1723, 1723), alg="pptp"),), predefined=True
+)
 DNS = Application(
     name="junos-dns",
     terms=tuple(Term(protocol=protocol, destination_ports=(53, 53), alg="dns") for protocol in (6, 17)),
@@ -61,6 +64,13 @@ TFTP_OUT = replace(
     policies=(replace(FTP_OUT.policies[0], name="tftp-out", applications=("junos-tftp",)),),
 )
 """The same for TFTP alone."""
+
+PPTP_OUT = replace(
+    FTP_OUT,
+    applications=Applications(applications={"junos-pptp": PPTP}),
+    policies=(replace(FTP_OUT.policies[0], name="pptp-out", applications=("junos-pptp",)),),
+)
+"""The same for PPTP alone."""
 
 DNS_OUT = replace(
     FTP_OUT,

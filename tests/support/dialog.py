@@ -61,7 +61,7 @@ from applianced.alg.actions import (
 )
 from applianced.alg.contract import DatagramAlg, Descriptor
 from applianced.model.sessions import ControlSession
-from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple, packed, text
+from applianced.model.tuples import GRE, ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple, packed, text
 
 OWN_PORT = 1000
 SIGNS = {ORIGINAL: ">", REPLY: "<"}
@@ -389,9 +389,9 @@ def describe(action: Action, reply: Reply) -> str:
         case Keep(seconds):
             return f"keep {seconds:.0f} s"
         case OpenGate(_, inside, outside, reason):
-            extra = " by UDP" if action.protocol == UDP else ""
+            extra = {UDP: " by UDP", GRE: " by GRE"}.get(action.protocol, "")
             extra += f" from {text(action.peer)}" if action.peer else ""
-            extra += "" if action.one_shot else f" every port, many times, {action.lifetime_s:.0f} s"
+            extra += "" if action.one_shot or action.lasting else f" every port, many times, {action.lifetime_s:.0f} s"
             return f"open {inside} as {outside}{extra} because {reason!r} = {reply or 'refused'}"
         case AwaitKey(speaker, reason, lifetime):
             return f"await keys {SIGNS[speaker]} for {lifetime:.0f} s because {reason!r} = {reply or 'refused'}"

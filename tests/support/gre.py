@@ -11,7 +11,8 @@ from typing import NamedTuple
 from tests.support.sockets import family_of, socket_in
 
 GRE = 47
-_HEADER = struct.Struct("!HHHHI")
+_HEADER = struct.Struct("!HHHH")
+_SEQUENCE, _ACKNOWLEDGEMENT = 0x1000, 0x80
 _IPV4_HEADER = 20
 
 
@@ -25,7 +26,7 @@ class Received(NamedTuple):
 
 def packet(call: int, payload: bytes = b"\xff\x03\xc0\x21", *, flags: int = 0x3001) -> bytes:
     """One packet to the call that its receiver knows by this ID. flags: key and sequence, version 1."""
-    return _HEADER.pack(flags, 0x880B, len(payload), call, 1) + payload
+    return _HEADER.pack(flags, 0x880B, len(payload), call) + b"\0\0\0\1" + payload
 
 
 @contextmanager
@@ -41,6 +42,7 @@ def receive(at: socket.socket) -> Received:
     """The next packet. Raises TimeoutError."""
     octets, sender = at.recvfrom(65535)
     gre = octets if at.family == socket.AF_INET6 else octets[_IPV4_HEADER:]
-    _, _, length, call, _ = _HEADER.unpack_from(gre)
-    assert length == len(gre) - _HEADER.size
-    return Received(sender[0], call, gre[_HEADER.size :])
+    flags, _, length, call = _HEADER.unpack_from(gre)
+    start = _HEADER.size + 4 * (bool(flags & _SEQUENCE) + bool(flags & _ACKNOWLEDGEMENT))
+    assert length == len(gre) - start
+    return Received(sender[0], call, gre[start:])

@@ -36,6 +36,7 @@ _NAMES = {
 _LENGTHS = {A: 4, AAAA: 16}
 _INTERNET = 1
 _TRANSACTION = frozenset((TSIG, SIG))
+_UNSIGNED: frozenset[int] = frozenset()
 
 
 class Address(NamedTuple):
@@ -56,7 +57,7 @@ class Message(NamedTuple):
     question: bytes
     kind: int
     addresses: tuple[Address, ...] = ()
-    signed: frozenset[int] = frozenset()
+    signed: frozenset[int] = _UNSIGNED
 
     @property
     def response(self) -> bool:
@@ -174,10 +175,9 @@ class _Records:
             if end > len(data):
                 raise ProtocolError("bad-count", "a record is longer than the message")
             if kind in _LENGTHS and space == _INTERNET:
-                if length == _LENGTHS[kind]:
-                    addresses.append(Address(start, kind))
-                else:
+                if length != _LENGTHS[kind]:
                     raise ProtocolError("bad-record", f"an address of {length} octets")
+                addresses.append(Address(start, kind))
             elif kind in _NAMES:
                 self._inner(kind, start, end, head)
             elif kind == OPT:
@@ -189,7 +189,9 @@ class _Records:
             elif kind in _TRANSACTION:
                 signed.add(0)
         _check_rest(head, len(data) - self._at)
-        return head._replace(addresses=tuple(addresses), signed=frozenset(signed))
+        return Message(
+            head.flags, head.question, head.kind, tuple(addresses), frozenset(signed) if signed else _UNSIGNED
+        )
 
     def _inner(self, kind: int, start: int, end: int, head: Message) -> None:
         """The names inside a record."""

@@ -8,6 +8,7 @@ Rule: nothing here performs I/O or keeps state.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from applianced.errors import ProtocolError
@@ -23,6 +24,8 @@ _RANGES = {
     b"windowsize": (1, 65535),  # RFC 7440
 }
 _DIGITS = 19
+_ORDINARY = re.compile(rb"\0([\1\2])([^\0]+)\0(octet|netascii)\0+")
+"""A request without options, as most clients write it."""
 _PRINTABLE = bytes(octet if 0x20 <= octet < 0x7F else ord("?") for octet in range(256))
 
 
@@ -43,6 +46,9 @@ def parse(data: bytes) -> Request:
     """A datagram that begins as READ or WRITE does. Raises ProtocolError whose event is one of events.VIOLATIONS."""
     if len(data) > LIMIT:
         raise ProtocolError("long-request", f"{len(data)} octets")
+    ordinary = _ORDINARY.fullmatch(data)
+    if ordinary is not None:
+        return Request(ordinary[1] == b"\2", ordinary[2], ordinary[3], ())
     # Some clients fill their requests up.
     body = data[2:].rstrip(b"\0") + b"\0"
     if len(body) > len(data) - 2:

@@ -165,7 +165,7 @@ def test_an_application_that_keeps_algs_off_goes_before_a_service() -> None:
 def test_services_are_control_ports() -> None:
     plan = compile_plan(config(policies("d", d=PolicyAlg(services=("odd",)))))
     of_tcp = [(low, high) for protocol, low, high in plan.control_ports if protocol == TCP]
-    assert of_tcp == [(21, 21), (53, 53), (2100, 2121), (5060, 5061)]
+    assert of_tcp == [(21, 21), (53, 53), (1723, 1723), (2100, 2121), (5060, 5061)]
 
 
 def test_the_plan_names_who_decided() -> None:

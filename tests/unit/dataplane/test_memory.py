@@ -6,7 +6,7 @@ from pathlib import Path
 
 from applianced.alg.registry import REGISTRY
 from applianced.dataplane.memory import shared_memory
-from applianced.engine.checkpoint import FIRST_SLOTS, SLOT_OCTETS
+from applianced.engine.checkpoint import FIRST_SLOTS, NEAR_OCTETS
 
 
 def resident_octets() -> int:
@@ -19,7 +19,7 @@ def test_what_is_written_first_is_mapped_beforehand_and_empty() -> None:
     (memory,) = shared_memory(REGISTRY, 1)
     before = resident_octets()
     memory.make_ready()
-    assert resident_octets() - before >= FIRST_SLOTS * SLOT_OCTETS
+    assert resident_octets() - before >= FIRST_SLOTS * NEAR_OCTETS
     assert memory.checkpoint().load() == {}
 
 

@@ -89,3 +89,34 @@ def test_gates_are_found_as_each_by_itself_would_say() -> None:
     for session in data:
         alone = [gate["number"] for gate in gates if came_through(gate, session)]
         assert found.get(id(session)) == (alone[0] if alone else None)
+
+
+MEDIUM: dict[str, Any] = {
+    "protocol": UDP,
+    "kind": "media",
+    "peer": PEER,
+    "inside": [INSIDE, 4000],
+    "outside": [OUTSIDE, 50000],
+    "ways": [[PEER, [OUTSIDE, 50000], [INSIDE, 4000]], [INSIDE, [PEER, 6000], [PEER, 6000]]],
+    "created": 1000.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("session", "expected"),
+    [
+        (entry(protocol=UDP, outside=(OUTSIDE, 50000), inside=(INSIDE, 4000)), True),
+        (entry(INSIDE, (PEER, 6000), (PEER, 6000), UDP), True),
+        (entry(INSIDE, (PEER, 6000), (PEER, 6000), UDP, started_s=900.0), True),
+        (entry(INSIDE, (PEER, 6001), (PEER, 6001), UDP), False),
+        (entry("192.0.2.2", (OUTSIDE, 50000), (INSIDE, 4000), UDP), False),
+    ],
+)
+def test_media_have_sessions_of_either_end(session: Entry, expected: bool) -> None:
+    """Also of those from before the same was opened again."""
+    assert (Uses([MEDIUM]).gate(session) is MEDIUM) is expected
+
+
+def test_media_of_an_unknown_end_are_anybodys() -> None:
+    gate = {**MEDIUM, "peer": "", "ways": [["", [OUTSIDE, 50000], [INSIDE, 4000]]]}
+    assert Uses([gate]).gate(entry("192.0.2.2", (OUTSIDE, 50000), (INSIDE, 4000), UDP)) is gate

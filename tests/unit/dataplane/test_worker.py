@@ -12,6 +12,7 @@ import pytest
 from applianced.dataplane.worker import WorkerProcess
 from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.counters import Counters
+from tests.support import callers
 from tests.support.engine import CLIENT, DESCRIPTOR, EVENTS, FRESH, SERVER, Packet, octets
 
 
@@ -87,3 +88,44 @@ def test_settings_that_do_not_fit_are_refused_at_prepare(worker: WorkerProcess) 
     worker._on_abort({"generation": 2})
     with pytest.raises(KeyError):
         worker._on_switch({"generation": 2})
+
+
+def test_lists_of_an_alg_come_in_pages() -> None:
+    """As they were when the first page was asked for."""
+    ours, theirs = socket.socketpair()
+    events = {"sip": callers.EVENTS}
+    worker = WorkerProcess(
+        0,
+        1,
+        {"sip": callers.DESCRIPTOR},
+        control=theirs,
+        counters=Counters(events, memoryview(bytearray(Counters.octets(events)))),
+        checkpoint=Checkpoint(memoryview(bytearray(Checkpoint.octets(4))), 4),
+    )
+    calls = worker._engine.shared["sip"]
+    assert isinstance(calls, callers.Calls)
+    for name in ("a", "b", "c"):
+        calls.set(name, (1, 2))
+    first = worker._on_alg_lists({"alg": "sip", "count": 2})
+    calls.pop("c")
+    second = worker._on_alg_lists({"alg": "sip", "count": 2, "after": 2})
+    assert first == {
+        "entries": [("call", {"name": "a", "gates": 2}), ("call", {"name": "b", "gates": 2})],
+        "more": True,
+    }
+    assert second == {"entries": [("call", {"name": "c", "gates": 2})], "more": False}
+    assert worker._on_alg_lists({"alg": "sip", "count": 2, "after": 2}) == {"entries": [], "more": False}
+    assert worker._on_alg_lists({"alg": "ftp", "count": 2}) == {"entries": [], "more": False}
+    ours.close()
+    theirs.close()
+
+
+def test_an_exception_in_a_sessions_tick_costs_that_tick(
+    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def bug(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(worker._engine, "turn", bug)
+    assert worker._turn(0.0), "the others are still due"
+    assert "tick of a session" in caplog.text

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from applianced.engine.checkpoint import ALG_OCTETS, LIVE, LOST, SESSION_OCTETS, Checkpoint, Saved
+from applianced.engine.checkpoint import (
+    ALG_OCTETS,
+    LIVE,
+    LOST,
+    NEAR_ALG_OCTETS,
+    NEAR_SESSION_OCTETS,
+    SESSION_OCTETS,
+    Checkpoint,
+    Saved,
+)
 
 SLOTS = 3
 
@@ -70,6 +79,47 @@ def test_parts_are_written_apart(memory: memoryview, checkpoint: Checkpoint) -> 
     checkpoint.save_alg(1, ("new",))
     checkpoint.publish(1, 31, 41)
     assert found(memory)[1] == Saved(("old", "old"), ("new",), (31, 41))
+
+
+@pytest.mark.parametrize("octets", [0, NEAR_ALG_OCTETS - 10, NEAR_ALG_OCTETS, NEAR_SESSION_OCTETS - 7, 1000])
+def test_a_part_may_grow_and_shrink(memory: memoryview, checkpoint: Checkpoint, octets: int) -> None:
+    """Whether it is near or far, the one before it stays whole until it is published."""
+    store(checkpoint, 1, "small")
+    for value in (bytes(octets), b"s", bytes(octets + 1), bytes(octets)):
+        old = found(memory)
+        checkpoint.save_alg(1, (bytes(octets + 5),))
+        checkpoint.save_alg(1, (value,))
+        checkpoint.save_session(1, (value, value))
+        assert found(memory) == old
+        checkpoint.publish(1, 3, 4)
+        assert found(memory) == {1: Saved((value, value), (value,), (3, 4))}
+
+
+def test_both_at_once(memory: memoryview, checkpoint: Checkpoint) -> None:
+    checkpoint.save_whole(1, ("one", 1), ("alg",))
+    assert found(memory) == {1: Saved(("one", 1), ("alg",), (-1, -1))}
+    checkpoint.save_whole(1, ("two", 2), ("alg", 2))
+    assert found(memory) == {1: Saved(("two", 2), ("alg", 2), (-1, -1))}
+
+
+def test_both_at_once_grow_and_shrink(memory: memoryview, checkpoint: Checkpoint) -> None:
+    for value in (b"small", bytes(NEAR_SESSION_OCTETS), bytes(1500), b"small"):
+        checkpoint.save_whole(1, (value,), (value,))
+        assert found(memory) == {1: Saved((value,), (value,), (-1, -1))}
+    checkpoint.save_whole(1, (bytes(SESSION_OCTETS),), ())
+    assert state_of(memory, 1) == LOST
+    checkpoint.save_whole(1, ("fits",), ())
+    assert found(memory) == {1: Saved(("fits",), (), (-1, -1))}
+
+
+def test_a_slot_that_held_both_at_once_takes_parts(memory: memoryview, checkpoint: Checkpoint) -> None:
+    checkpoint.save_whole(1, ("datagrams",), ("alg",))
+    checkpoint.clear(1)
+    checkpoint.save_alg(1, ("stream",))
+    assert found(memory) == {}
+    checkpoint.save_session(1, ("stream", "stream"))
+    checkpoint.publish(1, 5, 6)
+    assert found(memory) == {1: Saved(("stream", "stream"), ("stream",), (5, 6))}
 
 
 def test_the_last_of_several_writes_counts(memory: memoryview, checkpoint: Checkpoint) -> None:

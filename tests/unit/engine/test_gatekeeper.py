@@ -100,7 +100,7 @@ def test_a_refusal_of_the_kernel_leaves_the_books() -> None:
 @pytest.mark.parametrize("over", [True, False])
 def test_ports_go_back_with_their_gate(over: bool) -> None:
     books = Books()
-    bound = books.keeper.bind(PUBLIC, TCP, books.count)
+    bound = books.keeper.bind(PUBLIC, TCP, books.count, 2000)
     assert bound is not None
     opened = gate(outside=bound)
     assert books.open(opened)
@@ -113,7 +113,7 @@ def test_ports_go_back_with_their_gate(over: bool) -> None:
 
 def test_a_binding_without_a_gate_goes_back() -> None:
     books = Books()
-    bound = books.keeper.bind(PUBLIC, TCP, books.count)
+    bound = books.keeper.bind(PUBLIC, TCP, books.count, 2000)
     assert bound is not None
     books.keeper.unbind(bound, TCP)
     assert not books.ports.held
@@ -122,7 +122,7 @@ def test_a_binding_without_a_gate_goes_back() -> None:
 def test_no_port_left() -> None:
     books = Books()
     books.ports.left = 0
-    assert books.keeper.bind(PUBLIC, TCP, books.count) is None
+    assert books.keeper.bind(PUBLIC, TCP, books.count, 2000) is None
     assert books.counted == {"bindings-refused": 1}
 
 

@@ -15,8 +15,8 @@ from applianced.config.schema import Config
 from applianced.datastore.native import Form
 from applianced.datastore.tree import Tree
 from applianced.supervisor.operational import DataplaneState, PlanMemory
-from applianced.supervisor.shapes import control_session, session_id
-from tests.support.agent_books import ENTRY, LISTS, SESSION, Agent, provider
+from applianced.supervisor.shapes import control_session, gate, session_id
+from tests.support.agent_books import ENTRY, GATE, LISTS, SESSION, Agent, provider
 from tests.support.configs import FTP_OUT, TFTP_OUT
 from tests.yang.models import shipped
 
@@ -106,6 +106,17 @@ def test_the_application_of_a_session_has_its_protocol(protocol: str, applicatio
     assert (found["protocol"], found.get("application")) == (protocol, application)
 
 
+def test_gates_for_media_name_both_ends() -> None:
+    medium = {**GATE, "kind": "media", "peer": "", "far": ["192.0.2.9", 6000], "idle": 30.5}
+    found = gate(medium)
+    assert (found["kind"], found["far-address"], found["far-port"], found["idle-timeout"]) == (
+        "media", "192.0.2.9", 6000, 31,
+    )  # fmt: skip
+    assert "peer-address" not in found
+    assert gate(GATE)["kind"] == "data"
+    assert "far-port" not in gate({**medium, "far": None})
+
+
 def test_workers() -> None:
     running, starting = shown(Agent())["flow"]["applianced-state:workers"]["worker"]
     assert (running["state"], running["sessions"], running["restarts"]) == ("running", 2, "2")
@@ -125,7 +136,7 @@ def test_resources() -> None:
 def test_the_agent_is_asked_for_what_is_wanted_only() -> None:
     agent = Agent()
     everything = shown(agent)
-    assert {name for name, _ in agent.asked} == {*LISTS, "counters", "workers", "hits", "resources"}
+    assert {name for name, _ in agent.asked} == {*LISTS, "counters", "workers", "hits", "resources", "alg-lists"}
     agent = Agent()
     assert asyncio.run(provider(agent).state(lambda _: False)) == {}
     assert agent.asked == []

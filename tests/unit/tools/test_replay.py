@@ -20,11 +20,12 @@ from applianced.model.tuples import packed
 from applianced.tools import replay as tool
 from applianced.tools.capture import packets
 from applianced.tools.replay import as_json, as_text, replay
-from tests.support.configs import DNS_OUT, FTP_OUT, TFTP_OUT
+from tests.support.configs import DNS_OUT, FTP_OUT, PPTP_OUT, TFTP_OUT
 from tests.support.expected import compare
 
 CAPTURES = sorted((Path(__file__).parents[2] / "captures" / "ftp").glob("*.pcap"))
 OF_TFTP = sorted((Path(__file__).parents[2] / "captures" / "tftp").glob("*.pcap"))
+OF_PPTP = sorted((Path(__file__).parents[2] / "captures" / "pptp").glob("*.pcap"))
 OF_DNS = sorted((Path(__file__).parents[2] / "captures" / "dns").glob("*.pcap"))
 EXPECTED = Path(__file__).parent / "replay"
 OUTSIDE = [packed("203.0.113.1"), packed("2001:db8::99")]
@@ -77,6 +78,11 @@ def test_routed_captures_keep_every_length(capture: Path) -> None:
 @pytest.mark.parametrize("capture", OF_TFTP, ids=lambda path: path.stem)
 def test_tftp(capture: Path) -> None:
     compare(EXPECTED / f"{capture.stem}.txt", as_text(replay(TFTP_OUT, capture, addresses=OUTSIDE)))
+
+
+@pytest.mark.parametrize("capture", OF_PPTP, ids=lambda path: path.stem)
+def test_pptp(capture: Path) -> None:
+    compare(EXPECTED / f"{capture.stem}.txt", as_text(replay(PPTP_OUT, capture, addresses=OUTSIDE)))
 
 
 @pytest.mark.parametrize("capture", OF_DNS, ids=lambda path: path.stem)
