@@ -37,6 +37,8 @@ from applianced.model.tuples import ORIGINAL, REPLY, Direction, Endpoint, text
 
 PORT = 500
 """The source port that clients keep."""
+CHANCES = 2
+"""Messages that a host gets that may be meant."""
 REKEYED_S = 60.0
 """How long after an exchange that may have made another IKE SA its first message is looked for."""
 
@@ -80,6 +82,9 @@ class Exchanges:
         if state is not None and not state.fits(header):
             yield from _refuse("bad-pair", f"{header}, {header.responder.hex()}")
             return
+        guessed = state is None or (state.by is REPLY and not state.answered)
+        if direction is REPLY and guessed and not (yield from self._is_ours(header, now)):
+            return
         if state is None and not (yield from self._begin(header, direction, now)):
             return
         if header.negotiates and not (yield from self._may_negotiate(header, now)):
@@ -100,6 +105,8 @@ class Exchanges:
         begins = state.take(header, direction, now)
         if header.rekeys:
             self._rekeyed_s = now
+        elif direction is ORIGINAL and state.created_s >= self._rekeyed_s:
+            self._rekeyed_s = 0.0  # here is what it has made
         if header.negotiates:
             if begins:
                 yield Note("negotiations", str(header))
@@ -115,8 +122,6 @@ class Exchanges:
 
     def _begin(self, header: Header, direction: Direction, now: float) -> Whether:
         """An initiator that was not heard of before; whether its message may pass."""
-        if direction is REPLY and not (yield from self._is_ours(header, now)):
-            return False
         if len(self._states) >= STATES_MOST and not self._make_room():
             yield from _refuse("states-full", str(header))
             return False
@@ -136,26 +141,32 @@ class Exchanges:
         return oldest is not None
 
     def _is_ours(self, header: Header, now: float) -> Whether:
-        """Whether the responder means this host, and no other one behind the same address, with an SA of its own."""
+        """Whether the responder means this host with an SA of its own, and no other one behind the same address.
+
+        Nobody sees the SPIs of an SA that another one has made (RFC 7296 1.3.2): the host that has lately had an
+        exchange of that kind is the likeliest. Who does not answer twice was not meant.
+        """
         others = self._behind_the_same_port()
-        if not self._states and not others:
-            yield from _refuse("unknown-pair", str(header))
-            return False
         if not others:
-            return True
-        rekeyed = [each for each in (self, *others) if each.rekeyed_within(REKEYED_S, now)]
-        if rekeyed == [self]:
-            return True
-        if len(rekeyed) != 1:
+            if not self._states:
+                yield from _refuse("unknown-pair", str(header))
+            return bool(self._states)
+        likely = sorted((each for each in (self, *others) if each.rekeyed_within(REKEYED_S, now)), key=_latest_first)
+        if not likely:
             yield from _refuse("ambiguous-pair", str(header))
             return False
-        # The next one goes there: this one has come too far.
-        outside = rekeyed[0].outside
-        assert outside is not None
-        led = yield LeadKey(REPLY, header.initiator, outside, str(header), self._settings.state_timeout)
-        yield Note("led" if isinstance(led, int) else "refused-message", f"{header} to {outside}")
+        meant = likely[self._gateways.asked(header.initiator) // CHANCES % len(likely)]
+        if meant is not self:
+            yield from self._lead(header, meant)
+        return meant is self
+
+    def _lead(self, header: Header, meant: Exchanges) -> Actions:
+        """Have the next message go to another host: this one has come too far."""
+        self._states.pop(header.initiator, None)
+        assert meant.outside is not None
+        led = yield LeadKey(REPLY, header.initiator, meant.outside, str(header), self._settings.state_timeout)
+        yield Note("led" if isinstance(led, int) else "refused-message", f"{header} to {meant.outside}")
         yield Refuse()
-        return False
 
     def _behind_the_same_port(self) -> list[Exchanges]:
         """The sessions whose clients the gateway sees at the same address and port."""
@@ -167,6 +178,11 @@ class Exchanges:
     def port(self) -> int:
         """The client's own."""
         return self._session.party(ORIGINAL).port
+
+    @property
+    def rekeyed_s(self) -> float:
+        """When an exchange was seen last that may have made another IKE SA; 0: none, or that was seen too."""
+        return self._rekeyed_s
 
     def rekeyed_within(self, seconds: float, now: float) -> bool:
         """Whether this session may have made another IKE SA a moment ago."""
@@ -254,6 +270,10 @@ class Exchanges:
                 "spi-to-gateway": self._spis.shown(state.initiator, ORIGINAL),
                 "spi-from-gateway": self._spis.shown(state.initiator, REPLY),
             }
+
+
+def _latest_first(session: Exchanges) -> float:
+    return -session.rekeyed_s
 
 
 def _moment(seconds: float) -> str:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from applianced.alg.ike_esp.exchanges import Exchanges
 
+ASKED_MOST = 1024
+"""SPIs of which it is remembered how often they were asked for."""
 LONGEST_S = 90.0
 """Nobody keeps others waiting longer, however often it renews."""
 
@@ -37,6 +39,7 @@ class Gateways:
     def __init__(self) -> None:
         self._sessions: dict[Relation, list[Exchanges]] = {}
         self._claims: dict[Relation, _Claim] = {}
+        self._asked: dict[bytes, int] = {}
 
     def enter(self, relation: Relation, session: Exchanges) -> None:
         """A session is known outside by now."""
@@ -70,6 +73,14 @@ class Gateways:
         held = self._claims.get(relation)
         if held is not None and held.holder is claimant:
             del self._claims[relation]
+
+    def asked(self, initiator: bytes) -> int:
+        """How often this was asked about this initiator's SPI before."""
+        times = self._asked.pop(initiator, 0)
+        self._asked[initiator] = times + 1
+        if len(self._asked) > ASKED_MOST:
+            del self._asked[next(iter(self._asked))]
+        return times
 
     # Shared
 

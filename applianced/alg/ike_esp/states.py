@@ -14,14 +14,14 @@ from applianced.model.tuples import Direction
 STATES_MOST = 8
 """Pairs of cookies per session: retries and rekeying leave some behind."""
 
-_PLAIN = Struct("!8s8sBBddBI??")
+_PLAIN = Struct("!8s8sBBddBI???")
 
 
 @dataclass(slots=True)
 class State:
     """A pair of cookies (SPIs). by: who initiated it. exchange: the last one that was new, with its message ID.
 
-    pinned: its initiator has used the responder's SPI, so no other is right any more.
+    pinned: its initiator has used the responder's SPI, so no other is right any more. answered: both have spoken.
     """
 
     initiator: bytes
@@ -33,6 +33,7 @@ class State:
     exchange: tuple[int, int] = (0, 0)
     pinned: bool = False
     negotiated: bool = False
+    answered: bool = False
 
     def fits(self, header: Header) -> bool:
         """Whether a message may be of this pair."""
@@ -44,6 +45,7 @@ class State:
         if header.responder != NOBODY:
             self.responder = header.responder
             self.pinned = self.pinned or direction is self.by
+        self.answered = self.answered or direction is not self.by
         exchange = (header.exchange, header.message)
         begins = exchange != self.exchange
         self.exchange = exchange
@@ -54,7 +56,7 @@ class State:
     def octets(self) -> bytes:
         """For the checkpoint; `of` turns it back."""
         ours = self.initiator, self.responder, self.version, self.by, self.created_s, self.last_s
-        return _PLAIN.pack(*ours, *self.exchange, self.pinned, self.negotiated)
+        return _PLAIN.pack(*ours, *self.exchange, self.pinned, self.negotiated, self.answered)
 
     @classmethod
     def of(cls, octets: bytes) -> State:

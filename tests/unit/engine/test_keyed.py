@@ -306,7 +306,7 @@ def test_it_goes_on_when_the_gate_is_over(under_way: IkeBench) -> None:
 def test_what_waits_of_a_session_that_ends_is_dropped(under_way: IkeBench) -> None:
     under_way.both(HOSTS[1], setup(BOB))
     held = under_way.say(HOSTS[1], auth(BOB)[0])
-    session = under_way.engine.of_flow(FlowTuple(UDP, HOSTS[1], PEER))
+    session = under_way.engine.session(2)
     assert session is not None
     under_way.engine.abandon(session, under_way.now)
     under_way.engine.tick(under_way.now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from applianced.alg.actions import AwaitKey, CloseGate, LeadKey, OpenKey, Proceed, Refuse, Wait
 from applianced.alg.ike_esp import DESCRIPTOR, Exchanges, Gateways, IkeEspSettings
-from applianced.alg.ike_esp.gateways import LONGEST_S
+from applianced.alg.ike_esp.gateways import ASKED_MOST, LONGEST_S
 from applianced.alg.ike_esp.isakmp import CREATE_CHILD_SA, INFORMATIONAL, MAIN
 from applianced.model.tuples import ORIGINAL, REPLY, UDP, Direction, Endpoint, packed
 from tests.support.dialog import DatagramPlayer, Meanwhile, control_session
@@ -213,6 +213,49 @@ def test_the_one_that_has_rekeyed_is_meant() -> None:
     assert (first.noted("led"), first.times(Refuse)) == (1, 2)
     assert second.tell(REPLY, new)
     assert second.noted("rekeyed-by-responder") == 1
+
+
+def test_who_does_not_answer_was_not_meant() -> None:
+    first, second = two()
+    first.both(auth(ALICE))
+    assert first.esp(REPLY, 0x1111)
+    second.both(auth(BOB))
+    assert second.esp(REPLY, 0x2222)
+    first.both(child(ALICE, 2))
+    first.now = second.now = second.now + TIMEOUT_S
+    second.both(child(BOB, 2))
+    new = message(CAROL, GATEWAY, INFORMATIONAL)
+    assert not first.tell(REPLY, new), "the one that was the last is likelier"
+    assert second.tell(REPLY, new)
+    assert not second.tell(REPLY, new), "it has not answered"
+    assert [action.outside for _, action, _ in second.log if isinstance(action, LeadKey)] == [Endpoint(OUTSIDE, 1500)]
+    assert first.tell(REPLY, new)
+    assert first.tell(ORIGINAL, message(CAROL, GATEWAY, INFORMATIONAL, flags=0x20))
+    for _ in range(4):
+        assert first.tell(REPLY, new), "it has answered"
+    other = message(b"\x0e" * 8, GATEWAY, INFORMATIONAL)
+    assert second.tell(REPLY, other), "the first host's is known"
+
+
+def test_a_client_that_has_made_another_is_not_meant() -> None:
+    first, second = two()
+    first.both(auth(ALICE))
+    assert first.esp(REPLY, 0x1111)
+    second.both(auth(BOB))
+    assert second.esp(REPLY, 0x2222)
+    second.both(child(BOB, 2))
+    assert second.esp(REPLY, 0x3333)
+    first.both(child(ALICE, 2))
+    assert first.tell(ORIGINAL, message(CAROL, GATEWAY, INFORMATIONAL))
+    assert second.tell(REPLY, message(b"\x0e" * 8, GATEWAY, INFORMATIONAL))
+
+
+def test_what_is_asked_for_is_remembered_for_a_while() -> None:
+    gateways = Gateways()
+    assert [gateways.asked(ALICE) for _ in range(3)] == [0, 1, 2]
+    for number in range(ASKED_MOST):
+        gateways.asked(number.to_bytes(8))
+    assert gateways.asked(ALICE) == 0
 
 
 def test_nobody_is_led_without_a_gate() -> None:
