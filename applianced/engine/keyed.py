@@ -13,17 +13,14 @@ from applianced.compiler.marks import DATA
 from applianced.engine.idleness import entered_for_s
 from applianced.engine.kernel import Translation
 from applianced.engine.waiting import Held
-from applianced.errors import ProtocolError
 from applianced.model.gates import Gate
 from applianced.model.tuples import ORIGINAL, REPLY, UDP, Direction, Endpoint
-from applianced.packet.ip import renew_header, transport
+from applianced.packet.esp import redirected, spi_flow
 
 if TYPE_CHECKING:
     from applianced.engine.datagram_sessions import DatagramSession
     from applianced.engine.sessions import Session
     from applianced.engine.worker import Engine, Queued
-
-_KEY_OCTETS = 4
 
 
 def _known(session: Session) -> Translation | None:
@@ -136,17 +133,11 @@ PERFORM: dict[type, Callable[[Any, Any], Reply]] = {
 class First:
     """A packet of a key that nobody has admitted yet, on its way. Raises ProtocolError when it has no key."""
 
-    __slots__ = ("destination", "key", "queued", "source", "v6")
+    __slots__ = ("destination", "key", "queued", "source")
 
     def __init__(self, queued: Queued) -> None:
-        raw = queued.raw
-        _, at = transport(raw)
-        if len(raw) < at + _KEY_OCTETS:
-            raise ProtocolError("malformed-packet")
         self.queued = queued
-        self.v6 = raw[0] >> 4 == 6
-        self.source, self.destination = (raw[8:24], raw[24:40]) if self.v6 else (raw[12:16], raw[16:20])
-        self.key = int.from_bytes(raw[at : at + _KEY_OCTETS])
+        _, (self.source, _), (self.destination, self.key) = spi_flow(queued.raw)
 
     def speaker(self, session: Session) -> Direction | None:
         """Who has sent it, if the session awaits it."""
@@ -163,13 +154,7 @@ class First:
 
     def release(self, gate: Gate) -> None:
         """Send it on as the kernel does with the next ones."""
-        packet = bytearray(self.queued.raw)
-        if self.v6:
-            packet[24:40] = gate.inside.address
-        else:
-            packet[16:20] = gate.inside.address
-            renew_header(packet, self.v6)
-        self.queued.release(bytes(packet), DATA)
+        self.queued.release(redirected(self.queued.raw, gate.inside.address), DATA)
 
 
 def handle(engine: Engine, session: DatagramSession | None, queued: Queued, now: float, *, since: float = 0.0) -> None:

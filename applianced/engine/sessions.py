@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from applianced.alg.actions import Actions, Drop, Pass, Reply, Rewrite
-from applianced.alg.contract import DatagramAlg, Descriptor, Shared, StreamAlg
+from applianced.alg.contract import Closing, DatagramAlg, Descriptor, Shared, StreamAlg
 from applianced.compiler.marks import AWAITED_S, UNTOUCHED
 from applianced.engine.actions import PERFORM
 from applianced.engine.bindings import Held
@@ -311,8 +311,14 @@ class Session:
         """Read no further: everything passes from here."""
         self.untouched = True
         self.version += 1
+        self.leave()
         if not keep_gates:
             self.close_gates()
+
+    def leave(self) -> None:
+        """Nothing of what it shares with others is read on."""
+        if self.shared is not None and isinstance(self.alg, Closing):
+            self.alg.closed()
 
     # ----- life
 
@@ -394,6 +400,8 @@ class Session:
         """Take up what was saved, in a session made for the same tuple."""
         _, _, _, self.untouched, self.created_s, _, gates, self.kept_s, *_ = saved.session
         self.alg.restore(saved.alg)
+        if self.untouched:
+            self.leave()
         for plain in gates:
             self.take(Gate.of(plain))
 

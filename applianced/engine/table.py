@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import methodcaller
 from typing import Any
 
-from applianced.alg.contract import Closing, Descriptor, Shared
+from applianced.alg.contract import Descriptor, Shared
 from applianced.compiler.marks import ALG_MASK, ALG_NAMES, SLOT_SHIFT, UNACKED, UNTOUCHED
 from applianced.engine.checkpoint import Checkpoint, Saved
 from applianced.engine.counters import Counters
@@ -234,8 +234,7 @@ class SessionTable:
             return
         session.over = True
         session.close_gates()
-        if session.shared is not None and isinstance(session.alg, Closing):
-            session.alg.closed()
+        session.leave()
         self._kept.pop(session.slot, None)
         self.checkpoint.clear(session.slot)
         if session.streamed:
