@@ -143,6 +143,8 @@ def test_the_end_of_a_session_lets_others_go_on() -> None:
     first.alg.closed()  # type: ignore[attr-defined]
     assert second.tell(ORIGINAL, auth(BOB)[0])
     assert [entry["initiator-cookie"] for entry in site.listed()] == [BOB.hex()]
+    second.alg.closed()  # type: ignore[attr-defined]
+    assert site.listed() == []
 
 
 def test_a_client_that_speaks_late_is_answered() -> None:
