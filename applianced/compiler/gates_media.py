@@ -8,7 +8,8 @@ datagrams that are judged behind source NAT.
 A medium is an element per direction that can be sent to (`media`, whose data is the ct mark of its sessions) and, of an
 end that is translated, one that leads to it (`dnat`) and one for what it sends (`leave`). Where a side is not known,
 maps without the other party's address take their place (`media_any`, `dnat_any`, `leave_any`, `arrive_any`), or
-`learn` and `first`, from which the first who comes takes the element.
+`learn` and `first`, from which the first who comes takes the element. A party that was told to send to an unknown side
+(`arrive_any`) is not let out (`unlearned`) before something came from there: its own session would stand in the way.
 
 The marks have the bit for what nobody expects set: it is taken off where the way back leads to the same medium, so the
 session goes between the two endpoints that were announced.
@@ -59,6 +60,7 @@ def family(version: int, size: int) -> str:
   map leave{version} {{ type {leaving} : {address} . inet_service; flags timeout; size {size}; }}
   map leave_any{version} {{ type {end} : {address} . inet_service; flags timeout; size {size}; }}
   map arrive_any{version} {{ type {end} : {address} . inet_service; flags timeout; size {size}; }}
+  set unlearned{version} {{ type {way}; flags timeout; size {size}; }}
   map {SENT_TO[version == 6]} {{ type {way} : {address} . inet_service; flags timeout, dynamic; size {size}; }}
   set {ATTACH_SETS[version == 6]} {{ type {end}; flags timeout; size {size}; }}
   chain media_dnat {{
@@ -75,6 +77,7 @@ counter name media accept
     counter name {UNEXPECTED_COUNTER} accept
   }}
   chain admit_media {{
+    {sender_to} @unlearned{version} counter name media_unlearned drop
     ct mark set {sender_to} map @media{version} goto expected{version}
     ct mark set {to} map @media_any{version} counter name {UNEXPECTED_COUNTER} accept
     {to} @first{version} ct mark set {to} map @learn{version} delete @first{version} {{ {to} }} \
@@ -91,6 +94,7 @@ def chains(dispatch_open: str, dispatch_closed: str) -> str:
     both = DATA | DSCP_SET
     return f"""\
   counter media {{ }}
+  counter media_unlearned {{ }}
   counter {UNEXPECTED_COUNTER} {{ }}
   chain media_dnat {{
     type nat hook prerouting priority -102; policy accept;

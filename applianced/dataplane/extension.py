@@ -13,6 +13,7 @@ tuple of its conntrack entry. nft 1.0.6 cannot put `ct original proto-src` into 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from struct import pack
 from typing import NamedTuple
 
@@ -217,15 +218,22 @@ def _xt_queue_rules() -> list[bytes]:
     return rules
 
 
-def complete(netlink: Netlink, *, queue_rules: bool) -> None:
-    """Add to a freshly made gates table what its text could not say. Raises DataplaneError."""
-    messages = [_helper_object(), _helper_rule()]
+def additions(*, queue_rules: bool, helper: bool = True) -> list[bytes]:
+    """What is to be added to a freshly made gates table, as messages of one transaction. helper: with the object that
+    attaches the extension, which an exchange of the rules leaves in place."""
+    messages = [_helper_object()] if helper else []
+    messages.append(_helper_rule())
     for family in _FAMILIES:
         messages += [*_awaited_rules(family), _published_rule(family), _attach_rule(family)]
     messages += calls.rules()
     messages += keyed.rules()
     if queue_rules:
         messages += _xt_queue_rules()
+    return messages
+
+
+def add(netlink: Netlink, messages: Sequence[bytes]) -> None:
+    """Add them. Raises DataplaneError."""
     code = netlink.transaction(messages)
     if code:
         raise DataplaneError("gates table: what nft cannot write", os.strerror(code))

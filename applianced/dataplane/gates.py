@@ -10,7 +10,7 @@ Keys and data of a map have one length, so a message is three constant pieces wi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from struct import pack
+from struct import Struct
 
 from applianced.compiler.gates_media import SENT_TO
 from applianced.compiler.marks import GATES_TABLE
@@ -33,6 +33,7 @@ from applianced.model.media import ControlGate, MediaGate
 from applianced.model.tuples import ESP, GRE, ORIGINAL, REPLY, TCP, Direction, Endpoint, FlowTuple
 
 _NEWSETELEM, _GETSETELEM, _DELSETELEM = 12, 13, 14
+_MARK = Struct("=I")
 _CLOSING_MS = number(60000, 8)
 
 Element = tuple[str, bytes, bytes]
@@ -74,28 +75,34 @@ def _end(endpoint: Endpoint) -> bytes:
 
 def _of_end(gate: MediaGate, side: Direction) -> list[Element]:
     """What one end of a medium can be sent, and what it sends; see compiler.gates_media."""
-    own, known, other = gate.own[side], gate.known[side], gate.own[side.opposite]
+    own, known, other = gate.own[side], gate.known[side], gate.own[1 - side]
     if own is None or known is None:
         return []
     version = "4" if len(own.address) == 4 else "6"
     protocol, here = bytes((gate.protocol, 0, 0, 0)), _end(own)
-    mark = pack("=I", gate.mark)
-    if other is not None:
-        found = [(f"media{version}", protocol + other.address + here, mark)]
-        if known != own:
-            there = _end(known)
-            found.append((f"dnat{version}", protocol + other.address + there, here))
-            found.append((f"leave{version}", protocol + here + other.address, there))
-        return found
-    found = [(f"{'learn' if gate.learn else 'media_any'}{version}", protocol + here, mark)]
-    if gate.learn:
-        found.append((f"first{version}", protocol + here, b""))
+    mark = _MARK.pack(gate.mark)
+    if other is None:
+        return _to_any(gate, side, version, protocol + here, mark)
+    found = [("media" + version, protocol + other.address + here, mark)]
     if known != own:
-        found.append((f"dnat_any{version}", protocol + _end(known), here))
-        found.append((f"leave_any{version}", protocol + here, _end(known)))
-    told = gate.known[side.opposite]
+        there = _end(known)
+        found.append(("dnat" + version, protocol + other.address + there, here))
+        found.append(("leave" + version, protocol + here + other.address, there))
+    return found
+
+
+def _to_any(gate: MediaGate, side: Direction, version: str, key: bytes, mark: bytes) -> list[Element]:
+    """The same for an end whose other party nobody knows. key: protocol and endpoint."""
+    own, known, told = gate.own[side], gate.known[side], gate.known[side.opposite]
+    found = [(f"{'learn' if gate.learn else 'media_any'}{version}", key, mark)]
+    if gate.learn:
+        found.append((f"first{version}", key, b""))
+    if known is not None and known != own:
+        found.append((f"dnat_any{version}", key[:4] + _end(known), key[4:]))
+        found.append((f"leave_any{version}", key, _end(known)))
     if told is not None:
-        found.append((f"arrive_any{version}", protocol + here, _end(told)))
+        found.append((f"arrive_any{version}", key, _end(told)))
+        found.append((f"unlearned{version}", key[:-4] + _end(told), b""))
     return found
 
 
@@ -103,7 +110,7 @@ def _of_control(gate: ControlGate) -> list[Element]:
     inside, outside = gate.inside, gate.outside
     version = "4" if len(inside.address) == 4 else "6"
     protocol, here, there = bytes((gate.protocol, 0, 0, 0)), _end(inside), _end(outside)
-    mark, kind = pack("=I", gate.mark), "" if gate.peer else "_any"
+    mark, kind = _MARK.pack(gate.mark), "" if gate.peer else "_any"
     found = [(f"control{kind}{version}", protocol + gate.peer + here, mark)]
     if outside != inside:
         found.append((f"dnat{kind}{version}", protocol + gate.peer + there, here))
@@ -167,8 +174,9 @@ class Gates:
     def exchange(self, opened: Sequence[Gate], closed: Sequence[Gate], now: float) -> int:
         """Open and close in one transaction; the errno, 0 when it is in force. `fresh` and `gone` say what it changed
         besides."""
-        self.gone = [gate for gate in closed if self._owned(gate)]
-        self.fresh = [gate for gate in opened if not self._known(gate)]
+        gone: list[Gate] = []
+        fresh: list[Gate] = []
+        self.gone, self.fresh = gone, fresh
         messages: list[bytes] = []
         owners = self._owners
         before: list[tuple[Place, Gate | None]] = []
@@ -176,7 +184,10 @@ class Gates:
             if gate.lasting and gate.number in self._elements:
                 self.count(gate, now)
         for gate in closed:
-            for name, key, data in self._elements.pop(gate.number, None) or elements(gate):
+            found = self._elements.pop(gate.number, None) or elements(gate)
+            if owners.get(found[0][:2]) is gate:
+                gone.append(gate)
+            for name, key, data in found:
                 place = (name, key)
                 owner = owners.get(place)
                 if owner is gate or (gate.awaited and owner is None):
@@ -187,12 +198,14 @@ class Gates:
             found = elements(gate)
             if not gate.media:
                 self._elements[gate.number] = found
+            if found[0][:2] not in owners:
+                fresh.append(gate)
             for name, key, data in found:
                 place = (name, key)
                 shape, owner = self._shape(name, key, data), owners.get(place)
                 if owner is not None:
                     # Another gate's element: its data and time are replaced, delete first (add of other data fails).
-                    messages += shape.remove(key, _data_of(owner, name))
+                    messages += shape.remove(key, _data_of(owner, place))
                 before.append((place, owner))
                 owners[place] = gate
                 messages.append(shape.add(key, data, time))
@@ -202,14 +215,6 @@ class Gates:
         else:
             self._note_written(opened, closed)
         return code
-
-    def _owned(self, gate: Gate) -> bool:
-        name, key, _ = elements(gate)[0]
-        return self._owners.get((name, key)) is gate
-
-    def _known(self, gate: Gate) -> bool:
-        name, key, _ = elements(gate)[0]
-        return (name, key) in self._owners
 
     def count(self, gate: Gate, now: float) -> None:
         """Enter into a lasting gate what went through it so far, as far as the kernel says."""
@@ -270,6 +275,6 @@ class Gates:
         return Endpoint(data[:octets], int.from_bytes(data[octets : octets + 2], "big"))
 
 
-def _data_of(gate: Gate, name: str) -> bytes:
-    """What a gate has written into this map or set."""
-    return next(data for each, _, data in elements(gate) if each == name)
+def _data_of(gate: Gate, place: Place) -> bytes:
+    """What a gate has written there."""
+    return next(data for name, key, data in elements(gate) if (name, key) == place)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 
-from applianced.compiler.gates_table import gates_table
+from applianced.compiler.gates_table import HELPER_OBJECT, gates_table
 from applianced.compiler.marks import GATES_TABLE, POLICY_TABLE
-from applianced.dataplane.extension import complete
+from applianced.dataplane import extension, layout
 from applianced.dataplane.host import run
-from applianced.dataplane.netlink import FAMILY_INET, NFTABLES, Netlink, attribute, text
+from applianced.dataplane.netlink import FAMILY_INET, NFTABLES, Netlink, attribute, number, text
 from applianced.errors import DataplaneError
 
-_GETTABLE, _GETCHAIN = 1, 4
+_GETTABLE, _GETCHAIN, _GETOBJ = 1, 4, 19
+_CT_EXPECT = 9
 _CHAIN_USE = 6
+
+
+log = logging.getLogger("applianced.agent")
 
 
 def check(ruleset: str) -> None:
@@ -47,16 +52,54 @@ def has_queue_statement() -> bool:
 
 
 def make_gates_table(netlink: Netlink) -> None:
-    """Make the gates table, unless an earlier process of ours left it: its gates are still in use then."""
-    if has_table(GATES_TABLE):
-        return
+    """Make the gates table. One that an earlier process left is kept, since its gates are still in use; one of another
+    release gets the chains and rules of this one, or makes way when that cannot be. Raises DataplaneError."""
     statement = has_queue_statement()
-    load(gates_table(queue_statement=statement))
+    ruleset = gates_table(queue_statement=statement)
+    additions = extension.additions(queue_rules=not statement)
+    name = layout.marker(ruleset, additions)
+    if has_table(GATES_TABLE):
+        if has_chain(netlink, GATES_TABLE, name):
+            return
+        try:
+            _exchange_layout(netlink, ruleset, name, statement)
+        except DataplaneError as error:
+            log.warning("the gates table has another layout and is made anew, its gates are closed: %s", error)
+            load(f"delete table inet {GATES_TABLE}\n")
+        else:
+            log.warning("the gates table had another layout; its gates stay open")
+            return
+    load(layout.fresh(ruleset, name))
     try:
-        complete(netlink, queue_rules=not statement)
+        extension.add(netlink, additions)
     except DataplaneError:
         remove_tables()
         raise
+
+
+def _exchange_layout(netlink: Netlink, ruleset: str, name: str, statement: bool) -> None:
+    """Give a gates table the chains and rules of this release. Raises DataplaneError."""
+    load(layout.exchanged(ruleset, name, chains(GATES_TABLE)))
+    helper = netlink.get(NFTABLES, _GETOBJ, FAMILY_INET, _named(HELPER_OBJECT) + attribute(3, number(_CT_EXPECT)))
+    extension.add(netlink, extension.additions(queue_rules=not statement, helper=helper is None))
+    load(layout.unguarded())
+
+
+def _named(name: str) -> bytes:
+    return attribute(1, text(GATES_TABLE)) + attribute(2, text(name))
+
+
+def chains(table: str) -> list[str]:
+    """The names of a table's chains."""
+    listed = json.loads(run(["nft", "--json", "list", "chains", "inet"]))
+    found = (item["chain"] for item in listed["nftables"] if "chain" in item)
+    return [chain["name"] for chain in found if chain["table"] == table]
+
+
+def has_chain(netlink: Netlink, table: str, chain: str) -> bool:
+    """Whether the chain is there. Raises DataplaneError."""
+    body = attribute(1, text(table)) + attribute(3, text(chain))
+    return netlink.get(NFTABLES, _GETCHAIN, FAMILY_INET, body) is not None
 
 
 def remove_tables() -> None:

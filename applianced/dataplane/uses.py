@@ -42,7 +42,11 @@ class Uses:
             )
         )
         found = (gate for key in keys for gate in self._gates.get(key, ()) if came_through(gate, entry))
-        return next(found, None)
+        first = next(found, None)
+        if first is None or first.get("kind") != "media" or not first["closed"]:
+            return first
+        # The same media were opened again, perhaps: an open gate goes first.
+        return next((gate for gate in found if not gate.get("closed")), first)
 
 
 def _key(peer: str, endpoint: Sequence[Any]) -> tuple[str, str, int]:

@@ -197,6 +197,7 @@ class WorkerProcess:
             total=self._share(flow["alg_gates_total"]),
             lifetime_s=flow["gate_timeout_s"],
             own_addresses=frozenset(packed(address) for address in prepared["own_addresses"]),
+            coupled=bool(flow["alg_data_session_coupled"]),
         )
         ranges = {packed(address): (low, high) for address, (low, high) in prepared["ranges"].items() if address}
         low, high = prepared["ranges"][""]
@@ -324,9 +325,7 @@ class WorkerProcess:
             session.locate(gate)
         shown = shown_gate(gate)
         if session is not None:
-            session.expire(gate, time.time())
-            session.close_struck()
-            session.save(self._engine.checkpoint)
+            self._engine.close(session, [gate], time.time())
         return {"found": True, "gate": shown}
 
     def _on_entered(self, request: Message) -> Message:

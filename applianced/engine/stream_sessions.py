@@ -19,6 +19,10 @@ ROOM_V6 = 1420
 """Payload that fits into a packet of 1,500 octets without TCP options; the sender's own is clamped to 1,200."""
 
 
+CLOSED = 3
+"""`finished` when both have."""
+
+
 class StreamSession(Session):
     """One control session over TCP. It is the Judge of both of its streams."""
 
@@ -51,6 +55,11 @@ class StreamSession(Session):
         """The kernel has kept a length change."""
         self.finished = 0
         """Bit per direction whose speaker has closed."""
+
+    @property
+    def outlived(self) -> bool:
+        """Whether it has announced media that go on when it has closed: another session may speak of them."""
+        return self.shared is not None and not self.over and any(gate.media for gate in self.gates.values())
 
     @property
     def mark(self) -> int:

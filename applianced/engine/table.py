@@ -6,7 +6,7 @@ Rule: no I/O here; effects go through `Kernel`, time is an argument.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import methodcaller
 from typing import Any
 
@@ -21,7 +21,7 @@ from applianced.engine.judge import StreamError
 from applianced.engine.kernel import Kernel
 from applianced.engine.reporter import SILENT, Reporter
 from applianced.engine.sessions import Session, Surroundings, identity, record
-from applianced.engine.stream_sessions import StreamSession
+from applianced.engine.stream_sessions import CLOSED, StreamSession
 from applianced.engine.waiting import Waiting
 from applianced.model.gates import Gate
 from applianced.model.sessions import ControlSession
@@ -87,6 +87,8 @@ class SessionTable:
         """Sessions whose ALG is timed, with when their next tick is due."""
         self._kept: dict[int, Session] = {}
         """By slot, sessions that live longer than others."""
+        self._parted: dict[int, StreamSession] = {}
+        """By slot, streams that have closed and whose media go on."""
         self._around = Surroundings(keeper, counters, reporter, self.session, self.shared, self._kept)
         self._free = list(range(checkpoint.slots, 0, -1))
         """Slots at rest; the one that was in use last is taken first, its memory is at hand."""
@@ -236,11 +238,23 @@ class SessionTable:
         session.close_gates()
         session.leave()
         self._kept.pop(session.slot, None)
+        self._parted.pop(session.slot, None)
         self.checkpoint.clear(session.slot)
         if session.streamed:
             self._lingering.append((session.last_s + LINGER_S, session))
         else:
             self._forget(session)
+
+    def part(self, session: Session) -> None:
+        """A stream has closed. Media that it announced go on, until the ALG closes them (over another session, it may
+        be) or they fall silent, and so long the session stays."""
+        if isinstance(session, StreamSession) and session.outlived and not self.keeper.limits.coupled:
+            session.finished = CLOSED
+            session.version += 1
+            self._parted[session.slot] = session
+            session.save(self.checkpoint)
+        else:
+            self.end(session)
 
     def end_soon(self, session: Session) -> None:
         """A session of datagrams is over, unless another one comes."""
@@ -293,6 +307,9 @@ class SessionTable:
             if session.kept_s > now:
                 self._kept[slot] = session
         kept.hand_out(self.session, self.keeper, now)
+        for session in self.live():
+            if isinstance(session, StreamSession) and session.finished == CLOSED:
+                self.part(session)
         self.most = max(self.most, self.under_way)
         return len(self.live())
 
@@ -315,6 +332,8 @@ class SessionTable:
         self.keeper.shut((), now)
         self.keeper.tidy()
         self._keep_alive(now)
+        for session in [each for each in self._parted.values() if not each.outlived]:
+            self.end(session)
         while self._lingering and self._lingering[0][0] <= now:
             self._forget(self._lingering.popleft()[1])
         self.settle(now)
@@ -331,12 +350,17 @@ class SessionTable:
         for slot, gates in _by_session(over).items():
             session = self.find(slot)
             if session is not None:
-                for gate in gates:
-                    session.expire(gate, now)
-                session.close_struck()
-                for gate in gates if session.descriptor.timed and not session.over else ():
-                    self._prompt(session, methodcaller("gone", gate.number), now)
-                session.save(self.checkpoint)
+                self.close(session, gates, now)
+
+    def close(self, session: Session, gates: Sequence[Gate], now: float) -> None:
+        """Close gates of a session that its ALG has not closed, and tell it."""
+        for gate in gates:
+            session.expire(gate, now)
+        session.close_struck()
+        if session.descriptor.timed and not session.over:
+            for gate in gates:
+                self._prompt(session, methodcaller("gone", gate.number), now)
+        session.save(self.checkpoint)
 
     def turn(self, now: float) -> bool:
         """Give sessions whose ALG is timed their ticks, as many as may be between packets; whether more are due."""
@@ -408,8 +432,10 @@ class SessionTable:
             if session is None or session.over or not session.streamed or now - session.checked_s < IDLE_CHECK_S:
                 continue
             session.checked_s = now
+            if session.slot in self._parted:
+                continue
             if now - session.last_s >= IDLE_CHECK_S and not self.kernel.alive(session.control.tuple, session.base_mark):
-                self.end(session)
+                self.part(session)
 
     def _check_unread(self, now: float) -> None:
         """Sessions that nobody reads any more and whose gate is for every port: it ends with them, soon."""

@@ -14,7 +14,7 @@ from applianced.engine import keyed, late
 from applianced.engine.datagram_sessions import DatagramSession
 from applianced.engine.judge import StreamError
 from applianced.engine.sessions import Session
-from applianced.engine.stream_sessions import StreamSession
+from applianced.engine.stream_sessions import CLOSED, StreamSession
 from applianced.engine.table import SessionTable
 from applianced.engine.waiting import Held
 from applianced.errors import ProtocolError
@@ -179,7 +179,7 @@ class Engine(SessionTable):
                 other.acked(segment.acknowledgement)
         if flags & RST:
             travelling.accept(None)
-            return self.end(session)
+            return self.part(session)
         streams[direction].take(travelling)
         if flags & FIN:
             self._closing(session, direction)
@@ -189,8 +189,8 @@ class Engine(SessionTable):
         """A FIN in each direction ends the session; what repeats may still come is answered while it lingers."""
         session.finished |= 1 << direction
         session.version += 1
-        if session.finished == 3:
-            self.end(session)
+        if session.finished == CLOSED:
+            self.part(session)
 
     def _reset(self, session: StreamSession, travelling: Travelling, event: str) -> None:
         """Neither end can go on: one gets a reset now, the other with its next segment, which conntrack no longer

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from applianced.datastore import native
@@ -14,6 +13,7 @@ from applianced.datastore.persist import Commit
 from applianced.datastore.rescue import Saved
 from applianced.datastore.tree import Tree
 from applianced.errors import DataplaneError
+from applianced.model.times import date_and_time
 from applianced.northbound.access import DeniedCounters
 from applianced.northbound.alarms import Alarm
 from applianced.northbound.bundles import Bundle
@@ -193,7 +193,7 @@ def bundle_entry(bundle: Bundle) -> dict[str, Any]:
 
 def timestamp(time_s: float) -> str:
     """yang:date-and-time of a wall clock time."""
-    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return date_and_time(time_s)
 
 
 def _awaiting(pending: Pending, commits: list[Commit]) -> dict[str, Any]:

@@ -1,12 +1,12 @@
-"""`make bench`: every load through every gateway, those of datagrams, and the management plane, round by round; then
-commits; then the report."""
+"""`make bench`: every load through every gateway, those of datagrams and of SIP, and the management plane, round by
+round; then commits; then the report."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from tests.bench import commits, datagrams, gates, loads, report
+from tests.bench import commits, datagrams, gates, loads, report, sip
 from tests.bench.gateways import GATEWAYS
 from tests.bench.management import rows
 from tests.bench.management.report import Management
@@ -35,7 +35,7 @@ def measure_management(results: Management, only: str) -> None:
                 print(f"management {'floor' if floor else 'appliance':10} {group.name:9} {shown}", flush=True)
 
 
-PARTS = ("gateways", "datagrams", "gates", "commits", "management")
+PARTS = ("gateways", "datagrams", "sip", "gates", "commits", "management")
 
 
 def main() -> None:
@@ -51,16 +51,19 @@ def main() -> None:
     if unknown := set(parts) - set(PARTS):
         parser.error(f"--only {', '.join(sorted(unknown))}: use {', '.join(PARTS)}")
     wanted = [load for load in loads.LOADS if load.name in options.loads.split(",")] if "gateways" in parts else []
-    if wanted or {"datagrams", "gates"} & set(parts):
+    if wanted or {"datagrams", "sip", "gates"} & set(parts):
         loads.build_tools()
     results = report.Results()
     rates: dict[str, datagrams.Rates] = {}
+    calls: sip.Results = {}
     opened: dict[str, list[gates.Figures]] = {}
     for number in range(1, options.rounds + 1):
         if wanted:
             measure_round(results, wanted, number)
         if "datagrams" in parts:
             datagrams.measure_round(rates, options.loads.split(","), number)
+        if "sip" in parts:
+            sip.measure_round(calls, number)
         if "gates" in parts:
             gates.measure_round(opened, number)
         if "management" in parts:
@@ -71,6 +74,8 @@ def main() -> None:
     print(report.write(results, options.output))
     if rates:
         print(datagrams.write(rates, options.output))
+    if calls:
+        print(sip.write(calls, options.output))
     if opened:
         print(gates.write(opened, options.output))
 

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from tests.alg.test_cases import FOLDERS
-from tests.fuzz import capture, dns, ftp, ike_esp, pptp, tftp
+from tests.fuzz import capture, dns, ftp, ike_esp, pptp, sip, tftp
 from tests.support.dialog import Case, Meanwhile
 from tests.support.soak import rounds
 
@@ -40,6 +40,18 @@ def test_ftp() -> None:
             seeds.append(b"".join(bytes(((len(d) - 1) << 1 | (direction == 0),)) + d for direction, d in steps))
     for _ in range(ROUNDS):
         ftp.run(mutate(chance.choice(seeds), chance))
+
+
+def test_sip() -> None:
+    chance = random.Random(3261)
+    seeds = []
+    for folder in FOLDERS:
+        if folder.parent.name == "sip" and not folder.name.startswith("too-many"):
+            steps = Case.load(folder).steps()
+            heads = [len(d) | direction << 15 | isinstance(d, Meanwhile) << 14 for direction, d in steps]
+            seeds.append(b"".join(head.to_bytes(2) + d for head, (_, d) in zip(heads, steps, strict=True)))
+    for _ in range(ROUNDS):
+        sip.run(bytes((chance.randrange(16),)) + mutate(chance.choice(seeds), chance))
 
 
 def test_tftp() -> None:

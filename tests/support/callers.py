@@ -15,6 +15,7 @@ from applianced.alg.actions import (
     Now,
     OpenControl,
     OpenMedia,
+    Pass,
     Refuse,
     Resolve,
     Rewrite,
@@ -23,7 +24,7 @@ from applianced.alg.actions import (
 from applianced.alg.contract import Descriptor, Limits
 from applianced.errors import ProtocolError
 from applianced.model.sessions import ControlSession
-from applianced.model.tuples import ORIGINAL, REPLY, UDP, Direction, Endpoint, packed
+from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, packed
 
 PORT = 5060
 EVENTS = {"offered": "Media offered", "silent": "Media that ended by themselves", "nonsense": "Words nobody knows"}
@@ -187,9 +188,30 @@ class CallerAlg:
         assert snapshot == ()
 
 
+class CallerStream(CallerAlg):
+    """The same over a stream, one request per line; it leaves as it is."""
+
+    def plain(self, direction: Direction, data: bytes) -> int:  # type: ignore[override]
+        return 0
+
+    def octets(self, direction: Direction, data: bytes) -> Actions:
+        while (end := data.find(b"\n") + 1) > 0:
+            line, data = data[:end], data[end:]
+            name, *words = line.split()
+            yield from getattr(self, "_" + name.decode())(direction, *words)
+            yield Pass(len(line))
+
+    def end(self, direction: Direction, data: bytes) -> Actions:
+        yield from ()
+
+    def urge(self, direction: Direction, data: bytes) -> int:
+        return 0
+
+
 DESCRIPTOR = Descriptor(
     name="sip",
-    ports=((UDP, PORT),),
+    ports=((UDP, PORT), (TCP, PORT)),
+    streams=CallerStream,
     datagrams=CallerAlg,
     settings=CallerSettings,
     events=EVENTS,
@@ -199,4 +221,4 @@ DESCRIPTOR = Descriptor(
     limits=Limits(gates=4096),
 )
 
-__all__ = ["DESCRIPTOR", "PORT", "REPLY", "CallerAlg", "Calls"]
+__all__ = ["DESCRIPTOR", "PORT", "REPLY", "CallerAlg", "CallerStream", "Calls"]

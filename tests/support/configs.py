@@ -37,6 +37,11 @@ DNS = Application(
     terms=tuple(Term(protocol=protocol, destination_ports=(53, 53), alg="dns") for protocol in (6, 17)),
     predefined=True,
 )
+SIP = Application(
+    name="junos-sip",
+    terms=tuple(Term(protocol=protocol, destination_ports=(5060, 5060), alg="sip") for protocol in (17, 6)),
+    predefined=True,
+)
 
 FTP_OUT = Config(
     applications=Applications(applications={"junos-ftp": FTP, "junos-http": HTTP}),
@@ -90,3 +95,10 @@ DNS_OUT = replace(
     policies=(replace(FTP_OUT.policies[0], name="dns-out", applications=("junos-dns",)),),
 )
 """The same for DNS alone."""
+
+SIP_OUT = replace(
+    FTP_OUT,
+    applications=Applications(applications={"junos-sip": SIP}),
+    policies=(replace(FTP_OUT.policies[0], name="sip-out", applications=("junos-sip",)),),
+)
+"""The same for SIP alone."""

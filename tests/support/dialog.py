@@ -13,9 +13,9 @@ A line ends in CR LF unless it ends in a backslash; escapes are Python's (\n, \x
 A message of several lines goes on in lines that are indented by two spaces; {length} in it is the number of octets
 behind its empty line:
 
-    > OPTIONS sip:192.0.2.9 SIP/2.0
+    > MESSAGE sip:192.0.2.9 SIP/2.0
       Content-Length: {length}
-
+      ...
 
 `@ 30` lets 30 seconds go by; `@ gone 3` ends gate 3, as silence does; `@ first < 0x1234` is the first packet of a key,
 from the server.
@@ -382,8 +382,8 @@ def describe(action: Action, reply: Reply) -> str:
             ways = " and ".join(map(_way, media))
             return f"open media {ways} for {idle:.0f} s{extra} because {reason!r} = {reply or 'refused'}"
         case OpenControl(_, inside, outside, reason, lifetime):
-            extra = " to anybody" if action.peer is None else ""
-            return f"open control {inside} as {outside}{extra} for {lifetime:.0f} s because {reason!r} = {reply or 'refused'}"
+            extra = f"{' to anybody' if action.peer is None else ''} for {lifetime:.0f} s"
+            return f"open control {inside} as {outside}{extra} because {reason!r} = {reply or 'refused'}"
         case CloseGates(gates):
             return f"close {', '.join(map(str, gates))}"
         case Keep(seconds):

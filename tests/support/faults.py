@@ -69,3 +69,18 @@ def gate_timeout(appliance: Appliance) -> str:
 
 def policy_table(topology: Topology) -> str:
     return topology.run(topology.gateway, ["nft", "--stateless", "list", "table", "inet", "rules"]).stdout
+
+
+def frozen(appliance: Appliance) -> None:
+    """Dead workers stay dead: the agent that would start them again is stopped first."""
+    workers = appliance.workers()
+    os.kill(parent_of(workers[0]), signal.SIGSTOP)
+    kill(workers)
+    until(lambda: all(state_of_process(pid) in "ZX" for pid in workers), what="the workers are dead")
+
+
+def state_of_process(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return "X"

@@ -48,11 +48,12 @@ class Sipp:
         self.party = party
         self.directory = directory
         (directory / "scenario.xml").write_text(scenario)
+        nowhere = "::" if ":" in party.address else "0.0.0.0"
         argv = [
             "sipp", *words, "-sf", str(directory / "scenario.xml"), "-i", party.address, "-p", str(party.port),
-            "-mi", party.address, "-key", "audio", str(party.media_port), "-nostdin", "-nd", "-trace_msg",
-            "-message_file", str(directory / "messages.log"), "-message_overwrite", "true", "-trace_err", "-error_file",
-            str(directory / "errors.log"), "-recv_timeout", "8000", "-timeout", "40",
+            "-mi", party.address, "-key", "audio", str(party.media_port), "-key", "nowhere", nowhere, "-nostdin",
+            "-nd", "-trace_msg", "-message_file", str(directory / "messages.log"), "-message_overwrite", "true",
+            "-trace_err", "-error_file", str(directory / "errors.log"), "-recv_timeout", "8000", "-timeout", "40",
         ]  # fmt: skip
         with (directory / "screen.log").open("w") as screen:
             self.process = topology.popen(party.namespace, argv, stdout=screen, stderr=STDOUT)
@@ -137,6 +138,7 @@ def answered(caller: Sipp, called: Sipp, *, number: int = 1) -> tuple[Message, M
     answer = until(lambda: caller.one("received", b"INVITE", 200, number=number), 10, what="the call is answered")
     invite = called.one("received", b"INVITE", number=number)
     assert invite is not None
+    assert answer is not None
     return invite, answer
 
 

@@ -142,7 +142,7 @@ ANSWERS = document(
 _HOLDS = {
     "sendonly": sdp("sendonly"),
     "inactive": sdp("inactive"),
-    "zero": sdp("sendonly", connection="0.0.0.0"),
+    "zero": sdp("sendonly", connection="[nowhere]"),
 }
 HOLDS = {
     name: document(

@@ -160,8 +160,10 @@ class Softphone:
             self._process = topology.popen(
                 party.namespace, ["baresip", "-f", str(directory)], stdout=log, stderr=STDOUT
             )
-        self._control: socket.socket = until(lambda: self._connect(party.namespace), 15, what="baresip takes commands")
-        self._control.settimeout(0.05)
+        control = until(lambda: self._connect(party.namespace), 15, what="baresip takes commands")
+        assert control is not None
+        control.settimeout(0.05)
+        self._control = control
 
     def _connect(self, namespace: str) -> socket.socket | None:
         try:

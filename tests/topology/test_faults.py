@@ -18,6 +18,7 @@ from tests.support.faults import (
     SMALL_OCTETS,
     agent_of,
     fetch_small,
+    frozen,
     gate_timeout,
     kill,
     parent_of,
@@ -103,21 +104,6 @@ def test_gate_of_a_dead_worker_admits_its_session(topology: Topology, appliance:
         session.expect(150)
         session.expect(226)
         fetch_small(session)
-
-
-def frozen(appliance: Appliance) -> None:
-    """Dead workers stay dead: the agent that would start them again is stopped first."""
-    workers = appliance.workers()
-    os.kill(parent_of(workers[0]), signal.SIGSTOP)
-    kill(workers)
-    until(lambda: all(state_of_process(pid) in "ZX" for pid in workers), what="the workers are dead")
-
-
-def state_of_process(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return "X"
 
 
 @pytest.mark.parametrize("mode", ["closed", "open"])

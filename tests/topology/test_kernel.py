@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -88,6 +89,46 @@ def test_gates_table_is_made_once_and_removed(place: tuple[Topology, Inside], in
     inside(nft.remove_tables)
     inside(nft.remove_tables)  # whether they are there or not
     assert not inside(nft.has_table, GATES_TABLE)
+
+
+def test_a_gates_table_of_another_release_gets_the_rules_of_this_one(
+    place: tuple[Topology, Inside], inside: Inside, kernel: NetlinkKernel
+) -> None:
+    """Its gates stay open."""
+    topology, _ = place
+    opened = gate()
+    assert inside(kernel.exchange, (opened,), (), 0.0)
+
+    def listed() -> str:
+        text = topology.run(topology.gateway, ["nft", "list", "table", "inet", GATES_TABLE]).stdout
+        return re.sub(r"(expires |packets |bytes )\w+", "", text)
+
+    before = listed()
+    (marker,) = re.findall(r"layout_\w+", before)
+    inside(
+        nft.load,
+        f"flush chain inet {GATES_TABLE} admit\n"
+        f"flush chain inet {GATES_TABLE} attach_extension\n"
+        f"delete chain inet {GATES_TABLE} {marker}\n"
+        f"add chain inet {GATES_TABLE} layout_old\n"
+        f"table inet {GATES_TABLE} {{ chain gone {{ type filter hook forward priority 5; drop\n }}\n }}",
+    )
+    assert listed() != before
+
+    inside(lambda: nft.make_gates_table(Netlink()))
+
+    assert listed() == before
+    assert ". 2000 " in elements_of(topology, "once4")
+
+
+def test_a_gates_table_with_other_maps_is_made_anew(place: tuple[Topology, Inside], inside: Inside) -> None:
+    topology, _ = place
+    other = f"table inet {GATES_TABLE} {{ map dnat4 {{ type ipv4_addr : ipv4_addr; }}\n }}"
+    element = f"add element inet {GATES_TABLE} dnat4 {{ 10.0.0.1 : 10.0.0.2 }}"
+    inside(nft.load, f"delete table inet {GATES_TABLE}\n{other}\n{element}")
+    inside(lambda: nft.make_gates_table(Netlink()))
+    assert not elements_of(topology, "dnat4")
+    assert "admit" in inside(nft.chains, GATES_TABLE)
 
 
 def test_check_takes_nothing_and_names_the_fault(inside: Inside) -> None:

@@ -155,7 +155,8 @@ def test_hold(route: Route, plan: Plan, kind: str, tmp_path: Path) -> None:
         invite_again, answer = call.answered(3)
         both_ways(invite_again, answer, own, other)
         call.finish()
-    assert media_of(invite_again) == media_of(invite)
+    # A call that was put on hold without an address may come back at another port.
+    assert kind == "zero" or media_of(invite_again) == media_of(invite)
     own_again(call.caller)
     if route.hidden:
         nothing_leaks(call.called, plan)

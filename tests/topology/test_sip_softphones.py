@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from applianced.tools.namespaces import IPV4, IPV6, PLANS, WAN_INTERFACE, Plan, Topology
+from applianced.tools.namespaces import HOST_INTERFACE, IPV4, IPV6, PLANS, WAN_INTERFACE, Plan, Topology
 from tests.support.appliance import Appliance, appliance_on
 from tests.support.netns import SECOND_INSIDE, second_inside, unique_topology
 from tests.support.sipp import Party
@@ -60,7 +60,7 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
     ):
         made = Office(topology, appliance, second)
         for plan in PLANS.values():
-            topology.add_address(topology.server, plan, made.place("outside", plan).address)
+            stand_beside(topology, plan, made.place("outside", plan).address)
             # Both inside hosts reach each other through the gateway alone.
             for namespace, other in ((topology.client, SECOND_INSIDE[plan.version]), (second, plan.client)):
                 topology.add_route(namespace, plan, f"{other}/{32 if plan.version == 4 else 128}", plan.lan)
@@ -73,6 +73,18 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             appliance.push(permit("untrust", "trust", "sip-in", "junos-sip"))
         appliance.push(permit("trust", "untrust", "sip-out", "junos-sip"))
         yield made
+
+
+def stand_beside(topology: Topology, plan: Plan, address: str) -> None:
+    """A phone in the server's namespace, at an address of its own: what it sends without saying from where leaves from
+    there. The proxy says where from."""
+    topology.add_address(topology.server, plan, address)
+    for line in topology.run(topology.server, ["ip", f"-{plan.version}", "route"]).stdout.splitlines():
+        words = line.split()
+        if words[0] != "default" and plan.prefix_length == int(words[0].partition("/")[2] or 0):
+            towards = ["via", plan.public] if "via" in words else []
+            route = [words[0], *towards, "dev", HOST_INTERFACE, "src", address]
+            topology.run(topology.server, ["ip", f"-{plan.version}", "route", "replace", *route])
 
 
 @contextmanager

@@ -6,6 +6,7 @@ Rule: nothing here performs I/O or keeps state.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from applianced.alg.hosts import host_text
@@ -105,6 +106,7 @@ def with_remote(description: Description, translate: Translate) -> list[Replacem
     return done
 
 
+@lru_cache(8192)
 def family_text(address: bytes) -> bytes:
     """`IP4 192.0.2.1` or `IP6 2001:db8::1`."""
     return f"IP{4 if len(address) == 4 else 6} {text(address)}".encode("ascii")

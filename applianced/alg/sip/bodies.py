@@ -66,11 +66,11 @@ def bodies(message: Message) -> list[Body]:
     body, end = message.body, message.end
     if body == end:
         return []
+    kind = _SIMPLE.get(message.value(CONTENT_TYPE))
+    if kind is not None and not message.has(CONTENT_ENCODING):
+        digits = message.span(CONTENT_LENGTH)
+        return [Body(kind, body, end, (Length(digits[0], digits[1], body, end),) if digits else (), False)]
     headers = {name: span for name in _HEADERS if (span := message.span(name))}
-    kind = _SIMPLE.get(message.value(CONTENT_TYPE)) if CONTENT_ENCODING not in headers else None
-    if kind is not None:
-        digits = headers.get(CONTENT_LENGTH)
-        return [Body(kind, body, end, (Length(*digits, body, end),) if digits else (), False)]
     return list(_flat(message.data, _Entity(headers, body, end), (), 0))
 
 
@@ -110,7 +110,7 @@ def _parts(data: bytes, start: int, end: int, boundary: bytes) -> Iterator[_Enti
                 raise ProtocolError("bad-multipart", f"more than {PART_LIMIT} parts")
             yield _part(data, begun, start + found.start())
             count += 1
-        if found[1]:
+        if found[1] and count:
             return
         begun = data.find(b"\n", start + found.end()) + 1
     raise ProtocolError("bad-multipart", "it does not end: " + quoted(boundary))

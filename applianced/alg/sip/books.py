@@ -29,19 +29,20 @@ SHOWN = 4096
 class Books:
     """See contract.Shared.
 
-    inside: endpoints of inside parties to which control sessions are
+    records: registrations by their address of record. inside: endpoints of inside parties to which control sessions are
     admitted, with the number of reasons. sessions: the transactions of each that has any. transactions: how many there
     are in all.
     """
 
     __slots__ = (
         "_changed_calls", "_changed_registrations", "_changed_transactions", "belongings", "calls", "inside",
-        "registrations", "screens", "sessions", "transactions", "wheel",
+        "records", "registrations", "screens", "sessions", "transactions", "wheel",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.calls: dict[CallKey, Call] = {}
         self.registrations: dict[RegistrationKey, Registration] = {}
+        self.records: dict[bytes, dict[RegistrationKey, Registration]] = {}
         self.belongings = Belongings()
         self.inside: Counter[Endpoint] = Counter()
         self.screens = Screens()
@@ -82,15 +83,24 @@ class Books:
         key = registration.key
         if key not in self.registrations:
             self.registrations[key] = registration
+            self.records.setdefault(key[0], {})[key] = registration
             self.inside[registration.inside] += 1
         self.wheel.add(registration, now)
-        self._changed_registrations[key] = None
+        self.note(registration)
+
+    def note(self, registration: Registration) -> None:
+        """A registration has changed."""
+        self._changed_registrations[registration.key] = None
 
     def unregister(self, registration: Registration) -> Actions:
         """It is over."""
         if self.registrations.get(registration.key) is registration:
             del self.registrations[registration.key]
-            self._changed_registrations[registration.key] = None
+            of_record = self.records[registration.key[0]]
+            del of_record[registration.key]
+            if not of_record:
+                del self.records[registration.key[0]]
+            self.note(registration)
             self.inside[registration.inside] -= 1
             if not self.inside[registration.inside]:
                 del self.inside[registration.inside]
@@ -111,8 +121,8 @@ class Books:
         home[transaction.key] = transaction
         self.wheel.add(transaction, now)
 
-    def hide(self, transaction: Transaction) -> None:
-        """It must be remembered, also by a worker that takes over: Vias are kept in it."""
+    def hand_on(self, transaction: Transaction) -> None:
+        """A worker that takes over must remember it, too: it keeps Vias, or says who registers."""
         self._changed_transactions[transaction.session, transaction.key] = None
 
     def forget(self, transaction: Transaction) -> None:
@@ -122,8 +132,8 @@ class Books:
         if home.get(transaction.key) is transaction:
             del home[transaction.key]
             self.transactions -= 1
-            if transaction.hidden:
-                self.hide(transaction)
+            if transaction.hidden or transaction.record:
+                self.hand_on(transaction)
             if not home:
                 self.sessions.pop(transaction.session, None)
 

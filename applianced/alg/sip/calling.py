@@ -16,7 +16,7 @@ from applianced.alg.sip.calls import EARLY, ENDING, ESTABLISHED, HELD, SETUP, Ca
 from applianced.alg.sip.context import Context
 from applianced.alg.sip.media import Line, addresses, read_lines
 from applianced.alg.sip.messages import FROM, TO, Message
-from applianced.alg.sip.settings import CALL_KEEP_S
+from applianced.alg.sip.settings import CALL_KEEP_S, FOREVER_S
 from applianced.alg.sip.transactions import Transaction
 from applianced.errors import ProtocolError
 from applianced.model.tuples import Direction
@@ -27,8 +27,6 @@ _CONCERNING = frozenset((INVITE, ACK, BYE, CANCEL, PRACK, UPDATE))
 _GONE = (408, 481)
 """Nobody knows the dialog any more (RFC 5057 5.1)."""
 _CHALLENGES = (401, 407)
-FOREVER = 1e12
-"""Nothing ends a call but its parties."""
 _TEXT = 128
 """Octets of an address that the state shows."""
 
@@ -164,7 +162,7 @@ def _progress(context: Context, speaker: Direction, message: Message, call: Call
     yield Note("call-forked" if call.confirmed else "call-answered", call.text)
     branch.confirmed = True
     call.state = ESTABLISHED
-    call.ends_s = call.created_s + derived.call_s if derived.call_s else FOREVER
+    call.ends_s = call.created_s + derived.call_s if derived.call_s else FOREVER_S
     # Those that rang beside it go on for a while (RFC 3261 13.2.2.4).
     call.expires_s = call.ends_s if len(call.branches) == 1 else min(call.ends_s, now + derived.patience_s)
     books.wheel.add(call, now)
@@ -231,6 +229,7 @@ def _reason(message: Message) -> str:
 
 def _request_media(context: Context, speaker: Direction, message: Message, call: Call) -> Edits:
     side = _side(context, call, speaker)
+    context.books.touch(call)
     yield from call.tidy()
     lines, edits = yield from _described(context, speaker, message, call.bound)
     if lines is None:
@@ -243,7 +242,6 @@ def _request_media(context: Context, speaker: Direction, message: Message, call:
             yield from _answered(context, speaker, message, call, name, lines)
             return edits
     call.offer((number, method, side), lines)
-    context.books.touch(call)
     if context.settings.early_media:
         yield from synced(context, call, _reason(message))
     return edits
@@ -257,6 +255,7 @@ def _reliable(message: Message) -> int:
 
 def _response_media(context: Context, speaker: Direction, message: Message, call: Call) -> Edits:
     side = _side(context, call, speaker)
+    context.books.touch(call)
     yield from call.tidy()
     lines, edits = yield from _described(context, speaker, message, call.bound)
     if lines is None:
@@ -267,7 +266,6 @@ def _response_media(context: Context, speaker: Direction, message: Message, call
         yield from _answered(context, speaker, message, call, name, lines)
     elif method == INVITE:
         call.offer((number, method, side), lines)
-        context.books.touch(call)
         if context.settings.early_media:
             yield from synced(context, call, _reason(message))
     return edits

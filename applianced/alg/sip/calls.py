@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 from applianced.alg.actions import Actions, CloseGates, Medium, Note, OpenGate, OpenMedia, Reply
 from applianced.alg.sip.bound import Belongings, Bound
 from applianced.alg.sip.media import Line, Way, early_ways, ways
-from applianced.alg.sip.settings import BOUND_LIMIT, BRANCH_LIMIT, OFFER_LIMIT, WAY_LIMIT, SipSettings
+from applianced.alg.sip.settings import BOUND_LIMIT, BRANCH_LIMIT, FOREVER_S, OFFER_LIMIT, WAY_LIMIT, SipSettings
 from applianced.alg.sip.wheel import Mortal
+from applianced.model.times import date_and_time
 from applianced.model.tuples import ORIGINAL, TCP, Direction, Endpoint
 
 SETUP, EARLY, ESTABLISHED, HELD, ENDING = "setup", "early", "established", "held", "ending"
@@ -144,7 +145,7 @@ class Call:
         if offer.serial >= branch.serial:
             branch.serial = offer.serial
             said = (offer.lines, lines) if name[2] == 0 else (lines, offer.lines)
-            branch.lines = _kept(branch.lines, said) if settings.retain_hold_resource else said
+            branch.lines = _kept(branch.lines, said)
             branch.ways = tuple(ways(*branch.lines, retain=settings.retain_hold_resource))[:WAY_LIMIT]
         return True
 
@@ -241,14 +242,12 @@ class Call:
 
     def gone(self, gate: int) -> None:
         """A gate has ended by itself."""
-        for way, gates in self.gates.items():
-            if gate in gates:
-                left = tuple(each for each in gates if each != gate)
-                if left:
-                    self.gates[way] = left
-                else:
-                    del self.gates[way]
-                break
+        way = next(way for way, gates in self.gates.items() if gate in gates)
+        left = tuple(each for each in self.gates[way] if each != gate)
+        if left:
+            self.gates[way] = left
+        else:
+            del self.gates[way]
         for branch in self.branches.values():
             # Not wanted again before something is said about it.
             branch.ways = tuple(way for way in branch.ways if way in self.gates)
@@ -287,22 +286,24 @@ class Call:
 
     def entry(self) -> dict[str, Any]:
         """As the list `call` of the state shows it."""
-        return {
+        entry: dict[str, Any] = {
             "call-id": self.text,
             "party": str(Endpoint(self.key[1], 0)).rpartition(":")[0],
             "state": self.state,
             "caller": self.caller,
             "callee": self.callee,
-            "created": self.created_s,
-            "expires": self.expires_s,
+            "created": date_and_time(self.created_s),
             "dialogs": len(self.branches),
             "bindings": len(self.bound),
             "gates": sum(len(gates) for gates in self.gates.values()),
         }
+        if self.expires_s < FOREVER_S:
+            entry["expires"] = date_and_time(self.expires_s)
+        return entry
 
 
 def _kept(before: Both, said: Both) -> Both:
-    """What is on hold without an address (RFC 3264 8.4) keeps the one it had."""
+    """What is on hold without an address (RFC 3264 8.4) keeps the one it had, and what is bound for that."""
     sides = []
     for old, new in zip(before, said, strict=True):
         old += new[len(old) :]

@@ -50,12 +50,15 @@ class Context:
 
     @property
     def home(self) -> Direction:
-        """The direction in which the inside party speaks: the one that NAT translates; else the one that opened the
-        session, unless a gate for control sessions has let it in."""
+        """The direction in which the inside party speaks: the one that NAT translates; else the one whose zone is not
+        an outside one; else the one that opened the session, unless a gate for control sessions has let it in."""
         translated = self.parties.translated
         if translated[ORIGINAL]:
             return ORIGINAL
-        return REPLY if translated[REPLY] or self.parties.own[REPLY] in self.books.inside else ORIGINAL
+        if translated[REPLY] or self.parties.own[REPLY] in self.books.inside:
+            return REPLY
+        zones = self.settings.outside_zone
+        return REPLY if self.session.zone_from in zones and self.session.zone_to not in zones else ORIGINAL
 
     # ----- media.Rules
 
@@ -68,7 +71,10 @@ class Context:
             or parties.own[speaker].address in self.settings.derived.media_proxies
         ):
             return True
-        return speaker is not self.home and not parties.translated[speaker]
+        if parties.translated[speaker]:
+            return False
+        zone = self.session.zone_from if speaker is ORIGINAL else self.session.zone_to
+        return speaker is not self.home or zone in self.settings.outside_zone
 
     def learns(self, speaker: Direction) -> bool:
         """Behind a NAT of its own, and outside."""

@@ -118,11 +118,12 @@ class Dialogue:
             if hidden and transaction is not None:
                 if transaction.hidden != hidden:
                     transaction.hidden = hidden
-                    context.books.hide(transaction)
+                    context.books.hand_on(transaction)
                 yield Note("via-hidden")
         edits += yield from self._header(speaker, message)
         if transaction is not None and name == "register":
             registering.request(message, transaction)
+            context.books.hand_on(transaction)
         edits += yield from calling.request(context, speaker, message, transaction, now)
         yield from admission.admit(context, speaker, message, vias)
         return edits
@@ -232,8 +233,8 @@ class Dialogue:
                 elif isinstance(thing, Registration):
                     yield Note("unregistered", str(thing.inside))
                     yield from books.unregister(thing)
-                elif isinstance(thing, Transaction):
-                    yield from self._transaction_due(thing)
+                else:
+                    yield from self._transaction_due(cast(Transaction, thing))
         if context.kept_s:
             yield from context.rest(now)
 
@@ -260,6 +261,7 @@ class Dialogue:
                 yield from calling.end(context, owner, "call-silent")
         elif owner is not None:
             owner.gate = 0
+            context.books.note(owner)
         else:
             for endpoint in [endpoint for endpoint, number in context.controls.items() if number == gate]:
                 del context.controls[endpoint]

@@ -36,7 +36,8 @@ def rewritten(message: Message, edits: Iterable[tuple[int, int, bytes]]) -> byte
     it holds. Raises ProtocolError bad-multipart, when the body is edited and its parts cannot be told."""
     chosen = _apart(edits)
     if chosen and chosen[-1][1] > message.body:
-        chosen = _apart([*chosen, *_lengths(message, chosen)])
+        chosen += _lengths(message, chosen)
+        chosen.sort(key=_place)
     data, at = message.data, 0
     pieces: list[bytes] = []
     for start, end, text in chosen:
@@ -73,26 +74,36 @@ def _apart(edits: Iterable[tuple[int, int, bytes]]) -> list[tuple[int, int, byte
     """In the order of their places, and none inside another one."""
     chosen: list[tuple[int, int, bytes]] = []
     reached = 0
-    for edit in sorted(edits, key=lambda each: (each[0], each[1] > each[0], -each[1])):
+    for edit in sorted(edits, key=_place):
         if edit[0] >= reached:
             chosen.append(edit)
             reached = edit[1]
     return chosen
 
 
+def _place(edit: tuple[int, int, bytes]) -> tuple[int, bool, int]:
+    """Of two at one place, the one that inserts comes first, and of others the longer one."""
+    start, end, _ = edit
+    return start, end > start, -end
+
+
 def _lengths(message: Message, edits: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
     """What every Content-Length becomes, those inside counted by those around them."""
-    lengths: set[Length] = {length for body in bodies(message) for length in body.lengths}
+    lengths = {length for body in bodies(message) for length in body.lengths}
     changed: list[tuple[int, int, bytes]] = []
-    for length in sorted(lengths, key=lambda each: each.body, reverse=True):
-        octets = length.body_end - length.body
+    for length_start, length_end, body, body_end in sorted(lengths, key=_body, reverse=True):
+        octets = body_end - body
         for start, end, text in (*edits, *changed):
-            if length.body <= start and end <= length.body_end:
+            if body <= start and end <= body_end:
                 octets += len(text) - (end - start)
-        digits = message.data[length.start : length.end]
+        digits = message.data[length_start:length_end]
         kept = len(digits) - len(digits.lstrip())
-        changed.append((length.start + kept, length.start + len(digits.rstrip()), b"%d" % octets))
+        changed.append((length_start + kept, length_start + len(digits.rstrip()), b"%d" % octets))
     return changed
+
+
+def _body(length: Length) -> int:
+    return length.body
 
 
 def _head_end(text: bytes) -> int:

@@ -22,7 +22,10 @@ SIP_PORT, SIPS_PORT = 5060, 5061
 PRIVATE = Prefixes(("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
 """RFC 1918, 6598, 4193."""
 _BEHIND = rb"(?::([0-9]{1,5}))?(?![\w@.-]|:[0-9])"
-_REFERENCES = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?(?![\w@]|:[0-9])")
+_REFERENCES = re.compile(
+    rb"(\[[0-9A-Fa-f:.]{2,45}\]|(?<=@)[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,40})(?:(?<=\]):([0-9]{1,5}))?(?![\w@]|:[0-9])"
+)
+"""An IPv6 address in brackets; in a Call-ID it may have none."""
 
 
 class Parties:

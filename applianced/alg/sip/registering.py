@@ -40,7 +40,13 @@ def response(context: Context, speaker: Direction, message: Message, transaction
             key = transaction.record, context.parties.own[speaker].address, *inside
             seen.add(key)
             yield from _registered(context, party, message, address, key, now, expires_s)
-    gone = [each for key, each in context.registrations.items() if key[0] == transaction.record and key not in seen]
+    own = context.parties.own[party].address
+    of_record = context.books.records.get(transaction.record, {})
+    gone = [
+        each
+        for key, each in of_record.items()
+        if key not in seen and (each.inside.address == own or key in context.registrations)
+    ]
     for registration in gone:
         yield from end(context, party, registration)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from applianced.alg.actions import Actions, CloseGate, Unbind
 from applianced.alg.sip.parties import Parties
+from applianced.model.times import date_and_time
 from applianced.model.tuples import Direction, Endpoint
 
 Key = tuple[bytes, bytes, bytes, int]
@@ -44,15 +45,17 @@ class Registration:
     def entry(self) -> dict[str, Any]:
         """As the list `registration` of the state shows it."""
         record, registrar, *_ = self.key
-        return {
+        entry: dict[str, Any] = {
             "address-of-record": record.decode("latin-1")[:255],
             "registrar": str(Endpoint(registrar, 0)).rpartition(":")[0].strip("[]"),
             "contact": str(self.inside),
             "outside": str(self.outside),
-            "since": self.since_s,
-            "expires": self.expires_s,
-            "gate": self.gate,
+            "since": date_and_time(self.since_s),
+            "expires": date_and_time(self.expires_s),
         }
+        if self.gate:
+            entry["gate"] = self.gate
+        return entry
 
     @property
     def plain(self) -> tuple[Any, ...]:

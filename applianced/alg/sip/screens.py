@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from applianced.alg.sip.settings import ALL, DENY_LIMIT, METHODS, OTHER, SOURCE_LIMIT, SipSettings
+from applianced.model.times import date_and_time
 from applianced.model.tuples import text
 
 NOT_DENIED = frozenset((401, 407, 487, 488, 491))
@@ -78,6 +79,6 @@ class Screens:
     def entries(self) -> list[dict[str, Any]]:
         """As the list `denied` of the state shows them."""
         return [
-            {"caller": text(caller), "server": text(server), "expires": until_s}
+            {"caller": text(caller), "server": text(server), "expires": date_and_time(until_s)}
             for (caller, server), until_s in self.denied.items()
         ]

@@ -26,6 +26,8 @@ WAY_LIMIT = 64
 DENY_LIMIT = 4096
 SOURCE_LIMIT = 4096
 """Entries of the deny table, and of the tables that count messages by source."""
+FOREVER_S = 1e11
+"""Nothing ends a call but its parties."""
 CALL_KEEP_S = 3600.0
 """A session is kept for so long at a time while a call of it is under way."""
 
@@ -96,6 +98,7 @@ class SipSettings:
     hosted_nat_traversal: bool = False
     ice_candidates: str = "remove"
     media_proxy: tuple[str, ...] = ()
+    outside_zone: tuple[str, ...] = ()
     control_gate: tuple[str, ...] = ("contact", "register")
     incoming_calls_from: str = "registrar"
     limits_calls_per_session: int = 8192
@@ -118,9 +121,6 @@ class Prefixes:
     def __init__(self, prefixes: Iterable[str]) -> None:
         self._prefixes: list[IPv4Network | IPv6Network] = [ip_network(prefix, strict=False) for prefix in prefixes]
         self._known: dict[bytes, bool] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._prefixes)
 
     def __contains__(self, address: bytes) -> bool:
         if not self._prefixes:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from applianced.model.times import date_and_time
+
 Key = tuple[bytes, bytes]
 """Branch of the top Via, and method."""
 
@@ -46,7 +48,7 @@ class Transaction:
             "method": method.decode("latin-1"),
             "role": "client" if self.speaker == 0 else "server",
             "state": self.state,
-            "expires": self.expires_s,
+            "expires": date_and_time(self.expires_s),
         }
 
     @property

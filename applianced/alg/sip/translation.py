@@ -159,7 +159,10 @@ def _same(parties: Parties, speaker: Direction, found: re.Match[bytes]) -> bytes
     """The host behind the @ of a Call-ID: the same address always becomes the same other one, and back."""
     host = host_found(found)
     address = parties.swapped(speaker, host.address)
-    return None if address is None else host_text(address, host.port)
+    if address is None:
+        return None
+    text = host_text(address, host.port)
+    return text if found[1][:1] == b"[" else text.strip(b"[]")
 
 
 def _where(

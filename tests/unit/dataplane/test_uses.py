@@ -99,6 +99,7 @@ MEDIUM: dict[str, Any] = {
     "outside": [OUTSIDE, 50000],
     "ways": [[PEER, [OUTSIDE, 50000], [INSIDE, 4000]], [INSIDE, [PEER, 6000], [PEER, 6000]]],
     "created": 1000.0,
+    "closed": 0.0,
 }
 
 
@@ -120,3 +121,10 @@ def test_media_have_sessions_of_either_end(session: Entry, expected: bool) -> No
 def test_media_of_an_unknown_end_are_anybodys() -> None:
     gate = {**MEDIUM, "peer": "", "ways": [["", [OUTSIDE, 50000], [INSIDE, 4000]]]}
     assert Uses([gate]).gate(entry("192.0.2.2", (OUTSIDE, 50000), (INSIDE, 4000), UDP)) is gate
+
+
+def test_of_media_that_were_opened_again_the_open_gate_has_the_session() -> None:
+    session = entry(INSIDE, (PEER, 6000), (PEER, 6000), UDP)
+    before = {**MEDIUM, "closed": 1000.5}
+    assert Uses([before, MEDIUM]).gate(session) is MEDIUM
+    assert Uses([before]).gate(session) is before

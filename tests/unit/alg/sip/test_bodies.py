@@ -122,6 +122,8 @@ def test_what_is_encoded_in_a_part() -> None:
         ("multipart/mixed;boundary=" + "x" * 71, multipart(part("text/plain", b"x"), boundary="x" * 71)),
         ("multipart/mixed;boundary=", multipart(part("text/plain", b"x"))),
         (MIXED, b"nothing"),
+        (MIXED, b"--a b--"),
+        (MIXED, b"--a b--\r\n\r\nx\r\n"),
         (MIXED, multipart(part("text/plain", b"x"), end="")),
         (MIXED, multipart(b"Content-Type: text/plain")),
         (MIXED, multipart(*[part("text/plain", b"x")] * 17)),
