@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import NamedTuple
 
-from applianced.model.tuples import TCP, UDP, Direction, Endpoint
+from applianced.model.tuples import ESP, TCP, UDP, Direction, Endpoint
 
 
 class Pass(NamedTuple):
@@ -173,6 +173,51 @@ class AwaitAnswer(NamedTuple):
     reason: str
 
 
+class AwaitKey(NamedTuple):
+    """Show the ALG the first packet of each new key that the speaker sends to the other party: `Keyed.first`.
+
+    Of a protocol without ports whose packets say nothing but a key that was never seen in the clear (ESP: the SPI).
+    lifetime_s: how long; asked for again, the time begins anew. reason: as for OpenGate.
+    Reply: the gate's number, or None when refused (counted by the engine) or it is not known yet how the two know
+    each other.
+    """
+
+    speaker: Direction
+    reason: str
+    lifetime_s: float
+    protocol: int = ESP
+
+
+class OpenKey(NamedTuple):
+    """Admit packets of a protocol without ports that the speaker sends to the other party under this key.
+
+    They get the addresses that the control session's have. idle_s: until for so long no packet of it came
+    (`Timed.gone` is told).
+    Reply: the gate's number, or None when refused (counted by the engine).
+    """
+
+    speaker: Direction
+    key: int
+    reason: str
+    idle_s: float
+    protocol: int = ESP
+
+
+class LeadKey(NamedTuple):
+    """Datagrams that begin with this key, from the speaker to the address of `outside`, are for the control session
+    whose client is known there as `outside`, whatever port they name.
+
+    Of control sessions whose clients keep their source port behind one address. lifetime_s: how long.
+    Reply: the gate's number, or None when refused (counted by the engine).
+    """
+
+    speaker: Direction
+    key: bytes
+    outside: Endpoint
+    reason: str
+    lifetime_s: float
+
+
 class CloseGate(NamedTuple):
     """The data session of this gate is over, or will not come."""
 
@@ -204,13 +249,23 @@ class Refuse(NamedTuple):
     stream is reset. A Note says why."""
 
 
+class Wait(NamedTuple):
+    """What is being judged waits, whatever was asked for it before: it is judged anew after each `Proceed` of this ALG,
+    and about once a second. What has waited for too long, or finds too much waiting, is dropped and counted.
+    Of datagrams, and of first packets of a key."""
+
+
+class Proceed(NamedTuple):
+    """What waits, of any session of this ALG in this worker, is judged anew."""
+
+
 class Over(NamedTuple):
     """The session has done what it was for, and ends unless another datagram comes at once. Of datagrams alone."""
 
 
 Action = (
     Pass | Drop | Rewrite | Bind | Unbind | Resolve | Now | OpenGate | OpenMedia | OpenControl | AwaitAnswer
-    | CloseGate | CloseGates | Keep | Note | HandOver | Refuse | Over
+    | AwaitKey | OpenKey | LeadKey | CloseGate | CloseGates | Keep | Note | HandOver | Refuse | Over | Wait | Proceed
 )  # fmt: skip
 Reply = Endpoint | int | float | tuple[int, ...] | None
 Actions = Generator[Action, Reply, None]

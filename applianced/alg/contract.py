@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from applianced.alg.actions import Actions, Over
 from applianced.model.tuples import TCP, UDP, Direction
@@ -96,6 +96,24 @@ class Timed(Protocol):
         ...
 
 
+class Keyed(Protocol):
+    """What an ALG has beside that asks for `AwaitKey`. Actions asked for here are about the packet: `Refuse` and `Wait`
+    too, while nothing of it can be consumed."""
+
+    def first(self, direction: Direction, key: int) -> Actions:
+        """A packet of a key for which no gate is open. It is released if one is then."""
+        ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """What an ALG has beside that shares something with others which must not outlive its session."""
+
+    def closed(self) -> None:
+        """The session has ended."""
+        ...
+
+
 class Shared(Protocol):
     """What the sessions of one ALG in one worker know together, as the calls that several of them speak of.
 
@@ -144,6 +162,8 @@ class Descriptor:
     settings: frozen dataclass; each field is a leaf of the container, with `_` for `-` and the names of containers in
     between before it, so a new leaf needs no decoder. A field `static_nat` is filled by the compiler.
     shared: makes what its sessions in one worker share; they then get it as third argument.
+    by_peer: all sessions with one host of the far side are read by the same worker; otherwise, with one of the near
+    side.
     timed: its forms are `Timed` too. after_nat: the first datagram of a session is judged when NAT has decided how its
     sender is known, so `Bind` always has an answer.
     kept: its sessions outlive their worker. One that is over with the next answer may as well begin anew.
@@ -158,6 +178,7 @@ class Descriptor:
     streams: Callable[..., StreamAlg] | None = None
     datagrams: Callable[..., DatagramAlg] | None = None
     shared: Callable[[], Shared] | None = None
+    by_peer: bool = False
     timed: bool = False
     after_nat: bool = False
     kept: bool = True

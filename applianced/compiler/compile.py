@@ -81,18 +81,19 @@ def _ruleset(
         name=POLICY_TABLE,
         counters=tuple(_counters(entries)),
         timeouts=policies.timeouts(forward.outcomes),
-        chains=tuple(_chains(config, forward, queues)),
+        chains=tuple(_chains(config, forward, queues, registry)),
     )
     ports = control.ports(config, forward.lines)
     elements = tuple(services.port_element(*each) for each in ports)
     return Ruleset(table=table, elements=(Elements(GATES_TABLE, CONTROL_PORTS, elements),)), ports
 
 
-def _chains(config: Config, forward: Compiled, queues: int) -> Iterator[Chain]:
+def _chains(config: Config, forward: Compiled, queues: int, registry: Mapping[str, Descriptor]) -> Iterator[Chain]:
     """Every chain, by concern; nft resolves names within one file in any order."""
     yield from forward.chains
     bound = {outcome.alg for outcome in forward.outcomes if outcome.alg}
-    yield from binding.chains(bound, queues, config.flow.alg_fail_mode == "open")
+    by_peer = {name for name, descriptor in registry.items() if descriptor.by_peer}
+    yield from binding.chains(bound, queues, config.flow.alg_fail_mode == "open", by_peer)
     yield from host.chains(config)
     yield Chain(name="prenat", rules=(*static.inbound(config), *destination.rules(config)), hook=PRENAT)
     yield Chain(name="postnat", rules=(*static.outbound(config), *source.rules(config)), hook=POSTNAT)

@@ -16,7 +16,7 @@ Datagrams that the queue's reader would cut go to a second queue of their worker
 
 from __future__ import annotations
 
-from applianced.compiler import gates_media, untracked
+from applianced.compiler import gates_media, keyed, untracked
 from applianced.compiler.marks import (
     AFTER_NAT,
     CONTROL,
@@ -53,7 +53,7 @@ def _family(version: int) -> str:
   set once{version} {{ type {tuple_}; flags timeout, dynamic; size {SIZE}; }}
   set several{version} {{ type {tuple_}; flags timeout; size {SIZE}; }}
   set pair{version} {{ type inet_proto . {address} . {address}; flags timeout; size {SIZE}; }}
-{untracked.maps(version, SIZE)}\
+{untracked.maps(version, SIZE)}{keyed.maps(version, SIZE)}\
   chain gates_dnat {{
     dnat {ip} to meta l4proto . {ip} saddr . {ip} daddr . th dport map @dnat{version}
   }}
@@ -109,7 +109,8 @@ table inet {GATES_TABLE} {{
     ct state != new accept
     ct mark & {DATA:#x} == {DATA:#x} accept
   }}
-{_family(4)}{_family(6)}{gates_media.family(4, SIZE)}{gates_media.family(6, SIZE)}{untracked.chains()}\
+{_family(4)}{_family(6)}{gates_media.family(4, SIZE)}{gates_media.family(6, SIZE)}\
+{untracked.chains()}{keyed.chains()}\
   chain syn_of_control {{
     type filter hook forward priority 40; policy accept;
     ct mark & {CONTROL:#x} != {CONTROL:#x} accept

@@ -53,6 +53,7 @@ MODULES = (
     Module("applianced-alg"),
     Module("applianced-alg-dns"),
     Module("applianced-alg-ftp"),
+    Module("applianced-alg-ike-esp-nat"),
     Module("applianced-alg-policies"),
     Module("applianced-alg-sip"),
     Module("applianced-notifications"),

@@ -95,12 +95,11 @@ class Used(NamedTuple):
     octets: int
 
 
-def used(netlink: Netlink, gate: Gate) -> Used:
-    """What went through a gate since the kernel has its element; nothing when that is not there.
+def used(netlink: Netlink, name: str, key: bytes) -> Used:
+    """What went through a gate since the kernel has its element in this map; nothing when that is not there.
 
     Raises DataplaneError.
     """
-    name, key, _ = elements(gate)[0]
     wanted = nested(_LIST, nested(1, nested(1, attribute(1, key))))
     body = attribute(1, text(GATES_TABLE)) + attribute(2, text(name)) + wanted
     # The list, its only element, the expression that counts, what it has counted.

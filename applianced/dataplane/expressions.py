@@ -14,10 +14,11 @@ from applianced.dataplane.netlink import APPEND, CREATE, attribute, nested, nft_
 _NEWRULE = 6
 _REG32_00 = 8
 NETWORK_HEADER, TRANSPORT_HEADER = 1, 2
-_IP_CHECKSUM = 1, 10
-"""The kind of checksum that a header has, and where."""
+_INTERNET = 1
+"""The kind of checksum."""
+_IP_CHECKSUM = 10
 _META_MARK, _META_NFPROTO = 3, 15
-_EQUAL = 0
+_EQUAL, _NOT_EQUAL = 0, 1
 
 
 def expression(name: str, *parts: bytes) -> bytes:
@@ -41,11 +42,12 @@ def load(register: int, base: int, offset: int, octets: int) -> bytes:
     return expression("payload", _register(1, register), *where)
 
 
-def store(register: int, base: int, offset: int, octets: int, *, ip_checksum: bool = False) -> bytes:
-    """A register into a field of a header; the header's own checksum follows, where it is said to have one."""
+def store(register: int, base: int, offset: int, octets: int, *, ip_checksum: bool = False, checksum: int = 0) -> bytes:
+    """A register into a field of a header; the header's own checksum follows, where it is said to have one: that of
+    IPv4, or a transport's at this offset of its header."""
     where = [attribute(place, number(value)) for place, value in enumerate((base, offset, octets), start=2)]
-    if ip_checksum:
-        kind, place = _IP_CHECKSUM
+    if ip_checksum or checksum:
+        kind, place = _INTERNET, checksum or _IP_CHECKSUM
         where += [attribute(6, number(kind)), attribute(7, number(place))]
     return expression("payload", *where, _register(5, register))
 
@@ -72,3 +74,33 @@ def mark(value: int) -> bytes:
 def untracked() -> bytes:
     """The packet is none of connection tracking's business, nor of NAT's."""
     return expression("notrack")
+
+
+def load_original(register: int, key: int) -> bytes:
+    """A field of the original tuple of a packet's session into a register. key: of ct."""
+    return expression("ct", _register(1, register), attribute(2, number(key)), attribute(3, b"\0"))
+
+
+def compare(loaded: bytes, value: bytes, *, equal: bool = True) -> bytes:
+    """Go on only where what was loaded into register 0 has this value, or has not."""
+    operation = _EQUAL if equal else _NOT_EQUAL
+    return loaded + expression("cmp", _register(1, 0), attribute(2, number(operation)), nested(3, attribute(1, value)))
+
+
+def add_element(name: str, key: int, data: int, seconds: int) -> bytes:
+    """Add to a map, for so long, what the registers hold; nothing happens where the key is there already."""
+    time = attribute(6, number(seconds * 1000, 8))
+    where = attribute(1, text(name)), attribute(3, number(0)), _register(4, key), _register(5, data)
+    return expression("dynset", *where, time)
+
+
+def delete_element(name: str, key: int, data: int) -> bytes:
+    """Delete from a map, whatever it has for the key."""
+    where = attribute(1, text(name)), attribute(3, number(2)), _register(4, key), _register(5, data)
+    return expression("dynset", *where)
+
+
+def accept() -> bytes:
+    """The packet has passed this chain."""
+    verdict = nested(2, nested(2, attribute(1, number(1))))
+    return expression("immediate", attribute(1, number(0)), verdict)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from applianced.compiler.gates_media import ATTACH_SETS, PUBLISHED_CHAIN, SENT_TO
 from applianced.compiler.gates_table import AWAITED_CHAIN, HELPER_CHAIN, HELPER_OBJECT
 from applianced.compiler.marks import AWAITED_S, CONTROL_PORTS, GATES_TABLE, LARGE_QUEUES, QUEUES
-from applianced.dataplane import calls
+from applianced.dataplane import calls, keyed
 from applianced.dataplane.expressions import expression as _expression
 from applianced.dataplane.expressions import rule as _rule
 from applianced.dataplane.netlink import CREATE, Netlink, attribute, nested, nft_message, number, text
@@ -226,6 +226,7 @@ def additions(*, queue_rules: bool, helper: bool = True) -> list[bytes]:
     for family in _FAMILIES:
         messages += [*_awaited_rules(family), _published_rule(family), _attach_rule(family)]
     messages += calls.rules()
+    messages += keyed.rules()
     if queue_rules:
         messages += _xt_queue_rules()
     return messages

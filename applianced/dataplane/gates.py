@@ -14,7 +14,7 @@ from struct import Struct
 
 from applianced.compiler.gates_media import SENT_TO
 from applianced.compiler.marks import GATES_TABLE
-from applianced.dataplane import calls
+from applianced.dataplane import calls, keyed
 from applianced.dataplane.netlink import (
     CREATE,
     FAMILY_INET,
@@ -30,7 +30,7 @@ from applianced.dataplane.netlink import (
 from applianced.errors import DataplaneError
 from applianced.model.gates import Gate
 from applianced.model.media import ControlGate, MediaGate
-from applianced.model.tuples import GRE, ORIGINAL, REPLY, TCP, Direction, Endpoint, FlowTuple
+from applianced.model.tuples import ESP, GRE, ORIGINAL, REPLY, TCP, Direction, Endpoint, FlowTuple
 
 _NEWSETELEM, _GETSETELEM, _DELSETELEM = 12, 13, 14
 _MARK = Struct("=I")
@@ -51,6 +51,8 @@ def elements(gate: Gate) -> list[Element]:
         return _of_control(gate)
     if gate.protocol == GRE:
         return calls.elements(gate)
+    if gate.protocol == ESP or gate.key:
+        return keyed.elements(gate)
     inside, outside = gate.inside, gate.outside
     version = "4" if len(inside.address) == 4 else "6"
     protocol = bytes((gate.protocol, 0, 0, 0))
@@ -219,7 +221,7 @@ class Gates:
         """Enter into a lasting gate what went through it so far, as far as the kernel says."""
         before = self._before.get(gate.number, calls.Used(0, 0))
         try:
-            since = calls.used(self._netlink, gate)
+            since = calls.used(self._netlink, *elements(gate)[0][:2])
         except DataplaneError:
             return
         gate.packets, gate.octets = before.packets + since.packets, before.octets + since.octets

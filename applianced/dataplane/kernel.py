@@ -75,6 +75,9 @@ class NetlinkKernel:
         if entry is not None and not entry.ending and entry.timeout_s < seconds:
             self.conntrack.keep(entry.translation.original, seconds)
 
+    def count(self, gate: Gate, now: float) -> None:
+        self.gates.count(gate, now)
+
     def acknowledge(self, flow: FlowTuple, sequence: int, acknowledgement: int) -> bool:
         version = 4 if len(flow.destination.address) == 4 else 6
         packet = segment.acknowledgement(flow, sequence, acknowledgement)

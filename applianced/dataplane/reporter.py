@@ -10,7 +10,7 @@ from applianced.dataplane.coupling import Coupling
 from applianced.dataplane.eventlog import KINDS, traces
 from applianced.engine.sessions import Session
 from applianced.model.gates import Gate
-from applianced.model.tuples import Direction, text
+from applianced.model.tuples import ESP, Direction, text
 
 EVENTS_PER_TICK = 200
 """Events told to the agent per second; the rest is counted as lost, and is in the counters."""
@@ -95,7 +95,12 @@ def _gate(gate: Gate) -> dict[str, Any]:
         "gate-protocol-id": gate.protocol,
         "peer-address": text(gate.peer) if gate.peer else "any",
         "inside-address": text(gate.inside.address),
-        "inside-port": gate.inside.port,
         "outside-address": text(gate.outside.address),
-        "outside-port": gate.outside.port,
+        **_ports(gate),
     }
+
+
+def _ports(gate: Gate) -> dict[str, Any]:
+    if gate.protocol == ESP:
+        return {"spi": gate.inside.port} if gate.inside.port else {}
+    return {"inside-port": gate.inside.port, "outside-port": gate.outside.port}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from applianced.alg.actions import AwaitAnswer, Bind, CloseGate, HandOver, Note, OpenGate, Over, Refuse, Reply
 from applianced.compiler.marks import AWAITED_S
-from applianced.engine import media
+from applianced.engine import keyed, media
 from applianced.engine.gatekeeper import LASTING_S
 from applianced.model.gates import Gate
 from applianced.model.tuples import GRE, ORIGINAL, REPLY, Direction, Endpoint
@@ -156,6 +156,7 @@ PERFORM: dict[type, Callable[[Any, Any], Reply]] = {
     HandOver: lambda session, _: session.hand_over(keep_gates=True),
     Refuse: lambda session, _: session.refuse(),
     Over: lambda session, _: session.done(),
+    **keyed.PERFORM,
     **media.PERFORM,
 }
 """By the type of the action: what it does to the session, and its reply."""

@@ -39,6 +39,7 @@ ENGINE_EVENTS = {
     "length-changes": "Changes of length announced to the kernel",
     "length-change-refused": "Rewrites refused: other length on a session that is not translated",
     "announce-failed": "Sessions reset: the kernel did not take a length change",
+    "waits-refused": "Datagrams that waited for another session, dropped: too many, or for too long",
     "gates-opened": "Gates opened",
     "gates-renewed": "Gates whose time began anew, because what opened them was said again",
     "gates-closed": "Gates closed, used or not",

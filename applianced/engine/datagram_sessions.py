@@ -18,10 +18,10 @@ class DatagramSession(Session):
     """One control session over UDP.
 
     ending: its ALG has said that it is over, with the datagram at hand. opening: the datagram at hand opens a gate as
-    it leaves.
+    it leaves. waiting: the one at hand waits. proceeding: others need wait no longer.
     """
 
-    __slots__ = ("_refused", "ending", "opening")
+    __slots__ = ("_refused", "ending", "opening", "proceeding", "waiting")
 
     alg: DatagramAlg
 
@@ -39,7 +39,7 @@ class DatagramSession(Session):
         assert descriptor.datagrams is not None
         alg = around.alg(descriptor.datagrams, descriptor, settings, control)
         super().__init__(control, descriptor, alg, around, slot=slot, base_mark=base_mark, now=now)
-        self.ending = self.opening = False
+        self.ending = self.opening = self.waiting = self.proceeding = False
         self._refused = False
 
     def judge(self, direction: Direction, data: bytes) -> bytes | None:
@@ -53,7 +53,7 @@ class DatagramSession(Session):
                 self.ending = True
             return data
         verdicts: Verdicts = []
-        self._refused = False
+        self._refused = self.waiting = False
         try:
             self.drive(self.alg.datagram(direction, data), direction, data, verdicts)
         except ProtocolError as error:
@@ -68,6 +68,23 @@ class DatagramSession(Session):
             self.count("packets-refused")
             return None
         return _applied(data, verdicts)
+
+    def judge_first(self, speaker: Direction, key: int, octets: int) -> None:
+        """Have the ALG decide about the first packet of a key: whether there is a gate for it afterwards."""
+        self._refused = self.waiting = False
+        self.first_octets = octets
+        self.drive(self.alg.first(speaker, key), speaker, b"", [])  # type: ignore[attr-defined]
+        self.close_struck()
+        if self._refused:
+            self.count("packets-refused")
+
+    def wait(self) -> None:
+        """Keep the datagram at hand."""
+        self.waiting = True
+
+    def proceed(self) -> None:
+        """Judge those anew that wait, after this one."""
+        self.proceeding = True
 
     def refuse(self) -> None:
         """Drop the datagram at hand."""

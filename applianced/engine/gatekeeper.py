@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from applianced.engine.bindings import Bindings, Board
+from applianced.engine.idleness import Idleness, entered_for_s
 from applianced.engine.kernel import Kernel, Ports
 from applianced.engine.ledger import Ledger
 from applianced.engine.silence import Silence
@@ -63,6 +64,7 @@ class GateKeeper:
         are shown to other workers; others: where those show theirs."""
         self.kernel = kernel
         self.ports = ports
+        self.idleness = Idleness(kernel)
         self.ledger = ledger or Ledger.none()
         self.bindings = Bindings(ports, self.ledger, board or Board(memoryview(b"")), others)
         self.silence = Silence(kernel)
@@ -212,7 +214,12 @@ class GateKeeper:
 
     def renew(self, now: float) -> list[Gate]:
         """Give lasting gates whose time is half over all of it again; those that the kernel has taken."""
-        due = [gate for gate in self._limited.values() if gate.lasting and gate.expires_s - now < LASTING_S / 2]
+        due = [
+            gate
+            for gate in self._limited.values()
+            if gate.lasting and not gate.quiet_s and gate.expires_s - now < LASTING_S / 2
+        ]
+        due += self.idleness.look(self._limited.values(), now)
         found: list[Gate] = []
         for start in range(0, len(due), RENEWED):
             found += self._renewed(due[start : start + RENEWED], now)
@@ -221,7 +228,7 @@ class GateKeeper:
     def _renewed(self, gates: Sequence[Gate], now: float) -> Sequence[Gate]:
         before = [gate.expires_s for gate in gates]
         for gate in gates:
-            gate.expires_s = now + LASTING_S
+            gate.expires_s = now + (entered_for_s(gate.quiet_s) if gate.quiet_s else LASTING_S)
         if self.kernel.exchange(gates, (), now):
             return gates
         for gate, expires_s in zip(gates, before, strict=True):

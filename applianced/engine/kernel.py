@@ -90,6 +90,10 @@ class Kernel(Protocol):
         """Have a session last at least so long from now without a packet; of one that is gone nothing is kept."""
         ...
 
+    def count(self, gate: Gate, now: float) -> None:
+        """Enter into a lasting gate what went through it so far."""
+        ...
+
     def acknowledge(self, flow: FlowTuple, sequence: int, acknowledgement: int) -> bool:
         """Send a bare acknowledgement from the flow's source to its destination, past conntrack and NAT; whether it
         was sent."""

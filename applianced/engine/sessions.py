@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from applianced.alg.actions import Actions, Drop, Pass, Reply, Rewrite
-from applianced.alg.contract import DatagramAlg, Descriptor, Shared, StreamAlg
+from applianced.alg.contract import Closing, DatagramAlg, Descriptor, Shared, StreamAlg
 from applianced.compiler.marks import AWAITED_S, UNTOUCHED
 from applianced.engine.actions import PERFORM
 from applianced.engine.bindings import Held
@@ -66,6 +66,7 @@ class Session:
         "counters",
         "created_s",
         "descriptor",
+        "first_octets",
         "gates",
         "held",
         "keeper",
@@ -138,6 +139,8 @@ class Session:
         self.looked_up = False
         self.unused: Binding | None = None
         """A binding whose gate has not been opened yet."""
+        self.first_octets = 0
+        """Of the packet that asks for a key, while that is judged."""
         self.untouched = False
         self.over = False
         self.messages = 0
@@ -190,6 +193,14 @@ class Session:
 
     def done(self) -> None:
         """The ALG says that the session has done what it was for."""
+        raise NotImplementedError
+
+    def wait(self) -> None:
+        """The ALG cannot judge yet what it is asked about."""
+        raise NotImplementedError
+
+    def proceed(self) -> None:
+        """What waits for this session may go on."""
         raise NotImplementedError
 
     def look_up(self) -> None:
@@ -298,8 +309,14 @@ class Session:
         """Read no further: everything passes from here."""
         self.untouched = True
         self.version += 1
+        self.leave()
         if not keep_gates:
             self.close_gates()
+
+    def leave(self) -> None:
+        """Nothing of what it shares with others is read on."""
+        if self.shared is not None and isinstance(self.alg, Closing):
+            self.alg.closed()
 
     # ----- life
 
@@ -381,6 +398,8 @@ class Session:
         """Take up what was saved, in a session made for the same tuple."""
         _, _, _, self.untouched, self.created_s, _, gates, self.kept_s, *_ = saved.session
         self.alg.restore(saved.alg)
+        if self.untouched:
+            self.leave()
         for plain in gates:
             self.take(Gate.of(plain))
 

@@ -22,6 +22,7 @@ from applianced.engine.kernel import Kernel
 from applianced.engine.reporter import SILENT, Reporter
 from applianced.engine.sessions import Session, Surroundings, identity, record
 from applianced.engine.stream_sessions import CLOSED, StreamSession
+from applianced.engine.waiting import Waiting
 from applianced.model.gates import Gate
 from applianced.model.sessions import ControlSession
 from applianced.model.tuples import TCP, FlowTuple
@@ -99,6 +100,7 @@ class SessionTable:
         self._flows: dict[bytes, DatagramSession] = {}
         """Sessions of datagrams by their keys, one for each direction. The packets that follow a first one closely have
         no mark yet: the queue sees them before its verdict has given their conntrack entry one."""
+        self.waiting = Waiting()
         self._check_from = 0
 
     def configure(self, settings: Mapping[str, Any], limits: GateLimits, message_limit: int, now: float) -> None:
@@ -234,6 +236,7 @@ class SessionTable:
             return
         session.over = True
         session.close_gates()
+        session.leave()
         self._kept.pop(session.slot, None)
         self._parted.pop(session.slot, None)
         self.checkpoint.clear(session.slot)

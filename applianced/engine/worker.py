@@ -10,14 +10,15 @@ from struct import Struct
 from typing import Protocol
 
 from applianced.compiler.marks import AFTER_NAT, PUBLISHED, SLOT_SHIFT, UNTOUCHED
-from applianced.engine import late
+from applianced.engine import keyed, late
 from applianced.engine.datagram_sessions import DatagramSession
 from applianced.engine.judge import StreamError
 from applianced.engine.sessions import Session
 from applianced.engine.stream_sessions import CLOSED, StreamSession
 from applianced.engine.table import SessionTable
+from applianced.engine.waiting import Held
 from applianced.errors import ProtocolError
-from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple
+from applianced.model.tuples import ESP, ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple
 from applianced.packet.datagram import Datagram, GrowthError
 from applianced.packet.ip import transport
 from applianced.packet.segment import ACK, FIN, PSH, RST, SYN, Segment
@@ -86,8 +87,11 @@ class Engine(SessionTable):
         """A packet of any kind. session: in the slot that its mark names, perhaps another one's by now."""
         raw = queued.raw
         try:
-            if transport(raw)[0] == UDP:
+            protocol = transport(raw)[0]
+            if protocol == UDP:
                 self._datagram(queued, Datagram(raw), now)
+            elif protocol == ESP:
+                keyed.handle(self, session if isinstance(session, DatagramSession) else None, queued, now)
             else:
                 self._segment(session if isinstance(session, StreamSession) else None, queued, now)
         except ProtocolError:
@@ -293,13 +297,26 @@ class Engine(SessionTable):
         return translation is not None and translation.original.source != flow.source
 
     def _judged(
-        self, session: DatagramSession, direction: Direction, queued: Queued, payload: bytes, now: float
+        self,
+        session: DatagramSession,
+        direction: Direction,
+        queued: Queued,
+        payload: bytes,
+        now: float,
+        *,
+        since: float = 0.0,
     ) -> None:
-        """Have a datagram's payload judged, and give its verdict."""
+        """Have a datagram's payload judged, and give its verdict. since: when it began to wait, 0 for now."""
         before, session.last_s = session.last_s, now
-        session.messages += 1
-        self.counters.memory[session.packets_cell] += 1
+        if not since:
+            session.messages += 1
+            self.counters.memory[session.packets_cell] += 1
         left = session.judge(direction, payload)
+        if session.waiting:
+            session.waiting = False
+            session.last_s = before
+            self.waiting.enter(Held(session, direction, queued, payload, since or now))
+            return
         if session.descriptor.kept:
             session.save(self.checkpoint)
         if left is payload:
@@ -316,6 +333,28 @@ class Engine(SessionTable):
         if session.ending:
             session.ending = False
             self.end_soon(session)
+        self.proceed(session, now)
+
+    def proceed(self, session: DatagramSession, now: float) -> None:
+        """Judge anew what waits, when the session has said so."""
+        if session.proceeding:
+            session.proceeding = False
+            self.judge_waiting(now, session.descriptor.name)
+
+    def judge_waiting(self, now: float, alg: str = "") -> None:
+        """Judge anew what waits of an ALG, or of every one."""
+        for held in self.waiting.take(now, alg):
+            if held.session.over:
+                held.queued.drop()
+            elif isinstance(held.what, bytes):
+                self._judged(held.session, held.direction, held.queued, held.what, now, since=held.since)
+            else:
+                keyed.handle(self, held.session, held.queued, now, since=held.since)
+
+    def tick(self, now: float) -> None:
+        super().tick(now)
+        if self.waiting:
+            self.judge_waiting(now)
 
 
 def _flow(key: bytes) -> FlowTuple:

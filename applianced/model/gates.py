@@ -24,6 +24,9 @@ class Gate:
     lasting: it is renewed before it expires, as long as its session is there.
     account: packed address of the host whose share of gates it takes from; b"" for that of `inside`.
     packets, octets: what went through, as far as the gate itself counts it (a lasting one does).
+    quiet_s: a lasting one ends when for so long no packet of it came; 0: with its session.
+    awaits: packet mark of what goes to its worker, where that is to see what nobody has announced: the gate has no SPI.
+    key: what datagrams begin with that are for the control session known as `outside`, whatever port they name.
     bound: `outside` has a port of the range that NAT leaves to the ALGs, taken for this gate.
     Others than one for data sessions: see model.media.
     """
@@ -53,6 +56,9 @@ class Gate:
     awaited: bool = False
     lasting: bool = False
     account: bytes = b""
+    quiet_s: float = 0.0
+    awaits: int = 0
+    key: bytes = b""
 
     @property
     def every_port(self) -> bool:
@@ -98,6 +104,9 @@ class Gate:
             self.awaited,
             self.lasting,
             self.account,
+            self.quiet_s,
+            self.awaits,
+            self.key,
         )
 
     @classmethod
@@ -109,7 +118,7 @@ class Gate:
     def values(plain: tuple[Any, ...]) -> dict[str, Any]:
         """What `plain` has, by the names of the fields."""
         number, alg, session, protocol, peer, inside, outside, *rest = plain
-        one_shot, source, reason, created_s, expires_s, bound, awaited, lasting, account = rest
+        one_shot, source, reason, created_s, expires_s, bound, awaited, lasting, account, quiet_s, awaits, key = rest
         return {
             "number": number,
             "alg": alg,
@@ -127,4 +136,7 @@ class Gate:
             "awaited": awaited,
             "lasting": lasting,
             "account": account,
+            "quiet_s": quiet_s,
+            "awaits": awaits,
+            "key": key,
         }

@@ -16,6 +16,8 @@ TCP = 6
 UDP = 17
 GRE = 47
 """Enhanced GRE (RFC 2637 4.1): what stands for a port in an endpoint is the call ID."""
+ESP = 50
+"""RFC 4303: what stands for a port in an endpoint is the SPI."""
 
 
 class Direction(IntEnum):
@@ -71,4 +73,4 @@ class FlowTuple(NamedTuple):
         return f"{PROTOCOL_NAMES.get(self.protocol, self.protocol)} {self.source} > {self.destination}"
 
 
-PROTOCOL_NAMES = {1: "icmp", TCP: "tcp", UDP: "udp", GRE: "gre", 50: "esp", 58: "icmp6", 132: "sctp"}
+PROTOCOL_NAMES = {1: "icmp", TCP: "tcp", UDP: "udp", GRE: "gre", ESP: "esp", 58: "icmp6", 132: "sctp"}

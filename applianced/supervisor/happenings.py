@@ -31,6 +31,7 @@ _GATE = {
     "inside-port": "inside-port",
     "outside-address": "outside-address",
     "outside-port": "outside-port",
+    "spi": "spi",
 }
 _LEAVES: Mapping[str, Mapping[str, str]] = {
     "gate-opened": _CONTROL | _GATE,

@@ -15,7 +15,7 @@ from applianced.compiler.marks import SLOT_SHIFT
 from applianced.compiler.plan import AlgInZone, AlgPlan, Plan
 from applianced.compiler.policies import hit_counter, traffic_counter
 from applianced.engine.counters import ENGINE_EVENTS
-from applianced.model.tuples import PROTOCOL_NAMES
+from applianced.model.tuples import ESP, PROTOCOL_NAMES
 from applianced.northbound.state import timestamp
 
 _SLOT_BITS = 32 - SLOT_SHIFT
@@ -87,6 +87,10 @@ def gate(entry: Mapping[str, Any]) -> dict[str, Any]:
         "octets": str(entry["octets"]),
         "data-sessions": entry["data"],
     }
+    if entry["protocol"] == ESP:
+        del shown["inside-port"], shown["outside-port"]
+        if inside[1]:
+            shown["spi"] = inside[1]
     if entry["peer"]:
         shown["peer-address"] = entry["peer"]
     if entry.get("far"):

@@ -29,8 +29,9 @@ from applianced.engine.worker import Engine
 from applianced.errors import ProtocolError
 from applianced.model.gates import Gate
 from applianced.model.media import MediaGate
-from applianced.model.tuples import GRE, ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple, text
+from applianced.model.tuples import ESP, GRE, ORIGINAL, REPLY, TCP, UDP, Direction, Endpoint, FlowTuple, text
 from applianced.packet.datagram import Datagram
+from applianced.packet.esp import redirected, spi_flow
 from applianced.packet.gre import call_flow
 from applianced.packet.ip import transport
 from applianced.packet.segment import ACK, SYN, Segment
@@ -87,6 +88,9 @@ class _Kernel:
 
     def translation(self, flow: FlowTuple, mark: int) -> Translation | None:
         return self.translations.get(flow)
+
+    def count(self, gate: Gate, now: float) -> None:
+        """Nothing is admitted here."""
 
     def acknowledge(self, flow: FlowTuple, sequence: int, acknowledgement: int) -> bool:
         return True
@@ -252,7 +256,8 @@ class Rehearsal:
         return engine
 
     def feed(self, packet: Packet) -> None:
-        """The next packet. What is no whole TCP segment, UDP datagram or packet of a call in GRE is left out and
+        """The next packet. What is no whole TCP segment, UDP datagram, packet of a call in GRE or of ESP is left
+        out and
         counted in `skipped`."""
         try:
             read = _read(packet.octets)
@@ -268,7 +273,7 @@ class Rehearsal:
         while self._engine.turn(self._now):
             pass
         if isinstance(read, FlowTuple):
-            if read not in self._marks:
+            if self._first(read, packet.octets) or read not in self._marks:
                 self._begin(read)
             return
         flow = read.flow
@@ -288,6 +293,19 @@ class Rehearsal:
         queued = _Queued(raw, mark, self._interfaces.get(key, (0, 0)))
         self._engine.handle(queued, self._now)
         self._marks[key] = queued.mark
+
+    def _first(self, flow: FlowTuple, octets: bytes) -> bool:
+        """Show a packet of ESP that no gate admits to the session that awaits it, as it would come to the appliance;
+        whether there is one."""
+        if self._data.get(flow) in self._keeper.gates:
+            return False
+        for gate in tuple(self._keeper.gates.values()):
+            here = flow.destination.address in (gate.inside.address, gate.outside.address)
+            if gate.awaits and here and gate.peer == flow.source.address:
+                raw = redirected(octets, gate.outside.address)
+                self._engine.handle(_Queued(raw, gate.awaits, (0, 0)), self._now)
+                return True
+        return False
 
     def _acknowledged(self, segment: Segment, mark: int, direction: Direction) -> bytes:
         """The packet with its acknowledgement moved by the length changes of the other direction so far."""
@@ -381,6 +399,8 @@ def _read(octets: bytes) -> Segment | Datagram | FlowTuple | None:
         return Datagram(octets)
     if protocol == GRE:
         return call_flow(octets)
+    if protocol == ESP:
+        return spi_flow(octets)
     return Segment(octets) if protocol == TCP else None
 
 
@@ -388,7 +408,7 @@ def _leads(gate: Gate, flow: FlowTuple) -> bool:
     """Whether a gate is for sessions between these ends."""
     if not isinstance(gate, MediaGate):
         leads_there = gate.inside in (flow.destination, flow.destination._replace(port=0))
-        return leads_there and gate.peer in (b"", flow.source.address)
+        return leads_there and not gate.awaits and gate.peer in (b"", flow.source.address)
     for end, other in (gate.own, gate.own[::-1]):
         if end == flow.destination and (other is None or other.address == flow.source.address):
             return True

@@ -354,3 +354,10 @@ def alg_settings() -> Case:
     """Settings of an ALG reach the plan; the largest number of workers."""
     on = {"ftp": AlgConfig(name="ftp", state="enabled", leaves={"line_break_extension": True}, traced=True)}
     return Case(Config(applications=known(), zones=ZONES, policies=(outbound("ftp", "junos-ftp"),), algs=on), 16)
+
+
+@case
+def ike_esp() -> Case:
+    """IKE is read, by whatever worker reads the gateway's other hosts: the hash is of the far side's address."""
+    on = {"ike-esp-nat": AlgConfig(name="ike-esp-nat", state="enabled", leaves={"esp_gate_timeout": 30})}
+    return Case(Config(applications=known(), zones=ZONES, policies=(outbound("ike", "junos-ike"),), algs=on))

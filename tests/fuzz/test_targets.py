@@ -7,7 +7,7 @@ import random
 import pytest
 
 from tests.alg.test_cases import FOLDERS
-from tests.fuzz import capture, dns, ftp, pptp, sip, tftp
+from tests.fuzz import capture, dns, ftp, ike_esp, pptp, sip, tftp
 from tests.support.dialog import Case, Meanwhile
 from tests.support.soak import rounds
 
@@ -74,6 +74,27 @@ def test_dns() -> None:
             seeds.append(b"".join((len(d) | direction << 15).to_bytes(2) + d for direction, d in steps))
     for _ in range(ROUNDS):
         dns.run(mutate(chance.choice(seeds), chance))
+
+
+def test_ike_esp() -> None:
+    chance = random.Random(2409)
+    seeds = []
+    for folder in FOLDERS:
+        if folder.parent.name == "ike-esp-nat":
+            steps = [(direction, _packed(data)) for direction, data in Case.load(folder).steps()]
+            seeds.append(
+                b"".join((len(data) | direction << 15).to_bytes(2) + data for direction, data in steps if data)
+            )
+    for _ in range(ROUNDS):
+        ike_esp.run(mutate(chance.choice(seeds), chance))
+
+
+def _packed(data: bytes) -> bytes:
+    """A step as the target takes it."""
+    if not isinstance(data, Meanwhile):
+        return data
+    words = data.split()
+    return bytes.fromhex(words[2].decode()[2:]) if words[0] == b"first" else b"\x07"
 
 
 def test_pptp() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from ipaddress import ip_interface
 
 from applianced.config.schema import (
+    AlgConfig,
     Application,
     Applications,
     Config,
@@ -27,6 +28,9 @@ TFTP = Application(
 )
 PPTP = Application(
     name="junos-pptp", terms=(Term(protocol=6, destination_ports=(1723, 1723), alg="pptp"),), predefined=True
+)
+IKE = Application(
+    name="junos-ike", terms=(Term(protocol=17, destination_ports=(500, 500), alg="ike-esp-nat"),), predefined=True
 )
 DNS = Application(
     name="junos-dns",
@@ -76,6 +80,14 @@ PPTP_OUT = replace(
     policies=(replace(FTP_OUT.policies[0], name="pptp-out", applications=("junos-pptp",)),),
 )
 """The same for PPTP alone."""
+
+IKE_OUT = replace(
+    FTP_OUT,
+    applications=Applications(applications={"junos-ike": IKE}),
+    policies=(replace(FTP_OUT.policies[0], name="ike-out", applications=("junos-ike",)),),
+    algs={"ike-esp-nat": AlgConfig(name="ike-esp-nat", state="enabled")},
+)
+"""The same for IKE alone, whose ALG is off by default."""
 
 DNS_OUT = replace(
     FTP_OUT,

@@ -17,7 +17,8 @@ behind its empty line:
       Content-Length: {length}
       ...
 
-`@ 30` lets 30 seconds go by; `@ gone 3` ends gate 3, as silence does.
+`@ 30` lets 30 seconds go by; `@ gone 3` ends gate 3, as silence does; `@ first < 0x1234` is the first packet of a key,
+from the server.
 """
 
 from __future__ import annotations
@@ -33,25 +34,30 @@ from applianced.alg.actions import (
     Action,
     Actions,
     AwaitAnswer,
+    AwaitKey,
     Bind,
     CloseGate,
     CloseGates,
     Drop,
     HandOver,
     Keep,
+    LeadKey,
     Medium,
     Note,
     Now,
     OpenControl,
     OpenGate,
+    OpenKey,
     OpenMedia,
     Over,
     Pass,
+    Proceed,
     Refuse,
     Reply,
     Resolve,
     Rewrite,
     Unbind,
+    Wait,
 )
 from applianced.alg.contract import DatagramAlg, Descriptor
 from applianced.model.sessions import ControlSession
@@ -63,7 +69,7 @@ Step = tuple[Direction, bytes]
 
 
 class Meanwhile(bytes):
-    """A step that is no octets: seconds that go by, or `gone` and the number of a gate."""
+    """A step that is no octets: seconds that go by, `gone` and the number of a gate, or `first`, a sign and a key."""
 
 
 def parse(dialog: str) -> list[Step]:
@@ -133,7 +139,7 @@ class Player:
     log: list[tuple[Direction, Action, Reply]] = field(default_factory=list)
     out: list[Step] = field(default_factory=list)
     waiting: dict[Direction, bytes] = field(default_factory=lambda: {ORIGINAL: b"", REPLY: b""})
-    open: dict[int, OpenGate | OpenControl | Medium] = field(default_factory=dict)
+    open: dict[int, OpenGate | OpenControl | Medium | AwaitKey | OpenKey | LeadKey] = field(default_factory=dict)
     numbers: int = 0
     session: ControlSession | None = None
     bound: dict[tuple[Endpoint, int], Bind] = field(default_factory=dict)
@@ -172,6 +178,10 @@ class Player:
             gate = int(what[5:])
             del self.open[gate]
             self._drive(self.alg.gone(gate), ORIGINAL, b"")
+            return
+        if what.startswith("first "):
+            sign, key = what.split()[1:]
+            self._drive(self.alg.first(ORIGINAL if sign == ">" else REPLY, int(key, 16)), ORIGINAL, b"")
             return
         for _ in range(int(what)):
             self.now += 1
@@ -222,8 +232,10 @@ class Player:
                 return self._resolve(action)
             case AwaitAnswer(reason):
                 return self._await(reason)
-            case OpenGate() | OpenControl():
+            case OpenGate() | OpenControl() | OpenKey() | LeadKey():
                 return self._opened(action)
+            case AwaitKey():
+                return self._await_key(action)
             case OpenMedia(media):
                 numbers = tuple(self._opened(each) for each in media)
                 return None if None in numbers else numbers  # type: ignore[return-value]
@@ -247,7 +259,14 @@ class Player:
             return number
         return self._reply(asked)  # type: ignore[return-value]
 
-    def _opened(self, asked: OpenGate | OpenControl | Medium) -> int | None:
+    def _await_key(self, asked: AwaitKey) -> int | None:
+        """One gate for each direction."""
+        for number, gate in self.open.items():
+            if isinstance(gate, AwaitKey) and gate.speaker is asked.speaker:
+                return number
+        return self._opened(asked)
+
+    def _opened(self, asked: OpenGate | OpenControl | Medium | AwaitKey | OpenKey | LeadKey) -> int | None:
         if self.gates == 0:
             return None
         self.gates = None if self.gates is None else self.gates - 1
@@ -332,7 +351,7 @@ class DatagramPlayer(Player):
         self.out.append((direction, b""))
         consumed = self._drive(self.alg.datagram(direction, data), direction, data)
         self._emit(direction, data[consumed:])
-        if any(isinstance(action, Refuse) for _, action, _ in self.log[begun:]):
+        if any(isinstance(action, Refuse | Wait) for _, action, _ in self.log[begun:]):
             del self.out[before:]
         return None
 
@@ -377,6 +396,16 @@ def describe(action: Action, reply: Reply) -> str:
             extra += f" from {text(action.peer)}" if action.peer else ""
             extra += "" if action.one_shot or action.lasting else f" every port, many times, {action.lifetime_s:.0f} s"
             return f"open {inside} as {outside}{extra} because {reason!r} = {reply or 'refused'}"
+        case AwaitKey(speaker, reason, lifetime):
+            return f"await keys {SIGNS[speaker]} for {lifetime:.0f} s because {reason!r} = {reply or 'refused'}"
+        case OpenKey(speaker, key, reason, idle):
+            return f"open {SIGNS[speaker]} {key:#010x} for {idle:.0f} s because {reason!r} = {reply or 'refused'}"
+        case LeadKey(speaker, octets, outside, reason):
+            return f"lead {SIGNS[speaker]} {octets.hex()} to {outside} because {reason!r} = {reply or 'refused'}"
+        case Wait():
+            return "wait"
+        case Proceed():
+            return "proceed"
         case CloseGate(gate):
             return f"close {gate}"
         case Rewrite(octets, replacement):

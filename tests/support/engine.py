@@ -86,6 +86,8 @@ class FakeKernel:
     refuse_gates: bool = False
     refuse_offsets: bool = False
     knows: bool = True
+    passed: dict[int, int] = field(default_factory=dict)
+    """Number of a gate -> packets that went through it."""
     nat_decides_late: bool = False
     heard: dict[int, int] = field(default_factory=dict)
     """Number of a medium -> packets."""
@@ -116,6 +118,9 @@ class FakeKernel:
     def translation(self, flow: FlowTuple, mark: int) -> Translation | None:
         outside = Endpoint(self.public, flow.source.port)
         return Translation(flow, FlowTuple(TCP, flow.destination, outside)) if self.knows else None
+
+    def count(self, gate: Gate, now: float) -> None:
+        gate.packets = self.passed.get(gate.number, gate.packets)
 
     def acknowledge(self, flow: FlowTuple, sequence: int, acknowledgement: int) -> bool:
         return True
@@ -287,7 +292,7 @@ class Bench:
             counters=self.counters,
             checkpoint=self.checkpoint(memoryview(self.memory), self.slots),
         )
-        self.engine.configure({self.name: Settings()}, limits or GateLimits(), 65536, self.now)
+        self.engine.configure({self.name: self.descriptor.settings()}, limits or GateLimits(), 65536, self.now)
         return self.engine.resume(self.now)
 
     def send(self, source: Endpoint, destination: Endpoint, flags: int = ACK | PSH, **more: Any) -> Packet:

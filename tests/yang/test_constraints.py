@@ -102,6 +102,10 @@ _RULE = f"{SEC}.{NAT}.source.rule-set.0.rule.0"
 _STATIC = f"{SEC}.{NAT}.static.rule-set"
 
 
+def _ike(leaves: Data) -> Callable[[Data], None]:
+    return _set(f"{SEC}.applianced-alg:alg", {"applianced-alg-ike-esp-nat:ike-esp-nat": leaves})
+
+
 def _static(match: Data, prefix: Data) -> list[Data]:
     rule = {"name": "r", "match": match, "then": {"static-nat": {"prefix": prefix}}}
     return [{"name": "s", "from": {"zone": ["untrust"]}, "rule": [rule]}]
@@ -154,6 +158,10 @@ def _static(match: Data, prefix: Data) -> list[Data]:
             "/destination-port",
             "mapped-port",
         ),
+        (_ike({"enable": [None], "disable": [None]}), "/applianced-alg-ike-esp-nat:ike-esp-nat", "either enabled"),
+        (_ike({"esp-gate-timeout": 1}), "/esp-gate-timeout", ""),
+        (_ike({"esp-session-timeout": 2401}), "/esp-session-timeout", ""),
+        (_ike({"state-timeout": 179}), "/state-timeout", ""),
         (_set(f"{SEC}.flow", {"alg-gates-per-session": 512}), "/alg-gates-per-session", "alg-gates-per-source"),
         (_set(f"{SYS}.login.user.0.authentication", {"encrypted-password": "secret"}), "/encrypted-password", ""),
         (_set(f"{SYS}.login.user.0.authentication", {"ssh-public-key": ["nonsense"]}), "/ssh-public-key", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from applianced.dataplane.gates import Gates, elements
 from applianced.dataplane.netlink import attribute, attributes, nested, number
 from applianced.errors import DataplaneError
 from applianced.model.gates import Gate
-from applianced.model.tuples import GRE, TCP, Endpoint, packed
+from applianced.model.tuples import ESP, GRE, TCP, Endpoint, packed
 
 CLIENT, PEER, PUBLIC = packed("10.0.0.1"), packed("192.0.2.1"), packed("203.0.113.1")
 CLIENT6, PEER6 = packed("fd00::1"), packed("2001:db8::1")
@@ -83,6 +84,26 @@ def test_a_call_over_ipv6() -> None:
         ("calls6", PEER6 + CLIENT6 + port(7), CLIENT6),
         ("call_ids6", PEER6 + CLIENT6 + port(7), b"\0\7"),
     ]
+
+
+def test_esp() -> None:
+    spi = Endpoint(CLIENT, 0xA1B2C3D4)
+    opened = gate(protocol=ESP, inside=spi, outside=spi._replace(address=PUBLIC), source=PUBLIC)
+    assert elements(opened) == [
+        ("esp4", PEER + PUBLIC + b"\xa1\xb2\xc3\xd4", CLIENT),
+        ("esp_sources4", PEER + CLIENT + b"\xa1\xb2\xc3\xd4", PUBLIC),
+    ]
+
+
+def test_esp_over_ipv6_that_is_awaited() -> None:
+    own = Endpoint(CLIENT6, 0)
+    opened = gate(protocol=ESP, peer=PEER6, inside=own, outside=own, awaits=0x420F)
+    assert elements(opened) == [("esp_awaited6", PEER6 + CLIENT6, (0x420F).to_bytes(4, sys.byteorder))]
+
+
+def test_ike_that_is_led() -> None:
+    opened = gate(protocol=17, outside=Endpoint(PUBLIC, 318), key=b"initiato")
+    assert elements(opened) == [("ike_ports4", PEER + PUBLIC + b"initiato", (318).to_bytes(2))]
 
 
 class Recorded:

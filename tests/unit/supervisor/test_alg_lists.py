@@ -25,6 +25,8 @@ class Callers(Agent):
     async def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         if operation != "alg-lists":
             return await super().call(operation, **arguments)
+        if arguments["alg"] != "sip":
+            return {"entries": [], "more": False, "workers": 1}
         entries, first = self.workers[arguments["worker"]], arguments["after"] // PAGE
         page = entries[first : first + 1]
         return {"entries": page, "more": first + 1 < len(entries), "workers": len(self.workers)}

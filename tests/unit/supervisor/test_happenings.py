@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from applianced.dataplane.channel import Decoder, encode
 from applianced.dataplane.reporter import _gate
 from applianced.datastore.native import Form
 from applianced.datastore.notification import notification
+from applianced.model.tuples import ESP, Endpoint, packed
 from applianced.northbound.events import Event, Events
 from applianced.supervisor.happenings import DataplaneEvents, content, pass_on
 from tests.support.until import eventually
@@ -42,6 +44,16 @@ def test_every_event_fits_the_model(name: str) -> None:
         written = json.loads(tree.render(Form.JSON))[f"applianced-notifications:{name}"]
     assert set(written) == set(shown)
     assert not {"event", "service-name", "policy-name"} & set(written)
+
+
+def test_a_gate_for_esp_has_an_spi() -> None:
+    opened = replace(gate(), protocol=ESP, inside=Endpoint(packed("10.0.0.1"), 0xA1B2C3D4))
+    shown = content("gate-opened", {**CONTROL, **_gate(opened)})
+    assert (shown["spi"], shown["gate-protocol"]) == (0xA1B2C3D4, "esp")
+    with notification(shipped(), "applianced-notifications:gate-opened", shown) as tree:
+        assert "inside-port" not in json.loads(tree.render(Form.JSON))["applianced-notifications:gate-opened"]
+    awaiting = content("gate-opened", {**CONTROL, **_gate(replace(opened, inside=Endpoint(packed("10.0.0.1"), 0)))})
+    assert "spi" not in awaiting
 
 
 def test_what_is_not_known_is_absent() -> None:

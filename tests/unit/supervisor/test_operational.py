@@ -117,6 +117,14 @@ def test_gates_for_media_name_both_ends() -> None:
     assert "far-port" not in gate({**medium, "far": None})
 
 
+def test_gates_for_esp_have_an_spi_and_no_port() -> None:
+    ends = {"protocol": 50, "inside": ["10.0.0.1", 0xA1B2C3D4], "outside": ["203.0.113.1", 0xA1B2C3D4]}
+    found = gate({**GATE, **ends})
+    assert (found["protocol"], found["spi"], found["inside-address"]) == ("esp", 0xA1B2C3D4, "10.0.0.1")
+    assert not {"inside-port", "outside-port"} & found.keys()
+    assert "spi" not in gate({**GATE, **ends, "inside": ["10.0.0.1", 0]})
+
+
 def test_workers() -> None:
     running, starting = shown(Agent())["flow"]["applianced-state:workers"]["worker"]
     assert (running["state"], running["sessions"], running["restarts"]) == ("running", 2, "2")

@@ -123,8 +123,8 @@ def test_numbers_that_name_nothing(name: str, leaf: str) -> None:
     ("name", "leaves", "there_is"),
     [
         ("get-alg-status", {"alg": "x"}, "dns, ftp, h323"),
-        ("get-alg-counters", {"alg": "h323"}, "dns, ftp, pptp, sip, tftp"),
-        ("clear-alg-counters", {"alg": "engine"}, "dns, ftp, pptp, sip, tftp"),
+        ("get-alg-counters", {"alg": "h323"}, "dns, ftp, ike-esp-nat, pptp, sip, tftp"),
+        ("clear-alg-counters", {"alg": "engine"}, "dns, ftp, ike-esp-nat, pptp, sip, tftp"),
         ("clear-alg-sessions", {"alg": "FTP"}, "dns, ftp"),
         ("get-gates", {"alg": "x"}, "dns, ftp"),
         ("get-gates", {"zone": "x"}, "trust, untrust"),

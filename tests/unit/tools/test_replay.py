@@ -20,12 +20,13 @@ from applianced.model.tuples import packed
 from applianced.tools import replay as tool
 from applianced.tools.capture import packets
 from applianced.tools.replay import as_json, as_text, replay
-from tests.support.configs import DNS_OUT, FTP_OUT, PPTP_OUT, TFTP_OUT
+from tests.support.configs import DNS_OUT, FTP_OUT, IKE_OUT, PPTP_OUT, TFTP_OUT
 from tests.support.expected import compare
 
 CAPTURES = sorted((Path(__file__).parents[2] / "captures" / "ftp").glob("*.pcap"))
 OF_TFTP = sorted((Path(__file__).parents[2] / "captures" / "tftp").glob("*.pcap"))
 OF_PPTP = sorted((Path(__file__).parents[2] / "captures" / "pptp").glob("*.pcap"))
+OF_IKE = sorted((Path(__file__).parents[2] / "captures" / "ike").glob("*.pcap"))
 OF_DNS = sorted((Path(__file__).parents[2] / "captures" / "dns").glob("*.pcap"))
 EXPECTED = Path(__file__).parent / "replay"
 OUTSIDE = [packed("203.0.113.1"), packed("2001:db8::99")]
@@ -83,6 +84,11 @@ def test_tftp(capture: Path) -> None:
 @pytest.mark.parametrize("capture", OF_PPTP, ids=lambda path: path.stem)
 def test_pptp(capture: Path) -> None:
     compare(EXPECTED / f"{capture.stem}.txt", as_text(replay(PPTP_OUT, capture, addresses=OUTSIDE)))
+
+
+@pytest.mark.parametrize("capture", OF_IKE, ids=lambda path: path.stem)
+def test_ike(capture: Path) -> None:
+    compare(EXPECTED / f"{capture.stem}.txt", as_text(replay(IKE_OUT, capture, addresses=OUTSIDE)))
 
 
 @pytest.mark.parametrize("capture", OF_DNS, ids=lambda path: path.stem)
