@@ -107,6 +107,7 @@ class GateKeeper:
         if not self.kernel.exchange(gates, closing, gates[0].created_s):
             count("gates-refused-kernel")
             return False
+        self._forget(closing)
         closing.clear()
         for gate in gates:
             self.adopt(gate)
@@ -180,8 +181,25 @@ class GateKeeper:
     def shut(self, struck: Collection[Gate], now: float) -> None:
         """Take struck gates out of the kernel, and those that it would not let go of before."""
         closing = [*self._left, *struck]
-        if closing:
-            self._left = [] if self.kernel.exchange((), closing, now) else closing[-LEFT_MAX:]
+        if not closing:
+            return
+        if self.kernel.exchange((), closing, now):
+            self._left = []
+            self._forget(closing)
+            return
+        self._left = closing[-LEFT_MAX:]
+        for gate in closing:
+            if gate.apart:
+                # A successor must not take it for open.
+                self.ledger.drop(("gate", gate.number))
+                self.ledger.put(("struck", gate.number), gate.plain)
+
+    def _forget(self, closed: Collection[Gate]) -> None:
+        """These have left the kernel."""
+        for gate in closed:
+            if gate.apart:
+                self.ledger.drop(("gate", gate.number))
+                self.ledger.drop(("struck", gate.number))
 
     def tidy(self) -> None:
         """End what is left of closed media; the ports of their bindings can be taken again from then on."""

@@ -20,6 +20,8 @@ class Inheritance(NamedTuple):
 
     shared: dict[str, dict[str, tuple[Any, ...]]]
     gates: list[Gate]
+    struck: list[Gate]
+    """Those that the worker could not close."""
     bindings: list[Held]
 
     def hand_out(self, find: Callable[[int], Session | None], keeper: GateKeeper, now: float) -> None:
@@ -33,7 +35,7 @@ class Inheritance(NamedTuple):
                 continue
             keeper.bindings.adopt(held)
             session.held[held.protocol, held.inside] = held
-        for gate in self.gates:
+        for gate in (*self.gates, *self.struck):
             keeper.kernel.adopt(gate)
         for gate in self._owned(find, keeper, now):
             if isinstance(gate, MediaGate):
@@ -42,12 +44,11 @@ class Inheritance(NamedTuple):
             keeper.adopt(gate)
 
     def _owned(self, find: Callable[[int], Session | None], keeper: GateKeeper, now: float) -> Iterable[Gate]:
-        lost = []
+        lost = list(self.struck)
         for gate in self.gates:
             session = find(gate.session)
             if session is None or session.descriptor.name != gate.alg:
                 lost.append(gate)
-                keeper.ledger.drop(("gate", gate.number))
                 continue
             session.gates[gate.number] = gate
             yield gate
@@ -56,13 +57,15 @@ class Inheritance(NamedTuple):
 
 def inherit(ledger: Ledger) -> Inheritance:
     """Read a ledger."""
-    found = Inheritance({}, [], [])
+    found = Inheritance({}, [], [], [])
     for (kind, *rest), values in ledger.load().items():
         if kind == "shared":
             name, key = rest
             found.shared.setdefault(name, {})[key] = values
         elif kind == "gate":
             found.gates.append(gate_of(values))
+        elif kind == "struck":
+            found.struck.append(gate_of(values))
         elif kind == "binding":
             found.bindings.append(Held.of(values))
     return found

@@ -239,9 +239,7 @@ class Session:
         """
         if self.gates.pop(number, None) is None:
             return
-        if self.plain_gates.pop(number, None) is None:
-            self.keeper.ledger.drop(("gate", number))
-        else:
+        if self.plain_gates.pop(number, None) is not None:
             self.version += 1
         gate = self.keeper.strike(number, self.last_s, over=over)
         if gate is not None:

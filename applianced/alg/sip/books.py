@@ -5,7 +5,6 @@ Rule: nothing here performs I/O; time is an argument.
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import islice
 from typing import Any
 
@@ -29,9 +28,8 @@ SHOWN = 4096
 class Books:
     """See contract.Shared.
 
-    records: registrations by their address of record. inside: endpoints of inside parties to which control sessions are
-    admitted, with the number of reasons. sessions: the transactions of each that has any. transactions: how many there
-    are in all.
+    records, inside: registrations by their address of record, and by their contact. sessions: the transactions of each
+    that has any. transactions: how many there are in all.
     """
 
     __slots__ = (
@@ -44,7 +42,7 @@ class Books:
         self.registrations: dict[RegistrationKey, Registration] = {}
         self.records: dict[bytes, dict[RegistrationKey, Registration]] = {}
         self.belongings = Belongings()
-        self.inside: Counter[Endpoint] = Counter()
+        self.inside: dict[Endpoint, dict[RegistrationKey, Registration]] = {}
         self.screens = Screens()
         self.wheel = Wheel()
         self.transactions = 0
@@ -71,9 +69,8 @@ class Books:
 
     def end(self, call: Call) -> Actions:
         """A call is over."""
-        if self.calls.get(call.key) is call:
-            del self.calls[call.key]
-            self.touch(call)
+        del self.calls[call.key]
+        self.touch(call)
         yield from call.end(self.belongings)
 
     # ----- registrations
@@ -84,7 +81,7 @@ class Books:
         if key not in self.registrations:
             self.registrations[key] = registration
             self.records.setdefault(key[0], {})[key] = registration
-            self.inside[registration.inside] += 1
+            self.inside.setdefault(registration.inside, {})[key] = registration
         self.wheel.add(registration, now)
         self.note(registration)
 
@@ -94,16 +91,10 @@ class Books:
 
     def unregister(self, registration: Registration) -> Actions:
         """It is over."""
-        if self.registrations.get(registration.key) is registration:
-            del self.registrations[registration.key]
-            of_record = self.records[registration.key[0]]
-            del of_record[registration.key]
-            if not of_record:
-                del self.records[registration.key[0]]
-            self.note(registration)
-            self.inside[registration.inside] -= 1
-            if not self.inside[registration.inside]:
-                del self.inside[registration.inside]
+        del self.registrations[registration.key]
+        _remove(self.records, registration.key[0], registration.key)
+        _remove(self.inside, registration.inside, registration.key)
+        self.note(registration)
         yield from registration.end(self.belongings.owners)
 
     # ----- transactions
@@ -129,13 +120,12 @@ class Books:
         """A transaction is over."""
         transaction.over = True
         home = transaction.home
-        if home.get(transaction.key) is transaction:
-            del home[transaction.key]
-            self.transactions -= 1
-            if transaction.hidden or transaction.record:
-                self.hand_on(transaction)
-            if not home:
-                self.sessions.pop(transaction.session, None)
+        del home[transaction.key]
+        self.transactions -= 1
+        if transaction.hidden or transaction.record:
+            self.hand_on(transaction)
+        if not home:
+            del self.sessions[transaction.session]
 
     # ----- for the state, and for the worker that takes over
 
@@ -191,6 +181,13 @@ class Books:
                 if registration.gate:
                     self.belongings.owners[registration.gate] = registration
         self._forget_changes()
+
+
+def _remove(index: dict[Any, dict[RegistrationKey, Registration]], under: Any, key: RegistrationKey) -> None:
+    found = index[under]
+    del found[key]
+    if not found:
+        del index[under]
 
 
 def _name(kind: str, key: tuple[Any, ...]) -> str:

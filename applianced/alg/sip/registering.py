@@ -5,7 +5,7 @@ Rule: nothing here performs I/O; time is an argument.
 
 from __future__ import annotations
 
-from applianced.alg.actions import Actions, CloseGate, Note, OpenControl
+from applianced.alg.actions import Actions, Note, OpenControl
 from applianced.alg.sip.context import Context
 from applianced.alg.sip.headers import Address
 from applianced.alg.sip.messages import CONTACT, EXPIRES, TO, Message
@@ -48,7 +48,7 @@ def response(context: Context, speaker: Direction, message: Message, transaction
         if key not in seen and (each.inside.address == own or key in context.registrations)
     ]
     for registration in gone:
-        yield from end(context, party, registration)
+        yield from _taken_back(context, party, registration, now)
 
 
 def _inside(context: Context, speaker: Direction, message: Message, address: Address) -> Endpoint | None:
@@ -94,7 +94,7 @@ def _registered(
     context.registrations[key] = known
     yield Note("registered", str(inside))
     if abs(later) > SLACK_S:
-        yield from _admitted(context, party, known, expires_s)
+        yield from _admitted(context, party, known, now)
 
 
 def _crowded(context: Context) -> bool:
@@ -105,30 +105,44 @@ def _crowded(context: Context) -> bool:
     )
 
 
-def _admitted(context: Context, party: Direction, registration: Registration, expires_s: float) -> Actions:
-    """A gate for calls that come in by another way than the session, as long as the registration."""
+def _admitted(context: Context, party: Direction, registration: Registration, now: float) -> Actions:
+    """A gate for calls that come in by another way than the session, as long as the registration. One contact of
+    several addresses of record has one gate: that of the registration that lasts longest."""
     if party is not context.home or "register" not in context.settings.derived.gates:
         return
     if registration.protocol != context.parties.protocol:
         return
-    owners = context.books.belongings.owners
-    if registration.gate:
-        owners.pop(registration.gate, None)
-        yield CloseGate(registration.gate)
-        registration.gate = 0
+    books = context.books
+    for other in _alike(context, registration):
+        if other.gate and other is not registration and other.expires_s > registration.expires_s:
+            return
+        yield from other.close(books.belongings.owners)
+        books.note(other)
     reason = f"REGISTER {registration.key[0].decode('latin-1')}"[:120]
     peer = None if context.settings.incoming_calls_from == "anyone" else b""
-    gate = yield OpenControl(party, registration.inside, registration.outside, reason, expires_s, peer)
+    lifetime_s = registration.expires_s - now
+    gate = yield OpenControl(party, registration.inside, registration.outside, reason, lifetime_s, peer)
     if isinstance(gate, int):
         registration.gate = gate
-        owners[gate] = registration
+        books.belongings.owners[gate] = registration
     else:
         yield Note("refused-gate", reason)
 
 
-def end(context: Context, party: Direction, registration: Registration) -> Actions:
-    """It was taken back, or has expired."""
+def _alike(context: Context, registration: Registration) -> list[Registration]:
+    """Those of the same contact with the same registrar."""
+    of_contact = context.books.inside.get(registration.inside, {})
+    return [each for key, each in of_contact.items() if key[1] == registration.key[1]]
+
+
+def _taken_back(context: Context, party: Direction, registration: Registration, now: float) -> Actions:
+    """The contact is not registered any more, at least not under this address of record."""
     yield Note("unregistered", str(registration.inside))
     context.registrations.pop(registration.key, None)
+    had_gate = registration.gate
     yield from context.books.unregister(registration)
-    yield from give_back(context.parties, party, registration.inside, registration.protocol)
+    alike = _alike(context, registration)
+    if not alike:
+        yield from give_back(context.parties, party, registration.inside, registration.protocol)
+    elif had_gate:
+        yield from _admitted(context, party, max(alike, key=lambda each: each.expires_s), now)

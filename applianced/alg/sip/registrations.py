@@ -37,6 +37,10 @@ class Registration:
     def end(self, owners: dict[int, Any]) -> Actions:
         """It has expired, or was taken back."""
         self.over = True
+        yield from self.close(owners)
+
+    def close(self, owners: dict[int, Any]) -> Actions:
+        """No gate any more."""
         if self.gate:
             owners.pop(self.gate, None)
             yield CloseGate(self.gate)
