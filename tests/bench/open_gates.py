@@ -40,7 +40,7 @@ class Opener:
         """A port, a gate, a transaction. Raises RuntimeError when it is refused."""
         number = len(self.opened)
         now = time.time()
-        outside = self._keeper.bind(self._pool[number % len(self._pool)], UDP, _refused)
+        outside = self._keeper.bind(self._pool[number % len(self._pool)], UDP, _refused, 0)
         assert outside is not None
         gate = Gate(
             number=0,

@@ -18,7 +18,7 @@ from applianced.model.tuples import GRE, Endpoint, packed
 from applianced.tools.namespaces import IPV4, IPV6, Plan, Topology
 from tests.support.gre import gre_in, packet, receive
 from tests.support.netns import unique_topology
-from tests.topology.test_kernel import Inside
+from tests.support.inside import Inside
 
 BOTH = pytest.mark.parametrize("plan", [pytest.param(IPV4, id="ipv4"), pytest.param(IPV6, id="ipv6")])
 SAME = 7

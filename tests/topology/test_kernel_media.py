@@ -126,7 +126,7 @@ def talk(sender: socket.socket, to: tuple[str, int], receiver: socket.socket, wo
     sender.sendto(word, to)
     octets, source = receiver.recvfrom(100)
     assert octets == word
-    return source[:2]
+    return str(source[0]), int(source[1])
 
 
 def unheard(sender: socket.socket, to: tuple[str, int], receiver: socket.socket) -> None:
