@@ -17,8 +17,8 @@ from applianced.model.gates import Gate
 from applianced.model.tuples import GRE, Endpoint, packed
 from applianced.tools.namespaces import IPV4, IPV6, Plan, Topology
 from tests.support.gre import gre_in, packet, receive
-from tests.support.netns import unique_topology
 from tests.support.inside import Inside
+from tests.support.netns import unique_topology
 
 BOTH = pytest.mark.parametrize("plan", [pytest.param(IPV4, id="ipv4"), pytest.param(IPV6, id="ipv6")])
 SAME = 7
