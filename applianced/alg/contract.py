@@ -27,7 +27,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from applianced.alg.actions import Actions
+from applianced.alg.actions import Actions, Over
 from applianced.model.tuples import TCP, UDP, Direction
 
 
@@ -64,9 +64,10 @@ class StreamAlg(Protocol):
 class DatagramAlg(Protocol):
     """An ALG over datagrams (UDP)."""
 
-    def plain(self, direction: Direction, data: bytes) -> bool:
+    def plain(self, direction: Direction, data: bytes) -> bool | Over:
         """Whether this datagram passes unchanged with nothing else to do: it counts as judged. For what most datagrams
-        are; False is always a right answer."""
+        are; False is always a right answer. `Over()`, which counts as false: it passes, and the session has done what
+        it was for."""
         ...
 
     def datagram(self, direction: Direction, data: bytes) -> Actions:

@@ -178,9 +178,10 @@ class Gates:
         messages: list[bytes] = []
         owners = self._owners
         before: list[tuple[Place, Gate | None]] = []
-        for gate in (*closed, *opened):
-            if gate.lasting and gate.number in self._elements:
-                self.count(gate, now)
+        if self._before:
+            for gate in (*closed, *opened):
+                if gate.number in self._before:
+                    self.count(gate, now)
         for gate in closed:
             found = self._elements.pop(gate.number, None) or elements(gate)
             if owners.get(found[0][:2]) is gate:
@@ -230,7 +231,7 @@ class Gates:
         for gate in opened:
             if gate.lasting:
                 self._before[gate.number] = calls.Used(gate.packets, gate.octets)
-        for gate in closed:
+        for gate in closed if self._before else ():
             self._before.pop(gate.number, None)
 
     def _undo(self, opened: Sequence[Gate], before: Sequence[tuple[Place, Gate | None]]) -> None:
@@ -256,6 +257,8 @@ class Gates:
             self._elements[gate.number] = found
         for name, key, _ in found:
             self._owners[name, key] = gate
+        if gate.lasting:
+            self._before[gate.number] = calls.Used(0, 0)
 
     def sent_to(self, flow: FlowTuple) -> Endpoint | None:
         """Where the first datagram of a session was sent to, that waits behind NAT as this flow; None when nobody

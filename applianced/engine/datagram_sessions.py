@@ -45,7 +45,12 @@ class DatagramSession(Session):
     def judge(self, direction: Direction, data: bytes) -> bytes | None:
         """What leaves in place of a payload: `data` itself when that is unchanged, None when nothing does."""
         self.opening = False
-        if self.untouched or self.alg.plain(direction, data):
+        if self.untouched:
+            return data
+        plain = self.alg.plain(direction, data)
+        if plain is not False:
+            if plain is not True:
+                self.ending = True
             return data
         verdicts: Verdicts = []
         self._refused = False

@@ -273,7 +273,8 @@ class SessionTable:
             self._free.append(session.slot)
         if not session.streamed:
             for key in session.keys:
-                self._flows.pop(key, None)
+                if self._flows.get(key) is session:
+                    del self._flows[key]
 
     # ----- checkpoint
 

@@ -300,7 +300,8 @@ class Engine(SessionTable):
         session.messages += 1
         self.counters.memory[session.packets_cell] += 1
         left = session.judge(direction, payload)
-        session.save(self.checkpoint)
+        if session.descriptor.kept:
+            session.save(self.checkpoint)
         if left is payload:
             queued.release(None, session.mark)
         elif left is None:

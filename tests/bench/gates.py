@@ -53,6 +53,7 @@ TARGETS = (
 ALONE = {
     "insert_p50_us": "insertion, p50, µs",
     "insert_p99_us": "insertion, p99, µs",
+    "insert_cpu_us": "insertion, processor time, µs",
     "through_per_s": "new flows through gates, flows/s",
     "worker_octets": "memory of a gate in its worker, octets",
     "kernel_octets": "memory of a gate in the kernel, octets (whole machine)",

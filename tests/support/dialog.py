@@ -322,8 +322,11 @@ class DatagramPlayer(Player):
         """A datagram: what is left of it passes with it, unless it is refused."""
         if isinstance(data, Meanwhile):
             return self.meanwhile(data.decode())
-        if self.handed_over() or (self.plain and self.alg.plain(direction, data)):
+        plain = self.handed_over() or (self.plain and self.alg.plain(direction, data))
+        if plain is not False:  # Over() has no fields, and counts as false
             self.out.append((direction, data))
+            if isinstance(plain, Over):
+                self.log.append((direction, plain, None))
             return None
         before, begun = len(self.out), len(self.log)
         self.out.append((direction, b""))

@@ -19,6 +19,7 @@ from applianced.tools.netconf_client import ALG
 from tests.support.appliance import Appliance, appliance_on, private_directory
 from tests.support.netns import SECOND_INSIDE, second_inside, unique_topology
 from tests.support.programs import checksum, make_file
+from tests.support.segments import leaving
 from tests.support.sockets import datagrams_in
 from tests.support.tftp import CLIENTS, TftpClient, TftpServer, TftpTransfer, tftpd_hpa
 from tests.support.translations import NO_NAT, destination_nat, permit, source_nat, static_nat
@@ -302,3 +303,23 @@ def test_another_port_by_an_application(scripted: Scripted) -> None:
         _, public = server.recvfrom(1000)
         answering.sendto(DATA, public)
         assert client.recvfrom(1000)[0] == DATA
+
+
+def test_a_block_size_that_is_agreed_upon_holds(route: Route, tmp_path: Path) -> None:
+    """Blocks of 8 KiB, in fragments, and as few acknowledgements, both ways (RFC 2347, 2348)."""
+    size = "8192"
+    files, topology = route.server.files, route.topology
+    wanted = make_file(files / "blocks", OCTETS)
+    before = route.appliance.counter("tftp", "options")
+    url = f"tftp://{IPV4.server}:69/blocks"
+    words = ["curl", "-sS", "--max-time", "20", "--tftp-blksize", size]
+    with leaving(topology.client) as sniffer:
+        topology.run(topology.client, [*words, "--output", str(tmp_path / "blocks"), url])
+        sent = sniffer.packets()
+    assert checksum(tmp_path / "blocks") == wanted
+    assert len(sent) == 1 + 1 + OCTETS // int(size) + 1, "a request, an answer to OACK, one for each block"
+    topology.run(topology.client, [*words, "--upload-file", str(tmp_path / "blocks"), f"{url}-stored"])
+    until(lambda: checksum(files / "blocks-stored") == wanted, what="the server has written the file")
+    assert route.appliance.counter("tftp", "options") == before + 2
+    reasons = [leaf(gate, "reason") for gate in route.appliance.gates()]
+    assert any(f"blksize={size}" in (reason or "") for reason in reasons)

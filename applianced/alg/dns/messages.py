@@ -20,6 +20,7 @@ NAME_LIMIT = 255
 RESPONSE, TRUNCATED, AUTHENTIC = 0x8000, 0x0200, 0x0020
 _RESERVED = 0x0040
 _OPCODE, _CODE = 0x7800, 0x000F
+_UNUSUAL = _OPCODE | TRUNCATED | _RESERVED | _CODE
 QUERY, NOTIFY, UPDATE = 0, 4, 5
 _OPCODES = frozenset((0, 1, 2, NOTIFY, UPDATE, 6))
 """QUERY, IQUERY, STATUS, NOTIFY, UPDATE, DSO (IANA)."""
@@ -35,6 +36,8 @@ _NAMES = {
 """Type -> octets before its names, how many names, octets behind them (RFC 1035 3.3, RFC 2782, RFC 6672)."""
 _LENGTHS = {A: 4, AAAA: 16}
 _INTERNET = 1
+_QUESTION = b"\xc0\x0c"
+"""A pointer to the name behind the header."""
 _TRANSACTION = frozenset((TSIG, SIG))
 _UNSIGNED: frozenset[int] = frozenset()
 
@@ -64,10 +67,6 @@ class Message(NamedTuple):
         return bool(self.flags & RESPONSE)
 
     @property
-    def opcode(self) -> int:
-        return (self.flags & _OPCODE) >> 11
-
-    @property
     def code(self) -> int:
         """RCODE: 0 for no error."""
         return self.flags & _CODE
@@ -87,7 +86,8 @@ def read(data: bytes) -> Message:
     if len(data) < HEADER_OCTETS:
         raise ProtocolError("short", f"{len(data)} octets")
     _, flags, questions, answers, authorities, additional = _HEADER.unpack_from(data)
-    _check_header(flags, questions, answers, authorities, additional)
+    if flags & _UNUSUAL or questions != 1 or (not flags & RESPONSE and (answers or authorities > 1 or additional > 3)):
+        _check_header(flags, questions, answers, authorities, additional)
     records = answers + authorities + additional
     try:
         if not questions:
@@ -99,13 +99,16 @@ def read(data: bytes) -> Message:
             question = data[:2] + data[HEADER_OCTETS:end].lower() + data[end:at]
         if at > len(data):
             raise ProtocolError("bad-count", "the question is cut")
-        if not records:
-            head = Message(flags, question, kind)
-            _check_rest(head, len(data) - at)
-            return head
-        return _Records(data, at).read(records, Message(flags, question, kind))
+        if not records and at == len(data):
+            return Message(flags, question, kind)
+        found = _Records(data, at)
+        found.read(records, named=questions > 0, update=flags & _OPCODE == UPDATE << 11)
     except (IndexError, error):
         raise ProtocolError("bad-count", "the message ends inside a record") from None
+    message = Message(flags, question, kind, tuple(found.addresses), frozenset(found.signed))
+    if found.at != len(data):
+        _check_rest(message, len(data) - found.at)
+    return message
 
 
 def _check_header(flags: int, questions: int, answers: int, authorities: int, additional: int) -> None:
@@ -132,7 +135,7 @@ def _check_rest(head: Message, octets: int) -> None:
     """Nothing lies behind the last record. Some servers end the query of a transfer with two octets that say who made
     them, and others answer what they do not implement by turning it round with other counts."""
     tolerated = head.code if head.response else head.kind in (AXFR, IXFR)
-    if octets and not tolerated:
+    if not tolerated:
         raise ProtocolError("trailing", f"{octets} octets")
 
 
@@ -150,53 +153,49 @@ def _first_name(data: bytes) -> int:
 
 
 class _Records:
-    """Everything behind the question."""
+    """Everything behind the question. at: where it ends, as far as it was read; addresses, signed: as in Message."""
 
     def __init__(self, data: bytes, at: int) -> None:
         self._data = data
-        self._at = at
+        self.at = at
+        self.addresses: list[Address] = []
+        self.signed: set[int] = set()
         self._known: dict[int, int] = {}
         """Start of a label or pointer that was read -> octets of the name from there on."""
 
-    def read(self, count: int, head: Message) -> Message:
-        """As many records as the header says; nothing may lie behind them."""
+    def read(self, count: int, *, named: bool, update: bool) -> None:
+        """As many records as the header says. named: a question stands behind the header, whose name most records point
+        to. update: records may be empty (RFC 2136 2.4)."""
         data = self._data
-        if count * 11 > len(data) - self._at:
-            raise ProtocolError("bad-count", f"{count} records in {len(data) - self._at} octets")
-        addresses: list[Address] = []
-        signed: set[int] = set()
+        if count * 11 > len(data) - self.at:
+            raise ProtocolError("bad-count", f"{count} records in {len(data) - self.at} octets")
         extended = False
         for _ in range(count):
-            name = self._at
-            at = self._name(name)
+            name = self.at
+            at = name + 2 if named and data[name : name + 2] == _QUESTION else self._name(name)
             kind, space, _, length = _RECORD.unpack_from(data, at)
             start = at + 10
-            end = self._at = start + length
+            end = self.at = start + length
             if end > len(data):
                 raise ProtocolError("bad-count", "a record is longer than the message")
             if kind in _LENGTHS and space == _INTERNET:
                 if length != _LENGTHS[kind]:
                     raise ProtocolError("bad-record", f"an address of {length} octets")
-                addresses.append(Address(start, kind))
+                self.addresses.append(Address(start, kind))
             elif kind in _NAMES:
-                self._inner(kind, start, end, head)
+                if start != end or not update:
+                    self._inner(kind, start, end)
             elif kind == OPT:
                 if extended or data[name]:  # RFC 6891 6.1.1
                     raise ProtocolError("bad-edns", "more than one, or with a name")
                 extended = True
             elif kind == RRSIG and length >= 2:
-                signed.add(_WORD.unpack_from(data, start)[0])
+                self.signed.add(_WORD.unpack_from(data, start)[0])
             elif kind in _TRANSACTION:
-                signed.add(0)
-        _check_rest(head, len(data) - self._at)
-        return Message(
-            head.flags, head.question, head.kind, tuple(addresses), frozenset(signed) if signed else _UNSIGNED
-        )
+                self.signed.add(0)
 
-    def _inner(self, kind: int, start: int, end: int, head: Message) -> None:
+    def _inner(self, kind: int, start: int, end: int) -> None:
         """The names inside a record."""
-        if start == end and head.opcode == UPDATE:
-            return
         before, names, behind = _NAMES[kind]
         at = start + before
         for _ in range(names):

@@ -16,6 +16,7 @@ from applianced.model.tuples import REPLY, Direction
 STREAM_LIMIT = 8192
 """Octets of a message over TCP that is inspected: the most that maximum-message-length can be, which is about UDP."""
 _LENGTH = 2
+_OVER = Over()
 _BEGINNING = 271
 """Octets that hold a header and the longest question."""
 
@@ -29,11 +30,12 @@ class Datagrams:
         self._inspection = Inspection(settings, session, limit=settings.maximum_message_length, streamed=False)
         self._outcome: Outcome | None = None  # of the datagram at hand
 
-    def plain(self, direction: Direction, data: bytes) -> bool:
-        """A message with nothing to do about it, and another one to come."""
-        outcome = self._inspection.judge(direction, data)
-        if outcome is ORDINARY and not (direction is REPLY and self._inspection.answered):
-            return True
+    def plain(self, direction: Direction, data: bytes) -> bool | Over:
+        """A message with nothing to do about it."""
+        inspection = self._inspection
+        outcome = inspection.judge(direction, data)
+        if outcome is ORDINARY:
+            return _OVER if direction is REPLY and inspection.answered else True
         self._outcome = outcome
         return False
 

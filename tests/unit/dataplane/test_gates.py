@@ -199,3 +199,13 @@ def test_lasting_gates_count_over_their_renewals() -> None:
     netlink.packets = 4
     gates.exchange((), (opened,), 40.0)
     assert opened.packets == 7
+
+
+def test_an_adopted_gate_counts_what_it_finds() -> None:
+    netlink = Counting()
+    gates = Gates(netlink)  # type: ignore[arg-type]
+    adopted = gate(protocol=GRE, lasting=True)
+    gates.adopt(adopted)
+    netlink.packets = 3
+    gates.exchange((), (adopted,), 10.0)
+    assert (adopted.packets, adopted.used_s) == (3, 10.0)

@@ -70,6 +70,12 @@ def test_use_of_a_gate() -> None:
     assert (unused["packets"], unused["octets"], unused["used"], unused["data"]) == (0, 0, 0.0, 0)
 
 
+def test_a_gate_that_counts_by_itself_keeps_its_count() -> None:
+    counted = {**GATE, "packets": 3, "octets": 300, "used": 1001.0}
+    with_use([counted], [])
+    assert counted == {**GATE, "packets": 3, "octets": 300, "used": 1001.0, "data": 0}
+
+
 def test_gates_are_found_as_each_by_itself_would_say() -> None:
     gates = [
         {**GATE, "number": 1},
