@@ -23,7 +23,10 @@ _WIDTH = 110
 
 def files(schema: Schema, resources: tuple[Resource, ...]) -> dict[str, str]:
     """Text by path below the collection."""
-    found = {"plugins/module_utils/schema_table.py": schema_table(schema)}
+    found = {
+        "plugins/module_utils/schema_table.py": schema_table(schema),
+        "plugins/module_utils/resource_table.py": _resource_table(resources),
+    }
     for resource in resources:
         found[f"plugins/module_utils/argspec/{resource.name}.py"] = _argspec(schema, resource)
         found[f"plugins/modules/{resource.name}.py"] = _module(schema, resource)
@@ -148,26 +151,40 @@ def _argspec(schema: Schema, resource: Resource) -> str:
 
 def _module(schema: Schema, resource: Resource) -> str:
     kind = "list" if config_option(schema, resource)["type"] == "list" else "dict"
-    parts = "".join(f"        {_part(part)},\n" for part in resource.parts)
     return (
         f"#!/usr/bin/python\n{_HEAD}{_GENERATED}\nfrom __future__ import annotations\n\n"
         f'DOCUMENTATION = r"""\n---\n{_yaml(_documentation(schema, resource))}"""\n\n'
         f'EXAMPLES = r"""\n---\n{_yaml(_examples(resource))}"""\n\n'
         f'RETURN = r"""\n---\n{_yaml(_returned(kind))}"""\n\n'
         "from ansible.module_utils.basic import AnsibleModule\n\n"
-        f"from {_UTILS} import resource\n"
         f"from {_UTILS}.argspec.{resource.name} import CONFIG\n"
-        f"from {_UTILS}.change_spec import resource_spec\n\n"
-        f'RESOURCE = resource.Resource(\n    "{resource.name}",\n    (\n{parts}    ),\n)\n\n\n'
-        "def main():\n    module = AnsibleModule(**resource_spec(CONFIG))\n    resource.run(module, RESOURCE)\n\n\n"
+        f"from {_UTILS}.change_spec import resource_spec\n"
+        f"from {_UTILS}.resource import run\n"
+        f"from {_UTILS}.resource_table import RESOURCES\n\n\n"
+        "def main():\n    module = AnsibleModule(**resource_spec(CONFIG))\n"
+        f'    run(module, RESOURCES["{resource.name}"])\n\n\n'
         'if __name__ == "__main__":\n    main()\n'
     )
+
+
+def _resource_table(resources: tuple[Resource, ...]) -> str:
+    entries = "".join(_resource_entry(resource) for resource in resources)
+    return (
+        f'{_HEAD}{_GENERATED}"""What each resource module configures: see resource.py."""\n\n'
+        f"from __future__ import annotations\n\nfrom {_UTILS}.resource import Part, Resource\n\n"
+        f"RESOURCES = {{\n{entries}}}\n"
+    )
+
+
+def _resource_entry(resource: Resource) -> str:
+    parts = "".join(f"{_part(part)}, " for part in resource.parts).rstrip()
+    return f'    "{resource.name}": Resource(\n        "{resource.name}",\n        ({parts}),\n    ),\n'
 
 
 def _part(part: Part) -> str:
     more = f", without={part.without!r}".replace("'", '"') if part.without else ""
     path = repr(part.path).replace("'", '"')
-    return f'resource.Part("{part.argument}", {path}{more})'
+    return f'Part("{part.argument}", {path}{more})'
 
 
 def _documentation(schema: Schema, resource: Resource) -> dict[str, Any]:

@@ -262,8 +262,9 @@ def _text(node, element):
 
 
 def encode(parent, plain):
-    """XML of what stands in a container, an entry, or at the top."""
-    return "".join(element(parent, parent.children[name], value) for name, value in plain.items())
+    """XML of what stands in a container, an entry (its keys first), or at the top."""
+    names = [*parent.keys, *(name for name in plain if name not in parent.keys)]
+    return "".join(element(parent, parent.children[name], plain[name]) for name in names)
 
 
 def element(parent, node, plain, attributes=""):

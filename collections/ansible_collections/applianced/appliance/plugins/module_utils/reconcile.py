@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from xml.sax.saxutils import quoteattr
 
 from ansible_collections.applianced.appliance.plugins.module_utils.codec import (
     element,
@@ -15,10 +14,10 @@ from ansible_collections.applianced.appliance.plugins.module_utils.codec import 
     leaf,
     tagged,
 )
+from ansible_collections.applianced.appliance.plugins.module_utils.lines import anchor_attribute
 from ansible_collections.applianced.appliance.plugins.module_utils.schema import CONTAINER, LEAF, LEAF_LIST, LIST
 
 REMOVE = ' nc:operation="remove"'
-YANG = "urn:ietf:params:xml:ns:yang:1"
 
 
 # --- states ------------------------------------------------------------------------------------------------------
@@ -129,12 +128,7 @@ def _place(node, after):
     """Attributes that put an entry behind another (RFC 7950 section 7.8.6), or first."""
     if after is None:
         return ' yang:insert="first"'
-    predicates = "".join(f"[k:{name}={_literal(text)}]" for name, text in zip(node.keys, after))
-    return f' yang:insert="after" yang:key={quoteattr(predicates)} xmlns:k={quoteattr(node.namespace)}'
-
-
-def _literal(text):
-    return f'"{text}"' if "'" in text else f"'{text}'"
+    return ' yang:insert="after"' + anchor_attribute(node, after)
 
 
 def _moves(have, want):

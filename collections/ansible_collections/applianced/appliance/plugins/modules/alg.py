@@ -311,21 +311,15 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.applianced.appliance.plugins.module_utils import resource
 from ansible_collections.applianced.appliance.plugins.module_utils.argspec.alg import CONFIG
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
-
-RESOURCE = resource.Resource(
-    "alg",
-    (
-        resource.Part("", ("security", "alg"), without=("policies",)),
-    ),
-)
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
+from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 
 def main():
     module = AnsibleModule(**resource_spec(CONFIG))
-    resource.run(module, RESOURCE)
+    run(module, RESOURCES["alg"])
 
 
 if __name__ == "__main__":

@@ -153,21 +153,15 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.applianced.appliance.plugins.module_utils import resource
 from ansible_collections.applianced.appliance.plugins.module_utils.argspec.application_sets import CONFIG
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
-
-RESOURCE = resource.Resource(
-    "application_sets",
-    (
-        resource.Part("", ("applications", "application-set")),
-    ),
-)
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
+from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 
 def main():
     module = AnsibleModule(**resource_spec(CONFIG))
-    resource.run(module, RESOURCE)
+    run(module, RESOURCES["application_sets"])
 
 
 if __name__ == "__main__":

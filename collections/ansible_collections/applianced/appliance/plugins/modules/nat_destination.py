@@ -280,21 +280,15 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.applianced.appliance.plugins.module_utils import resource
 from ansible_collections.applianced.appliance.plugins.module_utils.argspec.nat_destination import CONFIG
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
-
-RESOURCE = resource.Resource(
-    "nat_destination",
-    (
-        resource.Part("", ("security", "nat", "destination")),
-    ),
-)
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
+from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 
 def main():
     module = AnsibleModule(**resource_spec(CONFIG))
-    resource.run(module, RESOURCE)
+    run(module, RESOURCES["nat_destination"])
 
 
 if __name__ == "__main__":

@@ -466,21 +466,15 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.applianced.appliance.plugins.module_utils import resource
 from ansible_collections.applianced.appliance.plugins.module_utils.argspec.system import CONFIG
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
-
-RESOURCE = resource.Resource(
-    "system",
-    (
-        resource.Part("", ("system",), without=("login",)),
-    ),
-)
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
+from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 
 def main():
     module = AnsibleModule(**resource_spec(CONFIG))
-    resource.run(module, RESOURCE)
+    run(module, RESOURCES["system"])
 
 
 if __name__ == "__main__":

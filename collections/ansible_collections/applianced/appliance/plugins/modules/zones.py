@@ -414,21 +414,15 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.applianced.appliance.plugins.module_utils import resource
 from ansible_collections.applianced.appliance.plugins.module_utils.argspec.zones import CONFIG
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
-
-RESOURCE = resource.Resource(
-    "zones",
-    (
-        resource.Part("", ("security", "zones")),
-    ),
-)
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
+from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 
 def main():
     module = AnsibleModule(**resource_spec(CONFIG))
-    resource.run(module, RESOURCE)
+    run(module, RESOURCES["zones"])
 
 
 if __name__ == "__main__":
