@@ -126,7 +126,7 @@ def _loaded(given, path):
 
 
 def _change(module, device, edits):
-    how = how_of(module)
+    how = how_of(module, device)
     cache = EtagCache(module.params["cache_path"], device.peer())
     arguments = fingerprint([module.params[name] for name in (*FORMS, "path", "operation")])
     # Where a rollback leads to depends on when it is asked.

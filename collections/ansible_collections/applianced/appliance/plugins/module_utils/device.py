@@ -69,12 +69,23 @@ def readable_path(path):
     return "".join(shown)
 
 
+class Direct:
+    """The connection of an action that runs modules in its own process; None elsewhere."""
+
+    connection = None
+
+
 class Device:
     """round_trips: requests that were sent to the appliance, answered or not."""
 
     def __init__(self, module):
-        self._connection = Connection(module._socket_path)
+        self._connection = Direct.connection or Connection(module._socket_path)
         self.round_trips = 0
+
+    @property
+    def lasting(self):
+        """Whether the session goes on when the task has ended."""
+        return Direct.connection is None
 
     def peer(self):
         """user@address:port; it is not asked over the network."""

@@ -246,9 +246,11 @@ def _known(element, path):
     return False
 
 
-def how_of(module):
-    """What the arguments that all changing modules share say."""
+def how_of(module, device):
+    """What the arguments that all changing modules share say. Raises InputError."""
     params = module.params
+    if params["confirm_timeout"] and not params["persist_id"] and not device.lasting:
+        raise InputError("confirm_timeout", "over this connection a session ends with its task: give persist_id, too")
     waits = params["when_busy"] == "wait"
     return How(
         check=module.check_mode,
@@ -260,7 +262,7 @@ def how_of(module):
 
 
 def _change(module, resource, device, given):
-    params, how = module.params, how_of(module)
+    params, how = module.params, how_of(module, device)
     cache = EtagCache(params["cache_path"], device.peer())
     arguments = fingerprint([params["state"], params["config"]])
 

@@ -32,17 +32,15 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.common.text.converters import to_native
 
 from ansible_collections.ansible.netcommon.plugins.plugin_utils.netconf_base import NetconfBase, ensure_ncclient
-from ansible_collections.applianced.appliance.plugins.module_utils import framing
+from ansible_collections.applianced.appliance.plugins.module_utils.framing import FramingError
+from ansible_collections.applianced.appliance.plugins.module_utils.session import CAPABILITIES, Session
 
 try:
     from ncclient.operations import RPC
 except ImportError:
     RPC = object
 
-NETCONF = "urn:ietf:params:xml:ns:netconf:base:1.0"
 SYSTEM = "urn:applianced:yang:system"
-PRIVATE_CANDIDATE = "urn:ietf:params:netconf:capability:private-candidate:1.0"
-CAPABILITIES = (framing.BASE_1_0, framing.BASE_1_1, PRIVATE_CANDIDATE)
 
 
 class SshTransport(RPC):
@@ -52,29 +50,14 @@ class SshTransport(RPC):
         return self.session.transport
 
 
-class OwnSession:
-    """A NETCONF session on a channel of its own."""
+class OwnSession(Session):
+    """A session on a channel of its own."""
 
     def __init__(self, transport, timeout_s):
         self._channel = transport.open_session(timeout=timeout_s)
         self._channel.settimeout(timeout_s)
         self._channel.invoke_subsystem("netconf")
-        self._wire = framing.Wire(self._channel.recv, self._channel.sendall)
-        offered = "".join(f"<capability>{uri}</capability>" for uri in CAPABILITIES)
-        self._wire.send(f'<hello xmlns="{NETCONF}"><capabilities>{offered}</capabilities></hello>')
-        hello = ElementTree.fromstring(self._wire.receive())
-        self.capabilities = [node.text.strip() for node in hello.iter(f"{{{NETCONF}}}capability")]
-        self.number = hello.findtext(f"{{{NETCONF}}}session-id")
-        self._messages = 0
-        if framing.BASE_1_1 in self.capabilities:
-            self._wire.chunked = True
-
-    def exchange(self, operations):
-        """Send operations, then read their replies, each a whole <rpc-reply>."""
-        for operation in operations:
-            self._messages += 1
-            self._wire.send(f'<rpc xmlns="{NETCONF}" message-id="{self._messages}">{operation}</rpc>')
-        return [self._wire.receive() for _operation in operations]
+        super().__init__(self._channel.recv, self._channel.sendall)
 
     @property
     def alive(self):
@@ -88,6 +71,8 @@ class Netconf(NetconfBase):
     """What modules call, by its name, over the persistent connection."""
 
     _own = None
+    lasting = True
+    """The session goes on between tasks."""
 
     @ensure_ncclient
     def exchange(self, operations):
@@ -99,7 +84,7 @@ class Netconf(NetconfBase):
             self._own = OwnSession(self.m.execute(SshTransport), self._timeout())
         try:
             return self._own.exchange(operations)
-        except (OSError, EOFError, framing.FramingError) as error:
+        except (OSError, EOFError, FramingError) as error:
             self._own.close()
             said = "no answer in time" if isinstance(error, socket.timeout) else to_native(error)
             raise AnsibleConnectionFailure(
