@@ -133,11 +133,11 @@ RESOURCES = (
                     "interfaces": [{"name": "lan0"}],
                     "host_inbound_traffic": {"system_services": [{"name": "ping"}]},
                 },
-                {"name": "untrust", "interfaces": [{"name": "wan0"}]},
+                {"name": "dmz", "interfaces": [{"name": "dmz0"}]},
             ]
         },
         other={"security_zone": [{"name": "trust", "description": "The office", "interfaces": [{"name": "lan1"}]}]},
-        removal={"security_zone": [{"name": "untrust"}]},
+        removal={"security_zone": [{"name": "dmz"}]},
     ),
     Resource(
         name="address_book",

@@ -327,9 +327,9 @@ EXAMPLES = r"""
           host_inbound_traffic:
             system_services:
               - name: ping
-        - name: untrust
+        - name: dmz
           interfaces:
-            - name: wan0
+            - name: dmz0
     state: merged
     comment: change 4711
 - name: Make what is named exactly so
@@ -349,7 +349,7 @@ EXAMPLES = r"""
   applianced.appliance.zones:
     config:
       security_zone:
-        - name: untrust
+        - name: dmz
     state: deleted
 - name: Take everything away
   applianced.appliance.zones:
