@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import libyang
 from _libyang import ffi, lib
-from libyang.schema import SChoice, SContainer, SLeaf, SLeafList, SList, SNode, SRpc
+from libyang.schema import SContainer, SLeaf, SLeafList, SList, SNode, SRpc
 
 from applianced.datastore.models import load_context
 
@@ -78,6 +78,7 @@ class Schema:
     identities: Mapping[str, tuple[str, ...]]
 
 
+_DATA = (SContainer, SList, SLeaf, SLeafList)
 _YIN = "{urn:ietf:params:xml:ns:yang:yin:1}"
 _INTEGERS = {lib.LY_TYPE_INT8, lib.LY_TYPE_INT16, lib.LY_TYPE_INT32}
 _INTEGERS |= {lib.LY_TYPE_UINT8, lib.LY_TYPE_UINT16, lib.LY_TYPE_UINT32}
@@ -102,7 +103,7 @@ def load() -> Schema:
     calls = [node for module in shown for node in module.children(types=(SNode.RPC,))]
     return Schema(
         namespaces={module.name(): libyang.util.c2str(module.cdata.ns) for module in modules},
-        data={f"{root.module().name()}:{root.name()}": _node(root, ()) for root in roots},
+        data={f"{root.module().name()}:{root.name()}": _node(root) for root in roots},
         operations={f"{call.module().name()}:{call.name()}": _operation(call) for call in calls},
         identities=_by_name(pair for module in shown for pair in _identities(module)),
     )
@@ -132,36 +133,28 @@ def _operation(call: SRpc) -> Operation:
     )
 
 
-def _children(parent: SNode, cases: tuple[tuple[str, str], ...] = ()) -> dict[str, Node]:
+def _children(parent: SNode) -> dict[str, Node]:
     """Data nodes below, choices and cases passed through."""
-    found: dict[str, Node] = {}
-    for child in libyang.schema.iter_children(parent.context, parent.cdata):
-        if isinstance(child, SChoice):
-            found |= _of_choice(child, cases)
-        elif isinstance(child, SContainer | SList | SLeaf | SLeafList):
-            found[child.name()] = _node(child, cases)
-    return found
+    found = libyang.schema.iter_children(parent.context, parent.cdata)
+    return {child.name(): _node(child) for child in found if isinstance(child, _DATA)}
 
 
-def _of_choice(choice: SChoice, cases: tuple[tuple[str, str], ...]) -> dict[str, Node]:
-    found: dict[str, Node] = {}
-    types = (SNode.CASE, SNode.CONTAINER, SNode.LIST, SNode.LEAF, SNode.LEAFLIST)
-    for case in libyang.schema.iter_children(choice.context, choice.cdata, types=types):
-        inside = ((choice.name(), case.name()), *cases)
-        if case.nodetype() == SNode.CASE:
-            found |= _children(case, inside)
-        else:
-            found[case.name()] = _node(case, inside)
-    return found
+def _cases(node: SNode) -> tuple[tuple[str, str], ...]:
+    pairs, above = [], node.cdata.parent
+    while above and above.nodetype in (lib.LYS_CASE, lib.LYS_CHOICE):
+        if above.nodetype == lib.LYS_CASE:
+            pairs.append((libyang.util.c2str(above.parent.name), libyang.util.c2str(above.name)))
+        above = above.parent
+    return tuple(pairs)
 
 
-def _node(node: SNode, cases: tuple[tuple[str, str], ...]) -> Node:
+def _node(node: SNode) -> Node:
     shared = {
         "name": node.name(),
         "module": node.module().name(),
         "description": _text(node),
         "config": not node.config_false(),
-        "cases": cases,
+        "cases": _cases(node),
     }
     if isinstance(node, SContainer):
         return Node(**shared, kind=Kind.CONTAINER, presence=node.presence() is not None, children=_children(node))

@@ -14,6 +14,7 @@ from ansible_collections.applianced.appliance.plugins.module_utils.device import
 from ansible_collections.applianced.appliance.plugins.module_utils.etags import EtagCache, fingerprint
 from ansible_collections.applianced.appliance.plugins.module_utils.paths import place_of
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import how_of, outcome
+from ansible_collections.applianced.appliance.plugins.module_utils.rewriting import Inside, declarations
 from ansible_collections.applianced.appliance.plugins.module_utils.schema import DATASTORE, InputError
 from ansible_collections.applianced.appliance.plugins.module_utils.transaction import DISCARD, HISTORY, Done
 
@@ -60,8 +61,8 @@ def _edits(params):
         return []
     if form == "rollback":
         return [rollback(params["rollback"])]
-    inner, default = _inner(form, params)
-    return [transaction.edit_config(inner, default_operation=default)] if inner else []
+    inner, default, declared = _inner(form, params)
+    return [transaction.edit_config(inner, default_operation=default, declared=declared)] if inner else []
 
 
 def rollback(text):
@@ -78,25 +79,26 @@ def rollback(text):
 
 
 def _inner(form, params):
-    """What stands in <config>, and the default operation."""
+    """What stands in <config>, the default operation, and prefixes that are to be declared."""
     operation = params["operation"]
     if form == "lines":
-        return lines.edit_of(params["lines"]), "merge"
+        return lines.edit_of(params["lines"]), "merge", {}
     if form == "xml":
-        return _xml_inner(params["xml"]), operation if operation != "remove" else "none"
-    return _json_inner(params["config"], params["path"], operation), "merge"
+        inner, declared = _xml_inner(params["xml"])
+        return inner, operation if operation != "remove" else "none", declared
+    return _json_inner(params["config"], params["path"], operation), "merge", {}
 
 
 def _xml_inner(text):
-    """What stands in <config>, or the text itself when it is that already."""
-    root = codec.parse_xml(f"<holder>{_without_declaration(text)}</holder>")
-    inside = next(iter(root)) if len(root) == 1 and codec.split_tag(root[0])[1] in ("config", "data") else root
-    return "".join(codec.ElementTree.tostring(element, encoding="unicode") for element in inside)
-
-
-def _without_declaration(text):
+    """What stands in <config>, or the text itself when it is that already, and the prefixes declared around it."""
     text = text.strip()
-    return text.partition("?>")[2] if text.startswith("<?xml") else text
+    if text.startswith("<?xml"):
+        text = text.partition("?>")[2]
+    whole = Inside(f"<holder>{text}</holder>", 0)
+    inside = Inside(f"<holder>{text}</holder>", 1)
+    if len(inside.names) > 1 and inside.names[1] in ("config", "data"):
+        return inside.text, inside.declared
+    return whole.text, {}
 
 
 def _json_inner(given, path, operation):
@@ -165,12 +167,11 @@ def _confirmation(module, device):
 def backup(device, options):
     """Write running to a file on the controller, unless the same is there. Returns what the module says of it."""
     form = options.get("format") or "xml"
-    reply = device.call("<get-config><source><running/></source></get-config>")
-    data = reply.find(f"{{{codec.NETCONF}}}data")
+    reply = device.read("<get-config><source><running/></source></get-config>")
     folder = os.path.expanduser(options.get("dir_path") or "backup")
     name = options.get("filename") or f"{device.peer().rpartition('@')[2]}_{time.strftime('%Y%m%dT%H%M%S')}.{form}"
     path = os.path.join(folder, name)
-    text = config_text(data, form)
+    text = config_text(reply, form)
     try:
         os.makedirs(folder, exist_ok=True)
         wrote = write_private(path, text)
@@ -179,16 +180,13 @@ def backup(device, options):
     return {"backup_path": os.path.abspath(path), "changed": wrote}
 
 
-def config_text(data, form):
-    """A whole configuration as a file has it."""
+def config_text(reply, form):
+    """A whole configuration as a file has it, of the text of a reply."""
     if form == "json":
-        tree = codec.decode(DATASTORE, data)
+        tree = codec.decode(DATASTORE, codec.parse_xml(reply).find(f"{{{codec.NETCONF}}}data"))
         return json.dumps(codec.show_container(DATASTORE, tree, codec.Json), indent=2) + "\n"
-    codec.ElementTree.register_namespace("", codec.NETCONF)
-    config = codec.parse_xml(f'<config xmlns="{codec.NETCONF}"/>')
-    config.extend(data)
-    codec.ElementTree.indent(config)
-    return codec.ElementTree.tostring(config, encoding="unicode") + "\n"
+    inside = Inside(reply, 1, indented=True)
+    return f'<config xmlns="{codec.NETCONF}"{declarations(inside.declared)}>{inside.text}\n</config>\n'
 
 
 def write_private(path, text):

@@ -31,7 +31,13 @@ class Fault(Exception):
     @property
     def race(self):
         """Whether another controller is in the way."""
-        return self.tag in BUSY_TAGS or self.app_tag in RACE_TAGS
+        return self.tag in BUSY_TAGS or self.app_tag in RACE_TAGS or self.awaits_confirmation
+
+    @property
+    def awaits_confirmation(self):
+        """Whether a confirmed commit with a name, or with another one, is in the way."""
+        bad = f"{{{NETCONF}}}bad-element"
+        return any(element.tag == bad and element.text == "persist-id" for element in self.details)
 
     def described(self):
         """One text for people: where, and what is wrong."""
@@ -102,6 +108,18 @@ class Device:
         except ConnectionError as error:
             raise Fault("no-connection", str(error)) from None
         return [_fault(reply) or reply for reply in map(parse_xml, texts)]
+
+    def read(self, operation):
+        """The text of the reply to one operation, as the appliance sent it. Raises Fault."""
+        self.round_trips += 1
+        try:
+            (text,) = self._connection.exchange([operation])
+        except ConnectionError as error:
+            raise Fault("no-connection", str(error)) from None
+        fault = _fault(parse_xml(text))
+        if fault:
+            raise fault
+        return text
 
     def call(self, operation):
         """The reply to one operation. Raises Fault."""

@@ -12,6 +12,7 @@ from ansible_collections.applianced.appliance.plugins.module_utils.codec import 
 from ansible_collections.applianced.appliance.plugins.module_utils.device import Device, Fault
 from ansible_collections.applianced.appliance.plugins.module_utils.paths import place_of
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
+from ansible_collections.applianced.appliance.plugins.module_utils.rewriting import Inside, declarations
 from ansible_collections.applianced.appliance.plugins.module_utils.schema import (
     DATASTORE,
     LIST,
@@ -52,11 +53,11 @@ def get(module):
     inner = _filter(params)
     wanted = f'<filter type="subtree">{inner}</filter>' if inner is not None else ""
     if params["source"] == "operational":
-        reply = device.call(f"<get>{wanted}</get>")
+        reply = device.read(f"<get>{wanted}</get>")
     else:
-        reply = device.call(f"<get-config><source><{params['source']}/></source>{wanted}</get-config>")
-    data = reply.find(f"{{{NETCONF}}}data")
-    return {"changed": False, "round_trips": device.round_trips, **shown(data, params["display"], DATASTORE)}
+        reply = device.read(f"<get-config><source><{params['source']}/></source>{wanted}</get-config>")
+    output = shown(reply, params["display"], DATASTORE, 1)
+    return {"changed": False, "round_trips": device.round_trips, "output": output}
 
 
 def _filter(params):
@@ -74,16 +75,17 @@ def _selection(place):
     return place.wrapped(place.instance(""))
 
 
-def shown(element, display, node):
-    """What stands in an element, in one of three forms."""
+def shown(reply, display, node, depth):
+    """What stands in the first element at a depth of a reply's text (0: the reply itself), in one of three forms."""
     if display == "json":
-        return {"output": codec.show_container(node, codec.decode(node, element), Json)}
-    text = "".join(codec.ElementTree.tostring(child, encoding="unicode") for child in element)
+        element = codec.parse_xml(reply)
+        return codec.show_container(node, codec.decode(node, next(iter(element)) if depth else element), Json)
+    inside = Inside(reply, depth)
     if display == "xml":
-        return {"output": text}
+        return inside.text
     if xmltodict is None:
         raise InputError("display", "dict needs the Python package xmltodict: install it, or use json or xml")
-    return {"output": (xmltodict.parse(f"<output>{text}</output>")["output"]) or {}}
+    return xmltodict.parse(f"<output{declarations(inside.declared)}>{inside.text}</output>")["output"] or {}
 
 
 # --- rpc ---------------------------------------------------------------------------------------------------------
@@ -103,9 +105,9 @@ def rpc(module):
     if changes and module.check_mode:
         return {"changed": True, "output": {}, "round_trips": 0}
     device = Device(module)
-    reply = device.call(asked)
+    reply = device.read(asked)
     display = params["display"] if node is not None or params["display"] != "json" else "xml"
-    return {"changed": changes, "round_trips": device.round_trips, **shown(reply, display, node)}
+    return {"changed": changes, "round_trips": device.round_trips, "output": shown(reply, display, node, 0)}
 
 
 def call_of(name, given):

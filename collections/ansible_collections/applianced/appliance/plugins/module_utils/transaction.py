@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ansible_collections.applianced.appliance.plugins.module_utils.codec import NETCONF
 from ansible_collections.applianced.appliance.plugins.module_utils.device import Fault, text_element
+from ansible_collections.applianced.appliance.plugins.module_utils.rewriting import declarations
 
 TXID = "urn:ietf:params:xml:ns:netconf:txid:1.0"
 TXID_MODULE = "urn:ietf:params:xml:ns:yang:ietf-netconf-txid"
@@ -52,14 +53,13 @@ class Done:
     etag: str = ""
 
 
-def edit_config(inner, etag="", default_operation="merge"):
-    """<edit-config> of the candidate. etag: the commit is to be refused when running has another by then."""
+def edit_config(inner, etag="", default_operation="merge", declared=None):
+    """<edit-config> of the candidate. etag: the commit is to be refused when running has another by then.
+    declared: prefixes that `inner` uses, besides nc, yang and txid."""
     demand = f' xmlns:txid="{TXID}" txid:etag="{etag}"' if etag else ""
     default = "" if default_operation == "merge" else f"<default-operation>{default_operation}</default-operation>"
-    return (
-        f"<edit-config><target><candidate/></target>{default}"
-        f'<config xmlns:nc="{NETCONF}" xmlns:yang="{YANG}"{demand}>{inner}</config></edit-config>'
-    )
+    prefixes = declarations({"nc": NETCONF, "yang": YANG, **(declared or {})})
+    return f"<edit-config><target><candidate/></target>{default}<config{prefixes}{demand}>{inner}</config></edit-config>"
 
 
 def get_config(inner_filter, etag="?", source="running"):
@@ -104,7 +104,7 @@ def put(device, edits, how):
         return Done(True, lines, etag_of(_ok(_commit(device, how))))
     except Fault as fault:
         if fault.tag != "no-connection":
-            device.exchange(DISCARD)
+            device.exchange(DISCARD, UPDATE)
         raise
 
 
@@ -131,12 +131,12 @@ def _commit(device, how):
     try:
         return device.call(commit(how))
     except Fault as fault:
-        if not (how.persist_id and how.confirm_timeout and fault.tag == "in-use"):
+        if not (how.persist_id and how.confirm_timeout and fault.awaits_confirmation):
             raise
         (reply,) = device.exchange(commit(how, goes_on=True))
         # Another token is refused as invalid; what is in the way is the commit that it belongs to.
         if isinstance(reply, Fault):
-            raise (fault if reply.tag == "invalid-value" else reply) from None
+            raise (fault if reply.awaits_confirmation else reply) from None
         return reply
 
 

@@ -52,6 +52,7 @@ CONFIG = {
                 "oversize_message_drop": {"type": "bool"},
                 "doctoring": {
                     "type": "dict",
+                    "mutually_exclusive": [["none", "sanity_check"]],
                     "options": {
                         "none": {"type": "bool"},
                         "sanity_check": {"type": "bool"},

@@ -58,6 +58,7 @@ CONFIG = {
                             "options": {
                                 "destination_nat": {
                                     "type": "dict",
+                                    "mutually_exclusive": [["off", "pool"]],
                                     "options": {
                                         "off": {"type": "bool"},
                                         "pool": {"type": "dict", "options": {"pool_name": {"type": "str"}}},

@@ -83,6 +83,7 @@ CONFIG = {
                             "options": {
                                 "source_nat": {
                                     "type": "dict",
+                                    "mutually_exclusive": [["off", "interface", "pool"]],
                                     "options": {
                                         "off": {"type": "bool"},
                                         "interface": {"type": "bool"},

@@ -33,6 +33,7 @@ CONFIG = {
                         },
                         "then": {
                             "type": "dict",
+                            "mutually_exclusive": [["permit", "deny", "reject"]],
                             "options": {
                                 "permit": {"type": "bool"},
                                 "deny": {"type": "bool"},
@@ -72,6 +73,7 @@ CONFIG = {
                         },
                         "then": {
                             "type": "dict",
+                            "mutually_exclusive": [["permit", "deny", "reject"]],
                             "options": {
                                 "permit": {"type": "bool"},
                                 "deny": {"type": "bool"},
@@ -92,6 +94,7 @@ CONFIG = {
         },
         "default_policy": {
             "type": "dict",
+            "mutually_exclusive": [["permit_all", "deny_all"]],
             "options": {"permit_all": {"type": "bool"}, "deny_all": {"type": "bool"}},
         },
         "policy_rematch": {"type": "bool"},

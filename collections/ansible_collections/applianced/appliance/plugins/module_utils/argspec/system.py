@@ -36,6 +36,7 @@ CONFIG = {
                                 "event": {
                                     "type": "list",
                                     "elements": "dict",
+                                    "mutually_exclusive": [["enable", "disable"]],
                                     "options": {
                                         "name": {
                                             "type": "str",

@@ -67,6 +67,7 @@ CONFIG = {
                         "rule": {
                             "type": "list",
                             "elements": "dict",
+                            "mutually_exclusive": [["rpc_name", "notification_name", "path"]],
                             "options": {
                                 "name": {"type": "str", "required": True},
                                 "module_name": {"type": "str"},
