@@ -125,11 +125,18 @@ import tempfile
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.connection import ConnectionBase
+from ansible.utils.display import Display
 
 from ansible_collections.applianced.appliance.plugins.module_utils.framing import FramingError
 from ansible_collections.applianced.appliance.plugins.module_utils.session import Session
 
 LAST_WORDS = 2000
+SOCKET_PATH = 108
+"""Octets of the path of a UNIX socket, on Linux."""
+SOCKET_NAME = len("/") + 40 + 18
+"""Octets of what ssh puts behind the folder: a hash, and a suffix while the socket is made."""
+
+display = Display()
 
 
 class Pipe:
@@ -198,11 +205,7 @@ class Connection(ConnectionBase):
         options = ["BatchMode=yes", f"ConnectTimeout={self.get_option('command_timeout')}"]
         if not self.get_option("host_key_checking"):
             options += ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
-        persist = self.get_option("control_persist")
-        if persist:
-            folder = os.path.expanduser(self.get_option("control_path_dir"))
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            options += ["ControlMaster=auto", f"ControlPersist={persist}", f"ControlPath={folder}/%C"]
+        options += self._sharing()
         command = [self.get_option("ssh_executable"), "-p", str(self.get_option("port"))]
         key = self.get_option("private_key_file")
         if key:
@@ -214,6 +217,17 @@ class Connection(ConnectionBase):
             command += ["-l", self._user()]
         command += shlex.split(self.get_option("ssh_common_args"))
         return [*command, "-s", "--", self.get_option("host"), "netconf"]
+
+    def _sharing(self):
+        persist = self.get_option("control_persist")
+        if not persist:
+            return []
+        folder = os.path.expanduser(self.get_option("control_path_dir"))
+        if len(os.fsencode(folder)) + SOCKET_NAME > SOCKET_PATH:
+            display.warning(f"{folder} is too long for sockets: set control_path_dir to share connections", formatted=True)
+            return []
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        return ["ControlMaster=auto", f"ControlPersist={persist}", f"ControlPath={folder}/%C"]
 
     def _said(self):
         """The last words of ssh, which say why there is no connection."""
