@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = """
-author: The applianced project
+author: The applianced project (@applianced)
 name: netconf
 short_description: NETCONF over OpenSSH, without a process per appliance
 description:

@@ -13,7 +13,7 @@ from ansible_collections.applianced.appliance.plugins.module_utils import codec,
 from ansible_collections.applianced.appliance.plugins.module_utils.device import Device, Fault, text_element
 from ansible_collections.applianced.appliance.plugins.module_utils.etags import EtagCache, fingerprint
 from ansible_collections.applianced.appliance.plugins.module_utils.paths import place_of
-from ansible_collections.applianced.appliance.plugins.module_utils.resource import how_of, outcome
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded, how_of, outcome
 from ansible_collections.applianced.appliance.plugins.module_utils.rewriting import Inside, declarations
 from ansible_collections.applianced.appliance.plugins.module_utils.schema import DATASTORE, InputError
 from ansible_collections.applianced.appliance.plugins.module_utils.transaction import DISCARD, HISTORY, Done
@@ -25,14 +25,7 @@ NOTHING = f'<system xmlns="urn:applianced:yang:system"><none xmlns="{HISTORY}"/>
 
 def run(module):
     """The whole of the module `config`. module: an AnsibleModule."""
-    try:
-        result = _run(module)
-    except InputError as error:
-        module.fail_json(msg=str(error), path=error.path)
-    except Fault as fault:
-        module.fail_json(msg=fault.described(), error=fault.result())
-    else:
-        module.exit_json(**result)
+    guarded(module, lambda: _run(module))
 
 
 def _run(module):

@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 
+PER_MODULE = 4
 VERSION = 1
 """Of the file, and of how arguments are hashed."""
 
@@ -28,7 +29,10 @@ def _given(value):
 
 
 class EtagCache:
-    """A file per appliance, in `directory`; "" remembers nothing. peer: user and address, as the plugin names them."""
+    """A file per appliance, in `directory`; "" remembers nothing. peer: user and address, as the plugin names them.
+
+    Of each module the last few arguments are kept, the latest first: a playbook may call one twice.
+    """
 
     def __init__(self, directory, peer):
         name = hashlib.sha256(peer.encode()).hexdigest()[:32]
@@ -36,20 +40,22 @@ class EtagCache:
         self._entries = self._load()
 
     def known(self, module, arguments):
-        """The id at which these arguments were in force, None when they were not the last ones of this module."""
-        entry = self._entries.get(module)
-        return entry["etag"] if entry and entry["arguments"] == arguments else None
+        """The id at which these arguments were in force, None when they are not remembered."""
+        found = (entry["etag"] for entry in self._entries.get(module, ()) if entry["arguments"] == arguments)
+        return next(found, None)
 
     def keep(self, module, arguments, etag):
         """Running has these arguments in force at this id."""
-        self._entries[module] = {"arguments": arguments, "etag": etag}
+        others = [entry for entry in self._entries.get(module, ()) if entry["arguments"] != arguments]
+        self._entries[module] = [{"arguments": arguments, "etag": etag}, *others[: PER_MODULE - 1]]
         self._store()
 
     def advance(self, before, after, module):
         """A commit of `module` alone led from one id to the other: what the other modules put in force still is."""
-        for name, entry in self._entries.items():
-            if name != module and entry["etag"] == before:
-                entry["etag"] = after
+        for name, entries in self._entries.items():
+            for entry in entries:
+                if name != module and entry["etag"] == before:
+                    entry["etag"] = after
 
     def _load(self):
         if not self._path:
@@ -68,7 +74,7 @@ class EtagCache:
             os.makedirs(folder, mode=0o700, exist_ok=True)
             handle, written = tempfile.mkstemp(dir=folder)
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump({"version": VERSION, "entries": self._entries}, file)
+                json.dump({"version": VERSION, "modules": self._entries}, file)
             os.replace(written, self._path)
         except OSError:
             # A cache that cannot be written is one that is lost.
@@ -77,10 +83,14 @@ class EtagCache:
 
 def _checked(loaded):
     """The entries of a file, without what has another form."""
-    if not isinstance(loaded, dict) or loaded.get("version") != VERSION or not isinstance(loaded.get("entries"), dict):
+    if not isinstance(loaded, dict) or loaded.get("version") != VERSION or not isinstance(loaded.get("modules"), dict):
         return {}
     return {
-        name: {"arguments": entry["arguments"], "etag": entry["etag"]}
-        for name, entry in loaded["entries"].items()
-        if isinstance(entry, dict) and isinstance(entry.get("arguments"), str) and isinstance(entry.get("etag"), str)
+        name: [{"arguments": entry["arguments"], "etag": entry["etag"]} for entry in entries if _is_entry(entry)]
+        for name, entries in loaded["modules"].items()
+        if isinstance(entries, list)
     }
+
+
+def _is_entry(entry):
+    return isinstance(entry, dict) and all(isinstance(entry.get(name), str) for name in ("arguments", "etag"))

@@ -11,6 +11,7 @@ from ansible_collections.applianced.appliance.plugins.module_utils import codec,
 from ansible_collections.applianced.appliance.plugins.module_utils.codec import NETCONF, Json
 from ansible_collections.applianced.appliance.plugins.module_utils.device import Device, Fault
 from ansible_collections.applianced.appliance.plugins.module_utils.paths import place_of
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 from ansible_collections.applianced.appliance.plugins.module_utils.rewriting import Inside, declarations
 from ansible_collections.applianced.appliance.plugins.module_utils.schema import (
@@ -30,18 +31,6 @@ PAGE = 1000
 INTERVAL_S = 0.5
 READING = ("get", "compare", "validate")
 """Operations whose names begin so change nothing."""
-
-
-def guarded(module, work):
-    """End the module with what `work(module)` returns, or with what was refused."""
-    try:
-        result = work(module)
-    except InputError as error:
-        module.fail_json(msg=str(error), path=error.path)
-    except Fault as fault:
-        module.fail_json(msg=fault.described(), error=fault.result())
-    else:
-        module.exit_json(**result)
 
 
 # --- get ---------------------------------------------------------------------------------------------------------

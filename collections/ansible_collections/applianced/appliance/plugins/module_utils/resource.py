@@ -20,8 +20,6 @@ from ansible_collections.applianced.appliance.plugins.module_utils.schema import
 )
 from ansible_collections.applianced.appliance.plugins.module_utils.transaction import How
 
-CHANGING = ("merged", "replaced", "overridden", "deleted")
-
 
 @dataclass(frozen=True)
 class Part:
@@ -52,14 +50,14 @@ class Resource:
         self.name = name
         self.parts = parts
 
-    def read(self, given, dialect=Arguments):
-        """The plain trees of `config`, by part. Raises InputError."""
+    def read(self, given, path="config", dialect=Arguments):
+        """The plain trees of `config`, by part. path: of `given`, for errors. Raises InputError."""
         if len(self.parts) == 1 and not self.parts[0].argument:
             part = self.parts[0]
-            return {part: codec.read(part.node, given, "config", dialect) if given is not None else None}
+            return {part: codec.read(part.node, given, path, dialect) if given is not None else None}
         given = given or {}
         return {
-            part: codec.read(part.node, given[part.argument], f"config.{part.argument}", dialect)
+            part: codec.read(part.node, given[part.argument], f"{path}.{part.argument}", dialect)
             for part in self.parts
             if given.get(part.argument) is not None
         }
@@ -106,6 +104,46 @@ class Resource:
         else:
             inner = reconcile.edit(node, have, want)
         return _wrapped(part.holder, inner) if inner else ""
+
+
+class Several:
+    """Resources that are changed together, in one commit. resources: by name."""
+
+    name = "resources"
+
+    def __init__(self, resources):
+        self._resources = resources
+
+    @property
+    def parts(self):
+        return [part for resource in self._resources.values() for part in resource.parts]
+
+    def read(self, given):
+        """The plain trees by part, of `config` by name of the resource. Raises InputError."""
+        found = {}
+        for name, config in given.items():
+            trees = self._resources[name].read(config, f"config.{name}")
+            found.update({part: tree for part, tree in trees.items() if tree is not None})
+        return found
+
+    def show(self, trees):
+        return {name: resource.show(trees) for name, resource in self._resources.items()}
+
+    def filter(self):
+        return "".join(resource.filter() for resource in self._resources.values())
+
+    def decode(self, data):
+        whole = codec.decode(DATASTORE, data)
+        return {part: _owned(part, _below(whole, part.path)) for part in self.parts}
+
+    def want(self, state, have, given):
+        want = {}
+        for resource in self._resources.values():
+            want.update(resource.want(state, have, given))
+        return want
+
+    def edit(self, have, want):
+        return "".join(resource.edit(have, want) for resource in self._resources.values())
 
 
 def _node_at(path):
@@ -166,8 +204,27 @@ def _owned(part, tree):
 
 def run(module, resource):
     """The whole of a resource module. module: an AnsibleModule."""
+    guarded(module, lambda: _run(module, resource))
+
+
+def run_several(module, resources):
+    """The whole of the module `resources`. resources: all there are, by name."""
+
+    def work():
+        config, state = module.params["config"] or {}, module.params["state"]
+        for name in config:
+            if name not in resources:
+                raise InputError(f"config.{name}", f"no resource has this name: use one of {', '.join(sorted(resources))}")
+        wanted = list(config) or [name for name in resources if state == "gathered"]
+        return _run(module, Several({name: resources[name] for name in resources if name in wanted}))
+
+    guarded(module, work)
+
+
+def guarded(module, work):
+    """End the module with what `work()` returns, or with what was refused."""
     try:
-        result = _run(module, resource)
+        result = work()
     except InputError as error:
         module.fail_json(msg=str(error), path=error.path)
     except Fault as fault:
@@ -180,7 +237,7 @@ def _run(module, resource):
     state, params = module.params["state"], module.params
     if state == "parsed":
         return {"changed": False, "parsed": resource.show(_parsed(resource, params["running_config"]))}
-    given = resource.read(params["config"])
+    given = resource.read(params["config"] or ({} if isinstance(resource, Several) else None))
     if state == "rendered":
         return {"changed": False, "rendered": resource.edit(_nothing(resource), _whole(resource, given))}
     device = Device(module)
@@ -224,9 +281,12 @@ def _read(device, resource, etag="?"):
     now = transaction.etag_of(data)
     if now == "=":
         return None, etag
-    if etag != "?" and _unchanged(resource, data):
+    if etag == "?":
+        return resource.decode(data), now
+    if _unchanged(resource, data):
         return None, now
-    return resource.decode(data), now
+    # What did not change since then was left out of the reply.
+    return _read(device, resource)
 
 
 def _unchanged(resource, data):
@@ -301,4 +361,4 @@ def _signed(line):
     return sign + rest if verb in ("set", "delete") else sign + line
 
 
-__all__ = ["CHANGING", "Part", "Resource", "how_of", "outcome", "run"]
+__all__ = ["Part", "Resource", "guarded", "how_of", "outcome", "run", "run_several"]

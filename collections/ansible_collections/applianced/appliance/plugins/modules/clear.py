@@ -90,7 +90,7 @@ def main():
         ],
         supports_check_mode=True,
     )
-    guarded(module, clear)
+    guarded(module, lambda: clear(module))
 
 
 if __name__ == "__main__":

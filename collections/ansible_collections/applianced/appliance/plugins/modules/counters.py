@@ -110,7 +110,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    guarded(module, counters)
+    guarded(module, lambda: counters(module))
 
 
 if __name__ == "__main__":

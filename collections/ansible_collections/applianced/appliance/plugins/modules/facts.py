@@ -70,7 +70,7 @@ def main():
         argument_spec={"gather_network_resources": {"type": "list", "elements": "str", "choices": choices}},
         supports_check_mode=True,
     )
-    guarded(module, facts)
+    guarded(module, lambda: facts(module))
 
 
 if __name__ == "__main__":

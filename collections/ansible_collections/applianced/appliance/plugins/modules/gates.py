@@ -127,7 +127,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    guarded(module, gates)
+    guarded(module, lambda: gates(module))
 
 
 if __name__ == "__main__":

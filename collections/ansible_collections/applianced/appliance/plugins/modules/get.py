@@ -99,7 +99,7 @@ def main():
         mutually_exclusive=[("paths", "filter")],
         supports_check_mode=True,
     )
-    guarded(module, get)
+    guarded(module, lambda: get(module))
 
 
 if __name__ == "__main__":

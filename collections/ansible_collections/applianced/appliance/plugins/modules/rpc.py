@@ -96,7 +96,7 @@ def main():
         required_one_of=[("rpc", "xml")],
         supports_check_mode=True,
     )
-    guarded(module, rpc)
+    guarded(module, lambda: rpc(module))
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    guarded(module, sessions)
+    guarded(module, lambda: sessions(module))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = """
-author: The applianced project
+author: The applianced project (@applianced)
 name: applianced
 short_description: Speaks NETCONF to applianced appliances
 description:
