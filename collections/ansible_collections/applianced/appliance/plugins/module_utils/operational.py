@@ -11,7 +11,6 @@ from ansible_collections.applianced.appliance.plugins.module_utils import codec,
 from ansible_collections.applianced.appliance.plugins.module_utils.codec import NETCONF, Json
 from ansible_collections.applianced.appliance.plugins.module_utils.device import Device, Fault
 from ansible_collections.applianced.appliance.plugins.module_utils.paths import place_of
-from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 from ansible_collections.applianced.appliance.plugins.module_utils.rewriting import Inside, declarations
 from ansible_collections.applianced.appliance.plugins.module_utils.schema import (

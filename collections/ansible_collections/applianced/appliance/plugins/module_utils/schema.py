@@ -65,7 +65,7 @@ class Node:
     def flag(self):
         """Whether it says something by being there, and nothing else: a leaf of type empty, a bare presence container."""
         bare = self.presence and not any(child.config for child in self.children.values())
-        return self.value == "empty" or (self.kind == CONTAINER and bare)
+        return self.value == "empty" or (self.kind == CONTAINER and self.config and bare)
 
 
 class Top(Node):

@@ -72,7 +72,8 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.applianced.appliance.plugins.module_utils.operational import CLEARS, clear, guarded
+from ansible_collections.applianced.appliance.plugins.module_utils.operational import CLEARS, clear
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded
 
 
 def main():

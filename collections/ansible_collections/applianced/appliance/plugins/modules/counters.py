@@ -91,7 +91,8 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.applianced.appliance.plugins.module_utils.operational import counters, guarded
+from ansible_collections.applianced.appliance.plugins.module_utils.operational import counters
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded
 
 
 def main():

@@ -60,7 +60,8 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.applianced.appliance.plugins.module_utils.operational import facts, guarded
+from ansible_collections.applianced.appliance.plugins.module_utils.operational import facts
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 

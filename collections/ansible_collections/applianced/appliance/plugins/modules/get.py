@@ -85,7 +85,8 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.applianced.appliance.plugins.module_utils.operational import get, guarded
+from ansible_collections.applianced.appliance.plugins.module_utils.operational import get
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded
 
 
 def main():

@@ -81,7 +81,8 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.applianced.appliance.plugins.module_utils.operational import guarded, rpc
+from ansible_collections.applianced.appliance.plugins.module_utils.operational import rpc
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded
 
 
 def main():

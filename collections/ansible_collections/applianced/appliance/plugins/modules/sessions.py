@@ -107,7 +107,8 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.applianced.appliance.plugins.module_utils.operational import guarded, listing
+from ansible_collections.applianced.appliance.plugins.module_utils.operational import listing
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded
 
 
 def sessions(module):
