@@ -143,14 +143,16 @@ def test_one_that_does_not_answer_takes_its_batch_back(fleet: Running, tmp_path:
     groups["sdwan"]["hosts"]["gw999"] = {"ansible_port": 1}
     inventory = tmp_path / "inventory.yml"
     inventory.write_text(json.dumps(loaded))
-    values = extra(tmp_path / "change.yml", appliance_applications=[{"name": "ftp-2121", "protocol": "udp"}])
+    application = {"name": "ftp-2121", "protocol": "tcp", "destination_port": "2199"}
+    values = extra(tmp_path / "change.yml", appliance_applications=[application])
     options = ("-e", values, "-e", "batch=100%")
     stats = fleet.play("rolling_change.yml", *options, ok=False, inventory=inventory)
     assert set(stats) == names(fleet) | {"gw999"}
     for member in fleet.members:
         found = fleet.shown(member)
         assert found["ansible_net_awaiting_confirmation"] == {}
-        assert found["ansible_network_resources"]["applications"][0]["protocol"] == "tcp"
+        assert found["ansible_network_resources"]["applications"][0]["destination_port"] == "2121"
+    assert all(counts["changed"] for name, counts in stats.items() if name != "gw999"), "they had committed it"
 
 
 def test_a_controller_that_is_killed(fleet: Running, tmp_path: Path) -> None:
@@ -162,7 +164,7 @@ def test_a_controller_that_is_killed(fleet: Running, tmp_path: Path) -> None:
     branches[real]["appliance_health_command"] = ["sleep", "100"]
     inventory = tmp_path / "inventory.yml"
     inventory.write_text(json.dumps(loaded))
-    application = {"name": "ftp-2121", "protocol": "udp"}
+    application = {"name": "ftp-2121", "protocol": "tcp", "destination_port": "2199"}
     values = extra(tmp_path / "change.yml", appliance_applications=[application], appliance_confirm_timeout=10)
     process = subprocess.Popen(
         fleet.command("rolling_change.yml", "-e", values, "-e", "batch=100%", inventory=inventory),
