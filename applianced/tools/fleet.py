@@ -67,7 +67,10 @@ class Fleet:
         first.write_text(json.dumps(FIRST_CONFIGURATION))
         alone = max(0, size - dataplanes)
         with ThreadPoolExecutor(AT_ONCE) as starting:
-            jobs = [starting.submit(self._start, number, first, key, number > alone, command) for number in range(1, size + 1)]
+            jobs = [
+                starting.submit(self._start, number, first, key, number > alone, command)
+                for number in range(1, size + 1)
+            ]
             # Each job ends before the first error is told, so that `stop` knows all processes.
             errors = [error for error in (job.exception() for job in jobs) if error]
         if errors:

@@ -58,7 +58,11 @@ def host(server: Served, connection: str) -> dict[str, Any]:
 
 
 def run(
-    directory: Path, hosts: Mapping[str, Mapping[str, Any]], tasks: Sequence[Mapping[str, Any]], *options: str, **play: Any
+    directory: Path,
+    hosts: Mapping[str, Mapping[str, Any]],
+    tasks: Sequence[Mapping[str, Any]],
+    *options: str,
+    **play: Any,
 ) -> dict[str, dict[str, Any]]:
     """Results by host, then by task."""
     (directory / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": dict(hosts)}}))
@@ -66,7 +70,13 @@ def run(
     (directory / "play.yml").write_text(yaml.safe_dump(book))
     command = [program("ansible-playbook"), "-i", "inventory.yml", "play.yml", *options]
     done = subprocess.run(
-        command, cwd=directory, env=environment(directory), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        command,
+        cwd=directory,
+        env=environment(directory),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
     )
     start = done.stdout.find("{")
     assert start >= 0, done.stdout + done.stderr

@@ -25,7 +25,6 @@ MODULES = "ansible_collections.applianced.appliance.plugins.modules"
 from ansible_collections.applianced.appliance.plugins.connection.netconf import Pipe  # noqa: E402
 from ansible_collections.applianced.appliance.plugins.module_utils.device import Direct  # noqa: E402
 from ansible_collections.applianced.appliance.plugins.module_utils.session import Session  # noqa: E402
-
 from tests.support.served import HOST, Served  # noqa: E402
 
 

@@ -88,7 +88,9 @@ def test_a_lock_is_waited_for_or_told(operator: Controller, other: Controller) -
     assert failed["error"]["tag"] == "in-use" or failed["error"]["tag"] == "lock-denied"
     short = operator.run("applications", config=application(21), when_busy="wait", busy_timeout=1)
     assert short["failed"]
-    unlocking = threading.Timer(1.0, lambda: other.connection.exchange([lock.replace("lock>", "unlock>").replace("<lock", "<unlock")]))
+    unlocking = threading.Timer(
+        1.0, lambda: other.connection.exchange([lock.replace("lock>", "unlock>").replace("<lock", "<unlock")])
+    )
     unlocking.start()
     assert operator.ok("applications", config=application(21), when_busy="wait", busy_timeout=30)["changed"]
     unlocking.join()

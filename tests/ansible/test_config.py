@@ -120,9 +120,10 @@ def test_paths_that_lead_nowhere(operator: Controller) -> None:
         assert message in failed["msg"], path
     assert "needs a value" in operator.run("config", path="/system/host-name")["msg"]
     assert "say which entry" in operator.run("config", path="/applications/application", operation="remove")["msg"]
-    assert "keys are not those" in operator.run(
-        "config", path="/applications/application[name='a']", config={"name": "b"}
-    )["msg"]
+    assert (
+        "keys are not those"
+        in operator.run("config", path="/applications/application[name='a']", config={"name": "b"})["msg"]
+    )
 
 
 def test_replace(operator: Controller) -> None:

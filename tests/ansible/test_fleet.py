@@ -244,7 +244,11 @@ def test_dynamic_inventory(tmp_path: Path) -> None:
     script = ANSIBLE / "inventory" / "dynamic.py"
     settings = environment(tmp_path)
     listed = subprocess.run(
-        [program("ansible-inventory"), "-i", str(script), "--list"], env=settings, capture_output=True, text=True, check=True
+        [program("ansible-inventory"), "-i", str(script), "--list"],
+        env=settings,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     found = json.loads(listed.stdout)
     assert found["high_end"]["hosts"] == ["gw-core"]
@@ -252,7 +256,11 @@ def test_dynamic_inventory(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.csv"
     wrong.write_text("name,address,port,profile,site\nx,x,830,toaster,y\n")
     failed = subprocess.run(
-        [sys.executable, script, "--list"], env={**settings, "APPLIANCES_CSV": str(wrong)}, capture_output=True, text=True, check=False
+        [sys.executable, script, "--list"],
+        env={**settings, "APPLIANCES_CSV": str(wrong)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert failed.returncode == 1
     assert "'toaster' is no profile" in failed.stderr

@@ -29,8 +29,15 @@ def tasks() -> list[dict[str, Any]]:
         {"name": "there", f"{OURS}.applications": {"state": "gathered"}},
         {"name": "rendered", f"{OURS}.applications": {"state": "rendered", "config": CONFIG}},
         {"name": "facts", f"{OURS}.facts": {"gather_network_resources": ["zones"]}},
-        {"name": "seen", "ansible.builtin.assert": {"that": "ansible_network_resources.zones.security_zone | length == 2"}},
-        {"name": "wrong", "ignore_errors": True, f"{OURS}.applications": {"config": [{"name": "x", "protocool": "tcp"}]}},
+        {
+            "name": "seen",
+            "ansible.builtin.assert": {"that": "ansible_network_resources.zones.security_zone | length == 2"},
+        },
+        {
+            "name": "wrong",
+            "ignore_errors": True,
+            f"{OURS}.applications": {"config": [{"name": "x", "protocool": "tcp"}]},
+        },
         {"name": "refused", "ignore_errors": True, f"{OURS}.config": {"path": "/system/host-name", "config": "-"}},
         {"name": "gone", f"{OURS}.applications": {"state": "deleted"}},
     ]
@@ -94,7 +101,9 @@ def test_built_installed_and_documented(tmp_path: Path) -> None:
     galaxy = [program("ansible-galaxy"), "collection"]
 
     def quietly(*command: str) -> str:
-        done = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=100, check=False)
+        done = subprocess.run(
+            command, cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=100, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

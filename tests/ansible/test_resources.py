@@ -70,8 +70,10 @@ def test_states(operator: Controller, resource: Resource) -> None:
 def keyed(entries: list[Any]) -> dict[str, Any]:
     """Entries of a list by their names, values of a leaf-list by themselves."""
     first = ("name", "from_zone_name")
-    return {str(next((entry[key] for key in first if key in entry), entry) if isinstance(entry, dict) else entry): entry
-            for entry in entries}
+    return {
+        str(next((entry[key] for key in first if key in entry), entry) if isinstance(entry, dict) else entry): entry
+        for entry in entries
+    }
 
 
 def contains(whole: Any, part: Any) -> bool:
@@ -93,8 +95,11 @@ def test_rendered_and_parsed(operator: Controller, resource: Resource) -> None:
     config = written(resource.example)
     operator.connection.sent.clear()
     rendered = operator.ok(resource.name, state="rendered", config=config)["rendered"]
-    parsed = operator.ok(resource.name, state="parsed", running_config=rendered if rendered.count("<nacm") == 0 else
-                         f'<config xmlns="{NETCONF}">{rendered}</config>')
+    parsed = operator.ok(
+        resource.name,
+        state="parsed",
+        running_config=rendered if rendered.count("<nacm") == 0 else f'<config xmlns="{NETCONF}">{rendered}</config>',
+    )
     assert same(parsed["parsed"], config)
     assert not operator.connection.sent, "neither talks to an appliance"
 
@@ -138,8 +143,11 @@ def test_the_diff_is_readable(operator: Controller) -> None:
 def test_order_is_kept(operator: Controller) -> None:
     def policies(*names: str) -> dict[str, Any]:
         rules = [
-            {"name": name, "match": {"source_address": ["any"], "destination_address": ["any"], "application": ["any"]},
-             "then": {"permit": True}}
+            {
+                "name": name,
+                "match": {"source_address": ["any"], "destination_address": ["any"], "application": ["any"]},
+                "then": {"permit": True},
+            }
             for name in names
         ]
         return {"policy": [{"from_zone_name": "trust", "to_zone_name": "untrust", "policy": rules}]}
@@ -184,7 +192,16 @@ def test_what_is_remembered(server: Served, operator: Controller, tmp_path: Path
 
 def test_several_in_one_commit(operator: Controller) -> None:
     """A whole desired state, whose parts need each other, on an appliance that has none of it."""
-    names = ("applications", "application_sets", "address_book", "policies", "alg", "alg_policy", "nat_static", "system")
+    names = (
+        "applications",
+        "application_sets",
+        "address_book",
+        "policies",
+        "alg",
+        "alg_policy",
+        "nat_static",
+        "system",
+    )
     config = {resource.name: resource.example for resource in RESOURCES if resource.name in names}
     config["policies"]["policy"][0]["policy"][0]["match"]["application"] = ["ftp-2121"]
     config["policies"]["policy"][0]["policy"][0]["match"]["source_address"] = ["office"]

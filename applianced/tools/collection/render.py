@@ -177,8 +177,11 @@ def _resource_table(resources: tuple[Resource, ...]) -> str:
 
 
 def _resource_entry(resource: Resource) -> str:
-    parts = "".join(f"{_part(part)}, " for part in resource.parts).rstrip()
-    return f'    "{resource.name}": Resource(\n        "{resource.name}",\n        ({parts}),\n    ),\n'
+    if len(resource.parts) == 1:
+        parts = f"        ({_part(resource.parts[0])},),\n"
+    else:
+        parts = "        (\n" + "".join(f"            {_part(part)},\n" for part in resource.parts) + "        ),\n"
+    return f'    "{resource.name}": Resource(\n        "{resource.name}",\n{parts}    ),\n'
 
 
 def _part(part: Part) -> str:

@@ -106,7 +106,10 @@ RESOURCES = (
         parts=(Part(("applications", "application")),),
         example=[
             _APPLICATION,
-            {"name": "files", "term": [{"name": "control", "protocol": "tcp", "destination_port": "8021", "alg": "ftp"}]},
+            {
+                "name": "files",
+                "term": [{"name": "control", "protocol": "tcp", "destination_port": "8021", "alg": "ftp"}],
+            },
         ],
         other=[{"name": "ftp-2121", "protocol": "tcp", "destination_port": "2122", "inactivity_timeout": "never"}],
         removal=[{"name": "files"}],
@@ -146,7 +149,10 @@ RESOURCES = (
         example=[
             {
                 "name": "global",
-                "address": [{"name": "office", "ip_prefix": "10.71.0.0/16"}, {"name": "dc", "ip_prefix": "10.72.0.0/16"}],
+                "address": [
+                    {"name": "office", "ip_prefix": "10.71.0.0/16"},
+                    {"name": "dc", "ip_prefix": "10.72.0.0/16"},
+                ],
                 "address_set": [{"name": "sites", "address": [{"name": "office"}, {"name": "dc"}]}],
             },
             {"name": "hosts", "address": [{"name": "www", "ip_prefix": "203.0.113.80/32"}]},
@@ -164,7 +170,9 @@ RESOURCES = (
         },
         other={
             "policy": _between(
-                _policy("rest", "deny", "any"), _policy("web", "permit", "junos-http"), _policy("files", "reject", "junos-ftp")
+                _policy("rest", "deny", "any"),
+                _policy("web", "permit", "junos-http"),
+                _policy("files", "reject", "junos-ftp"),
             )
         },
         removal={"default_policy": {}},
@@ -251,7 +259,9 @@ RESOURCES = (
                     {
                         "name": "operators",
                         "group": ["enterprise-operator"],
-                        "rule": [{"name": "read-state", "module_name": "*", "access_operations": "read", "action": "permit"}],
+                        "rule": [
+                            {"name": "read-state", "module_name": "*", "access_operations": "read", "action": "permit"}
+                        ],
                     }
                 ],
             },

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 from xml.etree import ElementTree
 
 import libyang
 from _libyang import ffi, lib
-from libyang.schema import SContainer, SLeaf, SLeafList, SList, SNode, SRpc
+from libyang.schema import SContainer, SLeaf, SLeafList, SList, SNode
 
 from applianced.datastore.models import load_context
 
@@ -122,7 +123,7 @@ def _identities(module: libyang.Module) -> Iterator[tuple[str, str]]:
         yield str(identity.get("name")), module.name()
 
 
-def _operation(call: SRpc) -> Operation:
+def _operation(call: Any) -> Operation:
     given, answered = call.input(), call.output()
     return Operation(
         name=call.name(),
@@ -148,8 +149,8 @@ def _cases(node: SNode) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def _node(node: SNode) -> Node:
-    shared = {
+def _node(node: Any) -> Node:
+    shared: dict[str, Any] = {
         "name": node.name(),
         "module": node.module().name(),
         "description": _text(node),
@@ -159,8 +160,8 @@ def _node(node: SNode) -> Node:
     if isinstance(node, SContainer):
         return Node(**shared, kind=Kind.CONTAINER, presence=node.presence() is not None, children=_children(node))
     if isinstance(node, SList):
-        keys = tuple(key.name() for key in node.keys())
-        return Node(**shared, kind=Kind.LIST, keys=keys, ordered=bool(node.ordered()), children=_children(node))
+        names = tuple(key.name() for key in node.keys())  # noqa: SIM118
+        return Node(**shared, kind=Kind.LIST, keys=names, ordered=bool(node.ordered()), children=_children(node))
     many = isinstance(node, SLeafList)
     compiled = node.cdata_leaflist if many else node.cdata_leaf
     value, enums = _value(compiled.type)
@@ -189,14 +190,19 @@ def _value(compiled: ffi.CData) -> tuple[Value, tuple[str, ...]]:
     if kind == lib.LY_TYPE_UNION:
         return _union(compiled), ()
     if kind == lib.LY_TYPE_ENUM:
-        enums = libyang.util.ly_array_iter(ffi.cast("struct lysc_type_enum *", compiled).enums)
+        enums = _each(ffi.cast("struct lysc_type_enum *", compiled).enums)
         return Value.STRING, tuple(libyang.util.c2str(enum.name) for enum in enums)
     return _VALUES.get(kind, Value.STRING), ()
 
 
 def _union(compiled: ffi.CData) -> Value:
-    members = libyang.util.ly_array_iter(ffi.cast("struct lysc_type_union *", compiled).types)
+    members = _each(ffi.cast("struct lysc_type_union *", compiled).types)
     return Value.MIXED if any(_value(member)[0] is Value.INT for member in members) else Value.STRING
+
+
+def _each(array: ffi.CData) -> Iterator[ffi.CData]:
+    found: Iterator[ffi.CData] = libyang.util.ly_array_iter(array)  # type: ignore[no-untyped-call]
+    return found
 
 
 def _text(node: SNode) -> str:

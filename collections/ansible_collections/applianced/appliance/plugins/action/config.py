@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.ansible.netcommon.plugins.action.netconf import ActionModule as NetconfAction
+
 from ansible_collections.applianced.appliance.plugins.module_utils.device import Direct
 
 DIRECT = "applianced.appliance.netconf"

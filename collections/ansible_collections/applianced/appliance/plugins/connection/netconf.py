@@ -10,8 +10,8 @@ name: netconf
 short_description: NETCONF over OpenSSH, without a process per appliance
 description:
   - Runs the C(netconf) subsystem through the C(ssh) command, whose connections are shared between tasks and plays.
-  - P(ansible.netcommon.netconf#connection) starts a Python process for each appliance and logs in anew for each playbook.
-    For a fleet that is most of the time of a run that changes nothing; this connection does without.
+  - P(ansible.netcommon.netconf#connection) starts a Python process for each appliance and logs in anew for each
+    playbook. For a fleet that is most of the time of a run that changes nothing; this connection does without.
   - Logs in by key or agent, not by password. Its sessions end with the task, so a commit that is to be confirmed needs
     O(applianced.appliance.config#module:persist_id).
 version_added: 1.0.0
@@ -181,7 +181,7 @@ class Connection(ConnectionBase):
         except (OSError, EOFError, FramingError) as error:
             said = self._said() or str(error)
             self.close()
-            raise AnsibleConnectionFailure(f"NETCONF with {self.peer()}: {said}")
+            raise AnsibleConnectionFailure(f"NETCONF with {self.peer()}: {said}") from error
 
     def peer(self):
         """user@address:port of the appliance."""
@@ -224,7 +224,9 @@ class Connection(ConnectionBase):
             return []
         folder = os.path.expanduser(self.get_option("control_path_dir"))
         if len(os.fsencode(folder)) + SOCKET_NAME > SOCKET_PATH:
-            display.warning(f"{folder} is too long for sockets: set control_path_dir to share connections", formatted=True)
+            display.warning(
+                f"{folder} is too long for sockets: set control_path_dir to share connections", formatted=True
+            )
             return []
         os.makedirs(folder, mode=0o700, exist_ok=True)
         return ["ControlMaster=auto", f"ControlPersist={persist}", f"ControlPath={folder}/%C"]

@@ -191,7 +191,10 @@ def counters(module):
 
     def look():
         answer = asked(device, "get-alg-counters", given)
-        return {alg["name"]: {event["name"]: event["value"] for event in alg.get("event", [])} for alg in answer.get("alg", [])}
+        return {
+            alg["name"]: {event["name"]: event["value"] for event in alg.get("event", [])}
+            for alg in answer.get("alg", [])
+        }
 
     found, lacking = waited(module, look, lambda seen: _unmet(params["expect"] or [], seen))
     result = {"counters": found, "round_trips": device.round_trips}
@@ -233,7 +236,11 @@ def clear(module):
         return {"changed": True, "ended": {}, "round_trips": 0}
     device = Device(module)
     answer = codec.decode(node, device.call(text))
-    return {"changed": True, "ended": codec.show_container(node, answer, codec.Arguments), "round_trips": device.round_trips}
+    return {
+        "changed": True,
+        "ended": codec.show_container(node, answer, codec.Arguments),
+        "round_trips": device.round_trips,
+    }
 
 
 # --- facts -------------------------------------------------------------------------------------------------------

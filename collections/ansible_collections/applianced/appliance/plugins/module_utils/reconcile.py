@@ -34,7 +34,10 @@ def merged(node, have, given):
 
 def _merged_value(node, have, given):
     if node.kind == LIST:
-        return {**have, **{key: merged(node, have[key], entry) if key in have else entry for key, entry in given.items()}}
+        return {
+            **have,
+            **{key: merged(node, have[key], entry) if key in have else entry for key, entry in given.items()},
+        }
     if node.kind == LEAF_LIST:
         return [*have, *(text for text in given if text not in have)]
     return merged(node, have, given) if node.kind == CONTAINER else given

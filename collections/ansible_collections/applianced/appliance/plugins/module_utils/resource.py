@@ -194,9 +194,7 @@ def _owned(part, tree):
     node = part.node
     if node.kind == LIST:
         return tree
-    return {
-        name: value for name, value in tree.items() if name not in part.without and node.children[name].config
-    }
+    return {name: value for name, value in tree.items() if name not in part.without and node.children[name].config}
 
 
 # --- the module --------------------------------------------------------------------------------------------------
@@ -214,7 +212,9 @@ def run_several(module, resources):
         config, state = module.params["config"] or {}, module.params["state"]
         for name in config:
             if name not in resources:
-                raise InputError(f"config.{name}", f"no resource has this name: use one of {', '.join(sorted(resources))}")
+                raise InputError(
+                    f"config.{name}", f"no resource has this name: use one of {', '.join(sorted(resources))}"
+                )
         wanted = list(config) or [name for name in resources if state == "gathered"]
         return _run(module, Several({name: resources[name] for name in resources if name in wanted}))
 

@@ -55,6 +55,9 @@ RESOURCES = {
     ),
     "users_roles": Resource(
         "users_roles",
-        (Part("login", ("system", "login")), Part("nacm", ("nacm",)),),
+        (
+            Part("login", ("system", "login")),
+            Part("nacm", ("nacm",)),
+        ),
     ),
 }

@@ -52,9 +52,7 @@ class Node:
     def children(self):
         """Child nodes by name."""
         if self._children is None:
-            self._children = {
-                name: Node(name, table, self.module, self.config) for name, table in self._table.items()
-            }
+            self._children = {name: Node(name, table, self.module, self.config) for name, table in self._table.items()}
         return self._children
 
     @property
@@ -63,7 +61,7 @@ class Node:
 
     @property
     def flag(self):
-        """Whether it says something by being there, and nothing else: a leaf of type empty, a bare presence container."""
+        """Whether being there is all it says: a leaf of type empty, a presence container without content."""
         bare = self.presence and not any(child.config for child in self.children.values())
         return self.value == "empty" or (self.kind == CONTAINER and self.config and bare)
 

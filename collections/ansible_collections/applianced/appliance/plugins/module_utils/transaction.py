@@ -59,15 +59,15 @@ def edit_config(inner, etag="", default_operation="merge", declared=None):
     demand = f' xmlns:txid="{TXID}" txid:etag="{etag}"' if etag else ""
     default = "" if default_operation == "merge" else f"<default-operation>{default_operation}</default-operation>"
     prefixes = declarations({"nc": NETCONF, "yang": YANG, **(declared or {})})
-    return f"<edit-config><target><candidate/></target>{default}<config{prefixes}{demand}>{inner}</config></edit-config>"
+    return (
+        f"<edit-config><target><candidate/></target>{default}<config{prefixes}{demand}>{inner}</config></edit-config>"
+    )
 
 
 def get_config(inner_filter, etag="?", source="running"):
     """<get-config> with transaction ids. etag: what is known, "?" for nothing."""
     wanted = f'<filter type="subtree">{inner_filter}</filter>' if inner_filter is not None else ""
-    return (
-        f'<get-config xmlns:txid="{TXID}" txid:etag="{etag}"><source><{source}/></source>{wanted}</get-config>'
-    )
+    return f'<get-config xmlns:txid="{TXID}" txid:etag="{etag}"><source><{source}/></source>{wanted}</get-config>'
 
 
 def etag_of(element):

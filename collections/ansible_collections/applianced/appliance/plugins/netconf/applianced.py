@@ -30,8 +30,8 @@ from xml.etree import ElementTree
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.common.text.converters import to_native
-
 from ansible_collections.ansible.netcommon.plugins.plugin_utils.netconf_base import NetconfBase, ensure_ncclient
+
 from ansible_collections.applianced.appliance.plugins.module_utils.framing import FramingError
 from ansible_collections.applianced.appliance.plugins.module_utils.session import CAPABILITIES, Session
 
@@ -88,8 +88,8 @@ class Netconf(NetconfBase):
             self._own.close()
             said = "no answer in time" if isinstance(error, socket.timeout) else to_native(error)
             raise AnsibleConnectionFailure(
-                f"the NETCONF session to {self.peer()} ended before the answer: {said}; what was asked may have been done"
-            )
+                f"NETCONF with {self.peer()} ended before the answer: {said}; what was asked may have been done"
+            ) from error
 
     def peer(self):
         """user@address:port of the appliance."""
