@@ -37,7 +37,11 @@ class Wire:
 
     def receive(self):
         """The next whole message as text. Raises EOFError, FramingError and what `recv` raises."""
-        return (self._chunks() if self.chunked else self._delimited()).decode()
+        message = self._chunks() if self.chunked else self._delimited()
+        try:
+            return message.decode()
+        except UnicodeDecodeError as error:
+            raise FramingError(f"a message is not UTF-8: {error}") from None
 
     def _more(self):
         data = self._recv(READ_OCTETS)
