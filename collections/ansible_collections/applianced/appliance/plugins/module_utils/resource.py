@@ -21,6 +21,9 @@ from ansible_collections.applianced.appliance.plugins.module_utils.schema import
 from ansible_collections.applianced.appliance.plugins.module_utils.transaction import How
 
 
+LARGE = ("config", "xml", "lines", "running_config")
+
+
 @dataclass(frozen=True)
 class Part:
     """A part of the configuration. argument: its name in `config`, "" when it is all of `config`. path: names from the
@@ -230,21 +233,23 @@ def guarded(module, work):
     except Fault as fault:
         module.fail_json(msg=fault.described(), error=fault.result())
     else:
-        module.exit_json(**result)
+        # The arguments may be a whole configuration, and are not sent back.
+        shown = {name: value for name, value in module.params.items() if name not in LARGE}
+        module.exit_json(invocation={"module_args": shown}, **result)
 
 
 def _run(module, resource):
     state, params = module.params["state"], module.params
     if state == "parsed":
         return {"changed": False, "parsed": resource.show(_parsed(resource, params["running_config"]))}
-    given = resource.read(params["config"] or ({} if isinstance(resource, Several) else None))
     if state == "rendered":
+        given = resource.read(params["config"])
         return {"changed": False, "rendered": resource.edit(_nothing(resource), _whole(resource, given))}
     device = Device(module)
     if state == "gathered":
         have, _etag = _read(device, resource)
         return {"changed": False, "gathered": resource.show(have), "round_trips": device.round_trips}
-    return _change(module, resource, device, given)
+    return _change(module, resource, device)
 
 
 def _nothing(resource):
@@ -321,17 +326,19 @@ def how_of(module, device):
     )
 
 
-def _change(module, resource, device, given):
+def _change(module, resource, device):
     params, how = module.params, how_of(module, device)
     cache = EtagCache(params["cache_path"], device.peer())
     arguments = fingerprint([params["state"], params["config"]])
+    known = cache.known(resource.name, arguments)
+    # What is remembered was read before; of a large state that is most of the work of a run without changes.
+    given = None if known else _given(resource, params["config"])
 
     def attempt(count):
-        etag = cache.known(resource.name, arguments) if count == 1 else None
-        have, now = _read(device, resource, etag or "?")
+        have, now = _read(device, resource, known if known and count == 1 else "?")
         if have is None:
             return None, now, transaction.Done(False, (), now)
-        want = resource.want(params["state"], have, given)
+        want = resource.want(params["state"], have, given or _given(resource, params["config"]))
         edit = resource.edit(have, want)
         if not edit:
             return have, now, transaction.Done(False, (), now)
@@ -344,6 +351,10 @@ def _change(module, resource, device, given):
         cache.advance(at, done.etag, resource.name)
         cache.keep(resource.name, arguments, done.etag)
     return outcome(module, device, done, **({"before": resource.show(before)} if done.changed else {}))
+
+
+def _given(resource, config):
+    return resource.read(config or ({} if isinstance(resource, Several) else None))
 
 
 def outcome(module, device, done, **more):
