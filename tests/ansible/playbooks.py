@@ -33,7 +33,7 @@ def environment(directory: Path, collections: Path = COLLECTIONS) -> dict[str, s
         "ANSIBLE_HOST_KEY_CHECKING": "False",
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
         # The process that keeps the connection outlives the playbook by this long.
-        "ANSIBLE_PERSISTENT_CONNECT_TIMEOUT": "3",
+        "ANSIBLE_PERSISTENT_CONNECT_TIMEOUT": "10",
         "ANSIBLE_NOCOLOR": "1",
         "LC_ALL": "C.UTF-8",
     }
