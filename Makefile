@@ -40,6 +40,10 @@ N := 20
 collection: $(STAMP) packages  ## write what the Ansible collection takes from the YANG modules
 	@$(BIN)/python -m applianced.tools.collection collections/ansible_collections/applianced/appliance
 
+.PHONY: sanity
+sanity: $(STAMP) packages  ## ansible-test sanity of the collection; makes virtual environments
+	@PATH=$(CURDIR)/$(BIN):$$PATH .ci/collection-sanity
+
 .PHONY: fleet
 fleet: $(STAMP) packages  ## N appliances to rehearse playbooks on (N=20), two of them with a network
 	@$(BIN)/python -m applianced.tools.fleet --directory $(FLEET) start --size $(N)

@@ -106,7 +106,7 @@ class Fleet:
             server = vsftpd(topology, folder / "server")
             (server.files / "health").write_text("through the appliance\n")
             url = server.url(PLANS[4], "health")
-            traffic = ("ip", "netns", "exec", topology.client, "curl", "-sSf", "--max-time", "10", url)
+            traffic = ("ip", "netns", "exec", topology.client, "curl", "-sSf", "--max-time", "5", url)
         namespace = topology.gateway if topology else ""
         running = serving.serve(
             namespace=namespace, configuration=first, directory=folder, key=key, host=HOST, command=command

@@ -222,3 +222,32 @@ def test_several_in_one_commit(operator: Controller) -> None:
     refused = operator.run("resources", config={"policy": {}})
     assert refused["path"] == "config.policy"
     assert operator.run("resources", config={"zones": {"zone": []}})["path"] == "config.zones.zone"
+
+
+def test_what_is_remembered_is_never_wrong(operator: Controller) -> None:
+    """Modules that may configure the same thing, one after the other, by one who remembers all of them."""
+    one: Any = [{"name": "a", "protocol": "tcp"}]
+    other: Any = [{"name": "a", "protocol": "udp"}]
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("applications", {"config": one}),
+        ("resources", {"config": {"applications": other}}),
+        ("config", {"lines": ["set applications application a protocol tcp"]}),
+        ("resources", {"config": {"applications": other}}),
+        ("applications", {"config": one}),
+        ("config", {"lines": ["set applications application a protocol udp"]}),
+        ("config", {"lines": ["set applications application a protocol tcp"]}),
+        ("applications", {"config": other}),
+        ("config", {"lines": ["set applications application a protocol tcp"]}),
+    ]
+    for module, arguments in steps:
+        assert operator.ok(module, **arguments)["changed"], (module, arguments)
+        assert not operator.ok(module, **arguments)["changed"], (module, arguments)
+
+
+def test_modules_configure_parts_that_are_apart() -> None:
+    """What the cache rests on: a commit of one is no change to what another one configures."""
+    parts = [(resource.name, part) for resource in RESOURCES for part in resource.parts]
+    for name, part in parts:
+        for other_name, other in parts:
+            if name != other_name and other.path[: len(part.path)] == part.path:
+                assert other.path[len(part.path)] in part.without, (name, other_name)

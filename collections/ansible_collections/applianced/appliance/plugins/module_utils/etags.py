@@ -11,6 +11,8 @@ import json
 import os
 import tempfile
 
+ANYTHING = ("config", "resources")
+"""Modules that may configure what others do. The parts of all others are apart from each other."""
 PER_MODULE = 4
 VERSION = 1
 """Of the file, and of how arguments are hashed."""
@@ -51,10 +53,12 @@ class EtagCache:
         self._store()
 
     def advance(self, before, after, module):
-        """A commit of `module` alone led from one id to the other: what the other modules put in force still is."""
+        """A commit of `module` alone led from one id to the other: what modules put in force that configure other
+        parts still is."""
         for name, entries in self._entries.items():
-            for entry in entries:
-                if name != module and entry["etag"] == before:
+            apart = name != module and module not in ANYTHING and name not in ANYTHING
+            for entry in entries if apart else ():
+                if entry["etag"] == before:
                     entry["etag"] = after
 
     def _load(self):
