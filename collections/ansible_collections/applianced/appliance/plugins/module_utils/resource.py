@@ -20,7 +20,6 @@ from ansible_collections.applianced.appliance.plugins.module_utils.schema import
 )
 from ansible_collections.applianced.appliance.plugins.module_utils.transaction import How
 
-
 LARGE = ("config", "xml", "lines", "running_config")
 
 
