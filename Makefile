@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: packages
 packages:
@@ -32,6 +32,25 @@ run: $(STAMP) packages  ## build the lab, configure it over NETCONF, transfer fi
 .PHONY: stop
 stop:  ## remove every trace of the lab
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m applianced.tools.lab --directory $(LAB) stop; fi
+
+FLEET := build/fleet
+N := 20
+
+.PHONY: collection
+collection: $(STAMP) packages  ## write what the Ansible collection takes from the YANG modules
+	@$(BIN)/python -m applianced.tools.collection collections/ansible_collections/applianced/appliance
+
+.PHONY: sanity
+sanity: $(STAMP) packages  ## ansible-test sanity of the collection; makes virtual environments
+	@PATH=$(CURDIR)/$(BIN):$$PATH .ci/collection-sanity
+
+.PHONY: fleet
+fleet: $(STAMP) packages  ## N appliances to rehearse playbooks on (N=20), two of them with a network
+	@$(BIN)/python -m applianced.tools.fleet --directory $(FLEET) start --size $(N)
+
+.PHONY: fleet-stop
+fleet-stop:  ## remove every trace of the fleet
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m applianced.tools.fleet --directory $(FLEET) stop; fi
 
 .PHONY: coverage
 coverage: $(STAMP) packages  ## ALGs and compiler are covered fully by their own cases
@@ -67,5 +86,5 @@ bench: $(STAMP) packages  ## measure against masquerade, the kernel helper and a
 	@$(BIN)/python -m tests.bench --output build/bench
 
 .PHONY: clean
-clean: stop  ## remove what was built, the virtual environment included
+clean: stop fleet-stop  ## remove what was built, the virtual environment included
 	rm -rf build $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -1,0 +1,1 @@
+"""What the Ansible collection takes from the YANG modules: its schema table, argument specs, module files."""

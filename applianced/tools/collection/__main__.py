@@ -1,0 +1,26 @@
+"""Write what is generated into the collection: `python -m applianced.tools.collection FOLDER`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from applianced.tools.collection.render import files
+from applianced.tools.collection.resources import RESOURCES
+from applianced.tools.collection.schema import load
+
+
+def main(arguments: list[str]) -> int:
+    """arguments: the folder of the collection. Prints each file that changed."""
+    (folder,) = arguments
+    for name, text in files(load(), RESOURCES).items():
+        path = Path(folder) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            print(name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

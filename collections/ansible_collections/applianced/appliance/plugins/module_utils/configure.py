@@ -1,0 +1,199 @@
+# Copyright: The applianced project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the module `config` does: any path, in any of its forms, and what has to do with commits."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from ansible_collections.applianced.appliance.plugins.module_utils import codec, lines, transaction
+from ansible_collections.applianced.appliance.plugins.module_utils.device import Device, Fault, text_element
+from ansible_collections.applianced.appliance.plugins.module_utils.etags import EtagCache, fingerprint
+from ansible_collections.applianced.appliance.plugins.module_utils.paths import place_of
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded, how_of, outcome
+from ansible_collections.applianced.appliance.plugins.module_utils.rewriting import Inside, declarations
+from ansible_collections.applianced.appliance.plugins.module_utils.schema import DATASTORE, InputError
+from ansible_collections.applianced.appliance.plugins.module_utils.transaction import DISCARD, HISTORY, Done
+
+FORMS = ("config", "xml", "lines", "rollback")
+NOTHING = f'<system xmlns="urn:applianced:yang:system"><none xmlns="{HISTORY}"/></system>'
+"""A filter that selects nothing, for a reply that has the id of running alone."""
+
+
+def run(module):
+    """The whole of the module `config`. module: an AnsibleModule."""
+    guarded(module, lambda: _run(module))
+
+
+def _run(module):
+    params = module.params
+    edits = _edits(params)
+    device = Device(module)
+    result = {"changed": False}
+    if params["backup"]:
+        result.update(backup(device, params["backup_options"] or {}))
+    if params["confirm"]:
+        return {**result, **_confirmation(module, device)}
+    if edits:
+        result.update(_change(module, device, edits))
+    return {**result, "round_trips": device.round_trips}
+
+
+# --- what is to be changed ---------------------------------------------------------------------------------------
+
+
+def _edits(params):
+    """Operations on the candidate. Raises InputError."""
+    form = "config" if params["path"] else next((name for name in FORMS if params[name] is not None), None)
+    if params["path"] and params["config"] is None and params["operation"] != "remove":
+        raise InputError("config", f"{params['path']} needs a value: give config, or operation remove")
+    if form is None:
+        return []
+    if form == "rollback":
+        return [rollback(params["rollback"])]
+    inner, default, declared = _inner(form, params)
+    return [transaction.edit_config(inner, default_operation=default, declared=declared)] if inner else []
+
+
+def rollback(text):
+    """The <rollback> to a commit: how many commits ago, `id:` with its id, or `rescue`."""
+    if text == "rescue":
+        to = "<rescue/>"
+    elif text.startswith("id:"):
+        to = text_element("id", text[3:])
+    elif text.isdigit():
+        to = text_element("number", text)
+    else:
+        raise InputError("rollback", f"{text!r} is no commit: give how many commits ago, id: and its id, or rescue")
+    return f'<rollback xmlns="{HISTORY}">{to}</rollback>'
+
+
+def _inner(form, params):
+    """What stands in <config>, the default operation, and prefixes that are to be declared."""
+    operation = params["operation"]
+    if form == "lines":
+        return lines.edit_of(params["lines"]), "merge", {}
+    if form == "xml":
+        inner, declared = _xml_inner(params["xml"])
+        return inner, operation if operation != "remove" else "none", declared
+    return _json_inner(params["config"], params["path"], operation), "merge", {}
+
+
+def _xml_inner(text):
+    """What stands in <config>, or the text itself when it is that already, and the prefixes declared around it."""
+    text = text.strip()
+    if text.startswith("<?xml"):
+        text = text.partition("?>")[2]
+    whole = Inside(f"<holder>{text}</holder>", 0)
+    inside = Inside(f"<holder>{text}</holder>", 1)
+    if len(inside.names) > 1 and inside.names[1] in ("config", "data"):
+        return inside.text, inside.declared
+    return whole.text, {}
+
+
+def _json_inner(given, path, operation):
+    marked = "" if operation == "merge" else f' nc:operation="{operation}"'
+    if not path:
+        tree = codec.read_container(DATASTORE, _loaded(given, "config"), "config", codec.Json)
+        return "".join(
+            codec.element(DATASTORE, DATASTORE.children[name], value, marked) for name, value in tree.items()
+        )
+    place = place_of(path)
+    if operation == "remove":
+        return place.wrapped(place.instance("", marked))
+    return place.wrapped(place.read(_loaded(given, "config"), marked))
+
+
+def _loaded(given, path):
+    """JSON may come as text."""
+    if not isinstance(given, str) or not given.lstrip().startswith(("{", "[")):
+        return given
+    try:
+        return json.loads(given)
+    except ValueError as error:
+        raise InputError(path, f"this is no JSON: {error}") from None
+
+
+# --- changing ----------------------------------------------------------------------------------------------------
+
+
+def _change(module, device, edits):
+    how = how_of(module, device)
+    cache = EtagCache(module.params["cache_path"], device.peer())
+    arguments = fingerprint([module.params[name] for name in (*FORMS, "path", "operation")])
+    # Where a rollback leads to depends on when it is asked.
+    lasting = module.params["rollback"] is None
+
+    def attempt(count):
+        known = cache.known("config", arguments) if lasting and count == 1 else None
+        if known:
+            reply = device.call(transaction.get_config(NOTHING, known))
+            if transaction.etag_of(reply.find(f"{{{codec.NETCONF}}}data")) == "=":
+                return Done(False, (), known)
+        return transaction.put(device, edits, how)
+
+    done = transaction.retrying(how, attempt)
+    if lasting and done.etag and not how.check:
+        cache.keep("config", arguments, done.etag)
+    return outcome(module, device, done)
+
+
+def _confirmation(module, device):
+    """Confirm a commit that waits for it, or take it back."""
+    params = module.params
+    token = text_element("persist-id", params["persist_id"])
+    asked = f"<commit>{token}</commit>" if params["confirm"] == "commit" else f"<cancel-commit>{token}</cancel-commit>"
+    if not module.check_mode:
+        # What was edited and not committed is no part of what is confirmed.
+        replies = device.exchange(DISCARD, transaction.UPDATE, asked)
+        if isinstance(replies[-1], Fault):
+            raise replies[-1]
+    return {"changed": True, "round_trips": device.round_trips}
+
+
+# --- backup ------------------------------------------------------------------------------------------------------
+
+
+def backup(device, options):
+    """Write running to a file on the controller, unless the same is there. Returns what the module says of it."""
+    form = options.get("format") or "xml"
+    reply = device.read("<get-config><source><running/></source></get-config>")
+    folder = os.path.expanduser(options.get("dir_path") or "backup")
+    name = options.get("filename") or f"{device.peer().rpartition('@')[2]}_{time.strftime('%Y%m%dT%H%M%S')}.{form}"
+    path = os.path.join(folder, name)
+    text = config_text(reply, form)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        wrote = write_private(path, text)
+    except OSError as error:
+        raise InputError("backup_options", f"{path} cannot be written: {error.strerror}") from None
+    return {"backup_path": os.path.abspath(path), "changed": wrote}
+
+
+def config_text(reply, form):
+    """A whole configuration as a file has it, of the text of a reply."""
+    if form == "json":
+        tree = codec.decode(DATASTORE, codec.parse_xml(reply).find(f"{{{codec.NETCONF}}}data"))
+        return json.dumps(codec.show_container(DATASTORE, tree, codec.Json), indent=2) + "\n"
+    inside = Inside(reply, 1, indented=True)
+    return f'<config xmlns="{codec.NETCONF}"{declarations(inside.declared)}>{inside.text}\n</config>\n'
+
+
+def write_private(path, text):
+    """Whether the file was another before. It holds hashes of passwords, so it is for its owner alone."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            if file.read() == text:
+                return False
+    except OSError:
+        pass
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    return True
+
+
+__all__ = ["backup", "run"]

@@ -1,0 +1,295 @@
+#!/usr/bin/python
+# Copyright: The applianced project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Generated from the YANG modules by `make collection`: change those, or the generator.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: nat_destination
+short_description: Configures destination NAT
+description:
+  - 'Brings destination NAT: pools of inside servers and the rules that lead to them into the state that the arguments
+    describe.'
+  - This is C(security nat destination) of the appliance's configuration.
+version_added: 1.0.0
+author:
+  - The applianced project (@applianced)
+extends_documentation_fragment:
+  - applianced.appliance.change
+  - applianced.appliance.resource
+options:
+  config:
+    description:
+      - What is to be configured; the names are those of the model, with _ for -.
+    type: dict
+    suboptions:
+      pool:
+        description:
+          - Inside endpoints.
+        type: list
+        elements: dict
+        suboptions:
+          name:
+            description:
+              - Name of the pool.
+            type: str
+            required: true
+          description:
+            description:
+              - Free text.
+            type: str
+          address:
+            description:
+              - Where sessions are sent to.
+            type: dict
+            suboptions:
+              ip_prefix:
+                description:
+                  - An address, or a prefix over whose addresses the sessions are spread; at most 256.
+                type: str
+              port:
+                description:
+                  - 'Port that sessions are sent to. Default: unchanged.'
+                type: int
+      rule_set:
+        description:
+          - Rules for sessions from zones or interfaces.
+        type: list
+        elements: dict
+        suboptions:
+          name:
+            description:
+              - Name of the rule-set.
+            type: str
+            required: true
+          description:
+            description:
+              - Free text.
+            type: str
+          from:
+            description:
+              - Where the session comes from.
+            type: dict
+            suboptions:
+              zone:
+                description:
+                  - Zones.
+                type: list
+                elements: str
+              interface:
+                description:
+                  - Interfaces. A rule-set for interfaces goes before one for zones.
+                type: list
+                elements: str
+          rule:
+            description:
+              - A rule.
+            type: list
+            elements: dict
+            suboptions:
+              name:
+                description:
+                  - Name of the rule.
+                type: str
+                required: true
+              description:
+                description:
+                  - Free text.
+                type: str
+              match:
+                description:
+                  - Sessions that the rule is for.
+                type: dict
+                suboptions:
+                  source_address:
+                    description:
+                      - 'Source prefixes. Default: any.'
+                    type: list
+                    elements: str
+                  source_address_name:
+                    description:
+                      - Source addresses and sets of the book 'global'.
+                    type: list
+                    elements: str
+                  source_port:
+                    description:
+                      - 'Source ports of TCP and UDP. Default: any.'
+                    type: list
+                    elements: str
+                  destination_address:
+                    description:
+                      - Outside prefixes.
+                    type: list
+                    elements: str
+                  destination_address_name:
+                    description:
+                      - Outside addresses and sets of the book 'global'.
+                    type: list
+                    elements: str
+                  destination_port:
+                    description:
+                      - 'Destination ports of TCP and UDP. Default: any.'
+                    type: list
+                    elements: str
+                  protocol:
+                    description:
+                      - 'IP protocols. Default: any.'
+                    type: list
+                    elements: str
+                  application:
+                    description:
+                      - Applications and sets, configured or predefined.
+                    type: list
+                    elements: str
+              then:
+                description:
+                  - What becomes of them.
+                type: dict
+                suboptions:
+                  destination_nat:
+                    description:
+                      - The translation.
+                    type: dict
+                    suboptions:
+                      'off':
+                        description:
+                          - Do not translate.
+                        type: bool
+                      pool:
+                        description:
+                          - Send them to a pool.
+                        type: dict
+                        suboptions:
+                          pool_name:
+                            description:
+                              - The pool.
+                            type: str
+"""
+
+EXAMPLES = r"""
+---
+- name: Add to what is there
+  applianced.appliance.nat_destination:
+    config: &id001
+      pool:
+        - name: www
+          address:
+            ip_prefix: 10.71.0.80/32
+            port: 8080
+      rule_set:
+        - name: in
+          from:
+            zone:
+              - trust
+          rule:
+            - name: web
+              match:
+                destination_address:
+                  - 203.0.113.1/32
+                destination_port:
+                  - '80'
+                protocol:
+                  - tcp
+              then:
+                destination_nat:
+                  pool:
+                    pool_name: www
+    state: merged
+    comment: change 4711
+- name: Make what is named exactly so
+  applianced.appliance.nat_destination:
+    config:
+      pool:
+        - name: www
+          address:
+            ip_prefix: 10.71.0.81/32
+    state: replaced
+- name: Have this and nothing else
+  applianced.appliance.nat_destination:
+    config: *id001
+    state: overridden
+- name: Take something away
+  applianced.appliance.nat_destination:
+    config:
+      rule_set:
+        - name: in
+    state: deleted
+- name: Take everything away
+  applianced.appliance.nat_destination:
+    state: deleted
+- name: Read what is there
+  applianced.appliance.nat_destination:
+    state: gathered
+  register: there
+- name: Show the XML without an appliance
+  applianced.appliance.nat_destination:
+    config: *id001
+    state: rendered
+- name: Read a file
+  applianced.appliance.nat_destination:
+    running_config: '{{ lookup(''ansible.builtin.file'', ''backup.xml'') }}'
+    state: parsed
+"""
+
+RETURN = r"""
+---
+commands:
+  description: 'What changes, or would change in check mode, as the appliance tells it: set, delete and insert lines.'
+  returned: when O(state) changes something
+  type: list
+  elements: str
+  sample:
+    - set applications application ftp-2121 protocol tcp
+before:
+  description: What was there before a change.
+  returned: when something changes
+  type: dict
+gathered:
+  description: What is there, in the form of O(config).
+  returned: when O(state=gathered)
+  type: dict
+rendered:
+  description: The XML of the edit, as it would be sent.
+  returned: when O(state=rendered)
+  type: str
+parsed:
+  description: What O(running_config) says, in the form of O(config).
+  returned: when O(state=parsed)
+  type: dict
+round_trips:
+  description: Requests that were sent to the appliance.
+  returned: when it was talked to
+  type: int
+  sample: 1
+error:
+  description: What the appliance refused.
+  returned: on failure
+  type: dict
+  sample:
+    tag: invalid-value
+    path: /applications/application[name='x']
+    message: '...'
+path:
+  description: The argument that is wrong.
+  returned: when an argument does not fit the model
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.applianced.appliance.plugins.module_utils.argspec.nat_destination import CONFIG
+from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
+from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
+
+
+def main():
+    module = AnsibleModule(**resource_spec(CONFIG))
+    run(module, RESOURCES["nat_destination"])
+
+
+if __name__ == "__main__":
+    main()

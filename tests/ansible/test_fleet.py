@@ -1,0 +1,266 @@
+"""The playbooks of ansible/ on a fleet: management alone, and one appliance with a network and real traffic."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from applianced.tools.fleet import Fleet, Member
+from tests.ansible.playbooks import environment, program
+from tests.ansible.runner import Controller, controller
+from tests.support.served import Served
+from tests.support.until import until
+
+pytestmark = pytest.mark.topology
+ANSIBLE = Path(__file__).parents[2] / "ansible"
+SERVE = [sys.executable, "-m", "applianced"]
+SIZE = 3
+
+
+class Running:
+    """A fleet and a controller of it."""
+
+    def __init__(self, directory: Path, home: Path, members: list[Member]) -> None:
+        self.directory = directory
+        self.home = home
+        self.members = members
+
+    def settings(self) -> dict[str, str]:
+        found = environment(self.home)
+        return {**found, "ANSIBLE_ROLES_PATH": str(ANSIBLE / "roles"), "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
+
+    def command(self, playbook: str, *options: str, inventory: Path | None = None) -> list[str]:
+        where = inventory or self.directory / "inventory.yml"
+        return [program("ansible-playbook"), "-i", str(where), str(ANSIBLE / playbook), *options]
+
+    def play(self, playbook: str, *options: str, ok: bool = True, inventory: Path | None = None) -> dict[str, Any]:
+        """The statistics by host. ok: whether it is to succeed."""
+        done = subprocess.run(
+            self.command(playbook, *options, inventory=inventory),
+            cwd=self.home,
+            env=self.settings(),
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=False,
+        )
+        assert (done.returncode == 0) is ok, done.stdout[-4000:] + done.stderr[-2000:]
+        stats: dict[str, Any] = json.loads(done.stdout[done.stdout.find("{") :])["stats"]
+        return stats
+
+    def operator(self, member: Member) -> Any:
+        return controller(Served(member.serving.port, self.directory / "admin", self.directory))
+
+    def shown(self, member: Member) -> dict[str, Any]:
+        with self.operator(member) as opened:
+            answer: Controller = opened
+            return dict(answer.ok("facts", gather_network_resources=["all"])["ansible_facts"])
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    directory = tmp_path_factory.mktemp("ansible") / "fleet"
+    running = Fleet(directory, name=f"apf{os.getpid():x}-")
+    try:
+        members = running.start(SIZE, 1, SERVE)
+        opened = Running(directory, tmp_path_factory.mktemp("home"), members)
+        opened.play("site.yml")
+        yield opened
+    finally:
+        running.stop()
+
+
+def changed(stats: dict[str, Any]) -> set[str]:
+    return {name for name, counts in stats.items() if counts["changed"]}
+
+
+def names(fleet: Running) -> set[str]:
+    return {member.name for member in fleet.members}
+
+
+def extra(path: Path, **values: Any) -> str:
+    path.write_text(yaml.safe_dump(values))
+    return f"@{path}"
+
+
+def test_site_is_in_force_by_group(fleet: Running) -> None:
+    assert changed(fleet.play("site.yml", "--check")) == set()
+    assert changed(fleet.play("site.yml")) == set()
+    for member in fleet.members:
+        found = fleet.shown(member)
+        profile = {"branch": "branch", "high-end": "core", "sdwan": "edge"}[member.profile]
+        assert found["ansible_net_platform_profile"] == member.profile
+        assert found["ansible_network_resources"]["alg"]["device_policy"] == profile
+        policies = [policy["name"] for policy in found["ansible_network_resources"]["alg_policy"]]
+        assert policies == ["closed", profile]
+
+
+def test_alg_policies_alone(fleet: Running) -> None:
+    member = fleet.members[0]
+    with fleet.operator(member) as operator:
+        operator.ok("alg_policy", config=[{"name": "stray", "alg": [{"name": "ftp"}]}])
+    assert changed(fleet.play("alg_policy.yml")) == {member.name}
+    assert changed(fleet.play("alg_policy.yml")) == set()
+
+
+def test_a_good_change_rolls_through(fleet: Running, tmp_path: Path) -> None:
+    application = {"name": "ftp-2121", "protocol": "tcp", "destination_port": "2121", "description": "moved"}
+    values = extra(tmp_path / "good.yml", appliance_applications=[application])
+    assert changed(fleet.play("rolling_change.yml", "-e", values, "-e", "batch=2")) == names(fleet)
+    assert changed(fleet.play("rolling_change.yml", "-e", values, "-e", "batch=2")) == set()
+    for member in fleet.members:
+        found = fleet.shown(member)
+        assert found["ansible_net_awaiting_confirmation"] == {}
+        assert found["ansible_network_resources"]["applications"] == [application]
+    assert changed(fleet.play("site.yml")) == names(fleet)
+
+
+def test_a_bad_change_is_taken_back_from_its_batch_and_stops_there(fleet: Running, tmp_path: Path) -> None:
+    """Management says that all is well; traffic says that it is not."""
+    before = {member.name: fleet.shown(member)["ansible_network_resources"] for member in fleet.members}
+    values = extra(tmp_path / "bad.yml", appliance_policies={"default_policy": {"deny_all": True}})
+    stats = fleet.play("rolling_change.yml", "-e", values, "-e", "batch=2", ok=False)
+    real = next(member.name for member in fleet.members if member.traffic)
+    assert stats[real]["failures"] == 1
+    assert len(stats) == 2, "the second batch was not begun"
+    assert all(counts["failures"] == 1 for counts in stats.values())
+    for member in fleet.members:
+        assert fleet.shown(member)["ansible_network_resources"] == before[member.name]
+
+
+def test_one_that_does_not_answer_takes_its_batch_back(fleet: Running, tmp_path: Path) -> None:
+    loaded = json.loads((fleet.directory / "inventory.yml").read_text())
+    groups = loaded["all"]["children"]["appliances"]["children"]
+    groups["sdwan"]["hosts"]["gw999"] = {"ansible_port": 1}
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(json.dumps(loaded))
+    application = {"name": "ftp-2121", "protocol": "tcp", "destination_port": "2199"}
+    values = extra(tmp_path / "change.yml", appliance_applications=[application])
+    options = ("-e", values, "-e", "batch=100%")
+    stats = fleet.play("rolling_change.yml", *options, ok=False, inventory=inventory)
+    assert set(stats) == names(fleet) | {"gw999"}
+    for member in fleet.members:
+        found = fleet.shown(member)
+        assert found["ansible_net_awaiting_confirmation"] == {}
+        assert found["ansible_network_resources"]["applications"][0]["destination_port"] == "2121"
+    assert all(counts["changed"] for name, counts in stats.items() if name != "gw999"), "they had committed it"
+
+
+def test_a_controller_that_is_killed(fleet: Running, tmp_path: Path) -> None:
+    """In the middle of a change: every appliance is as it was when the time to confirm has passed."""
+    before = {member.name: fleet.shown(member)["ansible_network_resources"] for member in fleet.members}
+    loaded = json.loads((fleet.directory / "inventory.yml").read_text())
+    branches = loaded["all"]["children"]["appliances"]["children"]["branch"]["hosts"]
+    real = next(member.name for member in fleet.members if member.traffic)
+    branches[real]["appliance_health_command"] = ["sleep", "100"]
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(json.dumps(loaded))
+    application = {"name": "ftp-2121", "protocol": "tcp", "destination_port": "2199"}
+    values = extra(tmp_path / "change.yml", appliance_applications=[application], appliance_confirm_timeout=10)
+    process = subprocess.Popen(
+        fleet.command("rolling_change.yml", "-e", values, "-e", "batch=100%", inventory=inventory),
+        cwd=fleet.home,
+        env=fleet.settings(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        until(lambda: all(fleet.shown(member)["ansible_net_awaiting_confirmation"] for member in fleet.members), 60)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    until(lambda: not any(fleet.shown(member)["ansible_net_awaiting_confirmation"] for member in fleet.members), 30)
+    for member in fleet.members:
+        assert fleet.shown(member)["ansible_network_resources"] == before[member.name]
+
+
+def test_audit(fleet: Running, tmp_path: Path) -> None:
+    member = fleet.members[0]
+    with fleet.operator(member) as operator:
+        operator.ok("config", lines=["set applications application stray protocol tcp"])
+    output = ("-e", f"audit_output={tmp_path}")
+    commits = {each.name: fleet.shown(each)["ansible_net_commit"] for each in fleet.members}
+    fleet.play("audit.yml", *output)
+    report = json.loads((tmp_path / "drift.json").read_text())
+    assert {name for name, entry in report.items() if entry["state"] == "drifted"} == {member.name}
+    assert report[member.name]["drift"] == ["delete applications application stray"]
+    page = (tmp_path / "drift.html").read_text()
+    assert "delete applications application stray" in page
+    assert {each.name: fleet.shown(each)["ansible_net_commit"] for each in fleet.members} == commits
+    fleet.play("site.yml")
+    fleet.play("audit.yml", *output)
+    assert {entry["state"] for entry in json.loads((tmp_path / "drift.json").read_text()).values()} == {"as desired"}
+
+
+def test_backup_and_restore(fleet: Running, tmp_path: Path) -> None:
+    folder = ("-e", f"appliance_backup_dir={tmp_path}")
+    fleet.play("backup.yml", *folder)
+    assert {path.stem for path in tmp_path.glob("*.xml")} == names(fleet)
+    assert changed(fleet.play("backup.yml", *folder)) == set()
+    member = fleet.members[1]
+    with fleet.operator(member) as operator:
+        operator.ok("config", path="/applications/application[name='stray']", config={"protocol": "tcp"})
+    assert changed(fleet.play("restore.yml", *folder)) == {member.name}
+    assert changed(fleet.play("site.yml")) == set()
+
+
+def test_compliance(fleet: Running) -> None:
+    fleet.play("compliance.yml")
+    member = fleet.members[0]
+    with fleet.operator(member) as operator:
+        operator.ok("config", lines=["set security policies default-policy permit-all"])
+    stats = fleet.play("compliance.yml", ok=False)
+    assert {name for name, counts in stats.items() if counts["failures"]} == {member.name}
+    fleet.play("site.yml")
+
+
+def test_keys_are_rotated(fleet: Running, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(new)], check=True)
+    member = fleet.members[0]
+    only = ("--limit", member.name, "-e", f"new_key={new}")
+    fleet.play("rotate_keys.yml", *only)
+    stats = fleet.play("backup.yml", "--limit", member.name, "-e", "ansible_netconf_control_persist=0", ok=False)
+    assert stats[member.name]["unreachable"] == 1, "the old key is gone"
+    with controller(Served(member.serving.port, new, tmp_path)) as operator:
+        users = operator.ok("users_roles", state="gathered")["gathered"]["login"]["user"]
+        assert [len(user["authentication"]["ssh_public_key"]) for user in users] == [1]
+        public = (fleet.directory / "admin.pub").read_text().split()
+        entry = {"name": "admin", "authentication": {"ssh_public_key": [" ".join(public[:2])]}}
+        operator.ok("users_roles", config={"login": {"user": [entry]}})
+
+
+def test_dynamic_inventory(tmp_path: Path) -> None:
+    script = ANSIBLE / "inventory" / "dynamic.py"
+    settings = environment(tmp_path)
+    listed = subprocess.run(
+        [program("ansible-inventory"), "-i", str(script), "--list"],
+        env=settings,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(listed.stdout)
+    assert found["high_end"]["hosts"] == ["gw-core"]
+    assert found["_meta"]["hostvars"]["gw-lyon"]["ansible_port"] == 830
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("name,address,port,profile,site\nx,x,830,toaster,y\n")
+    failed = subprocess.run(
+        [sys.executable, script, "--list"],
+        env={**settings, "APPLIANCES_CSV": str(wrong)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert failed.returncode == 1
+    assert "'toaster' is no profile" in failed.stderr

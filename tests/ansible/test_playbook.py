@@ -1,0 +1,119 @@
+"""The collection as operators run it: ansible-playbook over both connections, built, installed, and documented."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ansible.playbooks import DIRECT, PERSISTENT, environment, host, program, run
+from tests.ansible.runner import COLLECTION
+from tests.support.served import Served
+from tests.support.until import until
+
+OURS = "applianced.appliance"
+CONFIG = [{"name": "ftp-2121", "protocol": "tcp", "destination_port": "2121", "application_protocol": "ftp"}]
+
+
+def tasks() -> list[dict[str, Any]]:
+    merged = {f"{OURS}.applications": {"config": CONFIG}}
+    return [
+        {"name": "foreseen", "check_mode": True, **merged},
+        {"name": "done", **merged},
+        {"name": "again", **merged},
+        {"name": "there", f"{OURS}.applications": {"state": "gathered"}},
+        {"name": "rendered", f"{OURS}.applications": {"state": "rendered", "config": CONFIG}},
+        {"name": "facts", f"{OURS}.facts": {"gather_network_resources": ["zones"]}},
+        {
+            "name": "seen",
+            "ansible.builtin.assert": {"that": "ansible_network_resources.zones.security_zone | length == 2"},
+        },
+        {
+            "name": "wrong",
+            "ignore_errors": True,
+            f"{OURS}.applications": {"config": [{"name": "x", "protocool": "tcp"}]},
+        },
+        {"name": "refused", "ignore_errors": True, f"{OURS}.config": {"path": "/system/host-name", "config": "-"}},
+        {"name": "gone", f"{OURS}.applications": {"state": "deleted"}},
+    ]
+
+
+@pytest.mark.parametrize("connection", [PERSISTENT, DIRECT])
+def test_over_both_connections(server: Served, tmp_path: Path, connection: str) -> None:
+    results = run(tmp_path, {"gw": host(server, connection)}, tasks(), "--diff")["gw"]
+    for name in ("foreseen", "done", "again", "there", "rendered", "facts", "seen", "gone"):
+        assert not results[name].get("failed"), json.dumps(results[name])[:2000]
+    assert results["foreseen"]["commands"] == results["done"]["commands"]
+    assert results["foreseen"]["diff"] == results["done"]["diff"]
+    assert [results[name]["changed"] for name in ("foreseen", "done", "again", "there", "gone")] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert results["again"]["round_trips"] == 1
+    assert results["there"]["gathered"] == CONFIG
+    assert results["wrong"]["failed"]
+    assert "protocool" in results["wrong"]["msg"]
+    assert results["refused"]["error"]["path"] == "/system/host-name"
+    remembered = list((tmp_path / ".ansible" / "applianced").iterdir())
+    assert len(remembered) == 1
+
+
+def test_what_netcommon_has_works_with_our_plugin(server: Served, tmp_path: Path) -> None:
+    wanted = '<system xmlns="urn:applianced:yang:system"><host-name/></system>'
+    read = {"name": "read", "ansible.netcommon.netconf_get": {"source": "running", "filter": wanted}}
+    results = run(tmp_path, {"gw": host(server, PERSISTENT)}, [read])["gw"]
+    assert "host-name" in results["read"]["stdout"]
+
+
+def test_without_the_right_key_an_appliance_is_unreachable(server: Served, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)], check=True)
+    task = {"name": "read", f"{OURS}.facts": {}}
+    hosts = {"gw": {**host(server, DIRECT), "ansible_ssh_private_key_file": str(other)}, "good": host(server, DIRECT)}
+    results = run(tmp_path, hosts, [task])
+    assert results["gw"]["read"]["unreachable"]
+    assert "Permission denied" in results["gw"]["read"]["msg"]
+    assert results["good"]["read"]["ansible_facts"]["ansible_net_hostname"]
+
+
+def test_connections_are_shared_between_playbooks(server: Served, tmp_path: Path) -> None:
+    sockets = Path(tempfile.mkdtemp(prefix="cp-"))
+    try:
+        hosts = {"gw": {**host(server, DIRECT), "ansible_control_path_dir": str(sockets)}}
+        for _round in range(2):
+            assert run(tmp_path, hosts, [{"name": "read", f"{OURS}.facts": {}}])["gw"]["read"]["round_trips"] == 1
+            assert len(list(sockets.iterdir())) == 1
+        until(lambda: not list(sockets.iterdir()), timeout_s=20)
+    finally:
+        shutil.rmtree(sockets)
+
+
+def test_built_installed_and_documented(tmp_path: Path) -> None:
+    settings = environment(tmp_path, tmp_path / "installed")
+    galaxy = [program("ansible-galaxy"), "collection"]
+
+    def quietly(*command: str) -> str:
+        done = subprocess.run(
+            command, cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=100, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    quietly(*galaxy, "build", str(COLLECTION), "--output-path", str(tmp_path))
+    (archive,) = tmp_path.glob("applianced-appliance-*.tar.gz")
+    quietly(*galaxy, "install", "--offline", "--no-deps", str(archive), "-p", str(tmp_path / "installed"))
+    names = [f"{OURS}.{path.stem}" for path in (COLLECTION / "plugins" / "modules").glob("*.py")]
+    shown = json.loads(quietly(program("ansible-doc"), "--json", *names))
+    assert set(shown) == set(names)
+    assert all(entry["doc"]["filename"].startswith(str(tmp_path / "installed")) for entry in shown.values())
+    assert all(entry["examples"] and entry["return"] for entry in shown.values())
+    for kind, name in (("connection", f"{OURS}.netconf"), ("netconf", f"{OURS}.applianced")):
+        assert "appliance" in quietly(program("ansible-doc"), "-t", kind, name)

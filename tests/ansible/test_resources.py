@@ -1,0 +1,253 @@
+"""Every resource module in every state, against a running appliance."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+
+from applianced.tools.collection.resources import RESOURCES, Resource
+from tests.ansible.runner import Controller, controller
+from tests.support.served import NETCONF, Served
+
+AT_MOST = 6
+KEY = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
+EACH = pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
+
+
+def written(value: Any) -> Any:
+    """An example with a real key in it."""
+    if isinstance(value, dict):
+        return {name: written(below) for name, below in value.items()}
+    if isinstance(value, list):
+        return [written(below) for below in value]
+    return KEY if value == "{key}" else value
+
+
+def twice(operator: Controller, resource: Resource, state: str, config: Any) -> dict[str, Any]:
+    """Bring it into a state: check mode says what happens, it happens, and then there is nothing left to do."""
+    arguments = {"state": state, **({"config": written(config)} if config is not None else {})}
+    before = operator.ok(resource.name, state="gathered")["gathered"]
+    foreseen = operator.ok(resource.name, check=True, **arguments)
+    assert operator.ok(resource.name, state="gathered")["gathered"] == before, "check mode changes nothing"
+    done = operator.ok(resource.name, **arguments)
+    assert (done["changed"], done["commands"]) == (foreseen["changed"], foreseen["commands"])
+    assert done.get("diff") == foreseen.get("diff")
+    assert bool(done["commands"]) is done["changed"]
+    assert done["round_trips"] <= AT_MOST
+    assert foreseen["round_trips"] <= AT_MOST + 1
+    if done["changed"]:
+        assert done["before"] == before
+    again = operator.ok(resource.name, **arguments)
+    assert again["changed"] is False
+    assert again["round_trips"] == 1
+    return done
+
+
+@EACH
+def test_states(operator: Controller, resource: Resource) -> None:
+    operator.ok("config", config=resource.needs)
+    there = operator.ok(resource.name, state="gathered")["gathered"]
+    assert twice(operator, resource, "merged", resource.example)["changed"]
+    merged = operator.ok(resource.name, state="gathered")["gathered"]
+    assert contains(merged, written(resource.example)), "what was merged is there"
+    assert contains(merged, there) or resource.name == "system", "and what was there still is"
+    twice(operator, resource, "replaced", resource.other)
+    assert contains(operator.ok(resource.name, state="gathered")["gathered"], written(resource.other))
+    twice(operator, resource, "merged", resource.example)
+    assert twice(operator, resource, "deleted", resource.removal)["changed"]
+    if resource.name not in ("users_roles", "zones"):
+        # Nobody could log in, and policies of the first configuration need its zones.
+        twice(operator, resource, "overridden", resource.example)
+        assert same(operator.ok(resource.name, state="gathered")["gathered"], written(resource.example))
+        assert twice(operator, resource, "deleted", None)["changed"]
+        assert operator.ok(resource.name, state="gathered")["gathered"] in ([], {})
+
+
+def keyed(entries: list[Any]) -> dict[str, Any]:
+    """Entries of a list by their names, values of a leaf-list by themselves."""
+    first = ("name", "from_zone_name")
+    return {
+        str(next((entry[key] for key in first if key in entry), entry) if isinstance(entry, dict) else entry): entry
+        for entry in entries
+    }
+
+
+def contains(whole: Any, part: Any) -> bool:
+    """Whether all of `part` is in `whole`."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(name in whole and contains(whole[name], part[name]) for name in part)
+    if isinstance(part, list):
+        known = keyed(whole)
+        return all(name in known and contains(known[name], entry) for name, entry in keyed(part).items())
+    return bool(whole == part)
+
+
+def same(one: Any, other: Any) -> bool:
+    return contains(one, other) and contains(other, one)
+
+
+@EACH
+def test_rendered_and_parsed(operator: Controller, resource: Resource) -> None:
+    config = written(resource.example)
+    operator.connection.sent.clear()
+    rendered = operator.ok(resource.name, state="rendered", config=config)["rendered"]
+    parsed = operator.ok(
+        resource.name,
+        state="parsed",
+        running_config=rendered if rendered.count("<nacm") == 0 else f'<config xmlns="{NETCONF}">{rendered}</config>',
+    )
+    assert same(parsed["parsed"], config)
+    assert not operator.connection.sent, "neither talks to an appliance"
+
+
+@EACH
+def test_wrong_arguments_name_the_path(operator: Controller, resource: Resource) -> None:
+    config = written(resource.example)
+    wrong = [{**config[0], "no_such": 1}] if isinstance(config, list) else {**config, "no_such": 1}
+    failed = operator.run(resource.name, config=wrong)
+    assert failed["failed"]
+    assert "config.no_such" in failed["msg"]
+
+
+def test_a_value_of_another_kind(operator: Controller) -> None:
+    config = [{"name": "x", "protocol": "tcp", "destination_port": "no port"}]
+    failed = operator.run("applications", config=config)
+    assert "application[name='x']/destination-port" in failed["msg"]
+    assert failed["error"]["path"].endswith("destination-port")
+    missing = operator.run("applications", config=[{"protocol": "tcp"}])
+    assert "missing required arguments: name found in config" in missing["msg"]
+
+
+def test_what_is_refused_leaves_no_trace(operator: Controller) -> None:
+    config = [{"name": "good", "protocol": "tcp"}, {"name": "sets-nothing", "application_protocol": "ftp"}]
+    failed = operator.run("applications", config=config)
+    assert failed["failed"]
+    assert not operator.run("rpc", rpc="compare")["output"].get("changes")
+    assert operator.ok("applications", state="gathered")["gathered"] == []
+
+
+def test_the_diff_is_readable(operator: Controller) -> None:
+    operator.ok("applications", config=[{"name": "a", "protocol": "tcp", "destination_port": "21"}])
+    config = [{"name": "a", "protocol": "udp", "destination_port": "21"}, {"name": "b", "protocol": "tcp"}]
+    done = operator.ok("applications", check=True, state="overridden", config=config)
+    assert done["diff"]["prepared"] == (
+        "+ applications application a protocol udp\n+ applications application b protocol tcp\n"
+    )
+    operator.ok("applications", state="deleted")
+
+
+def test_order_is_kept(operator: Controller) -> None:
+    def policies(*names: str) -> dict[str, Any]:
+        rules = [
+            {
+                "name": name,
+                "match": {"source_address": ["any"], "destination_address": ["any"], "application": ["any"]},
+                "then": {"permit": True},
+            }
+            for name in names
+        ]
+        return {"policy": [{"from_zone_name": "trust", "to_zone_name": "untrust", "policy": rules}]}
+
+    def there() -> list[str]:
+        found = operator.ok("policies", state="gathered")["gathered"]["policy"]
+        return [rule["name"] for entry in found for rule in entry["policy"] if entry["to_zone_name"] == "untrust"]
+
+    for names in ("abcde", "ebacd", "xcbya", "ayz", "zyxa"):
+        done = operator.ok("policies", state="replaced", config=policies(*names))
+        assert done["changed"]
+        assert "".join(there()) == names
+        assert operator.ok("policies", state="replaced", config=policies(*names))["changed"] is False
+    moved = operator.ok("policies", state="replaced", config=policies(*"azyx"))
+    assert moved["commands"] == ["insert security policies policy trust untrust policy a first"]
+
+
+def test_what_is_remembered(server: Served, operator: Controller, tmp_path: Path) -> None:
+    config = [{"name": "kept", "protocol": "tcp", "destination_port": "4711"}]
+    operator.ok("applications", config=config)
+    operator.ok("application_sets", config=[{"name": "s", "application": [{"name": "kept"}]}])
+    operator.connection.sent.clear()
+    again = operator.ok("applications", config=config)
+    assert (again["changed"], again["round_trips"]) == (False, 1)
+    # What the other module committed is known to be its own: the reply is one empty element.
+    assert 'txid:etag="?"' not in operator.connection.sent[0]
+    with controller(server) as other:
+        other.ok("applications", config=[{"name": "kept", "protocol": "udp"}])
+    # What did not change is left out of an answer to one who knows it, so all is read again.
+    back = operator.ok("applications", config=config)
+    assert back["commands"] == ["set applications application kept protocol tcp"]
+    assert back["round_trips"] == AT_MOST
+    for file in (tmp_path / "cache").iterdir():
+        file.write_text("{torn")
+    lost = operator.ok("applications", config=config)
+    assert (lost["changed"], lost["round_trips"]) == (False, 1)
+    for file in (tmp_path / "cache").iterdir():
+        assert json.loads(file.read_text())["modules"]["applications"][0]["etag"]
+    operator.ok("application_sets", state="deleted")
+    operator.ok("applications", state="deleted")
+
+
+def test_several_in_one_commit(operator: Controller) -> None:
+    """A whole desired state, whose parts need each other, on an appliance that has none of it."""
+    names = (
+        "applications",
+        "application_sets",
+        "address_book",
+        "policies",
+        "alg",
+        "alg_policy",
+        "nat_static",
+        "system",
+    )
+    config = {resource.name: resource.example for resource in RESOURCES if resource.name in names}
+    config["policies"]["policy"][0]["policy"][0]["match"]["application"] = ["ftp-2121"]
+    config["policies"]["policy"][0]["policy"][0]["match"]["source_address"] = ["office"]
+    foreseen = operator.ok("resources", state="overridden", config=config, check=True)
+    done = operator.ok("resources", state="overridden", config=config)
+    assert foreseen["commands"] == done["commands"]
+    assert done["round_trips"] == 5
+    again = operator.ok("resources", state="overridden", config=config)
+    assert (again["changed"], again["round_trips"]) == (False, 1)
+    gathered = operator.ok("resources", state="gathered")["gathered"]
+    assert set(gathered) == {resource.name for resource in RESOURCES}
+    assert all(same(gathered[name], config[name]) for name in names)
+    # Both directions of need at once: the policy goes with the application that it needed.
+    config["applications"] = []
+    config["alg_policy"] = []
+    config["policies"]["policy"] = []
+    assert operator.ok("resources", state="overridden", config=config)["changed"]
+    refused = operator.run("resources", config={"policy": {}})
+    assert refused["path"] == "config.policy"
+    assert operator.run("resources", config={"zones": {"zone": []}})["path"] == "config.zones.zone"
+
+
+def test_what_is_remembered_is_never_wrong(operator: Controller) -> None:
+    """Modules that may configure the same thing, one after the other, by one who remembers all of them."""
+    one: Any = [{"name": "a", "protocol": "tcp"}]
+    other: Any = [{"name": "a", "protocol": "udp"}]
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("applications", {"config": one}),
+        ("resources", {"config": {"applications": other}}),
+        ("config", {"lines": ["set applications application a protocol tcp"]}),
+        ("resources", {"config": {"applications": other}}),
+        ("applications", {"config": one}),
+        ("config", {"lines": ["set applications application a protocol udp"]}),
+        ("config", {"lines": ["set applications application a protocol tcp"]}),
+        ("applications", {"config": other}),
+        ("config", {"lines": ["set applications application a protocol tcp"]}),
+    ]
+    for module, arguments in steps:
+        assert operator.ok(module, **arguments)["changed"], (module, arguments)
+        assert not operator.ok(module, **arguments)["changed"], (module, arguments)
+
+
+def test_modules_configure_parts_that_are_apart() -> None:
+    """What the cache rests on: a commit of one is no change to what another one configures."""
+    parts = [(resource.name, part) for resource in RESOURCES for part in resource.parts]
+    for name, part in parts:
+        for other_name, other in parts:
+            if name != other_name and other.path[: len(part.path)] == part.path:
+                assert other.path[len(part.path)] in part.without, (name, other_name)
