@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from applianced.alg.actions import Actions
+from applianced.alg.hosts import host_text
 from applianced.alg.sip.context import Context
 from applianced.alg.sip.headers import Via
 from applianced.alg.sip.messages import CONTACT, PATH, RECORD_ROUTE, SERVICE_ROUTE, Message
@@ -19,6 +20,8 @@ from applianced.alg.sip.translation import default_port, transport
 from applianced.model.tuples import UDP, Direction, Endpoint
 
 _HEADERS = ((CONTACT, "contact"), (RECORD_ROUTE, "record-route"), (PATH, "route"), (SERVICE_ROUTE, "route"))
+_BEHIND = (b"", b">", b";")
+"""What may stand behind the host of a URI."""
 _BEGINNING = frozenset((b"INVITE", b"SUBSCRIBE", b"UPDATE", b"REFER", b"NOTIFY"))
 """Methods whose Contact takes further requests (RFC 3261 12.1)."""
 
@@ -34,9 +37,21 @@ def admit(context: Context, speaker: Direction, message: Message, vias: list[Via
         return
     for name, leaf in _HEADERS:
         if leaf in gates and message.has(name) and (name != CONTACT or message.method in _BEGINNING):
+            if _own_alone(context, speaker, message, name):
+                continue
             for inside, protocol in _endpoints(context, speaker, message, name):
                 outside = context.parties.bound.get((speaker, inside), inside)
                 yield from context.admit(inside, outside, protocol, _reason(message, name), CALL_KEEP_S)
+
+
+def _own_alone(context: Context, speaker: Direction, message: Message, name: bytes) -> bool:
+    """Whether a header plainly says the speaker's end of the session and nothing else, as most do."""
+    values = message.values(name)
+    if len(values) != 1 or b"," in values[0]:
+        return False
+    host = host_text(*context.parties.own[speaker])
+    at = values[0].find(host)
+    return at > 0 and values[0][at + len(host) : at + len(host) + 1] in _BEHIND
 
 
 def _endpoints(context: Context, speaker: Direction, message: Message, name: bytes) -> Iterator[tuple[Endpoint, int]]:

@@ -15,7 +15,7 @@ from applianced.alg.sip.messages import Message
 from applianced.alg.sip.parties import Parties
 from applianced.alg.sip.registrations import Key as RegistrationKey
 from applianced.alg.sip.registrations import Registration
-from applianced.alg.sip.settings import CALL_KEEP_S, ENDPOINT_LIMIT, HOME_LIMIT, SipSettings
+from applianced.alg.sip.settings import CALL_KEEP_S, ENDPOINT_LIMIT, HOME_LIMIT, LIMITS, SipSettings
 from applianced.alg.sip.transactions import Key, Transaction
 from applianced.alg.sip.translation import call_id
 from applianced.model.sessions import ControlSession
@@ -131,6 +131,9 @@ class Context:
     def admit(self, inside: Endpoint, outside: Endpoint, protocol: int, reason: str, lifetime_s: float) -> Actions:
         """Admit control sessions of the other party to an endpoint of the inside one, unless they are already."""
         if inside in self.controls or protocol != self.parties.protocol or len(self.controls) >= ENDPOINT_LIMIT:
+            return
+        if inside.port < LIMITS.lowest_port:
+            yield Note("refused-port", str(inside))
             return
         gate = yield OpenControl(self.home, inside, outside, reason, lifetime_s)
         if isinstance(gate, int):

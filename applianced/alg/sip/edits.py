@@ -6,7 +6,7 @@ Rule: nothing here performs I/O or keeps state.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from applianced.alg.sip.bodies import Length, bodies
@@ -17,10 +17,10 @@ _HEAD_END = re.compile(rb"\n\r?\n")
 _NAME = re.compile(rb"\n([^\s:]++)[ \t]*+:([ \t]*+)")
 _FOLD = re.compile(rb"(?:(?<![ \t])[ \t]++)?\r?\n[ \t]++")
 _TRAILING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
+_ALL = 1 << 20
 _SHORT = {name: short for short, name in COMPACT.items()}
-_FILLED = re.compile(
-    rb"\n(?:User-Agent|Server|Allow|Supported|k|Accept|Organization|Subject|Max-Forwards)[ \t]*+:", re.IGNORECASE
-)
+_FILLED = re.compile(rb"\n(?:Content-Length|l)[ \t]*+:", re.IGNORECASE)
+"""White space before this number is usual: some fill it in when the body is written."""
 
 
 class Edit(NamedTuple):
@@ -50,18 +50,18 @@ def rewritten(message: Message, edits: Iterable[tuple[int, int, bytes]]) -> byte
 
 def of_length(text: bytes, octets: int) -> bytes | None:
     """A whole message (as `rewritten` gives it) of exactly so many octets, with the same meaning: white space is added
-    behind a header's colon; or names of headers take their compact form and needless white space goes, as far as it
-    must. None when it cannot be made so short."""
+    before the number of Content-Length; or names of headers take their compact form and needless white space goes, no
+    more of them than must. None when it cannot be made so short."""
+    if len(text) > octets:
+        text = _compact(text, len(text) - octets)
+    if len(text) > octets:
+        text = _close(text, len(text) - octets)
+    if len(text) > octets:
+        text = _unfolded(text)
     if len(text) == octets:
         return text
-    for shorter in (_compact, _close, _unfolded):
-        if len(text) <= octets:
-            break
-        text = shorter(text)
-    if len(text) > octets:
-        return None
     place = _FILLED.search(text, 0, _head_end(text)) or _NAME.search(text)
-    if place is None:
+    if place is None or len(text) > octets:
         return None
     return text[: place.end()] + b" " * (octets - len(text)) + text[place.end() :]
 
@@ -112,16 +112,29 @@ def _head_end(text: bytes) -> int:
     return end.start() if end else 0
 
 
-def _compact(text: bytes) -> bytes:
-    end = _head_end(text)
-    return (
-        _NAME.sub(lambda name: b"\n" + _SHORT.get(name[1].lower(), name[1]) + b":" + name[2], text[:end]) + text[end:]
-    )
+def _compact(text: bytes, octets: int = _ALL) -> bytes:
+    """Compact names, of as many headers as it takes to save so many octets."""
+    return _shorter(text, octets, lambda name: b"\n" + _SHORT.get(name[1].lower(), name[1]) + b":" + name[2])
 
 
-def _close(text: bytes) -> bytes:
+def _close(text: bytes, octets: int = _ALL) -> bytes:
+    """No white space behind the colon, likewise."""
+    return _shorter(text, octets, lambda name: b"\n" + name[1] + b":")
+
+
+def _shorter(text: bytes, octets: int, shorter: Callable[[re.Match[bytes]], bytes]) -> bytes:
+    """Each header's name and what follows it as `shorter` has it, until so many octets are saved."""
+
+    def one(name: re.Match[bytes]) -> bytes:
+        nonlocal octets
+        if octets <= 0:
+            return name[0]
+        written = shorter(name)
+        octets -= len(name[0]) - len(written)
+        return written
+
     end = _head_end(text)
-    return _NAME.sub(rb"\n\1:", text[:end]) + text[end:]
+    return _NAME.sub(one, text[:end]) + text[end:]
 
 
 def _unfolded(text: bytes) -> bytes:

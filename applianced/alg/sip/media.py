@@ -21,7 +21,7 @@ from applianced.alg.sdp.rewriting import (
 )
 from applianced.alg.sip.bound import Bound
 from applianced.alg.sip.parties import Parties
-from applianced.alg.sip.settings import BOUND_LIMIT
+from applianced.alg.sip.settings import BOUND_LIMIT, LIMITS
 from applianced.errors import ProtocolError
 from applianced.model.tuples import TCP, UDP, Direction, Endpoint
 
@@ -82,7 +82,10 @@ def read_lines(rules: Rules, speaker: Direction, description: Description, bound
     for index, medium in enumerate(description.media):
         line = yield from _line(rules, speaker, medium, bound)
         lines.append(line)
-        if line.known is not None and (line.known != medium.endpoint or line.rtcp_known != medium.rtcp_endpoint):
+        changed = line.known != medium.endpoint
+        if line.known is not None and (
+            changed or (line.rtcp_known != medium.rtcp_endpoint and any(parties.translated))
+        ):
             # A refused a=rtcp goes with it, so that nobody sends there.
             places[index] = Place(line.known, line.rtcp_known)
     replacements = placed(description, places) if places else []
@@ -123,6 +126,12 @@ def _line(rules: Rules, speaker: Direction, medium: Medium, bound: Bound) -> Gen
     if medium.ports > 1:
         yield Note("media-several-ports")
     own, rtcp = medium.endpoint, medium.rtcp_endpoint if protocol == UDP else None
+    if own.port < LIMITS.lowest_port and not (protocol == TCP and own.port == ACTIVE_PORT):
+        yield Note("refused-port", str(own))
+        return Line(protocol, mux=medium.mux, held=held)
+    if rtcp is not None and rtcp.port < LIMITS.lowest_port:
+        yield Note("refused-port", str(rtcp))
+        rtcp = None
     if rtcp is not None and rtcp.address != own.address and not rules.may_name(speaker, rtcp.address):
         yield Note("refused-address", f"{rtcp} is not the speaker's own")
         rtcp = None

@@ -69,7 +69,9 @@ _START = re.compile(
 _FIELD = re.compile(rb"\n([^\s:]++)[ \t]*+:(?:[ \t]|\r?\n[ \t])*+([^\n]*+(?:\n[ \t][^\n]*+)*+)")
 _HEAD_END = re.compile(rb"\n\r?\n")
 _CSEQ = re.compile(rb"([0-9]{1,10})\s++(" + _TOKEN + rb")\s*+\Z")
-_TAG = re.compile(rb"(?:\"[^\"<>\\]*+\" *+|(?:[^<>;\"\s]++ ++)++)?+<sips?:[^<>\"\s]++>(?:;tag=([^;\s\"=]++))?\r?", re.IGNORECASE)
+_TAG = re.compile(
+    rb"(?:\"[^\"<>\\]*+\" *+|(?:[^<>;\"\s]++ ++)++)?+<sips?:[^<>\"\s]++>(?:;tag=([^;\s\"=]++))?\r?", re.IGNORECASE
+)
 _NUMBER = re.compile(rb"([0-9]{1,10})\s*+(?=[;(]|\Z)")
 _FOLD = re.compile(rb"\r?\n[ \t]++")
 

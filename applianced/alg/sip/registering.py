@@ -10,6 +10,7 @@ from applianced.alg.sip.context import Context
 from applianced.alg.sip.headers import Address
 from applianced.alg.sip.messages import CONTACT, EXPIRES, TO, Message
 from applianced.alg.sip.registrations import Registration, give_back
+from applianced.alg.sip.settings import LIMITS
 from applianced.alg.sip.transactions import Transaction
 from applianced.alg.sip.translation import default_port, transport
 from applianced.model.tuples import Direction, Endpoint
@@ -111,6 +112,9 @@ def _admitted(context: Context, party: Direction, registration: Registration, no
     if party is not context.home or "register" not in context.settings.derived.gates:
         return
     if registration.protocol != context.parties.protocol:
+        return
+    if registration.inside.port < LIMITS.lowest_port:
+        yield Note("refused-port", str(registration.inside))
         return
     books = context.books
     for other in _alike(context, registration):

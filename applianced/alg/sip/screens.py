@@ -13,13 +13,12 @@ from applianced.model.tuples import text
 
 NOT_DENIED = frozenset((401, 407, 487, 488, 491))
 """Answers that ask for something rather than turn the caller away."""
-_KNOWN = frozenset(METHODS)
+_KNOWN = {method.upper().encode(): method for method in METHODS}
 
 
 def method_name(method: bytes) -> str:
     """As METHODS has it, or OTHER."""
-    name = method.decode("latin-1").lower()
-    return name if name in _KNOWN and method.isupper() else OTHER
+    return _KNOWN.get(method, OTHER)
 
 
 class Screens:
