@@ -339,3 +339,19 @@ def test_hostile_values_cost_little(value: bytes) -> None:
             message.addresses(CONTACT)
         message.vias()
     assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    ("value", "tag"),
+    [
+        ("sip:a@b.example;tag=1", b"1"),
+        ("<sip:a@b.example>\n ; tag = 1", b"1"),
+        ('"x;tag=2" <sip:a@b.example>;x=";tag=3";TAG=1', b"1"),
+        ("<tel:+1>;tag=1", b"1"),
+        ("Alice B <sip:a@b.example>;tag=1", b"1"),
+        ('"Alice" <sip:a;tag=2@b.example>', b""),
+        ("sip:a@b.example", b""),
+    ],
+)
+def test_tags_however_they_are_written(value: str, tag: bytes) -> None:
+    assert parse(request("OPTIONS", f"From: {value}")).from_tag() == tag
