@@ -66,7 +66,8 @@ def unbind(session: Session, asked: Unbind) -> None:
 
 def resolve(session: Session, asked: Resolve) -> Endpoint | None:
     """The endpoint behind an outside one."""
-    translation = session.known_translation()
+    # Asked for once: where conntrack has lost the session, looking for it walks through all of them.
+    translation = session.translation if session.looked_up else session.known_translation()
     if translation is not None and asked.protocol == session.control.tuple.protocol:
         for speaker in (ORIGINAL, REPLY):
             outside, inside = translation.outside_endpoint(speaker), session.control.party(speaker)
