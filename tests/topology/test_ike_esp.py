@@ -140,6 +140,10 @@ def associations(gateway: Charon, name: str) -> list[str]:
     return re.findall(rf"^ *{name}: #(\d+), .*(?:ESTABLISHED|INSTALLED)", gateway.swanctl("--list-sas"), re.MULTILINE)
 
 
+def _has_one(gateway: Charon, name: str) -> bool:
+    return len(associations(gateway, name)) == 1
+
+
 def states(appliance: Appliance) -> list[dict[str, list[str]]]:
     """The state of the ALG over NETCONF: leaf -> values."""
     own = f'<ike-esp-nat xmlns="{IKE}"><state/></ike-esp-nat>'
@@ -219,7 +223,7 @@ def test_rekeying(tunnels: tuple[Site, Charon]) -> None:
         renewed(gateway, "--rekey", "--child-id", number)
     for client in site.clients:
         client.swanctl("--rekey", "--ike", "tunnel")
-        until(lambda client=client: len(associations(client, "tunnel")) == 1)
+        until(partial(_has_one, client, "tunnel"), what="the old IKE SA is gone")
         renewed(client, "--rekey", "--child", "net")
     for number in associations(gateway, "roadwarrior"):
         gateway.swanctl("--rekey", "--ike-id", number)

@@ -321,7 +321,7 @@ options:
                 suboptions:
                   netconf_client:
                     description:
-                      - A client; one connection to it is kept up.
+                      - A client; one connection to it is kept up, or made from time to time.
                     type: list
                     elements: dict
                     suboptions:
@@ -350,6 +350,34 @@ options:
                               - TCP port.
                               - The appliance's default is 4334.
                             type: int
+                      connection_type:
+                        description:
+                          - 'When there is to be a connection: always, unless it is periodic.'
+                        type: dict
+                        suboptions:
+                          periodic:
+                            description:
+                              - The appliance connects once a period. The client closes the connection when it has
+                                done what it wanted; while one is open, or cannot be made, no other begins.
+                            type: dict
+                            suboptions:
+                              period:
+                                description:
+                                  - Time from one connection to the next, however long they are open.
+                                  - The appliance's default is 60 minutes.
+                                type: int
+                              anchor_time:
+                                description:
+                                  - Connections are made at whole multiples of the period before or after this time.
+                                    Without it, the first is made when the configuration comes into force or management
+                                    starts.
+                                type: str
+                              idle_timeout:
+                                description:
+                                  - A connection over which no NETCONF message has come or gone for so long is closed;
+                                    0 closes none.
+                                  - The appliance's default is 180 seconds.
+                                type: int
                       reconnect_strategy:
                         description:
                           - What to do when there is no connection.

@@ -129,6 +129,19 @@ CONFIG = {
                                                 "port": {"type": "int"},
                                             },
                                         },
+                                        "connection_type": {
+                                            "type": "dict",
+                                            "options": {
+                                                "periodic": {
+                                                    "type": "dict",
+                                                    "options": {
+                                                        "period": {"type": "int"},
+                                                        "anchor_time": {"type": "str"},
+                                                        "idle_timeout": {"type": "int"},
+                                                    },
+                                                },
+                                            },
+                                        },
                                         "reconnect_strategy": {
                                             "type": "dict",
                                             "options": {
