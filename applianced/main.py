@@ -11,7 +11,7 @@ from pathlib import Path
 
 from applianced import __version__
 from applianced.errors import ApplianceError, ConfigError
-from applianced.recentlog import keep_recent
+from applianced.recentlog import OneLine, keep_recent
 
 EPILOG = """\
 examples:
@@ -130,9 +130,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The first argument that is a command is the command; one after it may be a file of that name.
     command = next((argument for argument in arguments if argument in _COMMANDS), "")
     options = _parser(tools=command not in _LONG_RUNNING).parse_args(arguments)
-    logging.basicConfig(level=options.log_level.upper(), format=_LOG_FORMAT)
+    formatter = OneLine(_LOG_FORMAT)
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=options.log_level.upper(), handlers=[handler])
     if command in _LONG_RUNNING:
-        keep_recent(logging.Formatter(_LOG_FORMAT))
+        keep_recent(formatter)
     try:
         return int(_COMMANDS[options.command](options))
     except (ApplianceError, OSError) as error:

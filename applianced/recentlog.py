@@ -1,13 +1,28 @@
-"""The last lines of this process's log, kept in memory for a support bundle: who runs it may send them anywhere."""
+"""The lines of this process's log, and the last of them, kept in memory for a support bundle: who runs it may send them
+anywhere."""
 
 from __future__ import annotations
 
 import logging
+import re
 from collections import deque
 
 LINES = 2000
 LINE_MAX = 1000
 """Characters of one line; a longer one is cut."""
+MESSAGE_MAX = 4000
+"""Characters of one message, which may name what a client sent."""
+_UNPRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class OneLine(logging.Formatter):
+    """A message is one line of bounded length, whatever it names; a traceback follows on its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        text = super().formatMessage(record)
+        if len(text) > MESSAGE_MAX:
+            text = f"{text[:MESSAGE_MAX]}... ({len(text)} characters)"
+        return _UNPRINTED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class RecentLines(logging.Handler):

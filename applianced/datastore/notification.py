@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from applianced.datastore import native
 from applianced.datastore.faults import syntax_error
+from applianced.datastore.jsontext import written
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form
 from applianced.datastore.tree import Tree
-
-_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold; strangers may have sent it."""
 
 
 def notification(models: Models, name: str, content: Mapping[str, Any]) -> Tree:
@@ -22,15 +18,7 @@ def notification(models: Models, name: str, content: Mapping[str, Any]) -> Tree:
 
     Raises ConfigError when it does not fit the model.
     """
-    return _tree(models, json.dumps({name: _writable(content)}).encode(), Form.JSON)
-
-
-def _writable(value: Any) -> Any:
-    if isinstance(value, str):
-        return _UNWRITABLE.sub("?", value)
-    if isinstance(value, Mapping):
-        return {key: _writable(inner) for key, inner in value.items()}
-    return [_writable(inner) for inner in value] if isinstance(value, list) else value
+    return _tree(models, written({name: content}).encode(), Form.JSON)
 
 
 def read(models: Models, text: bytes) -> Tree:

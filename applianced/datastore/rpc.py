@@ -11,6 +11,7 @@ from lxml import etree
 
 from applianced.datastore import native
 from applianced.datastore.faults import found_in, syntax_error
+from applianced.datastore.jsontext import written
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form
 from applianced.datastore.places import Element
@@ -51,7 +52,7 @@ def arguments(models: Models, name: str, operation: Element) -> dict[str, Any]:
 def output(models: Models, name: str, result: Mapping[str, Any]) -> bytes:
     """The output of a call as XML. Raises ConfigError when it does not fit the model."""
     try:
-        tree = native.parse_rpc_output(models.context, json.dumps({name: result}).encode())
+        tree = native.parse_rpc_output(models.context, written({name: result}).encode())
     except native.NativeError as error:
         raise syntax_error(error.fault) from None
     try:

@@ -157,6 +157,8 @@ class Selection:
         if native.kind(schema) in (Kind.LEAF, Kind.LEAF_LIST):
             text = places.json_value(self.models, schema, element).strip()
             return len(element) == 0 and (not text or native.value(node) == text)
+        if _is_content(element):
+            return False  # Nothing that holds elements has the text.
         contents = [child for child in element if _is_content(child)]
         return all(any(True for _ in self.matching(node, None, child)) for child in contents)
 

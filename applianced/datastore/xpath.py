@@ -18,8 +18,11 @@ _PREFIX = re.compile(r"""'[^']*'|"[^"]*"|([^\W\d][\w.-]*):(?=[^\W\d]|\*)""")
 _WORD = re.compile(
     r"""'[^']*'|"[^"]*"|(?<![:A-Za-z_-])(?P<mod>mod)|(?P<called>(?:[^\W\d][\w.-]*:{1,2})?[^\W\d][\w.-]*)\s*\("""
 )
-_ANY_BELOW = re.compile(r"""(?:'[^']*'|"[^"]*"|[^'"])*?//\s*node\s*\(""")
-"""libyang 2.1.30 finds the top alone."""
+_UNTRUSTED = re.compile(
+    r"""'[^']*'|"[^"]*"|(?P<below>//\s*(?:[a-z-]+\s*::\s*)?node\s*\()|(?P<before>(?<![\w.-])preceding\s*::)"""
+)
+"""What libyang 2.1.30 answers wrongly: of //node(), with an axis as well, the top alone or nothing; of the axis
+preceding too many nodes, or none."""
 _OPERAND = re.compile(r"""[\w.)\]*'"]\s*$""")
 """What an operator follows."""
 _FUNCTIONS = frozenset(
@@ -128,8 +131,11 @@ def _check_affordable(tree: Tree, expression: Expression) -> None:
 
 
 def _check_safe(text: str) -> None:
-    if _ANY_BELOW.match(text):
-        raise _refused('"//node()" is not offered in a filter: write //*, which is the same in data without comments')
+    for found in _UNTRUSTED.finditer(text):
+        if found["below"]:
+            raise _refused('"//node()" is not offered in a filter, nor with an axis between: write * for node()')
+        if found["before"]:
+            raise _refused('the axis "preceding" is not offered in a filter: use preceding-sibling, or name the nodes')
     for found in _WORD.finditer(text):
         called = found["called"]
         if called and called.rpartition("::")[2] not in _FUNCTIONS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -10,6 +9,7 @@ from typing import Any
 
 from applianced.access.schema import ACM
 from applianced.datastore import native
+from applianced.datastore.jsontext import written
 from applianced.datastore.lock import Store
 from applianced.datastore.native import Defaults, Form
 from applianced.datastore.tree import Tree
@@ -218,15 +218,15 @@ def _encoded(value: Any) -> Iterator[str]:
     """JSON in pieces: the encoder, which keeps every other thread waiting, is called for a little at a time."""
     if isinstance(value, Mapping):
         for place, (name, each) in enumerate(value.items()):
-            yield ("," if place else "{") + json.dumps(name) + ":"
+            yield ("," if place else "{") + written(name) + ":"
             yield from _encoded(each)
         yield "}" if value else "{}"
     elif isinstance(value, list) and len(value) > _SLICE:
         for start in range(0, len(value), _SLICE):
-            yield ("," if start else "[") + json.dumps(value[start : start + _SLICE])[1:-1]
+            yield ("," if start else "[") + written(value[start : start + _SLICE])[1:-1]
         yield "]"
     else:
-        yield json.dumps(value)
+        yield written(value)
 
 
 def _data(inner: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,19 @@ def test_what_is_locked_is_answered_and_shown(tmp_path: Path) -> None:
         assert select.nsmap[prefix] == "urn:example:shop", "the prefixes of what is shown are declared"
 
     run(tmp_path, scenario)
+
+
+def test_a_name_may_have_any_character(tmp_path: Path) -> None:
+    name = "\U0001f600 \u00e9"
+
+    async def scenario(one: Client, two: Client) -> None:
+        assert nodes(await one.rpc(lock("//s:item")))[0].endswith(f"name='{name}']")
+        assert name in unescape(await two.rpc(LOCKS))
+        compared = '<compare xmlns="urn:applianced:yang:history"/>'
+        assert await two.rpc(edit(f"<item><name>{name}</name><kind>large</kind></item>")) == OK
+        assert name in unescape(await two.rpc(compared))
+
+    run(tmp_path, scenario, f"<item><name>{name}</name><kind>small</kind></item>")
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from applianced.recentlog import LINE_MAX, LINES, RecentLines, keep_recent, recent
+from applianced.recentlog import LINE_MAX, LINES, MESSAGE_MAX, OneLine, RecentLines, keep_recent, recent
 
 
 @pytest.fixture
@@ -42,3 +43,25 @@ def test_a_line_that_cannot_be_made_costs_nothing_else(capsys: pytest.CaptureFix
         handler.handle(logging.LogRecord("applianced", logging.ERROR, __file__, 1, message, (argument,), None))
     assert list(handler.lines) == ["1"]
     assert "no number" in capsys.readouterr().err
+
+
+def test_a_message_is_one_line_of_bounded_length() -> None:
+    def line(message: str, *values: object) -> str:
+        return OneLine("%(levelname)s %(message)s").format(
+            logging.LogRecord("n", logging.WARNING, "p", 1, message, values, None)
+        )
+
+    assert line("name %s", "a\n2026 forged\x1b[1m \u2028 \u00e9 \ud800") == (
+        "WARNING name a\\n2026 forged\\x1b[1m \\u2028 \u00e9 \\ud800"
+    )
+    long = line("%s", "x" * 10_000_000)
+    assert len(long) < MESSAGE_MAX + 40
+    assert long.endswith("... (10000008 characters)")
+
+
+def test_a_traceback_keeps_its_lines() -> None:
+    try:
+        raise ValueError("a\nb")
+    except ValueError:
+        record = logging.LogRecord("n", logging.ERROR, "p", 1, "failed", (), sys.exc_info())
+    assert OneLine("%(message)s").format(record).startswith("failed\nTraceback (most recent call last):\n")

@@ -50,6 +50,7 @@ def select(inner: str, namespace: str = NS) -> str:
         ),
         pytest.param("<item><kind>large</kind><price>1</price></item>", "", id="all content matches must hold"),
         pytest.param("<item><name>none</name></item>", "", id="no such key"),
+        pytest.param("<item>a</item>", "", id="text where elements are"),
         pytest.param("<title>t</title><tag/>", "<title>t</title><tag>one</tag><tag>two</tag>", id="match and siblings"),
         pytest.param("<title>other</title><tag/>", "", id="no match, no siblings"),
         pytest.param("<tag>two</tag>", CONTENT, id="nothing but a matching leaf-list entry takes all"),

@@ -21,7 +21,7 @@ DECLARED: dict[str | None, str] = {None: "urn:other", "x": NS}
         ("/x:*", {"x"}),
         ("//*[. = 'no:such' or . = \"no:such\"]", set()),
         ("child::x:shop", {"x"}),
-        ("//self::node()", set()),
+        ("//self::*", set()),
     ],
 )
 def test_prefixes_are_those_of_names(text: str, prefixes: set[str]) -> None:
@@ -49,7 +49,48 @@ def test_what_could_end_the_process_is_not_evaluated(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["//x:item[x:name = 'name()']", "//x:item[x:name = '1 mod 0']", "//x:mod", "//x:a-mod | //x:name", "1-count(.)"],
+    [
+        *("//node()", "//x:item//node()", "//self::node()", "// child :: node ()", "//x:item[.//parent::node()]"),
+        *("//x:item/preceding::*", "preceding :: x:item", "//x:item[preceding::x:item]", "'//node()' = //node()"),
+    ],
+)
+def test_what_is_answered_wrongly_is_not_evaluated(text: str) -> None:
+    with pytest.raises(xpath.ExpressionError, match="not offered") as caught:
+        xpath.read(shop_models(), text, DECLARED)
+    assert caught.value.tag == "bad-attribute"
+
+
+@pytest.mark.parametrize(
+    ("text", "by_xpath"),
+    [
+        *(("string-length('\u00f6') = 1", True), ("substring('\u00f6o', 2) = 'o'", True)),
+        *(("translate('o', 'o', '\u00f6') = '\u00f6'", True), ("substring('12345', -1, 3) = '1'", True)),
+        *(("number('0x10') = 16", False), ("number('1e3') = 1000", False), ("number('inf') > 1", False)),
+        *(("number('+5') = 5", False), ("number('') = 0", False), ("number('12 ') = 12", True)),
+        *(("floor(-1.5) = -2", True), ("ceiling(-1.5) = -1", True), ("0.1 + 0.2 = 0.3", False)),
+    ],
+)
+def test_values_that_are_not_those_of_xpath_1_0(text: str, by_xpath: bool) -> None:
+    """docs/netconf-reading.md names them."""
+    with tree_of("<title>t</title>") as tree:
+        assert bool(xpath.nodes(tree, xpath.read(tree.models, f"/x:shop[{text}]", DECLARED))) is not by_xpath
+
+
+def test_a_fraction_is_a_place() -> None:
+    with tree_of("<title>t</title>") as tree:
+        assert xpath.nodes(tree, xpath.read(tree.models, "(//x:title)[1.5]", DECLARED))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "//x:item[x:name = 'name()']",
+        "//x:item[x:name = '1 mod 0']",
+        "//x:mod",
+        "//x:a-mod | //x:name",
+        "1-count(.)",
+        "'//node()' = 'preceding::'",
+    ],
 )
 def test_what_only_looks_like_it_is(text: str) -> None:
     xpath.read(shop_models(), text, DECLARED)
