@@ -28,6 +28,8 @@ ATTRIBUTES_MAX = 64
 """Attributes of <rpc>; reading all of them takes time that grows with the square of their number."""
 MESSAGE_MAX = 4000
 """Characters of an error-message: what it quotes of a request may have millions."""
+PATH_MAX = 4000
+"""Characters of an error-path, for the same reason."""
 
 
 class RpcError(Exception):
@@ -214,14 +216,20 @@ def _error(
 def error_path(path: str, namespaces: Mapping[str, str]) -> tuple[str, list[str]]:
     """An instance path as XPath 1.0 needs it, every step with a prefix, and the declarations of the prefixes.
 
-    A step without a module is in the module of the step before (RFC 7951 4); module names serve as prefixes.
+    A step without a module is in the module of the step before (RFC 7951 4); module names serve as prefixes. One over
+    PATH_MAX characters ends with the last node whose step fits: keys may be as long as a message.
     """
-    steps, used, module = [], [], ""
+    steps: list[str] = []
+    used: list[str] = []
+    module, octets = "", 0
     for found in _STEP.finditer(path):
+        octets += found.end() - found.start()
+        if octets > PATH_MAX:
+            break
         module = found[1] or module
         if module and module not in used:
             used.append(module)
         prefix = f"{module}:" if module else ""
         steps.append(f"/{prefix}{found[2]}" + _KEY.sub(rf"[{prefix}\1=", found[3]))
     declared = [f' xmlns:{name}="{escape_attribute(namespaces[name])}"' for name in used if name in namespaces]
-    return "".join(steps) or path, declared
+    return "".join(steps) or (path if len(path) <= PATH_MAX else ""), declared

@@ -152,7 +152,7 @@ CUTS = (management_dies, everything_dies, power_is_cut)
 
 def test_kernel_and_workers_agree(topology: Topology, appliance: Appliance, moment: random.Random, soak: bool) -> None:
     stream = Stream()
-    for cut in islice(cycle(CUTS), 60 if soak else 6):
+    for cut in islice(cycle(CUTS), 201 if soak else 21):
         stream.until_death(appliance.netconf, partial(cut, appliance), moment)
         until(lambda: not appliance.serving.alive, what="management is gone")
         appliance.restart()

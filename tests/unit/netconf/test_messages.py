@@ -85,6 +85,19 @@ def test_error_path_has_a_prefix_at_every_step() -> None:
     assert declared == [f' xmlns:example="{NS}"', ' xmlns:other="urn:o"']
 
 
+@pytest.mark.parametrize(
+    ("path", "left"),
+    [
+        (f"/example:shop/item[name='{'x' * 5000}']/leaf", "/example:shop"),
+        (f"/example:shop[name='{'x' * 5000}']", ""),
+        (f"/example:shop/tag[.='{'x' * 5000}']", "/example:shop"),
+        ("x" * 5000, ""),
+    ],
+)
+def test_error_path_ends_before_a_key_of_any_length(path: str, left: str) -> None:
+    assert error_path(path, {"example": NS})[0] == left
+
+
 def test_error_path_leaves_the_value_of_a_leaf_list_alone() -> None:
     path, _ = error_path("/example:shop/tag[.='x']", {"example": NS})
     assert path == "/example:shop/example:tag[.='x']"
