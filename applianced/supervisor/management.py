@@ -31,6 +31,7 @@ from applianced.northbound.service import Listen, Service
 from applianced.northbound.state import StateProvider
 from applianced.northbound.transaction import Participant
 from applianced.supervisor.address import rebind
+from applianced.system.allocation import give_back_large_blocks
 from applianced.system.users import Users
 
 _LOG = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ async def run_management(
     """
     stop = _stop_on_signals()
     sys.setswitchinterval(SWITCH_S)
+    give_back_large_blocks()
     models = models or load_models(options.yang_dir)
     shown = options.shown
     log = CommitLog(options.state_dir, options.lock, shown=shown.get(options.state_dir))
