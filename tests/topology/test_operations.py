@@ -293,8 +293,16 @@ def test_a_stopped_worker_is_replaced(topology: Topology, appliance: Appliance, 
     [
         ("get-gates", {"alg": "ftpp"}, 'there is no ALG "ftpp": there is dns, ftp, '),
         ("get-control-sessions", {"zone": "moon"}, 'there is no zone "moon": there is trust, untrust'),
-        ("get-alg-counters", {"alg": "h323"}, 'no ALG with counters "h323": there is dns, ftp, pptp, sip, tftp'),
-        ("clear-alg-counters", {"alg": "x"}, 'there is no ALG with counters "x": there is dns, ftp, pptp, sip, tftp'),
+        (
+            "get-alg-counters",
+            {"alg": "h323"},
+            'no ALG with counters "h323": there is dns, ftp, ike-esp-nat, pptp, sip, tftp',
+        ),
+        (
+            "clear-alg-counters",
+            {"alg": "x"},
+            'there is no ALG with counters "x": there is dns, ftp, ike-esp-nat, pptp, sip, tftp',
+        ),
         ("get-alg-status", {"alg": "x"}, 'there is no ALG "x"'),
         ("clear-alg-sessions", {"alg": "x"}, 'there is no ALG "x"'),
         ("clear-control-session", {"id": 7}, "there is no control session 7"),
