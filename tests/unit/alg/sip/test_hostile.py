@@ -1,0 +1,81 @@
+"""Messages that somebody means ill with: what they must not crash, delay, open or let out."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from applianced.alg.actions import Bind, HandOver, OpenControl, OpenMedia
+from applianced.alg.sip import DESCRIPTOR, Books, Datagrams, SipSettings
+from applianced.compiler.marks import ALG_NUMBERS, CONTROL
+from applianced.model.tuples import ORIGINAL, REPLY, UDP, Endpoint, packed
+from tests.support.datagrams import bench_of
+from tests.support.dialog import DatagramPlayer, control_session
+
+INSIDE, OUTSIDE, SERVER = b"10.0.0.2", b"192.0.2.1", b"198.51.100.9"
+
+
+def player(*, translated: bool = True, **leaves: Any) -> DatagramPlayer:
+    """A phone and a server, both on port 5060; NAT makes the phone's 6060."""
+    session = control_session("10.0.0.2", "198.51.100.9", 5060, 5060, UDP, ("trust", "untrust"))
+    translation = {packed("10.0.0.2"): packed("192.0.2.1")} if translated else {}
+    return DatagramPlayer(Datagrams(SipSettings(**leaves), session, Books()), DESCRIPTOR.events, translation,
+                          session=session)  # fmt: skip
+
+
+def message(first: bytes, via: bytes, *headers: bytes, method: bytes = b"INVITE", body: bytes = b"") -> bytes:
+    """One with the headers that all must have."""
+    lines = (
+        first, b"Via: SIP/2.0/UDP " + via + b";branch=z9hG4bK1;rport", b"From: <sip:a@example.com>;tag=a",
+        b"To: <sip:b@example.com>" + (b";tag=b" if first.startswith(b"SIP") else b""), b"Call-ID: 1", b"CSeq: 1 " + method,
+        *headers, *((b"Content-Type: application/sdp",) if body else ()), b"Content-Length: %d" % len(body),
+    )  # fmt: skip
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def media(address: bytes, port: int = 4000) -> bytes:
+    return b"v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %d RTP/AVP 0\r\n" % (
+        address, address, port,
+    )  # fmt: skip
+
+
+def asked(played: DatagramPlayer, kind: type) -> list[Any]:
+    return [action for _, action, _ in played.log if isinstance(action, kind)]
+
+
+def options(*headers: bytes, own: bytes = INSIDE) -> bytes:
+    return message(b"OPTIONS sip:b@example.com SIP/2.0", own + b":5060", *headers, method=b"OPTIONS")
+
+
+def test_a_port_that_is_none_binds_nothing() -> None:
+    """The engine would take a port for it, fail, and never give it back."""
+    bench = bench_of(DESCRIPTOR)
+    begin = options(own=b"10.0.0.1")
+    bench.say(begin, mark=ALG_NUMBERS["sip"] | CONTROL)
+    for _ in range(3):
+        refused = bench.say(options(b"Contact: <sip:a@10.0.0.1:99999>", own=b"10.0.0.1"))
+        assert refused.dropped
+    assert bench.count("bad-address") == 3
+    assert not bench.ports.held
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'P-Asserted-Identity: "a" <sip:a@x>' + b",sip:x@10.0.0.2" * 4000,
+        b"P-Asserted-Identity: " + b'"' * 30000 + b"sip:x@10.0.0.2," * 1900,
+        b"Refer-To: " + b"x@10.0.0.2;" * 5400,
+        b'Warning: "' + b" 10.0.0.2" * 6600,
+    ],
+    ids=["identities", "quotes", "no-end", "warning"],
+)
+def test_many_hosts_in_one_header_cost_no_more_than_linear_time(header: bytes) -> None:
+    took = []
+    for part in (header[: len(header) // 4], header):
+        played = player()
+        begin = time.process_time()
+        played.feed(ORIGINAL, options(part))
+        took.append(time.process_time() - begin)
+    assert took[1] < 0.5 or took[1] < 8 * took[0]
