@@ -147,9 +147,11 @@ def _elsewhere(rules: Rules, speaker: Direction, line: Line, bound: Bound) -> Ge
     parties, own = rules.parties, line.own
     assert own is not None
     if any(parties.translated):
-        resolved = yield from _resolved(line)
-        if resolved is not None:
-            return resolved
+        # Where the listener is outside, it must not read what stands behind an outside endpoint.
+        if not parties.translated[speaker] or parties.translated[speaker.opposite]:
+            resolved = yield from _resolved(line)
+            if resolved is not None:
+                return resolved
         if parties.translated[speaker] and own.address == parties.known[speaker].address:
             # It has found out its outside address by itself, and keeps what NAT has given it.
             yield Note("media-self-traversal")

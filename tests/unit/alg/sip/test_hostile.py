@@ -79,3 +79,73 @@ def test_many_hosts_in_one_header_cost_no_more_than_linear_time(header: bytes) -
         played.feed(ORIGINAL, options(part))
         took.append(time.process_time() - begin)
     assert took[1] < 0.5 or took[1] < 8 * took[0]
+
+
+def test_a_registrar_opens_no_port_that_the_phone_has_not_said() -> None:
+    played = player(translated=False)
+    contact = b"Contact: <sip:a@10.0.0.2:5060>"
+    played.feed(ORIGINAL, message(b"REGISTER sip:example.com SIP/2.0", INSIDE, contact, method=b"REGISTER"))
+    answer = message(b"SIP/2.0 200 OK", INSIDE, contact, b"Contact: <sip:a@10.0.0.2:3306>", method=b"REGISTER")
+    played.feed(REPLY, answer)
+    assert [gate.inside.port for gate in asked(played, OpenControl)] == [5060]
+    assert "note refused-address '10.0.0.2:3306 was not to be registered'" in "\n".join(played.summary())
+
+
+def test_who_registers_is_handed_on_with_its_contacts() -> None:
+    played = player(translated=False)
+    contact = b"Contact: <sip:a@10.0.0.2:5070>"
+    played.feed(ORIGINAL, message(b"REGISTER sip:example.com SIP/2.0", INSIDE, contact, method=b"REGISTER"))
+    books = played.alg.context.books
+    kept = {key: values for key, values in books.changes() if values is not None}
+    after = Books()
+    after.restore(kept)
+    played.alg = Datagrams(SipSettings(), played.session, after)
+    played.feed(REPLY, message(b"SIP/2.0 200 OK", INSIDE, contact, method=b"REGISTER"))
+    assert [gate.inside.port for gate in asked(played, OpenControl)] == [5070]
+
+
+def call(played: DatagramPlayer, answered: bytes) -> None:
+    """The phone calls, and the server answers with media at this address."""
+    played.feed(ORIGINAL, message(b"INVITE sip:b@example.com SIP/2.0", INSIDE + b":5060", body=media(INSIDE)))
+    played.feed(REPLY, message(b"SIP/2.0 200 OK", OUTSIDE + b":6060", body=media(answered, 4500)))
+
+
+@pytest.mark.parametrize(
+    "address", [b"10.0.0.99", b"192.168.1.1", b"10.0.0.2", b"192.0.2.1", b"127.0.0.1", b"224.1.1.1", b"255.255.255.255"]
+)
+def test_an_outside_party_names_no_inside_address(address: bytes) -> None:
+    """Else whoever is called opens a way from the phone to any inside host, past every policy."""
+    played = player()
+    call(played, address)
+    assert not asked(played, OpenMedia)
+    assert "note refused-address" in "\n".join(played.summary())
+
+
+def test_an_outside_party_names_another_outside_address() -> None:
+    played = player()
+    call(played, b"203.0.113.77")
+    assert len(asked(played, OpenMedia)) == 1
+
+
+def test_what_stands_behind_an_outside_endpoint_is_not_told_outside() -> None:
+    played = player()
+    played.outside[Endpoint(packed("192.0.2.1"), 51000)] = Endpoint(packed("10.0.0.77"), 4000)
+    played.feed(ORIGINAL, message(b"INVITE sip:b@example.com SIP/2.0", INSIDE, body=media(OUTSIDE, 51000)))
+    assert b"10.0.0.77" not in played.sent(ORIGINAL)
+
+
+def test_a_forged_hello_of_dtls_does_not_end_a_session() -> None:
+    played = player()
+    played.feed(ORIGINAL, options())
+    played.feed(REPLY, b"\x16\xfe\xfd")
+    assert not asked(played, HandOver)
+    assert "refuse" in played.summary()[-1]
+    played.feed(ORIGINAL, options(b"Subject: again"))
+    assert INSIDE not in played.out[-1][1]
+
+
+def test_a_session_that_begins_with_dtls_is_left_alone() -> None:
+    played = player()
+    played.feed(ORIGINAL, b"\x16\xfe\xfd")
+    assert asked(played, HandOver)
+    assert not asked(played, Bind)
