@@ -25,7 +25,7 @@ class Transaction:
     """
 
     __slots__ = (
-        "call", "contacts", "expires_s", "hidden", "home", "initial", "key", "over", "record", "session", "speaker",
+        "call", "contacts", "due", "expires_s", "hidden", "home", "initial", "key", "over", "record", "session", "speaker",
         "state",
     )  # fmt: skip
 
@@ -36,6 +36,7 @@ class Transaction:
         self.speaker = speaker
         self.expires_s = expires_s
         self.over = False
+        self.due = 0
         self.state = TRYING
         self.hidden = b""
         self.initial = False
