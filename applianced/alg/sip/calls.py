@@ -73,8 +73,8 @@ class Call:
     """
 
     __slots__ = (
-        "asked", "bound", "branches", "callee", "caller", "created_s", "due", "ends_s", "expires_s", "gates", "homes", "key",
-        "offers", "over", "sides", "silent", "state", "text",
+        "asked", "bound", "branches", "callee", "caller", "created_s", "due", "ends_s", "expires_s", "gates", "homes",
+        "key", "offers", "over", "sides", "silent", "state", "text",
     )  # fmt: skip
 
     def __init__(

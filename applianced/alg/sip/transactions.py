@@ -25,8 +25,8 @@ class Transaction:
     """
 
     __slots__ = (
-        "call", "contacts", "due", "expires_s", "hidden", "home", "initial", "key", "over", "record", "session", "speaker",
-        "state",
+        "call", "contacts", "due", "expires_s", "hidden", "home", "initial", "key", "over", "record", "session",
+        "speaker", "state",
     )  # fmt: skip
 
     def __init__(self, session: str, home: dict[Key, Transaction], key: Key, speaker: int, expires_s: float) -> None:

@@ -10,7 +10,8 @@ from typing import Protocol
 
 FURTHEST_S = 64.0
 """What ends later is looked at again after so long, so that what is over sooner is not kept for it."""
-PER_TURN = 4096
+PER_TURN = 16384
+"""More than a worker can be made to remember in a second: what it remembers must go as fast as it comes."""
 
 
 class Mortal(Protocol):

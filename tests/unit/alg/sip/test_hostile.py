@@ -30,7 +30,8 @@ def message(first: bytes, via: bytes, *headers: bytes, method: bytes = b"INVITE"
     lines = (
         first, b"Via: SIP/2.0/UDP " + via + b";branch=z9hG4bK1;rport", b"From: <sip:a@example.com>;tag=a",
         b"To: <sip:b@example.com>" + (b";tag=b" if first.startswith(b"SIP") else b""), b"Call-ID: 1",
-        b"CSeq: 1 " + method, *headers, *((b"Content-Type: application/sdp",) if body else ()), b"Content-Length: %d" % len(body),
+        b"CSeq: 1 " + method, *headers, *((b"Content-Type: application/sdp",) if body else ()),
+        b"Content-Length: %d" % len(body),
     )  # fmt: skip
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
