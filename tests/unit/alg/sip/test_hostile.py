@@ -10,6 +10,7 @@ import pytest
 from applianced.alg.actions import Bind, HandOver, OpenControl, OpenMedia
 from applianced.alg.sip import DESCRIPTOR, Books, Datagrams, SipSettings
 from applianced.compiler.marks import ALG_NUMBERS, CONTROL
+from applianced.engine.gatekeeper import GateLimits
 from applianced.model.tuples import ORIGINAL, REPLY, UDP, Endpoint, packed
 from tests.support.datagrams import bench_of
 from tests.support.dialog import DatagramPlayer, control_session
@@ -150,3 +151,17 @@ def test_a_session_that_begins_with_dtls_is_left_alone() -> None:
     played.feed(ORIGINAL, b"\x16\xfe\xfd")
     assert asked(played, HandOver)
     assert not asked(played, Bind)
+
+
+def test_one_host_does_not_take_every_outside_port() -> None:
+    """Each call names other ports; nobody answers."""
+    bench = bench_of(DESCRIPTOR)
+    bench.start(GateLimits(per_source=20))
+    bench.say(options(own=b"10.0.0.1"), mark=ALG_NUMBERS["sip"] | CONTROL)
+    for number in range(12):
+        many = b"".join(b"m=audio %d RTP/AVP 0\r\n" % (2000 + 20 * number + 2 * line) for line in range(4))
+        offer = media(b"10.0.0.1", 30000 + 2 * number) + many
+        invite = message(b"INVITE sip:b@example.com SIP/2.0", b"10.0.0.1", body=offer)
+        bench.say(invite.replace(b"Call-ID: 1", b"Call-ID: %d" % number).replace(b"z9hG4bK1", b"z9hG4bK%d" % number))
+    assert len(bench.ports.held) == 40
+    assert bench.count("bindings-refused") == 8
