@@ -165,3 +165,29 @@ def test_one_host_does_not_take_every_outside_port() -> None:
         bench.say(invite.replace(b"Call-ID: 1", b"Call-ID: %d" % number).replace(b"z9hG4bK1", b"z9hG4bK%d" % number))
     assert len(bench.ports.held) == 40
     assert bench.count("bindings-refused") == 8
+
+
+HEAD = b"v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=-\r\nt=0 0\r\n"
+OWN, HOLD = b"c=IN IP4 10.0.0.2\r\n", b"c=IN IP4 0.0.0.0\r\n"
+CANDIDATE = b"a=candidate:1 1 UDP 1 10.0.0.2 5000 typ host\r\n"
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        HEAD + b"m=audio 500 RTP/AVP 0\r\n" + OWN,
+        HEAD + b"m=audio 4000 RTP/AVP 0\r\n" + OWN + b"m=video 0 RTP/AVP 0\r\n" + OWN,
+        HEAD + b"m=application 5000 SCTP x\r\n" + OWN,
+        HEAD + HOLD + b"m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n" + CANDIDATE,
+        HEAD + OWN + b"m=audio 500 RTP/AVP 0\r\n" + CANDIDATE,
+        HEAD + HOLD + b"m=audio 4000 RTP/AVP 0\r\na=rtcp:5001 IN IP4 10.0.0.2\r\n",
+        HEAD + OWN + b"m=message 2855 TCP/MSRP *\r\na=path:msrp://10.0.0.2:2856/x;tcp\r\n",
+    ],
+    ids=["low-port", "refused", "of-no-kind", "trickled", "low-port-with-ice", "rtcp-on-hold", "other-path"],
+)
+@pytest.mark.parametrize("first", [b"INVITE sip:b@example.com SIP/2.0", b"OPTIONS sip:b@example.com SIP/2.0"])
+def test_no_description_tells_an_inside_address(first: bytes, description: bytes) -> None:
+    played = player()
+    played.feed(ORIGINAL, message(first, INSIDE, method=first.split()[0], body=description))
+    assert played.sent(ORIGINAL)
+    assert INSIDE not in played.sent(ORIGINAL)
