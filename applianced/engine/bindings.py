@@ -6,6 +6,7 @@ parties may be read by two of them. What one holds stands in memory that all of 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from struct import Struct
 from typing import NamedTuple
@@ -140,6 +141,8 @@ class Bindings:
         """By each port."""
         self._uses: dict[Known, int] = {}
         """First port -> how many open gates lead to it."""
+        self._per_source: Counter[bytes] = Counter()
+        """Inside address -> how many it holds."""
         self._leaving: set[Known] = set()
         """Those that go when the last gate closes."""
         self._spent: list[Held] = []
@@ -172,8 +175,13 @@ class Bindings:
             self._ports.hold(end.outside.address, held.protocol, end.outside.port)
         self._enter(held)
 
+    def of_source(self, address: bytes) -> int:
+        """How many an inside address holds."""
+        return self._per_source.get(address, 0)
+
     def _enter(self, held: Held) -> None:
         self._held[held.protocol, held.outside] = held
+        self._per_source[held.inside.address] += 1
         for end in held.ends:
             self._ends[end.protocol, end.outside] = held
             self._own.show(end)
@@ -192,6 +200,9 @@ class Bindings:
 
     def _leave(self, key: Known, *, used: bool) -> None:
         held = self._held.pop(key)
+        self._per_source[held.inside.address] -= 1
+        if not self._per_source[held.inside.address]:
+            del self._per_source[held.inside.address]
         self._leaving.discard(key)
         for end in held.ends:
             del self._ends[end.protocol, end.outside]

@@ -54,7 +54,7 @@ ENGINE_EVENTS = {
     "gates-silent": "Media closed because no packet of theirs came for too long",
     "media-opened": "Media opened, each both ways",
     "gates-refused-self": "Gates refused: they would lead to the appliance itself",
-    "bindings-refused": "Bindings refused: no port left",
+    "bindings-refused": "Bindings refused: no port left, or the source holds alg-gates-per-source already",
     "bindings-held": "Bindings that stay until they are given back, a pair as one",
     "bindings-unknown": "Bindings refused: conntrack does not know the session",
     "protocol-errors": "Streams handed over after a fault that their ALG cannot go on from; datagrams with one",

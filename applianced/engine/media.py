@@ -43,7 +43,13 @@ def hold(session: Session, asked: Bind, address: bytes, protocol: int) -> Endpoi
     known = session.held.get((protocol, asked.endpoint))
     if known is not None and known.pair >= asked.pair:
         return known.outside
-    made = session.keeper.bindings.take(address, protocol, asked.endpoint, pair=asked.pair, session=session.slot)
+    keeper, source = session.keeper, asked.endpoint.address
+    if known is None and keeper.bindings.of_source(source) >= keeper.limits.per_source:
+        # One host alone must not take every port of an outside address.
+        session.count("bindings-refused")
+        session.reporter.gate_refused(session, f"too many outside ports are held for {asked.endpoint}")
+        return None
+    made = keeper.bindings.take(address, protocol, asked.endpoint, pair=asked.pair, session=session.slot)
     if made is None:
         session.count("bindings-refused")
         session.reporter.gate_refused(session, f"no outside port left for {asked.endpoint}")

@@ -71,6 +71,8 @@ class Inspection:
         """A message, or its beginning, that is over the limit."""
         if self._settings.oversize_message_drop:
             return _refused("oversize-dropped")
+        if direction is REPLY and not self._streamed and question_of(data) not in self._unanswered:
+            return _refused("unmatched", f"{len(data)} octets")
         outcome = self._unread(direction, data)
         return outcome._replace(notes=(*outcome.notes, Note("oversize")))
 

@@ -18,6 +18,8 @@ ASKED_MOST = 1024
 """SPIs of which it is remembered how often they were asked for."""
 LONGEST_S = 90.0
 """Nobody keeps others waiting longer, however often it renews."""
+REST_S = 5.0
+"""Who has done so lets the others go first for so long: they are judged anew about once a second."""
 
 
 class Relation(NamedTuple):
@@ -63,6 +65,8 @@ class Gateways:
             if held.holder is not claimant:
                 return False
             since = held.since
+        elif held is not None and held.holder is claimant and held.until > now < held.since + LONGEST_S + REST_S:
+            return False
         else:
             since = now
         self._claims[relation] = _Claim(claimant, since, until)

@@ -14,7 +14,7 @@ from applianced.alg.sip.bodies import descriptions
 from applianced.alg.sip.bound import Bound
 from applianced.alg.sip.calls import EARLY, ENDING, ESTABLISHED, HELD, SETUP, Call
 from applianced.alg.sip.context import Context
-from applianced.alg.sip.media import Line, addresses, read_lines
+from applianced.alg.sip.media import Line, names, read_lines
 from applianced.alg.sip.messages import FROM, TO, Message
 from applianced.alg.sip.settings import CALL_KEEP_S, FOREVER_S
 from applianced.alg.sip.transactions import Transaction
@@ -316,5 +316,6 @@ def _elsewhere(context: Context, speaker: Direction, message: Message, *, answer
     for body in descriptions(message):
         if answer:
             raise ProtocolError("refused-response" if message.status else "refused-answer", _reason(message))
-        edits += addresses(context.parties, speaker, read(message.data, body.start, body.end))
+        nothing = Bound(context.books.belongings)
+        edits += names(context, speaker, read(message.data, body.start, body.end), nothing)
     return edits

@@ -73,8 +73,8 @@ class Call:
     """
 
     __slots__ = (
-        "asked", "bound", "branches", "callee", "caller", "created_s", "ends_s", "expires_s", "gates", "homes", "key",
-        "offers", "over", "sides", "silent", "state", "text",
+        "asked", "bound", "branches", "callee", "caller", "created_s", "due", "ends_s", "expires_s", "gates", "homes",
+        "key", "offers", "over", "sides", "silent", "state", "text",
     )  # fmt: skip
 
     def __init__(
@@ -88,6 +88,7 @@ class Call:
         self.created_s = now
         self.expires_s = expires_s
         self.over = False
+        self.due = 0
         self.silent = False
         """Its last medium has ended by silence."""
         self.offers: dict[Named, Offer] = {}

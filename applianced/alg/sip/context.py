@@ -12,7 +12,7 @@ from applianced.alg.sip.books import Books
 from applianced.alg.sip.calls import Call
 from applianced.alg.sip.calls import Key as CallKey
 from applianced.alg.sip.messages import Message
-from applianced.alg.sip.parties import Parties
+from applianced.alg.sip.parties import NOWHERE, PRIVATE, Parties
 from applianced.alg.sip.registrations import Key as RegistrationKey
 from applianced.alg.sip.registrations import Registration
 from applianced.alg.sip.settings import CALL_KEEP_S, ENDPOINT_LIMIT, HOME_LIMIT, LIMITS, SipSettings
@@ -63,18 +63,28 @@ class Context:
     # ----- media.Rules
 
     def may_name(self, speaker: Direction, address: bytes) -> bool:
-        """An outside party's media may be anywhere, as those of a proxied call are. Naming an inside address opens it
-        to the outside, so an inside party may name its own alone, unless it is configured as a proxy."""
+        """An outside party's media may be anywhere outside, as those of a proxied call are. Naming an inside address
+        opens it to the outside, so an inside party may name its own alone, unless it is configured as a proxy."""
         parties = self.parties
         if (
             address == parties.own[speaker].address
             or parties.own[speaker].address in self.settings.derived.media_proxies
         ):
             return True
-        if parties.translated[speaker]:
+        if parties.translated[speaker] or address in NOWHERE:
             return False
+        if parties.translated[speaker.opposite]:
+            return self._is_outside(speaker, address)
         zone = self.session.zone_from if speaker is ORIGINAL else self.session.zone_to
         return speaker is not self.home or zone in self.settings.outside_zone
+
+    def _is_outside(self, speaker: Direction, address: bytes) -> bool:
+        """Whether an address that an outside party names can be on its side of NAT: neither the listener's own, nor
+        what that is known by, nor, unless it has one itself, a private one."""
+        own, known = self.parties.own, self.parties.known
+        if address in (own[speaker.opposite].address, known[speaker.opposite].address):
+            return False
+        return address not in PRIVATE or own[speaker].address in PRIVATE
 
     def learns(self, speaker: Direction) -> bool:
         """Behind a NAT of its own, and outside."""

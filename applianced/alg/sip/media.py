@@ -5,14 +5,16 @@ Rule: nothing here performs I/O.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Generator, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from applianced.alg.actions import Action, Bind, Note, Reply, Resolve
+from applianced.alg.hosts import host_text
 from applianced.alg.sdp.description import Description, Medium
 from applianced.alg.sdp.rewriting import (
     Place,
     Replacement,
+    family_text,
     placed,
     with_candidates,
     with_origin,
@@ -90,9 +92,18 @@ def read_lines(rules: Rules, speaker: Direction, description: Description, bound
             places[index] = Place(line.known, line.rtcp_known)
     replacements = placed(description, places) if places else []
     replacements += addresses(parties, speaker, description, lines, replacements)
-    if places:
+    traversed = any(line.own is None and line.known is not None for line in lines)
+    if places or (parties.translated[speaker] and not traversed):
         replacements += _candidates(rules, speaker, description, bound)
     return tuple(lines), replacements
+
+
+def names(rules: Rules, speaker: Direction, description: Description, bound: Bound) -> list[Replacement]:
+    """What changes in a description outside a call: addresses, and ICE."""
+    replacements = addresses(rules.parties, speaker, description)
+    if rules.parties.translated[speaker]:
+        replacements += _candidates(rules, speaker, description, bound)
+    return replacements
 
 
 def addresses(
@@ -102,7 +113,8 @@ def addresses(
     lines: Iterable[Line] = (),
     done: Collection[Replacement] = (),
 ) -> list[Replacement]:
-    """o=, and a c= that `done` has left: those of media are moved. What a description outside a call needs, too."""
+    """o=, and what `done` has left of addresses in c=, a=rtcp and a=path: media that are refused or on hold say theirs,
+    too."""
     if not any(parties.translated):
         return []
     replacements: list[Replacement] = []
@@ -113,7 +125,22 @@ def addresses(
         address = parties.address(speaker, place.address) or moved.get(place.address)
         if address is not None:
             replacements += write(description, address)
+    for medium in description.media:
+        replacements += _left(parties, speaker, medium)
     return replacements
+
+
+def _left(parties: Parties, speaker: Direction, medium: Medium) -> Iterator[Replacement]:
+    """Addresses in one medium; those that are moved are replaced by then."""
+    beside = (medium.rtcp.place,) if medium.rtcp is not None and medium.rtcp.place is not None else ()
+    for place in (*medium.connections, *beside):
+        address = parties.address(speaker, place.address) if place.address else None
+        if address is not None:
+            yield place.start, place.end, family_text(address)
+    for written in medium.paths:
+        address = parties.address(speaker, written.endpoint.address) if written.endpoint is not None else None
+        if address is not None and written.endpoint is not None:
+            yield written.start, written.end, host_text(address, written.endpoint.port)
 
 
 def _line(rules: Rules, speaker: Direction, medium: Medium, bound: Bound) -> Generator[Action, Reply, Line]:
@@ -147,9 +174,11 @@ def _elsewhere(rules: Rules, speaker: Direction, line: Line, bound: Bound) -> Ge
     parties, own = rules.parties, line.own
     assert own is not None
     if any(parties.translated):
-        resolved = yield from _resolved(line)
-        if resolved is not None:
-            return resolved
+        # Where the listener is outside, it must not read what stands behind an outside endpoint.
+        if not parties.translated[speaker] or parties.translated[speaker.opposite]:
+            resolved = yield from _resolved(line)
+            if resolved is not None:
+                return resolved
         if parties.translated[speaker] and own.address == parties.known[speaker].address:
             # It has found out its outside address by itself, and keeps what NAT has given it.
             yield Note("media-self-traversal")

@@ -24,6 +24,10 @@ REMEMBERED = 128
 """Texts, and names of calls, that need not be worked out again."""
 PRIVATE = Prefixes(("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
 """RFC 1918, 6598, 4193."""
+NOWHERE = Prefixes((
+    "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/127", "::ffff:0:0/96", "fe80::/10", "ff00::/8",
+))  # fmt: skip
+"""Addresses that no media of one party are taken at beyond its own link (RFC 6890): a gate to them serves nobody."""
 _BEHIND = rb"(?::([0-9]{1,5}))?(?![\w@.-]|:[0-9])"
 _REFERENCES = re.compile(
     rb"(\[[0-9A-Fa-f:.]{2,45}\]|(?<=@)[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,40})(?:(?<=\]):([0-9]{1,5}))?(?![\w@]|:[0-9])"

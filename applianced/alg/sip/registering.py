@@ -5,6 +5,8 @@ Rule: nothing here performs I/O; time is an argument.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from applianced.alg.actions import Actions, Note, OpenControl
 from applianced.alg.sip.context import Context
 from applianced.alg.sip.headers import Address
@@ -13,6 +15,7 @@ from applianced.alg.sip.registrations import Registration, give_back
 from applianced.alg.sip.settings import LIMITS
 from applianced.alg.sip.transactions import Transaction
 from applianced.alg.sip.translation import default_port, transport
+from applianced.errors import ProtocolError
 from applianced.model.tuples import Direction, Endpoint
 
 EXPIRES_S = 3600
@@ -23,9 +26,20 @@ SLACK_S = 2.0
 
 
 def request(message: Message, transaction: Transaction) -> None:
-    """Remember whom it is about. Raises ProtocolError bad-address."""
+    """Remember whom it is about, and what it asks for, as far as that can be read. Raises ProtocolError bad-address."""
     uri = message.addresses(TO)[0].uri
     transaction.record = message.data[uri.start : uri.end][:128] if uri is not None else b""
+    with suppress(ProtocolError):
+        asked = [_endpoint(message, address) for address in message.addresses(CONTACT)]
+        transaction.contacts = tuple(endpoint for endpoint in asked if endpoint is not None)
+
+
+def _endpoint(message: Message, address: Address) -> Endpoint | None:
+    """Where a contact is reached; None for a name, and for none."""
+    uri = address.uri
+    if uri is None or uri.host is None or not uri.host.address:
+        return None
+    return Endpoint(uri.host.address, uri.host.port or default_port(message.data, uri))
 
 
 def response(context: Context, speaker: Direction, message: Message, transaction: Transaction, now: float) -> Actions:
@@ -39,6 +53,10 @@ def response(context: Context, speaker: Direction, message: Message, transaction
         expires_s = _expires(message, address)
         if expires_s > 0:
             key = transaction.record, context.parties.own[speaker].address, *inside
+            if inside not in transaction.contacts and key not in context.books.registrations:
+                # The party has not said it: a registrar has no gates to ask for.
+                yield Note("refused-address", f"{inside} was not to be registered")
+                continue
             seen.add(key)
             yield from _registered(context, party, message, address, key, now, expires_s)
     own = context.parties.own[party].address
@@ -54,11 +72,10 @@ def response(context: Context, speaker: Direction, message: Message, transaction
 
 def _inside(context: Context, speaker: Direction, message: Message, address: Address) -> Endpoint | None:
     """The endpoint of the listener that a contact in the registrar's answer means; None for other devices."""
-    uri, parties = address.uri, context.parties
-    if uri is None or uri.host is None or not uri.host.address:
+    parties, party = context.parties, speaker.opposite
+    named = _endpoint(message, address)
+    if named is None:
         return None
-    named = Endpoint(uri.host.address, uri.host.port or default_port(message.data, uri))
-    party = speaker.opposite
     if not parties.translated[party]:
         return named if named.address == parties.own[party].address else None
     inside = parties.endpoint(speaker, named)

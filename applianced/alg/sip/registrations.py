@@ -19,7 +19,7 @@ Key = tuple[bytes, bytes, bytes, int]
 class Registration:
     """One contact of one address of record. gate: 0 when none is open. outside: as the registrar knows it."""
 
-    __slots__ = ("expires_s", "gate", "key", "outside", "over", "protocol", "since_s")
+    __slots__ = ("due", "expires_s", "gate", "key", "outside", "over", "protocol", "since_s")
 
     def __init__(self, key: Key, outside: Endpoint, protocol: int, now: float, expires_s: float) -> None:
         self.key = key
@@ -29,6 +29,7 @@ class Registration:
         self.expires_s = expires_s
         self.gate = 0
         self.over = False
+        self.due = 0
 
     @property
     def inside(self) -> Endpoint:

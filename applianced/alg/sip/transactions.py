@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from applianced.model.times import date_and_time
+from applianced.model.tuples import Endpoint
 
 Key = tuple[bytes, bytes]
 """Branch of the top Via, and method."""
@@ -19,11 +20,13 @@ class Transaction:
     """One of a session, which is named as in the state.
 
     home: where its session keeps it. speaker: direction of the request. call: key of its call, None without. hidden:
-    the Vias kept from the listener. initial: an INVITE that begins a call. record: of a REGISTER, whom it is about.
+    the Vias kept from the listener. initial: an INVITE that begins a call. record, contacts: of a REGISTER, whom it is
+    about, and the endpoints that it says.
     """
 
     __slots__ = (
-        "call", "expires_s", "hidden", "home", "initial", "key", "over", "record", "session", "speaker", "state",
+        "call", "contacts", "due", "expires_s", "hidden", "home", "initial", "key", "over", "record", "session",
+        "speaker", "state",
     )  # fmt: skip
 
     def __init__(self, session: str, home: dict[Key, Transaction], key: Key, speaker: int, expires_s: float) -> None:
@@ -33,11 +36,13 @@ class Transaction:
         self.speaker = speaker
         self.expires_s = expires_s
         self.over = False
+        self.due = 0
         self.state = TRYING
         self.hidden = b""
         self.initial = False
         self.call: tuple[bytes, bytes] | None = None
         self.record: bytes = b""
+        self.contacts: tuple[Endpoint, ...] = ()
 
     def entry(self) -> dict[str, Any]:
         """As the list `transaction` of the state shows it."""
@@ -64,12 +69,14 @@ class Transaction:
             self.initial,
             self.call,
             self.record,
+            tuple(map(tuple, self.contacts)),
         )
 
     @classmethod
     def of(cls, home: dict[Key, Transaction], plain: tuple[Any, ...]) -> Transaction:
         """What `plain` gave."""
-        session, key, speaker, expires_s, state, hidden, initial, call, record = plain
+        session, key, speaker, expires_s, state, hidden, initial, call, record, contacts = plain
         made = cls(session, home, key, speaker, expires_s)
         made.state, made.hidden, made.initial, made.call, made.record = state, hidden, initial, call, record
+        made.contacts = tuple(Endpoint(*contact) for contact in contacts)
         return made

@@ -57,6 +57,9 @@ _URI_BEFORE = b"@:"
 _AT = _URI_BEFORE[0]
 _ESCAPED_AT, _MADDR = b"%40", b"maddr="
 _URI_END = re.compile(rb"[>\s,]|\Z")
+_PORT_MAX = 65535
+_URI_REACH = 1024
+"""Octets around a host in which the rest of its URI is looked for: a message may have thousands of hosts."""
 
 Edits = Generator[Action, Reply, list[Replacement]]
 
@@ -120,7 +123,11 @@ def header_edits(parties: Parties, speaker: Direction, message: Message, *, call
         for field in fields:
             start, end = field.span(2)
             found = search(data, start, end)
+            quotes = _Quotes(start) if found is not None and data.find(b'"', start, end) >= 0 else None
             while found is not None:
+                if quotes is not None and quotes.around(data, found.start()):
+                    found = search(data, found.end(), end)
+                    continue
                 text = yield from _text(parties, speaker, data, found, (kind, name, start))
                 if text is not None:
                     edits.append((*found.span(), text))
@@ -128,6 +135,22 @@ def header_edits(parties: Parties, speaker: Direction, message: Message, *, call
     if not call_ids:
         return [edit for edit in edits if data[edit[0] - 3 : edit[0]] != _ESCAPED_AT]
     return edits
+
+
+class _Quotes:
+    """Where the quoted strings of a value are, looked at once from its front on."""
+
+    __slots__ = ("_at", "_inside")
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+        self._inside = False
+
+    def around(self, data: bytes, at: int) -> bool:
+        """Whether an offset, which is not before the last one, is inside a quoted string."""
+        self._inside ^= sum(len(token) == 1 for token in _QUOTE.findall(data, self._at, at)) % 2 == 1
+        self._at = at
+        return self._inside
 
 
 def _text(
@@ -138,8 +161,6 @@ def _text(
     kind, name, value = where
     at = found.start()
     before = data[at - 1]
-    if data.find(b'"', value, at) >= 0 and _quoted(data, value, at):
-        return None
     if before in _URI_BEFORE:
         if kind is Kind.WHERE:
             return (yield from _where(parties, speaker, data, found, name, value))
@@ -163,15 +184,12 @@ def _known(parties: Parties, speaker: Direction, found: re.Match[bytes], kind: K
     return texts[key]
 
 
-def _quoted(data: bytes, start: int, at: int) -> bool:
-    """Whether an offset is inside a quoted string of the value that begins at `start`."""
-    return sum(len(token) == 1 for token in _QUOTE.findall(data, start, at)) % 2 == 1
-
-
 def host_found(found: re.Match[bytes]) -> Host:
-    """The host that the pattern of `Parties` has found."""
-    name = found[1].strip(b"[]")
-    return Host(found.start(), found.end(), name, int(found[2] or 0), packed_address(name))
+    """The host that the pattern of `Parties` has found. Raises ProtocolError bad-address, for a port over 65535."""
+    name, port = found[1].strip(b"[]"), int(found[2] or 0)
+    if port > _PORT_MAX:
+        raise ProtocolError("bad-address", f"port {port}")
+    return Host(found.start(), found.end(), name, port, packed_address(name))
 
 
 def _same(parties: Parties, speaker: Direction, host: Host) -> bytes | None:
@@ -191,8 +209,9 @@ def _where(
     if key in parties.texts:
         return parties.texts[key]
     host = host_found(found)
-    scheme = data.rfind(b"sips:", value, host.start) > data.rfind(b"sip:", value, host.start)
-    end = _URI_END.search(data, host.end)
+    first = max(value, host.start - _URI_REACH)
+    scheme = data.rfind(b"sips:", first, host.start) > data.rfind(b"sip:", first, host.start)
+    end = _URI_END.search(data, host.end, host.end + _URI_REACH)
     parameters = data[host.end : end.start()] if end is not None else b""
     default = _default(scheme, parameters)
     if name in BOUND:

@@ -33,11 +33,15 @@ class Datagrams(Dialogue):
         except ProtocolError as error:
             left = yield from self.unread(data, error)
         else:
-            if kind is Kind.TLS:
+            if kind is Kind.TLS and not self.context.parties.settled:
                 yield Note("tls")
                 yield HandOver()
                 return
-            left = (yield from self.judged(direction, data)) if kind is Kind.MESSAGE else data
+            if kind is Kind.TLS:
+                # A session that has begun in the clear goes on so: anybody can write a sender's address.
+                left = yield from self.unread(data, ProtocolError("not-sip", "a hello of TLS, too late"))
+            else:
+                left = (yield from self.judged(direction, data)) if kind is Kind.MESSAGE else data
         if left is None:
             yield Refuse()
         elif left is not data:

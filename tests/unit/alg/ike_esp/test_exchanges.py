@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from applianced.alg.actions import AwaitKey, CloseGate, OpenKey
+from applianced.alg.actions import AwaitKey, CloseGate, HandOver, OpenKey
 from applianced.alg.ike_esp import DESCRIPTOR, Exchanges, Gateways, IkeEspSettings
 from applianced.alg.ike_esp.spis import MOST
 from applianced.alg.ike_esp.states import STATES_MOST
@@ -69,6 +69,16 @@ def test_a_restart_anywhere_changes_nothing(dialog: list[tuple[Direction, bytes]
         cut.feed(direction, data)
     assert cut.out == whole.out
     assert cut.open == whole.open
+
+
+def test_a_forged_keepalive_does_not_end_a_session() -> None:
+    played = player()
+    played.feed(ORIGINAL, message(ALICE, NONE, 34))
+    played.feed(REPLY, b"\xff")
+    assert not any(isinstance(action, HandOver) for _, action, _ in played.log)
+    assert played.out[-1] == (REPLY, b"\xff")
+    played.feed(ORIGINAL, message(ALICE, GATEWAY, 35))
+    assert any(isinstance(action, AwaitKey) for _, action, _ in played.log)
 
 
 def test_what_is_kept_fits_its_place() -> None:

@@ -111,6 +111,7 @@ class Thing:
     def __init__(self, expires_s: float) -> None:
         self.expires_s = expires_s
         self.over = False
+        self.due = 0
 
 
 def test_the_wheel_turns_a_part_at_a_time() -> None:
@@ -132,6 +133,29 @@ def test_what_is_moved_forward_is_found_sooner() -> None:
     assert list(wheel.turn(7.0)) == [thing]
     thing.over = True
     assert list(wheel.turn(100.0)) == []
+
+
+def test_the_wheel_keeps_up_with_2500_calls_a_second() -> None:
+    """Two transactions each, which are remembered for 5 s once they are answered, and for 32 s before."""
+    wheel, ended = Wheel(), 0
+    for second in range(70):
+        ended += len(list(wheel.turn(float(second))))
+        for _ in range(5000):
+            thing = Thing(second + 32.0)
+            wheel.add(thing, float(second))
+            thing.expires_s = second + 5.0
+            wheel.add(thing, float(second))
+    assert ended >= 5000 * 60
+
+
+def test_what_is_put_off_again_and_again_stands_once() -> None:
+    """As a registration that is refreshed for days does."""
+    wheel, thing = Wheel(), Thing(0.0)
+    for second in range(0, 90_000, 30):
+        thing.expires_s = second + 3600.0
+        wheel.add(thing, float(second))
+        assert list(wheel.turn(float(second))) == []
+    assert sum(map(len, wheel._slots.values())) <= 2
 
 
 def test_a_port_of_two_calls_goes_with_the_last() -> None:
