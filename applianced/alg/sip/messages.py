@@ -165,8 +165,12 @@ class Message:
         return read_via(self.data, *found[0])
 
     def vias(self) -> list[Via]:
-        """All entries of all Via headers, the first one on top. Raises ProtocolError bad-via, many-headers."""
-        return [read_via(self.data, *entry) for entry in self._all(VIA)]
+        """All entries of all Via headers, the first one on top; one at least. Raises ProtocolError bad-via,
+        many-headers."""
+        found = [read_via(self.data, *entry) for entry in self._all(VIA)]
+        if not found:
+            raise ProtocolError("bad-via", "none")
+        return found
 
     def addresses(self, name: bytes) -> list[Address]:
         """All entries of all headers of this name. Raises ProtocolError bad-address, many-headers."""
