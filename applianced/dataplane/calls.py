@@ -21,7 +21,7 @@ from typing import NamedTuple
 from applianced.compiler.marks import DATA, GATES_TABLE
 from applianced.compiler.untracked import CALLS_IN, CALLS_OUT
 from applianced.dataplane import expressions
-from applianced.dataplane.expressions import NETWORK_HEADER, TRANSPORT_HEADER
+from applianced.dataplane.expressions import FAMILIES, NETWORK_HEADER, TRANSPORT_HEADER
 from applianced.dataplane.netlink import FAMILY_INET, NFTABLES, Netlink, attribute, attributes, nested, text
 from applianced.model.gates import Gate
 
@@ -32,22 +32,9 @@ _OCTETS, _PACKETS = 1, 2
 _CALL_ID = TRANSPORT_HEADER, 6, 2
 
 
-class _Family(NamedTuple):
-    """Where an IP version keeps its addresses. number: of nfproto."""
-
-    version: int
-    number: int
-    octets: int
-    source: int
-    destination: int
-
-
-_FAMILIES = _Family(4, 2, 4, 12, 16), _Family(6, 10, 16, 8, 24)
-
-
 def rules() -> Iterator[bytes]:
     """The messages that add them to a freshly made gates table."""
-    for family in _FAMILIES:
+    for family in FAMILIES:
         words = family.octets // 4
         address = 2 * words + 1
         call = address + words

@@ -7,6 +7,7 @@ linux/netfilter/nf_tables.h.
 from __future__ import annotations
 
 from struct import pack
+from typing import NamedTuple
 
 from applianced.compiler.marks import GATES_TABLE
 from applianced.dataplane.netlink import APPEND, CREATE, attribute, nested, nft_message, number, text
@@ -19,6 +20,19 @@ _INTERNET = 1
 _IP_CHECKSUM = 10
 _META_MARK, _META_NFPROTO = 3, 15
 _EQUAL, _NOT_EQUAL = 0, 1
+
+
+class Family(NamedTuple):
+    """Where an IP version keeps its addresses. number: of nfproto. octets: of an address."""
+
+    version: int
+    number: int
+    octets: int
+    source: int
+    destination: int
+
+
+FAMILIES = Family(4, 2, 4, 12, 16), Family(6, 10, 16, 8, 24)
 
 
 def expression(name: str, *parts: bytes) -> bytes:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from struct import pack
-from typing import NamedTuple
 
 from applianced.compiler.keyed import IKE_IN, IKE_OUT, IKE_PORT
 from applianced.dataplane import expressions
-from applianced.dataplane.expressions import NETWORK_HEADER, TRANSPORT_HEADER
+from applianced.dataplane.expressions import FAMILIES, NETWORK_HEADER, TRANSPORT_HEADER, Family
 from applianced.model.gates import Gate
 
 ENTERED_S = 86400
@@ -23,23 +22,10 @@ _INITIATOR = TRANSPORT_HEADER, 8, 8
 _ORIGINAL_PORT = 11
 
 
-class _Family(NamedTuple):
-    """Where an IP version keeps its addresses. number: of nfproto."""
-
-    version: int
-    number: int
-    octets: int
-    source: int
-    destination: int
-
-
-_FAMILIES = _Family(4, 2, 4, 12, 16), _Family(6, 10, 16, 8, 24)
-
-
 def rules() -> Iterator[bytes]:
     """The messages that add them to a freshly made gates table."""
     kept = expressions.compare(expressions.load_original(0, _ORIGINAL_PORT), IKE_PORT.to_bytes(2, "big"))
-    for family in _FAMILIES:
+    for family in FAMILIES:
         name = f"ike_ports{family.version}"
         words = family.octets // 4
         port = 2 * words + 2
@@ -75,7 +61,7 @@ def rules() -> Iterator[bytes]:
         )
 
 
-def _key(family: _Family, gateway: int, outside: int) -> Iterator[bytes]:
+def _key(family: Family, gateway: int, outside: int) -> Iterator[bytes]:
     """Gateway, outside address and initiator's SPI. gateway, outside: where the packet has the two."""
     words = family.octets // 4
     yield expressions.load(0, NETWORK_HEADER, gateway, family.octets)
