@@ -149,10 +149,6 @@ class Message:
         match = _NUMBER.match(self.value(name))
         return int(match[1]) if match else None
 
-    def tokens(self, name: bytes) -> set[bytes]:
-        """The entries of a list of words, as of Require, in lower case."""
-        return {word.strip().lower() for value in self.values(name) for word in value.split(b",")} - {b""}
-
     def uri(self) -> Uri:
         """The Request-URI. Raises ProtocolError bad-address."""
         return read_uri(self.data, *self.target)
