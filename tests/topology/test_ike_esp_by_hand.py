@@ -218,8 +218,8 @@ def test_who_speaks_of_anothers_cookies(lab: Lab) -> None:
     lab.gateway.nothing()
     lab.gateway.send(0x1111)
     lab.first.gets(0x1111)
+    lab.second.ike.settimeout(0.1)
     with pytest.raises(TimeoutError):
-        lab.second.ike.settimeout(0.1)
         lab.second.ike.recvfrom(100)
 
 
