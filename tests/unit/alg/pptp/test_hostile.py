@@ -50,9 +50,7 @@ class Connection:
     def gates(self) -> list[Gate]:
         """Those that lead to the client or are for its packets."""
         return [
-            gate
-            for gate in self.bench.kernel.gates.values()
-            if self.client.address in (gate.inside.address, gate.peer)
+            gate for gate in self.bench.kernel.gates.values() if self.client.address in (gate.inside.address, gate.peer)
         ]
 
 
