@@ -117,8 +117,7 @@ def header_edits(parties: Parties, speaker: Direction, message: Message, *, call
         kind = _FORMS.get(name)
         if kind is None or (kind is Kind.SAME and not call_ids):
             continue
-        for field in fields:
-            start, end = field.span(2)
+        for _, start, end in fields:
             found = search(data, start, end)
             while found is not None:
                 text = yield from _text(parties, speaker, data, found, (kind, name, start))
