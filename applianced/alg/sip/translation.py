@@ -10,7 +10,7 @@ Rule: nothing here performs I/O.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Hashable
 from enum import Enum
 
 from applianced.alg.actions import Action, Bind, Reply
@@ -56,6 +56,8 @@ _QUOTE = re.compile(rb'\\.|"', re.DOTALL)
 _URI_BEFORE = b"@:"
 _AT = _URI_BEFORE[0]
 _ESCAPED_AT, _MADDR = b"%40", b"maddr="
+_UNKNOWN = b""
+"""In place of a text that is not known yet; no host is written so."""
 _URI_END = re.compile(rb"[>\s,]|\Z")
 
 Edits = Generator[Action, Reply, list[Replacement]]
@@ -120,7 +122,9 @@ def header_edits(parties: Parties, speaker: Direction, message: Message, *, call
         for _, start, end in fields:
             found = search(data, start, end)
             while found is not None:
-                text = yield from _text(parties, speaker, data, found, (kind, name, start))
+                text = _text(parties, speaker, data, found, kind, name, start)
+                if text is _UNKNOWN:
+                    text = yield from _where(parties, speaker, data, found, name, start)
                 if text is not None:
                     edits.append((*found.span(), text))
                 found = search(data, found.end(), end)
@@ -130,21 +134,20 @@ def header_edits(parties: Parties, speaker: Direction, message: Message, *, call
 
 
 def _text(
-    parties: Parties, speaker: Direction, data: bytes, found: re.Match[bytes], where: tuple[Kind, bytes, int]
-) -> Generator[Action, Reply, bytes | None]:
+    parties: Parties, speaker: Direction, data: bytes, found: re.Match[bytes], kind: Kind, name: bytes, value: int
+) -> bytes | None:
     """What stands in place of a host, in a header of some kind and name, whose value begins at an offset; None when it
-    stays."""
-    kind, name, value = where
+    stays; _UNKNOWN when `_where` must work it out."""
     at = found.start()
     before = data[at - 1]
     if data.find(b'"', value, at) >= 0 and _quoted(data, value, at):
         return None
     if before in _URI_BEFORE:
         if kind is Kind.WHERE:
-            return (yield from _where(parties, speaker, data, found, name, value))
-        if kind is Kind.WHO:
+            return parties.texts.get(_where_key(speaker, found, name), _UNKNOWN)
+        if kind is Kind.WHO or (kind is Kind.SAME and before == _AT):
             return _known(parties, speaker, found, kind)
-        return _known(parties, speaker, found, kind) if kind is Kind.SAME and before == _AT else None
+        return None
     if data[at - 3 : at] == _ESCAPED_AT:
         return _known(parties, speaker, found, Kind.SAME)
     if data[at - 6 : at] == _MADDR or (kind is Kind.WARNING and before in b" \t"):
@@ -152,14 +155,20 @@ def _text(
     return None
 
 
+def _where_key(speaker: Direction, found: re.Match[bytes], name: bytes) -> tuple[Hashable, ...]:
+    """What the text of a host depends on that says where somebody is reached."""
+    return speaker, name in BOUND, name == ROUTE, found[0]
+
+
 def _known(parties: Parties, speaker: Direction, found: re.Match[bytes], kind: Kind) -> bytes | None:
     """The text for a host that nobody need bind. What was asked once is remembered."""
-    key = speaker, kind is Kind.SAME, found[1], found[2]
-    texts = parties.texts
-    if key not in texts:
+    key = speaker, kind is Kind.SAME, found[0]
+    text = parties.texts.get(key, _UNKNOWN)
+    if text is _UNKNOWN:
         host = host_found(found)
-        parties.remember(key, _same(parties, speaker, host) if kind is Kind.SAME else parties.loose(speaker, host))
-    return texts[key]
+        text = _same(parties, speaker, host) if kind is Kind.SAME else parties.loose(speaker, host)
+        parties.remember(key, text)
+    return text
 
 
 def _quoted(data: bytes, start: int, at: int) -> bool:
@@ -185,8 +194,7 @@ def _same(parties: Parties, speaker: Direction, host: Host) -> bytes | None:
 def _where(
     parties: Parties, speaker: Direction, data: bytes, found: re.Match[bytes], name: bytes, value: int
 ) -> Generator[Action, Reply, bytes | None]:
-    guess = name == ROUTE
-    key = speaker, name in BOUND, guess, found[1], found[2]
+    key = _where_key(speaker, found, name)
     if key in parties.texts:
         return parties.texts[key]
     host = host_found(found)
@@ -198,7 +206,7 @@ def _where(
         named = parties.unbound(speaker, host, default, proxies=False)
         if named is not None:
             yield from bind(parties, speaker, named, _transport(scheme, parameters, parties.protocol))
-    text = parties.exact(speaker, host, default, guess=guess)
+    text = parties.exact(speaker, host, default, guess=name == ROUTE)
     if host.port:
         # Without one it would depend on what stands around it.
         parties.remember(key, text)
