@@ -128,7 +128,7 @@ def _ending(context: Context, call: Call, method: bytes, now: float) -> None:
     call.state = ENDING
     call.expires_s = min(call.expires_s, now + context.settings.derived.patience_s)
     context.books.wheel.add(call, now)
-    context.books.touch(call)
+    context.books.touch_state(call)
 
 
 def _acknowledged(context: Context, call: Call, now: float) -> None:
@@ -146,7 +146,7 @@ def _progress(context: Context, speaker: Direction, message: Message, call: Call
         if initial and not call.confirmed:
             if call.state == SETUP:
                 call.state = EARLY
-                books.touch(call)
+                books.touch_soon(call, now)
             if call.state == EARLY:
                 call.expires_s = now + derived.early_s
         return
@@ -189,6 +189,7 @@ def _failed(context: Context, speaker: Direction, message: Message, call: Call, 
             call.refused(message.cseq.number, method)
             call.expires_s = now + context.settings.derived.patience_s
             context.books.wheel.add(call, now)
+            context.books.touch(call)
         else:
             yield from end(context, call, "call-ended")
         return

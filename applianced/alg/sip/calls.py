@@ -69,12 +69,12 @@ class Call:
 
     sides: packed addresses of the parties as they were when it began. expires_s: when it ends unless something
     happens. bound: what its media have bound. gates: of its ways. ends_s: when it ends at the latest, once it is
-    answered. asked: the transaction of its last INVITE. homes: where sessions keep it.
+    answered. kept: its media as plain values, None when they have changed since. name: of what outlives its worker. asked: the transaction of its last INVITE. homes: where sessions keep it.
     """
 
     __slots__ = (
-        "asked", "bound", "branches", "callee", "caller", "created_s", "ends_s", "expires_s", "gates", "homes", "key",
-        "offers", "over", "sides", "silent", "state", "text",
+        "asked", "bound", "branches", "callee", "caller", "created_s", "ends_s", "expires_s", "gates", "homes", "kept",
+        "key", "name", "offers", "over", "sides", "silent", "state", "text",
     )  # fmt: skip
 
     def __init__(
@@ -82,6 +82,7 @@ class Call:
     ) -> None:
         self.key = key
         self.sides = sides
+        self.name = f"call {key[0].hex()} {key[1].hex()}"
         self.text = key[0].decode("latin-1")[:255]
         self.caller = self.callee = ""
         self.state = SETUP
@@ -96,6 +97,7 @@ class Call:
         self.gates: dict[Way, tuple[int, ...]] = {}
         self.ends_s = 0.0
         self.asked: Mortal | None = None
+        self.kept: tuple[Any, ...] | None = None
         self.homes: list[dict[Key, Call]] = []
 
     def view(self, own: tuple[Endpoint, Endpoint], settings: SipSettings) -> View:

@@ -226,6 +226,7 @@ class Dialogue:
     def tick(self, now: float) -> Actions:
         """See contract.Timed. Whichever session is asked first ends what is over, also of others."""
         context, books = self.context, self.context.books
+        books.settle(now)
         if books.wheel.due(now):
             for thing in books.wheel.turn(now):
                 if isinstance(thing, Call):

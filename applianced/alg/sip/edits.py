@@ -73,6 +73,20 @@ def shortest(text: bytes) -> bytes:
 
 def _apart(edits: Iterable[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
     """In the order of their places, and none inside another one."""
+    listed = list(edits)
+    ordered = sorted(listed)
+    before = reached = -1
+    for start, end, _ in ordered:
+        if start == before or start < reached:
+            break
+        before, reached = start, end
+    else:
+        return ordered
+    return _chosen(listed)
+
+
+def _chosen(edits: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
+    """The same where some meet."""
     chosen: list[tuple[int, int, bytes]] = []
     reached = 0
     for edit in sorted(edits, key=_place):
