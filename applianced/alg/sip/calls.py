@@ -113,7 +113,10 @@ class Call:
     @property
     def confirmed(self) -> bool:
         """Whether it has been answered."""
-        return any(branch.confirmed for branch in self.branches.values())
+        for branch in self.branches.values():
+            if branch.confirmed:
+                return True
+        return False
 
     def settle(self, now: float) -> bool:
         """Its time has come: dialogs go that others have won over (RFC 3261 13.2.2.4); whether the call goes on."""

@@ -145,12 +145,11 @@ class Message:
         if not found:
             return b""
         _, start, end = found[0]
-        text = self.data[start:end].strip()
-        return _FOLD.sub(b" ", text) if b"\n" in text else text
+        return _unfolded(self.data[start:end].strip())
 
     def values(self, name: bytes) -> list[bytes]:
         """Of all headers of this name."""
-        return [_FOLD.sub(b" ", self.data[start:end].strip()) for _, start, end in self._found.get(name, ())]
+        return [_unfolded(self.data[start:end].strip()) for _, start, end in self._found.get(name, ())]
 
     def number(self, name: bytes) -> int | None:
         """Of a header that is a number, what stands behind it left out. None without, or for another value."""
@@ -174,6 +173,11 @@ class Message:
 
     def vias(self) -> list[Via]:
         """All entries of all Via headers, the first one on top. Raises ProtocolError bad-via, many-headers."""
+        places = self._found[VIA]
+        _, start, end = places[0]
+        if len(places) == 1 and self.data.find(b",", start, end) < 0:
+            start, end = trimmed(self.data, start, end)
+            return [read_via(self.data, start, end)] if start < end else []
         return [read_via(self.data, *entry) for entry in self._all(VIA)]
 
     def addresses(self, name: bytes) -> list[Address]:
@@ -216,9 +220,10 @@ class Message:
         digits = self.value(CONTENT_LENGTH)
         if not digits.isdigit() or len(digits) > 10:
             raise ProtocolError("bad-length", quoted(digits))
-        if int(digits) > available:
+        octets = int(digits)
+        if octets > available:
             raise ProtocolError("bad-length", f"{quoted(digits)} octets announced, {available} there")
-        return int(digits)
+        return octets
 
 
 def parse(data: bytes) -> Message:
@@ -292,8 +297,15 @@ def _named(written: bytes, colon: bytes) -> bytes:
     return COMPACT.get(name, name)
 
 
+def _unfolded(text: bytes) -> bytes:
+    return _FOLD.sub(b" ", text) if b"\n" in text else text
+
+
 def _cseq(value: bytes, method: bytes | None) -> Cseq:
     match = _CSEQ.match(value)
-    if match is None or int(match[1]) >= 1 << 31 or (method is not None and method != match[2]):
-        raise ProtocolError("bad-cseq", quoted(value))
-    return Cseq(int(match[1]), match[2])
+    if match is not None:
+        digits, named = match.groups()
+        number = int(digits)
+        if number < 1 << 31 and method in (None, named):
+            return Cseq(number, named)
+    raise ProtocolError("bad-cseq", quoted(value))
