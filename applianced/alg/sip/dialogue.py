@@ -192,7 +192,7 @@ class Dialogue:
             speaker,
             message,
             call_ids=not context.settings.disable_call_id_hiding,
-            proxy=context.proxy(speaker),
+            proxy=context.proxies[speaker],
         )
 
     def _answered(self, transaction: Transaction, speaker: Direction, message: Message, now: float) -> None:

@@ -172,13 +172,16 @@ class Message:
         return read_via(self.data, *found[0])
 
     def vias(self) -> list[Via]:
-        """All entries of all Via headers, the first one on top. Raises ProtocolError bad-via, many-headers."""
+        """All entries of all Via headers, the first one on top; one at least. Raises ProtocolError bad-via, many-headers."""
         places = self._found[VIA]
         _, start, end = places[0]
         if len(places) == 1 and self.data.find(b",", start, end) < 0:
             start, end = trimmed(self.data, start, end)
-            return [read_via(self.data, start, end)] if start < end else []
-        return [read_via(self.data, *entry) for entry in self._all(VIA)]
+            return [read_via(self.data, start, end)]
+        found = [read_via(self.data, *entry) for entry in self._all(VIA)]
+        if not found:
+            raise ProtocolError("bad-via", "none")
+        return found
 
     def addresses(self, name: bytes) -> list[Address]:
         """All entries of all headers of this name. Raises ProtocolError bad-address, many-headers."""

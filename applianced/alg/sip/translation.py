@@ -112,7 +112,9 @@ def header_edits(parties: Parties, speaker: Direction, message: Message, *, call
     data, search = message.data, pattern.search
     found = search(data, *message.target)
     if found is not None and data[found.start() - 1] in _URI_BEFORE:
-        text = yield from _where(parties, speaker, data, found, ROUTE, message.target[0])
+        text = parties.texts.get(_where_key(speaker, found, ROUTE), _UNKNOWN)
+        if text is _UNKNOWN:
+            text = yield from _where(parties, speaker, data, found, ROUTE, message.target[0])
         if text is not None:
             edits.append((*found.span(), text))
     for name, fields in message.headers():
@@ -194,9 +196,8 @@ def _same(parties: Parties, speaker: Direction, host: Host) -> bytes | None:
 def _where(
     parties: Parties, speaker: Direction, data: bytes, found: re.Match[bytes], name: bytes, value: int
 ) -> Generator[Action, Reply, bytes | None]:
+    """As `_text`, of a host that says where somebody is reached."""
     key = _where_key(speaker, found, name)
-    if key in parties.texts:
-        return parties.texts[key]
     host = host_found(found)
     scheme = data.rfind(b"sips:", value, host.start) > data.rfind(b"sip:", value, host.start)
     end = _URI_END.search(data, host.end)

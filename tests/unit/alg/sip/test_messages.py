@@ -200,9 +200,10 @@ def test_what_is_refused(octets: bytes, event: str) -> None:
 )
 def test_a_via_that_cannot_be_read(via: str) -> None:
     message = parse(request("OPTIONS", via))
-    with pytest.raises(ProtocolError) as caught:
-        message.top_via()
-    assert caught.value.event == "bad-via"
+    for read in (message.top_via, message.vias):
+        with pytest.raises(ProtocolError) as caught:
+            read()
+        assert caught.value.event == "bad-via"
 
 
 def test_parameters_of_a_via() -> None:
