@@ -133,8 +133,7 @@ class Call:
         known = self.offers.get(name)
         if known is not None and known.lines == lines:
             return
-        serial = 1 + max((offer.serial for offer in self.offers.values()), default=0)
-        serial = max(serial, 1 + max((branch.serial for branch in self.branches.values()), default=0))
+        serial = 1 + max([0, *[each.serial for each in (*self.offers.values(), *self.branches.values())]])
         self.offers.pop(name, None)
         self.offers[name] = Offer(lines, serial)
         while len(self.offers) > OFFER_LIMIT:
@@ -169,10 +168,11 @@ class Call:
     @property
     def held(self) -> bool:
         """Whether all media of all confirmed branches are on hold."""
-        lines = [
-            line for branch in self.branches.values() if branch.confirmed for side in branch.lines for line in side
-        ]
-        return any(line.held for line in lines) and not any(branch.ways for branch in self.branches.values())
+        branches = self.branches.values()
+        if any([branch.ways for branch in branches]):
+            return False
+        confirmed = [branch for branch in branches if branch.confirmed]
+        return any(line.held for branch in confirmed for side in branch.lines for line in side)
 
     # ----- gates
 

@@ -104,7 +104,8 @@ class Dialogue:
         context = self.context
         name = method_name(message.method)
         yield _REQUESTS[name]
-        self._screen(speaker, name, now)
+        if context.settings.derived.screened or context.books.screens.denied:
+            self._screen(speaker, name, now)
         parties = context.parties
         vias = message.vias()
         host = vias[0].sent_by.address

@@ -104,7 +104,8 @@ def _place(edit: tuple[int, int, bytes]) -> tuple[int, bool, int]:
 
 def _lengths(message: Message, edits: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
     """What every Content-Length becomes, those inside counted by those around them."""
-    lengths = {length for body in bodies(message) for length in body.lengths}
+    found = bodies(message)
+    lengths = found[0].lengths if len(found) == 1 else {length for body in found for length in body.lengths}
     changed: list[tuple[int, int, bytes]] = []
     for length_start, length_end, body, body_end in sorted(lengths, key=_body, reverse=True):
         octets = body_end - body

@@ -77,18 +77,18 @@ def entries(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
     """The entries of a list with commas; quoted strings and <> may contain some. Empty ones are left out. Raises
     ProtocolError bad-address, many-headers."""
     if data.find(b",", start, end) < 0:
-        found = [trimmed(data, start, end)]
-    else:
-        found = []
-        for token in _TOKEN.finditer(data, start, end):
-            if token[1] == b",":
-                found.append(trimmed(data, start, token.start()))
-                start = token.end()
-                if len(found) == ENTRY_LIMIT:
-                    raise ProtocolError("many-headers", f"more than {ENTRY_LIMIT} entries")
-            elif token[1]:
-                raise ProtocolError("bad-address", quoted(data[token.start() : end]))
-        found.append(trimmed(data, start, end))
+        start, end = trimmed(data, start, end)
+        return [(start, end)] if start < end else []
+    found = []
+    for token in _TOKEN.finditer(data, start, end):
+        if token[1] == b",":
+            found.append(trimmed(data, start, token.start()))
+            start = token.end()
+            if len(found) == ENTRY_LIMIT:
+                raise ProtocolError("many-headers", f"more than {ENTRY_LIMIT} entries")
+        elif token[1]:
+            raise ProtocolError("bad-address", quoted(data[token.start() : end]))
+    found.append(trimmed(data, start, end))
     return [entry for entry in found if entry[0] < entry[1]]
 
 
