@@ -69,7 +69,8 @@ class Call:
 
     sides: packed addresses of the parties as they were when it began. expires_s: when it ends unless something
     happens. bound: what its media have bound. gates: of its ways. ends_s: when it ends at the latest, once it is
-    answered. kept: its media as plain values, None when they have changed since. name: of what outlives its worker. asked: the transaction of its last INVITE. homes: where sessions keep it.
+    answered. asked: the transaction of its last INVITE. homes: where sessions keep it. name: of what outlives its
+    worker. kept: its media as plain values, None when they have changed since.
     """
 
     __slots__ = (
@@ -113,7 +114,8 @@ class Call:
     @property
     def confirmed(self) -> bool:
         """Whether it has been answered."""
-        for branch in self.branches.values():
+        # A loop: asked several times a message, and a generator costs more than what it looks at.
+        for branch in self.branches.values():  # noqa: SIM110
             if branch.confirmed:
                 return True
         return False
@@ -133,7 +135,9 @@ class Call:
         known = self.offers.get(name)
         if known is not None and known.lines == lines:
             return
-        serial = 1 + max([0, *[each.serial for each in (*self.offers.values(), *self.branches.values())]])
+        serials = [0, *[offer.serial for offer in self.offers.values()]]
+        serials += [branch.serial for branch in self.branches.values()]
+        serial = 1 + max(serials)
         self.offers.pop(name, None)
         self.offers[name] = Offer(lines, serial)
         while len(self.offers) > OFFER_LIMIT:
@@ -169,7 +173,7 @@ class Call:
     def held(self) -> bool:
         """Whether all media of all confirmed branches are on hold."""
         branches = self.branches.values()
-        if any([branch.ways for branch in branches]):
+        if any(branch.ways for branch in branches):
             return False
         confirmed = [branch for branch in branches if branch.confirmed]
         return any(line.held for branch in confirmed for side in branch.lines for line in side)

@@ -32,8 +32,8 @@ class Context:
     """
 
     __slots__ = (
-        "behind", "books", "calls", "controls", "kept_s", "name", "parties", "proxies", "registrations", "session", "settings",
-        "transactions",
+        "behind", "books", "calls", "controls", "kept_s", "name", "parties", "proxies", "registrations", "session",
+        "settings", "transactions",
     )  # fmt: skip
 
     def __init__(self, settings: SipSettings, session: ControlSession, books: Books) -> None:

@@ -56,10 +56,12 @@ def _branch_plain(branch: Branch) -> tuple[Any, ...]:
 
 
 def _lines_plain(lines: tuple[Line, ...]) -> tuple[Any, ...]:
-    return tuple([
-        (protocol, own and tuple(own), known and tuple(known), rtcp and tuple(rtcp), above and tuple(above), *rest)
-        for protocol, own, known, rtcp, above, *rest in lines
-    ])
+    return tuple(
+        [
+            (protocol, own and tuple(own), known and tuple(known), rtcp and tuple(rtcp), above and tuple(above), *rest)
+            for protocol, own, known, rtcp, above, *rest in lines
+        ]
+    )
 
 
 def _way_plain(way: Way) -> tuple[Any, ...]:

@@ -107,9 +107,7 @@ class Message:
 
     __slots__ = ("_found", "body", "call_id", "cseq", "data", "end", "method", "start", "status", "target")
 
-    def __init__(
-        self, data: bytes, first: re.Match[bytes], found: dict[bytes, list[Place]], body: int
-    ) -> None:
+    def __init__(self, data: bytes, first: re.Match[bytes], found: dict[bytes, list[Place]], body: int) -> None:
         self.data = data
         self.start = first.start()
         self._found = found
@@ -172,7 +170,8 @@ class Message:
         return read_via(self.data, *found[0])
 
     def vias(self) -> list[Via]:
-        """All entries of all Via headers, the first one on top; one at least. Raises ProtocolError bad-via, many-headers."""
+        """All entries of all Via headers, one at least, the first one on top. Raises ProtocolError bad-via,
+        many-headers."""
         places = self._found[VIA]
         _, start, end = places[0]
         if len(places) == 1 and self.data.find(b",", start, end) < 0:
