@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 from applianced.alg.sip.bodies import Length, bodies
@@ -38,7 +39,7 @@ def rewritten(message: Message, edits: Iterable[tuple[int, int, bytes]]) -> byte
     chosen = _apart(edits)
     if chosen and chosen[-1][1] > message.body:
         chosen += _lengths(message, chosen)
-        chosen.sort(key=_place)
+        chosen.sort(key=itemgetter(0))
     data, at = message.data, 0
     pieces: list[bytes] = []
     for start, end, text in chosen:
