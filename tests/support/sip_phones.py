@@ -106,8 +106,8 @@ class Pair:
 
     def say(
         self, method: str, *headers: str, who: Phone | None = None, body: bytes = b"", kind: str = "application/sdp"
-    ) -> None:
-        """The same; whether it arrives is the test's matter."""
+    ) -> bytes:
+        """The same; whether it arrives is the test's matter. Returns what was sent."""
         speaker = who or self.alice
         names = {header.partition(":")[0] for header in headers}
         if method not in ("ACK", "CANCEL"):
@@ -120,6 +120,7 @@ class Pair:
         kept = [header for header in own if header.partition(":")[0] not in names]
         octets = request(method, *kept, *headers, body=body, kind=kind, uri=speaker.target)
         speaker.socket.sendto(octets, speaker.to)
+        return octets
 
     def answer(
         self, asked: Message, status: int, *headers: str, body: bytes = b"", who: Phone | None = None
