@@ -299,3 +299,18 @@ def test_two_phones_ring(pair: Pair, appliance: Appliance) -> None:
         answer = pair.answer(invite, 200, f"To: {to};tag=two", body=audio(pair.bob, THEIRS + 10))
         pair.ask("ACK")
         both_ways(own, rtp(invite), two, rtp(answer))
+
+
+def test_two_calls_on_the_same_ports(pair: Pair) -> None:
+    """As a conference server may have them: the end of the later one leaves the media of the first."""
+    invite, answer = called(pair)
+    alice, bob = pair.alice, pair.bob
+    first = alice.call_id, alice.far, bob.call_id, bob.far, bob.own
+    alice.call_id, alice.far, bob.call_id = f"again-{alice.call_id}", f"<sip:bob@{bob.host}>", ""
+    second, _ = called(pair)
+    assert rtp(second) == rtp(invite)
+    with alice.open(OURS) as own, bob.open(THEIRS) as other:
+        both_ways(own, rtp(invite), other, rtp(answer))
+        pair.answer(pair.ask("BYE"), 200)
+        both_ways(own, rtp(invite), other, rtp(answer))
+    alice.call_id, alice.far, bob.call_id, bob.far, bob.own = first
