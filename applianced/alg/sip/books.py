@@ -5,6 +5,7 @@ Rule: nothing here performs I/O; time is an argument.
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
 from typing import Any
 
@@ -30,13 +31,14 @@ SOON_S = 1.0
 class Books:
     """See contract.Shared.
 
-    records, inside: registrations by their address of record, and by their contact. sessions: the transactions of each
+    records, inside: registrations by their address of record, and by their contact. hosts: how many there are at each
+    inside address. sessions: the transactions of each
     that has any. transactions: how many there are in all.
     """
 
     __slots__ = (
-        "_changed_calls", "_changed_registrations", "_changed_transactions", "_soon", "belongings", "calls", "inside",
-        "records", "registrations", "screens", "sessions", "transactions", "wheel",
+        "_changed_calls", "_changed_registrations", "_changed_transactions", "_soon", "belongings", "calls", "hosts",
+        "inside", "records", "registrations", "screens", "sessions", "transactions", "wheel",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -45,6 +47,7 @@ class Books:
         self.records: dict[bytes, dict[RegistrationKey, Registration]] = {}
         self.belongings = Belongings()
         self.inside: dict[Endpoint, dict[RegistrationKey, Registration]] = {}
+        self.hosts: Counter[bytes] = Counter()
         self.screens = Screens()
         self.wheel = Wheel()
         self.transactions = 0
@@ -104,6 +107,7 @@ class Books:
             self.registrations[key] = registration
             self.records.setdefault(key[0], {})[key] = registration
             self.inside.setdefault(registration.inside, {})[key] = registration
+            self.hosts[registration.inside.address] += 1
         self.wheel.add(registration, now)
         self.note(registration)
 
@@ -116,6 +120,7 @@ class Books:
         del self.registrations[registration.key]
         _remove(self.records, registration.key[0], registration.key)
         _remove(self.inside, registration.inside, registration.key)
+        _uncount(self.hosts, registration.inside.address)
         self.note(registration)
         yield from registration.end(self.belongings.owners)
 
@@ -212,6 +217,12 @@ def _remove(index: dict[Any, dict[RegistrationKey, Registration]], under: Any, k
     del found[key]
     if not found:
         del index[under]
+
+
+def _uncount(counts: Counter[bytes], address: bytes) -> None:
+    counts[address] -= 1
+    if not counts[address]:
+        del counts[address]
 
 
 def _name(kind: str, key: tuple[Any, ...]) -> str:

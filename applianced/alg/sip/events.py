@@ -56,7 +56,8 @@ _VIOLATIONS: dict[str, str] = {
     "denied-invite": "INVITE requests refused by application-screen protect deny",
     "calls-refused": "INVITE requests refused because there are too many calls",
     "transactions-refused": "Requests refused because there are too many transactions",
-    "registrations-refused": "Registrations without a gate because there are too many",
+    "registrations-refused": "Registrations without a gate because there are too many of a session, or in all",
+    "registrations-refused-source": "Registrations without a gate because there are too many at one inside address",
     "many-branches": "Answers of more dialogs of a call than are remembered: no gate",
 }
 

@@ -153,10 +153,11 @@ def test_a_session_that_begins_with_dtls_is_left_alone() -> None:
     assert not asked(played, Bind)
 
 
-def test_one_host_does_not_take_every_outside_port() -> None:
+@pytest.mark.parametrize("limits", [GateLimits(per_source=20), GateLimits(bindings_per_source=20)])
+def test_one_host_does_not_take_every_outside_port(limits: GateLimits) -> None:
     """Each call names other ports; nobody answers."""
     bench = bench_of(DESCRIPTOR)
-    bench.start(GateLimits(per_source=20))
+    bench.start(limits)
     bench.say(options(own=b"10.0.0.1"), mark=ALG_NUMBERS["sip"] | CONTROL)
     for number in range(12):
         many = b"".join(b"m=audio %d RTP/AVP 0\r\n" % (2000 + 20 * number + 2 * line) for line in range(4))
@@ -164,7 +165,7 @@ def test_one_host_does_not_take_every_outside_port() -> None:
         invite = message(b"INVITE sip:b@example.com SIP/2.0", b"10.0.0.1", body=offer)
         bench.say(invite.replace(b"Call-ID: 1", b"Call-ID: %d" % number).replace(b"z9hG4bK1", b"z9hG4bK%d" % number))
     assert len(bench.ports.held) == 40
-    assert bench.count("bindings-refused") == 8
+    assert bench.count("bindings-refused-source") == 8
 
 
 HEAD = b"v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=-\r\nt=0 0\r\n"
