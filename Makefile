@@ -10,6 +10,9 @@ LAB := build/lab
 TYPED_TESTS := tests/support tests/topology tests/bench
 PYTEST := $(BIN)/python -m pytest
 OWN_CASES := tests/alg tests/unit/alg tests/compiler tests/unit/compiler tests/fuzz
+# They wait more than they work: a process for each processor. Each takes whole files, in their order, so that the many
+# short ones come last; what measures time is marked `alone`. PARALLEL= runs one after another.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 COVERAGE := --cov=applianced.alg --cov=applianced.compiler --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 
 # Compiled once and not at each of the hundreds of starts of the appliance; the sources' directories stay clean.
@@ -62,7 +65,7 @@ coverage: $(STAMP) packages  ## ALGs and compiler are covered fully by their own
 
 .PHONY: test
 test: lint  ## everything, `coverage` within; the last line is pytest's
-	@$(PYTEST) tests $(COVERAGE)
+	@$(PYTEST) tests $(PARALLEL) $(COVERAGE)
 
 .PHONY: lint
 lint: $(STAMP) packages  ## ruff, mypy --strict, import-linter

@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 from coverage import Coverage
 
+from tests.support.alone import turn
 from tests.support.soak import LONG, rounds
 
 TESTS = Path(__file__).parent
@@ -38,9 +39,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="makes network namespaces: needs root"))
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Where a coverage is demanded (--cov-fail-under), only the own cases count, whatever else runs beside them."""
+    """Where a coverage is demanded (--cov-fail-under), only the own cases count, whatever else runs beside them.
+
+    First of all, so that the time limit of a test leaves out how long it waits for its turn.
+    """
+    with turn(alone=item.get_closest_marker("alone") is not None):
+        return (yield from _counted(item))
+
+
+def _counted(item: pytest.Item) -> Generator[None, object, object]:
     demanded = item.config.getoption("cov_fail_under", None) is not None
     counting = Coverage.current() if demanded and OWN_CASES.isdisjoint(item.path.parents) else None
     if counting:
