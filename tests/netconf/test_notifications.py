@@ -378,9 +378,9 @@ DAY = timedelta(days=1)
     ("inner", "tag", "named"),
     [
         ("<stream>frob</stream>", "invalid-value", "stream"),
-        (replaying(NOW + DAY), "bad-element", "startTime"),
-        (replaying(NOW - DAY, NOW - 2 * DAY), "bad-element", "stopTime"),
-        (replaying(None, NOW), "missing-element", "startTime"),
+        pytest.param(replaying(NOW + DAY), "bad-element", "startTime", id="from the future"),
+        pytest.param(replaying(NOW - DAY, NOW - 2 * DAY), "bad-element", "stopTime", id="to before its start"),
+        pytest.param(replaying(None, NOW), "missing-element", "startTime", id="from nowhere"),
         ("<startTime>yesterday</startTime>", "invalid-value", "startTime"),
         ("<startTime>2026-02-30T00:00:00Z</startTime>", "invalid-value", "startTime"),
         ("<startTime>2026-01-01T00:00:00</startTime>", "invalid-value", "startTime"),
