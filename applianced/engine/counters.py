@@ -22,6 +22,7 @@ ENGINE_EVENTS = {
     "growth-refused": "Datagrams dropped: rewritten they would not fit into a packet of their path (IPv6)",
     "judged-after-nat": "First datagrams that were judged behind source NAT",
     "clashed": "First datagrams dropped: one before them was translated otherwise; their sender repeats them",
+    "beginnings-shed": "Datagrams that would have begun something, dropped for lack of time; they come again",
     "malformed-packet": "Packets whose headers do not hold together, dropped",
     "stream-without-start": "Octets before a SYN was seen",
     "beyond-gap": "Segments dropped because octets before them are missing; their sender repeats them",

@@ -12,7 +12,7 @@ and nothing is ever moved, however many keys there are.
 from __future__ import annotations
 
 import marshal
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from typing import Any, NamedTuple
 
 Values = tuple[Any, ...]
@@ -46,9 +46,12 @@ class Ledger:
         self._next = 1
         self.refused = 0
         """How often there was no cell for what was to be written."""
+        self._firsts: list[int] = []
+        """Of each class, its first cell."""
         first, at = 0, cells * 8
         for size, count in zip(_SIZES, counts, strict=True):
             self._classes.append(_Class(size, first, at))
+            self._firsts.append(first)
             self._free.append(list(range(first + count - 1, first - 1, -1)))
             first, at = first + count, at + size * count
 
@@ -109,9 +112,9 @@ class Ledger:
         return found
 
     def _take(self, octets: int) -> int | None:
-        for free in self._free[bisect_left(_SIZES, octets) :]:
-            if free:
-                return free.pop()
+        for index in range(bisect_left(_SIZES, octets), len(_SIZES)):
+            if self._free[index]:
+                return self._free[index].pop()
         return None
 
     def _let_go(self, cell: int) -> None:
@@ -119,10 +122,7 @@ class Ledger:
         self._free[self._class(cell)].append(cell)
 
     def _class(self, cell: int) -> int:
-        index = len(self._classes) - 1
-        while self._classes[index].first > cell:
-            index -= 1
-        return index
+        return bisect_right(self._firsts, cell) - 1
 
     def _place(self, cell: int) -> int:
         size, first, at = self._classes[self._class(cell)]

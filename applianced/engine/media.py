@@ -10,7 +10,6 @@ from applianced.alg.actions import (
     CloseGates,
     Keep,
     Medium,
-    Now,
     OpenControl,
     OpenMedia,
     Reply,
@@ -212,6 +211,5 @@ PERFORM: dict[type, Callable[[Any, Any], Reply]] = {
     OpenControl: open_control,
     CloseGates: close_gates,
     Keep: keep,
-    Now: lambda session, _: session.last_s,
 }
 """As actions.PERFORM, which has these too."""

@@ -24,6 +24,8 @@ from applianced.model.tuples import Endpoint
 
 SHOWN = 4096
 """Transactions that the state shows at most."""
+SOON_S = 1.0
+"""What matters little to a worker that takes over is handed on after so long, unless it is over by then."""
 
 
 class Books:
@@ -35,7 +37,7 @@ class Books:
     """
 
     __slots__ = (
-        "_changed_calls", "_changed_registrations", "_changed_transactions", "belongings", "calls", "hosts",
+        "_changed_calls", "_changed_registrations", "_changed_transactions", "_soon", "belongings", "calls", "hosts",
         "inside", "records", "registrations", "screens", "sessions", "transactions", "wheel",
     )  # fmt: skip
 
@@ -50,7 +52,10 @@ class Books:
         self.wheel = Wheel()
         self.transactions = 0
         self.sessions: dict[str, dict[TransactionKey, Transaction]] = {}
-        self._changed_calls: dict[CallKey, None] = {}
+        self._changed_calls: dict[CallKey, str] = {}
+        """With their names among the changes."""
+        self._soon: dict[CallKey, float] = {}
+        """Calls that have changed a little, with when."""
         self._changed_registrations: dict[RegistrationKey, None] = {}
         self._changed_transactions: dict[tuple[str, TransactionKey], None] = {}
 
@@ -67,12 +72,29 @@ class Books:
         self.touch(call)
 
     def touch(self, call: Call) -> None:
-        """A call has changed."""
-        self._changed_calls[call.key] = None
+        """A call has changed, its media perhaps too."""
+        call.kept = None
+        self._changed_calls[call.key] = call.name
+
+    def touch_state(self, call: Call) -> None:
+        """A call has changed, but not its media."""
+        self._changed_calls[call.key] = call.name
+
+    def touch_soon(self, call: Call, now: float) -> None:
+        """A call rings: a worker that takes over soon may know it as one that has just begun."""
+        self._soon.setdefault(call.key, now)
+
+    def settle(self, now: float) -> None:
+        """Calls that have changed a little some time ago have changed."""
+        due = [key for key, since_s in self._soon.items() if since_s + SOON_S <= now]
+        for key in due:
+            self.touch_state(self.calls[key])
+            del self._soon[key]
 
     def end(self, call: Call) -> Actions:
         """A call is over."""
         del self.calls[call.key]
+        self._soon.pop(call.key, None)
         self.touch(call)
         yield from call.end(self.belongings)
 
@@ -151,9 +173,11 @@ class Books:
     def changes(self) -> list[tuple[str, tuple[Any, ...] | None]]:
         """See contract.Shared."""
         changed: list[tuple[str, tuple[Any, ...] | None]] = []
-        for key in self._changed_calls:
+        if not (self._changed_calls or self._changed_registrations or self._changed_transactions):
+            return changed
+        for key, name in self._changed_calls.items():
             call = self.calls.get(key)
-            changed.append((_name("call", key), keeping.plain(call) if call else None))
+            changed.append((name, keeping.plain(call) if call else None))
         for registered in self._changed_registrations:
             registration = self.registrations.get(registered)
             changed.append((_name("registration", registered), registration.plain if registration else None))
@@ -202,4 +226,4 @@ def _uncount(counts: Counter[bytes], address: bytes) -> None:
 
 
 def _name(kind: str, key: tuple[Any, ...]) -> str:
-    return f"{kind} " + " ".join(str(part) if isinstance(part, int) else part.hex() for part in key)
+    return f"{kind} " + " ".join([str(part) if isinstance(part, int) else part.hex() for part in key])

@@ -6,11 +6,13 @@ Rule: nothing here performs I/O; time is an argument.
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import lru_cache
 
 from applianced.alg.actions import Action, Actions, Note, Reply
+from applianced.alg.sdp.description import Description
 from applianced.alg.sdp.reading import read
 from applianced.alg.sdp.rewriting import Replacement
-from applianced.alg.sip.bodies import descriptions
+from applianced.alg.sip.bodies import Body, descriptions
 from applianced.alg.sip.bound import Bound
 from applianced.alg.sip.calls import EARLY, ENDING, ESTABLISHED, HELD, SETUP, Call
 from applianced.alg.sip.context import Context
@@ -27,6 +29,8 @@ _CONCERNING = frozenset((INVITE, ACK, BYE, CANCEL, PRACK, UPDATE))
 _GONE = (408, 481)
 """Nobody knows the dialog any more (RFC 5057 5.1)."""
 _CHALLENGES = (401, 407)
+_KNOWN, _KNOWN_OCTETS = 256, 4096
+"""Descriptions that need not be read again, and the longest of them."""
 _TEXT = 128
 """Octets of an address that the state shows."""
 
@@ -128,7 +132,7 @@ def _ending(context: Context, call: Call, method: bytes, now: float) -> None:
     call.state = ENDING
     call.expires_s = min(call.expires_s, now + context.settings.derived.patience_s)
     context.books.wheel.add(call, now)
-    context.books.touch(call)
+    context.books.touch_state(call)
 
 
 def _acknowledged(context: Context, call: Call, now: float) -> None:
@@ -146,7 +150,7 @@ def _progress(context: Context, speaker: Direction, message: Message, call: Call
         if initial and not call.confirmed:
             if call.state == SETUP:
                 call.state = EARLY
-                books.touch(call)
+                books.touch_soon(call, now)
             if call.state == EARLY:
                 call.expires_s = now + derived.early_s
         return
@@ -189,6 +193,7 @@ def _failed(context: Context, speaker: Direction, message: Message, call: Call, 
             call.refused(message.cseq.number, method)
             call.expires_s = now + context.settings.derived.patience_s
             context.books.wheel.add(call, now)
+            context.books.touch(call)
         else:
             yield from end(context, call, "call-ended")
         return
@@ -304,8 +309,8 @@ def _described(
     found: tuple[Line, ...] | None = None
     edits: list[Replacement] = []
     for body in descriptions(message):
-        lines, replacements = yield from read_lines(context, speaker, read(message.data, body.start, body.end), bound)
-        edits += replacements
+        lines, replacements = yield from read_lines(context, speaker, _read(message.data, body), bound)
+        edits += _moved(replacements, body.start)
         found = lines if found is None else found
     return found, edits
 
@@ -317,5 +322,21 @@ def _elsewhere(context: Context, speaker: Direction, message: Message, *, answer
         if answer:
             raise ProtocolError("refused-response" if message.status else "refused-answer", _reason(message))
         nothing = Bound(context.books.belongings)
-        edits += names(context, speaker, read(message.data, body.start, body.end), nothing)
+        edits += _moved(names(context, speaker, _read(message.data, body), nothing), body.start)
     return edits
+
+
+def _read(data: bytes, body: Body) -> Description:
+    """A description with offsets into itself. Raises ProtocolError bad-sdp."""
+    octets = data[body.start : body.end]
+    return _known(octets) if len(octets) <= _KNOWN_OCTETS else read(octets)
+
+
+@lru_cache(_KNOWN)
+def _known(octets: bytes) -> Description:
+    """The same description is said again: in a provisional and the final response, to refresh a session (RFC 4028)."""
+    return read(octets)
+
+
+def _moved(replacements: list[Replacement], by: int) -> list[Replacement]:
+    return [(start + by, end + by, text) for start, end, text in replacements]

@@ -104,7 +104,8 @@ class Dialogue:
         context = self.context
         name = method_name(message.method)
         yield _REQUESTS[name]
-        self._screen(speaker, name, now)
+        if context.settings.derived.screened or context.books.screens.denied:
+            self._screen(speaker, name, now)
         parties = context.parties
         vias = message.vias()
         host = vias[0].sent_by.address
@@ -192,7 +193,7 @@ class Dialogue:
             speaker,
             message,
             call_ids=not context.settings.disable_call_id_hiding,
-            proxy=context.proxy(speaker),
+            proxy=context.proxies[speaker],
         )
 
     def _answered(self, transaction: Transaction, speaker: Direction, message: Message, now: float) -> None:
@@ -226,6 +227,7 @@ class Dialogue:
     def tick(self, now: float) -> Actions:
         """See contract.Timed. Whichever session is asked first ends what is over, also of others."""
         context, books = self.context, self.context.books
+        books.settle(now)
         if books.wheel.due(now):
             for thing in books.wheel.turn(now):
                 if isinstance(thing, Call):

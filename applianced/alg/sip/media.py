@@ -81,12 +81,12 @@ def read_lines(rules: Rules, speaker: Direction, description: Description, bound
     refused-binding."""
     lines, places = [], {}
     parties = rules.parties
+    translated = any(parties.translated)
     for index, medium in enumerate(description.media):
         line = yield from _line(rules, speaker, medium, bound)
         lines.append(line)
-        changed = line.known != medium.endpoint
         if line.known is not None and (
-            changed or (line.rtcp_known != medium.rtcp_endpoint and any(parties.translated))
+            line.known != medium.endpoint or (translated and line.rtcp_known != medium.rtcp_endpoint)
         ):
             # A refused a=rtcp goes with it, so that nobody sends there.
             places[index] = Place(line.known, line.rtcp_known)
@@ -146,13 +146,14 @@ def _left(parties: Parties, speaker: Direction, medium: Medium) -> Iterator[Repl
 def _line(rules: Rules, speaker: Direction, medium: Medium, bound: Bound) -> Generator[Action, Reply, Line]:
     protocol = TCP if medium.over_tcp else UDP if medium.transport.startswith((b"RTP", b"UDP")) else 0
     held = medium.direction == b"inactive" or (medium.place is not None and medium.place.unspecified)
-    if medium.endpoint is None or not protocol:
+    own = medium.endpoint
+    if own is None or not protocol:
         if medium.port and protocol and not held:
             yield Note("media-unknown-address")
         return Line(protocol if medium.port or medium.bundle_only else 0, mux=medium.mux, held=held)
     if medium.ports > 1:
         yield Note("media-several-ports")
-    own, rtcp = medium.endpoint, medium.rtcp_endpoint if protocol == UDP else None
+    rtcp = medium.rtcp_endpoint if protocol == UDP else None
     if own.port < LIMITS.lowest_port and not (protocol == TCP and own.port == ACTIVE_PORT):
         yield Note("refused-port", str(own))
         return Line(protocol, mux=medium.mux, held=held)
@@ -227,7 +228,10 @@ def _bound(rules: Rules, line: Line, speaker: Direction, bound: Bound) -> Genera
         bound.add(line.protocol, own, outside)
     known, pair = outside
     above = Endpoint(known.address, known.port + 1) if line.rtcp is not None and pair else None
-    return line._replace(known=known, rtcp_known=above)
+    # Written out: _replace costs four times as much.
+    return Line(
+        line.protocol, own, known, line.rtcp, above, line.mux, line.held, line.listens, line.learned, line.resolved
+    )
 
 
 def _candidates(rules: Rules, speaker: Direction, description: Description, bound: Bound) -> list[Replacement]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from applianced.alg.sip import DESCRIPTOR, Books, SipSettings
+from applianced.alg.sip.books import SOON_S
 from applianced.alg.sip.bound import Belongings, Bound
 from applianced.alg.sip.screens import Screens
 from applianced.alg.sip.settings import DENY_LIMIT, SOURCE_LIMIT, Prefixes
@@ -63,6 +64,41 @@ def test_a_registration_is_shown() -> None:
 def test_who_is_denied_is_shown() -> None:
     (shown,) = listing(played("denied", 2))["denied/invite"]
     assert (shown["caller"], shown["server"]) == ("10.0.0.2", "198.51.100.9")
+
+
+def handed_on(player: Player) -> list[tuple[str, tuple[Any, ...] | None]]:
+    changes: list[tuple[str, tuple[Any, ...] | None]] = player.alg.context.books.changes()
+    return changes
+
+
+def test_ringing_is_handed_on_a_moment_later() -> None:
+    player = played("call-through-nat", 1)
+    ((name, begun),) = handed_on(player)
+    books, (call,) = player.alg.context.books, player.alg.context.books.calls.values()
+    books.touch_soon(call, 1000.0)
+    books.settle(1000.0 + SOON_S / 2)
+    assert handed_on(player) == []
+    books.settle(1000.0 + SOON_S)
+    assert handed_on(player) == [(name, begun)]
+    books.touch_soon(call, 1000.0)
+    for _ in books.end(call):
+        pass
+    books.settle(1000.0 + SOON_S)
+    assert handed_on(player) == [(name, None)]
+
+
+def test_what_ends_is_handed_on_with_its_media() -> None:
+    player = played("call-through-nat", 5)
+    ((name, established),) = handed_on(player)
+    (direction, bye), *_ = Case.load(CASES / "call-through-nat").steps()[5:]
+    assert bye.startswith(b"BYE")
+    player.feed(direction, bye)
+    ((again, ending),) = handed_on(player)
+    assert established is not None
+    assert ending is not None
+    assert (again, established[3], ending[3]) == (name, "established", "ending")
+    assert ending[6:] == established[6:]
+    assert ending[1] == established[1]
 
 
 def test_the_model_has_what_is_shown() -> None:
