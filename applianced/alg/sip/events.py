@@ -50,6 +50,7 @@ _VIOLATIONS: dict[str, str] = {
     "refused-address": "Media at an address that is not the speaker's own, and no media-proxy: no gate",
     "refused-response": "Responses with media to no request that is remembered",
     "refused-answer": "ACK, PRACK and INFO requests with media in no call that is known",
+    "unmatched-dialog": "Messages with the Call-ID of a call, and no tag or transaction of it: they change nothing",
     "refused-port": "Media and contacts at a port below 1024: no gate",
     "rate-method": "Requests refused by application-screen message-rate",
     "rate-source": "Requests refused by application-screen source-rate",
