@@ -60,6 +60,8 @@ _ESCAPED_AT, _MADDR = b"%40", b"maddr="
 _UNKNOWN = b""
 """In place of a text that is not known yet; no host is written so."""
 _URI_END = re.compile(rb"[>\s,]|\Z")
+KEPT_LIMIT = 4096
+"""Octets of Vias that are kept back of one request."""
 _URI_REACH = 1024
 """Octets around a host in which the rest of its URI is looked for: a message may have thousands of hosts."""
 
@@ -312,7 +314,10 @@ def request_vias(
     if top.end < others[0].start < first.end:
         edits.append((top.end, others[-1].end if not following else _last(others, first.end), b""))
     edits += [(field.line, message.data.index(b"\n", field.end) + 1, b"") for field in following]
-    return edits, b", ".join(message.data[via.start : via.end] for via in others)
+    kept = b", ".join([message.data[via.start : via.end] for via in others])
+    if len(kept) > KEPT_LIMIT:
+        raise ProtocolError("many-headers", f"{len(kept)} octets of Via to be kept")
+    return edits, kept
 
 
 def _last(vias: list[Via], end: int) -> int:
