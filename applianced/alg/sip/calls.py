@@ -188,7 +188,7 @@ class Call:
         if settings.early_media and not self.confirmed:
             for (_, method, side), offer in self.offers.items():
                 if method == b"INVITE" and not offer.answered:
-                    found.update(dict.fromkeys(early_ways(offer.lines, side)))
+                    found.update(dict.fromkeys(early_ways(offer.lines, side)[:WAY_LIMIT]))
         return found
 
     def sync(self, view: View, belongings: Belongings, reason: str) -> Actions:
