@@ -51,6 +51,8 @@ COMPACT = {
 
 HEADER_LIMIT = 256
 """Headers of one message."""
+NAME_LIMIT = 512
+"""Octets of a Call-ID, a branch or a tag: they are remembered, by the thousand."""
 
 _REQUIRED = frozenset((VIA, FROM, TO, CALL_ID, CSEQ))
 _ONCE = (FROM, TO, CALL_ID, CSEQ, MAX_FORWARDS, CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING)
@@ -115,7 +117,7 @@ class Message:
         method, status = first.group(1, 3)
         self.status = int(status or 0)
         self.target = (0, 0) if status else first.span(2)
-        self.call_id = self.value(CALL_ID)
+        self.call_id = bounded(self.value(CALL_ID), "Call-ID")
         self.cseq = _cseq(self.value(CSEQ), method)
         self.method = method or self.cseq.method
         self.end = body + self._length(len(data) - body)
@@ -187,11 +189,11 @@ class Message:
         return find_parameter(self.data, address.parameters, address.end, name)
 
     def from_tag(self) -> bytes:
-        """b"" without. Raises ProtocolError bad-address."""
+        """b"" without. Raises ProtocolError bad-address, long-name."""
         return self._tag(FROM)
 
     def to_tag(self) -> bytes:
-        """b"" without. Raises ProtocolError bad-address."""
+        """b"" without. Raises ProtocolError bad-address, long-name."""
         return self._tag(TO)
 
     def _all(self, name: bytes) -> list[tuple[int, int]]:
@@ -207,9 +209,9 @@ class Message:
         _, start, end = self._found[name][0]
         simple = _TAG.fullmatch(self.data, start, end)
         if simple is not None:
-            return simple[1] or b""
+            return bounded(simple[1] or b"", "tag")
         tag = self.parameter(self.addresses(name)[0], b"tag")
-        return tag.value if tag else b""
+        return bounded(tag.value, "tag") if tag else b""
 
     def _length(self, available: int) -> int:
         """Octets of the body."""
@@ -239,6 +241,13 @@ def parse(data: bytes) -> Message:
     if not data.endswith(b"\n"):
         raise ProtocolError("bad-header", "it does not end")
     return Message(data, first, _headers(data, first.end() - 1, len(data) - 1), len(data))
+
+
+def bounded(name: bytes, what: str) -> bytes:
+    """A name that is to be remembered. what: it is, for the text. Raises ProtocolError long-name."""
+    if len(name) > NAME_LIMIT:
+        raise ProtocolError("long-name", f"{what} of {len(name)} octets")
+    return name
 
 
 def _headers(data: bytes, start: int, end: int) -> dict[bytes, list[Place]]:
