@@ -55,7 +55,7 @@ class MediaSessions:
         self.adopt(opened)
         flows = [flow for gate in fresh if isinstance(gate, MediaGate) for flow in _before(gate)]
         if flows:
-            self._conntrack.delete_all(flows)
+            self._conntrack.end(flows)
 
     def ended(self, closed: Sequence[Gate], gone: Sequence[Gate]) -> None:
         """These were closed; of those in `gone` nothing is open any more."""
@@ -66,7 +66,7 @@ class MediaSessions:
                     self._close(end)
         flows = [flow for gate in gone if isinstance(gate, MediaGate) and (flow := gate.flow()) is not None]
         if flows:
-            self._conntrack.delete_all(flows)
+            self._conntrack.end(flows)
 
     def _close(self, end: End) -> None:
         self._open[end] -= 1
