@@ -17,7 +17,7 @@ FORGETFUL = frozenset(
     ("contacts", "denied", "denied-all", "rates", "tcp-refused", "tcp-refused-routed", "too-many-calls",
      "too-many-calls-total")
 )  # fmt: skip
-"""Cases about what is remembered for a while only: counts, who is denied, how long a session is kept."""
+"""Cases about what is remembered for a while only: counts, INVITEs under way, how long a session is kept."""
 GATES = (OpenMedia, OpenGate, OpenControl, CloseGate, CloseGates, Unbind)
 
 
@@ -76,3 +76,23 @@ def test_a_registration_goes_on() -> None:
     player.meanwhile("31")
     assert not player.open
     assert player.alg.context.books.changes()[0][1] is None
+
+
+def test_who_is_denied_stays_so() -> None:
+    """For as long as before."""
+    folder = CASES / "denied"
+    case, kept = Case.load(folder), {}
+    player = case.player(DESCRIPTOR)
+    steps = case.steps()
+    for direction, data in steps[:2]:
+        player.feed(direction, data)
+    take_over(player, folder, kept)
+    arrived = len(player.out)
+    player.feed(*steps[2])
+    assert len(player.out) == arrived
+    player.meanwhile("11")
+    [(name, gone)] = player.alg.context.books.changes()
+    assert name.startswith("denied ")
+    assert gone is None
+    player.feed(*steps[2])
+    assert len(player.out) == arrived + 1
