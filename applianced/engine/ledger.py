@@ -69,19 +69,30 @@ class Ledger:
         """Write values (marshal's types) under a key, instead of those before; False when there is no room, and those
         before are forgotten too: no news is better than old ones."""
         octets = marshal.dumps((key, values), 2)
-        cell = self._take(len(octets))
         before = self._cells.pop(key, None)
+        cell = self._written(octets)
         if cell is not None:
-            start = self._place(cell)
-            self._memory[start : start + len(octets)] = octets
-            self._sequences[cell] = self._next
-            self._next += 1
             self._cells[key] = cell
         else:
             self.refused += 1
         if before is not None:
             self._let_go(before)
         return cell is not None
+
+    def _written(self, octets: bytes) -> int | None:
+        """The cell in which they are in force now."""
+        length = len(octets)
+        for index in range(bisect_left(_SIZES, length), len(_SIZES)):
+            free = self._free[index]
+            if free:
+                cell = free.pop()
+                size, first, at = self._classes[index]
+                start = at + (cell - first) * size
+                self._memory[start : start + length] = octets
+                self._sequences[cell] = self._next
+                self._next += 1
+                return cell
+        return None
 
     def drop(self, key: Key) -> None:
         """Forget what is under a key, if anything is."""
@@ -110,12 +121,6 @@ class Ledger:
             found[key], self._cells[key] = values, cell
             self._next = max(self._next, self._sequences[cell] + 1)
         return found
-
-    def _take(self, octets: int) -> int | None:
-        for index in range(bisect_left(_SIZES, octets), len(_SIZES)):
-            if self._free[index]:
-                return self._free[index].pop()
-        return None
 
     def _let_go(self, cell: int) -> None:
         self._sequences[cell] = 0

@@ -196,7 +196,7 @@ def _tag(context: Context, message: Message, call: Call, requester: Direction) -
 
 
 def _side(context: Context, call: Call, speaker: Direction) -> int:
-    return call.view(context.parties.own, context.settings).side(speaker)
+    return 0 if speaker is call.first(context.parties.own) else 1
 
 
 def _failed(context: Context, speaker: Direction, message: Message, call: Call, initial: bool, now: float) -> Actions:

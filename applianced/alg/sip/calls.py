@@ -21,7 +21,7 @@ from applianced.alg.sip.media import Line, Way, early_ways, ways
 from applianced.alg.sip.settings import BOUND_LIMIT, BRANCH_LIMIT, FOREVER_S, OFFER_LIMIT, WAY_LIMIT, SipSettings
 from applianced.alg.sip.wheel import Mortal
 from applianced.model.times import date_and_time
-from applianced.model.tuples import ORIGINAL, TCP, Direction, Endpoint
+from applianced.model.tuples import ORIGINAL, REPLY, TCP, Direction, Endpoint
 
 SETUP, EARLY, ESTABLISHED, HELD, ENDING = "setup", "early", "established", "held", "ending"
 Key = tuple[bytes, bytes]
@@ -59,9 +59,6 @@ class View(NamedTuple):
 
     first: Direction
     settings: SipSettings
-
-    def side(self, speaker: Direction) -> int:
-        return 0 if speaker is self.first else 1
 
 
 class Call:
@@ -104,14 +101,16 @@ class Call:
         self.homes: list[dict[Key, Call]] = []
 
     def view(self, own: tuple[Endpoint, Endpoint], settings: SipSettings) -> View:
-        """How a session of these two parties sees it; one of them may have changed since."""
+        """How a session of these two parties sees it."""
+        return View(self.first(own), settings)
+
+    def first(self, own: tuple[Endpoint, Endpoint]) -> Direction:
+        """The direction in which side 0 speaks in a session of these two parties, of which one may have changed."""
+        (here, _), (there, _) = own
         first, second = self.sides
-        turned = (
-            own[0].address != first
-            and own[1].address != second
-            and (own[1].address == first or own[0].address == second)
-        )
-        return View(Direction.REPLY if turned else ORIGINAL, settings)
+        if here == first or there == second:
+            return ORIGINAL
+        return REPLY if there == first or here == second else ORIGINAL
 
     @property
     def confirmed(self) -> bool:
