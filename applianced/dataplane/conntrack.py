@@ -116,8 +116,9 @@ _QUICK = Struct("!12s4s4s4s8sB7sH6sH2x")
 _DELETE_HEAD = message(CONNTRACK, _DELETE, REQUEST, 2, bytes(_QUICK.size))[:20]
 
 
-def _deletion(flow: FlowTuple) -> bytes:
-    """A request that is answered only when there is no such entry."""
+def deletion(flow: FlowTuple) -> bytes:
+    """A request to delete the entry that has this as a tuple of either direction. It is answered only when there is
+    none."""
     if len(flow.source.address) == 4:
         return _DELETE_HEAD + _quick_tuple(flow)
     return message(CONNTRACK, _DELETE, REQUEST, _family(flow), _quick_tuple(flow))
@@ -189,7 +190,6 @@ class Conntrack:
 
     def __init__(self, netlink: Netlink) -> None:
         self._netlink = netlink
-        self._unheard: Netlink | None = None
 
     def find(self, flow: FlowTuple, mark: int) -> Entry | None:
         """The entry of a control session by its original direction as the forward path shows it.
@@ -268,14 +268,6 @@ class Conntrack:
             ]
             done += sum(answer == 0 for answer in self._netlink.each(messages))
         return done
-
-    def end(self, flows: Sequence[FlowTuple]) -> None:
-        """The same where nobody asks whether there were any: the kernel is done when this returns, at half the cost."""
-        if self._unheard is None:
-            self._unheard = Netlink()
-            self._unheard.ignore_answers()
-        for start in range(0, len(flows), AT_ONCE):
-            self._unheard.send(b"".join([_deletion(flow) for flow in flows[start : start + AT_ONCE]]))
 
     def packets(self, flows: Sequence[FlowTuple]) -> list[int]:
         """Of each entry that has this as a tuple of either direction, how many packets it had; 0 for none."""

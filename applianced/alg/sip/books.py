@@ -85,7 +85,8 @@ class Books:
         self._soon.setdefault(call.key, now)
 
     def settle(self, now: float) -> None:
-        """Calls that have changed a little some time ago have changed."""
+        """Calls that have changed a little some time ago have changed; who was denied for a while is so no longer."""
+        self.screens.sweep(now)
         due = [key for key, since_s in self._soon.items() if since_s + SOON_S <= now]
         for key in due:
             self.touch_state(self.calls[key])
@@ -173,7 +174,8 @@ class Books:
     def changes(self) -> list[tuple[str, tuple[Any, ...] | None]]:
         """See contract.Shared."""
         changed: list[tuple[str, tuple[Any, ...] | None]] = []
-        if not (self._changed_calls or self._changed_registrations or self._changed_transactions):
+        denied = self.screens.changed
+        if not (self._changed_calls or self._changed_registrations or self._changed_transactions or denied):
             return changed
         for key, name in self._changed_calls.items():
             call = self.calls.get(key)
@@ -186,6 +188,9 @@ class Books:
             changed.append(
                 (_name("transaction", (session.encode(), *asked)), transaction.plain if transaction else None)
             )
+        for pair in denied:
+            until_s = self.screens.denied.get(pair)
+            changed.append((_name("denied", pair), None if until_s is None else (*pair, until_s)))
         self._forget_changes()
         return changed
 
@@ -193,6 +198,7 @@ class Books:
         self._changed_calls.clear()
         self._changed_registrations.clear()
         self._changed_transactions.clear()
+        self.screens.changed.clear()
 
     def restore(self, entries: dict[str, tuple[Any, ...]]) -> None:
         """See contract.Shared."""
@@ -204,6 +210,9 @@ class Books:
             elif name.startswith("transaction "):
                 home = self.sessions.setdefault(plain[0], {})
                 self.ask(Transaction.of(home, plain), plain[3])
+            elif name.startswith("denied "):
+                caller, server, until_s = plain
+                self.screens.deny(caller, server, until_s)
             else:
                 registration = Registration.of(plain)
                 self.register(registration, registration.since_s)

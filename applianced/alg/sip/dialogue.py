@@ -52,14 +52,14 @@ class Dialogue:
         self._stamp: tuple[Any, ...] = ()
         self._plain: tuple[Any, ...] = ()
 
-    def judged(self, speaker: Direction, data: bytes) -> Judged:
-        """Judge one message, which is all of these octets. No input raises."""
+    def judged(self, speaker: Direction, data: bytes, *, awaited: bool = False) -> Judged:
+        """Judge one message, which is all of these octets; its body follows when it is awaited. No input raises."""
         now = cast(float, (yield _NOW))
         context = self.context
         if not context.parties.settled:
             yield from context.parties.settle()
         try:
-            message = parse(data)
+            message = parse(data, awaited=awaited)
             if message.status:
                 edits = yield from self._response(speaker, message, now)
             else:

@@ -26,7 +26,7 @@ _ORDINARY: dict[str, str] = {
     "call-silent": "Calls that ended because their media had fallen silent (inactive-media-timeout)",
     "hold": "Answers that put all media of a call on hold",
     "media-moved": "Answers after which media of a call go another way than before",
-    "media-several-ports": "Media with several ports, of which not all are admitted: with NAT the first pair is, without it eight",
+    "media-several-ports": "Media with several ports that are not all admitted: with NAT the first pair is, else eight",
     "media-unknown-address": "Media at a host name: no gate",
     "media-self-traversal": "Media of a party that says its outside address itself: no gate, NAT admits what it began",
     "media-learned": "Media whose source is learned (hosted-nat-traversal)",

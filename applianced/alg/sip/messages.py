@@ -109,7 +109,9 @@ class Message:
 
     __slots__ = ("_found", "body", "call_id", "cseq", "data", "end", "method", "start", "status", "target")
 
-    def __init__(self, data: bytes, first: re.Match[bytes], found: dict[bytes, list[Place]], body: int) -> None:
+    def __init__(
+        self, data: bytes, first: re.Match[bytes], found: dict[bytes, list[Place]], body: int, awaited: bool
+    ) -> None:
         self.data = data
         self.start = first.start()
         self._found = found
@@ -120,7 +122,7 @@ class Message:
         self.call_id = bounded(self.value(CALL_ID), "Call-ID")
         self.cseq = _cseq(self.value(CSEQ), method)
         self.method = method or self.cseq.method
-        self.end = body + self._length(len(data) - body)
+        self.end = body if awaited else body + self._length(len(data) - body)
 
     def has(self, name: bytes) -> bool:
         """Whether there is a header of this name."""
@@ -226,9 +228,10 @@ class Message:
         return octets
 
 
-def parse(data: bytes) -> Message:
+def parse(data: bytes, *, awaited: bool = False) -> Message:
     """One whole message from the front of `data`, leading CRLFs left out; without Content-Length to the end of it. The
-    empty line may be missing where nothing follows. Raises ProtocolError."""
+    empty line may be missing where nothing follows. awaited: its body is not there yet, and none of it is read. Raises
+    ProtocolError."""
     start = 0
     while data[start : start + 1] in (b"\r", b"\n"):
         start += 1
@@ -237,10 +240,10 @@ def parse(data: bytes) -> Message:
         raise ProtocolError("bad-start-line", quoted(data[start : start + 80]))
     end = _HEAD_END.search(data, start)
     if end is not None:
-        return Message(data, first, _headers(data, first.end() - 1, end.start()), end.end())
+        return Message(data, first, _headers(data, first.end() - 1, end.start()), end.end(), awaited)
     if not data.endswith(b"\n"):
         raise ProtocolError("bad-header", "it does not end")
-    return Message(data, first, _headers(data, first.end() - 1, len(data) - 1), len(data))
+    return Message(data, first, _headers(data, first.end() - 1, len(data) - 1), len(data), awaited)
 
 
 def bounded(name: bytes, what: str) -> bytes:
