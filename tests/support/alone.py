@@ -15,8 +15,12 @@ _NEXT = Path(__file__).with_name("__init__.py")
 def turn(*, alone: bool) -> Iterator[None]:
     """For as long as one test runs: nothing else does meanwhile, or nothing that is `alone`."""
     with _RUNNING.open() as running:
+        # Whoever waits to be alone keeps the others from going on before him.
         with _NEXT.open() as next_:
-            # Whoever waits to be alone keeps the others from going on before him.
             fcntl.flock(next_, fcntl.LOCK_EX)
             fcntl.flock(running, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        yield
+        try:
+            yield
+        finally:
+            # Closing the file would leave the lock with the children that a test has forked.
+            fcntl.flock(running, fcntl.LOCK_UN)
