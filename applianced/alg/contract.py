@@ -88,7 +88,7 @@ class Timed(Protocol):
     is not among them. `Now` is the time of the tick."""
 
     def tick(self, now: float) -> Actions:
-        """About once a second."""
+        """About once a second, also when the session is not read any further."""
         ...
 
     def gone(self, gate: int) -> Actions:

@@ -44,6 +44,9 @@ Element = tuple[str, bytes, bytes]
 Place = tuple[str, bytes]
 """An element's map or set, and its key."""
 
+Before = tuple[Place, Gate | None, tuple[Gate, ...]]
+"""An element, who had it, and who else."""
+
 
 def elements(gate: Gate) -> list[Element]:
     """What a gate is in the kernel."""
@@ -182,6 +185,9 @@ class Gates:
         self._owners: dict[Place, Gate] = {}
         """Element -> the last gate that wrote it: two sessions of a host may announce the same endpoint, and the end
         of one must not take the element of the other."""
+        self._beside: dict[Place, tuple[Gate, ...]] = {}
+        """Element -> gates of media, or for control sessions, that have it beside the one in `_owners`: two calls may
+        announce the same endpoints, and it stays until the last of them ends."""
         self._before: dict[int, calls.Used] = {}
         """Number of a lasting gate -> what went through it before its element was written last."""
 
@@ -193,23 +199,25 @@ class Gates:
         self.gone, self.fresh = gone, fresh
         messages: list[bytes] = []
         owners = self._owners
-        before: list[tuple[Place, Gate | None]] = []
+        before: list[Before] = []
         if self._before:
             for gate in (*closed, *opened):
                 if gate.number in self._before:
                     self.count(gate, now)
         for gate in closed:
             found = self._elements.pop(gate.number, None) or elements(gate)
-            if owners.get(found[0][:2]) is gate:
+            if owners.get(found[0][:2]) is gate and found[0][:2] not in self._beside:
                 gone.append(gate)
             for name, key, data in found:
                 place = (name, key)
                 owner = owners.get(place)
-                if owner is gate or (gate.awaited and owner is None):
-                    before.append((place, owners.pop(place, None)))
+                if place in self._beside:
+                    messages += self._hand_on(gate, place, before, now)
+                elif owner is gate or (gate.awaited and owner is None):
+                    before.append((place, owners.pop(place, None), ()))
                     messages += self._shape(name, key, data).remove(key, data)
         for gate in opened:
-            time = max(1, int((gate.ends_s(now) - now) * 1000)).to_bytes(8, "big")
+            time = _left(gate, now)
             found = elements(gate)
             if not gate.media:
                 self._elements[gate.number] = found
@@ -221,7 +229,9 @@ class Gates:
                 if owner is not None:
                     # Another gate's element: its data and time are replaced, delete first (add of other data fails).
                     messages += shape.remove(key, _data_of(owner, place))
-                before.append((place, owner))
+                before.append((place, owner, self._beside.get(place, ())))
+                if owner is not None and owner.apart and gate.apart:
+                    self._stand_beside(gate, place, owner)
                 owners[place] = gate
                 messages.append(shape.add(key, data, time))
         code = self._netlink.transaction(messages) if messages else 0
@@ -250,15 +260,43 @@ class Gates:
         for gate in closed if self._before else ():
             self._before.pop(gate.number, None)
 
-    def _undo(self, opened: Sequence[Gate], before: Sequence[tuple[Place, Gate | None]]) -> None:
+    def _stand_beside(self, gate: Gate, place: Place, owner: Gate) -> None:
+        """A gate takes an element over from another one, or again for itself."""
+        others = tuple(each for each in (*self._beside.get(place, ()), owner) if each is not gate)
+        if others:
+            self._beside[place] = others
+
+    def _hand_on(self, gate: Gate, place: Place, before: list[Before], now: float) -> Sequence[bytes]:
+        """A gate closes that shares an element: messages, when it was the one that wrote it last."""
+        others, owner = self._beside[place], self._owners[place]
+        before.append((place, owner, others))
+        messages: tuple[bytes, ...] = ()
+        if owner is gate:
+            heir = others[-1]
+            self._owners[place] = heir
+            name, key = place
+            data = _data_of(heir, place)
+            messages = (*self._shape(name, key, data).remove(key, _data_of(gate, place)),
+                        self._shape(name, key, data).add(key, data, _left(heir, now)))  # fmt: skip
+            gate = heir
+        self._beside[place] = tuple(each for each in others if each is not gate)
+        if not self._beside[place]:
+            del self._beside[place]
+        return messages
+
+    def _undo(self, opened: Sequence[Gate], before: Sequence[Before]) -> None:
         """The kernel took nothing of it."""
         for gate in opened:
             self._elements.pop(gate.number, None)
-        for place, owner in reversed(before):
+        for place, owner, beside in reversed(before):
             if owner is None:
                 self._owners.pop(place, None)
             else:
                 self._owners[place] = owner
+            if beside:
+                self._beside[place] = beside
+            else:
+                self._beside.pop(place, None)
 
     def _shape(self, name: str, key: bytes, data: bytes) -> _Shape:
         shape = self._shapes.get(name)
@@ -272,6 +310,9 @@ class Gates:
         if not gate.media:
             self._elements[gate.number] = found
         for name, key, _ in found:
+            owner = self._owners.get((name, key))
+            if owner is not None and owner.apart and gate.apart:
+                self._stand_beside(gate, (name, key), owner)
             self._owners[name, key] = gate
         if gate.lasting:
             self._before[gate.number] = calls.Used(0, 0)
@@ -290,6 +331,11 @@ class Gates:
         element = attributes(attributes(found[3])[1])
         data = attributes(element[2])[1]
         return Endpoint(data[:octets], int.from_bytes(data[octets : octets + 2], "big"))
+
+
+def _left(gate: Gate, now: float) -> bytes:
+    """Milliseconds that a gate has left, as an element has them."""
+    return max(1, int((gate.ends_s(now) - now) * 1000)).to_bytes(8, "big")
 
 
 def _data_of(gate: Gate, place: Place) -> bytes:

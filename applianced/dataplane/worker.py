@@ -214,6 +214,7 @@ class WorkerProcess:
         limits = GateLimits(
             per_session=flow["alg_gates_per_session"],
             per_source=flow["alg_gates_per_source"],
+            bindings_per_source=flow["alg_bindings_per_source"],
             total=self._share(flow["alg_gates_total"]),
             lifetime_s=flow["gate_timeout_s"],
             own_addresses=frozenset(packed(address) for address in prepared["own_addresses"]),

@@ -5,6 +5,7 @@ Rule: nothing here performs I/O; time is an argument.
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
 from typing import Any
 
@@ -30,13 +31,14 @@ SOON_S = 1.0
 class Books:
     """See contract.Shared.
 
-    records, inside: registrations by their address of record, and by their contact. sessions: the transactions of each
+    records, inside: registrations by their address of record, and by their contact. hosts: how many there are at each
+    inside address. sessions: the transactions of each
     that has any. transactions: how many there are in all.
     """
 
     __slots__ = (
-        "_changed_calls", "_changed_registrations", "_changed_transactions", "_soon", "belongings", "calls", "inside",
-        "records", "registrations", "screens", "sessions", "transactions", "wheel",
+        "_changed_calls", "_changed_registrations", "_changed_transactions", "_soon", "belongings", "calls", "hosts",
+        "inside", "records", "registrations", "screens", "sessions", "transactions", "wheel",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -45,6 +47,7 @@ class Books:
         self.records: dict[bytes, dict[RegistrationKey, Registration]] = {}
         self.belongings = Belongings()
         self.inside: dict[Endpoint, dict[RegistrationKey, Registration]] = {}
+        self.hosts: Counter[bytes] = Counter()
         self.screens = Screens()
         self.wheel = Wheel()
         self.transactions = 0
@@ -82,7 +85,8 @@ class Books:
         self._soon.setdefault(call.key, now)
 
     def settle(self, now: float) -> None:
-        """Calls that have changed a little some time ago have changed."""
+        """Calls that have changed a little some time ago have changed; who was denied for a while is so no longer."""
+        self.screens.sweep(now)
         due = [key for key, since_s in self._soon.items() if since_s + SOON_S <= now]
         for key in due:
             self.touch_state(self.calls[key])
@@ -104,6 +108,7 @@ class Books:
             self.registrations[key] = registration
             self.records.setdefault(key[0], {})[key] = registration
             self.inside.setdefault(registration.inside, {})[key] = registration
+            self.hosts[registration.inside.address] += 1
         self.wheel.add(registration, now)
         self.note(registration)
 
@@ -116,6 +121,7 @@ class Books:
         del self.registrations[registration.key]
         _remove(self.records, registration.key[0], registration.key)
         _remove(self.inside, registration.inside, registration.key)
+        _uncount(self.hosts, registration.inside.address)
         self.note(registration)
         yield from registration.end(self.belongings.owners)
 
@@ -168,7 +174,8 @@ class Books:
     def changes(self) -> list[tuple[str, tuple[Any, ...] | None]]:
         """See contract.Shared."""
         changed: list[tuple[str, tuple[Any, ...] | None]] = []
-        if not (self._changed_calls or self._changed_registrations or self._changed_transactions):
+        denied = self.screens.changed
+        if not (self._changed_calls or self._changed_registrations or self._changed_transactions or denied):
             return changed
         for key, name in self._changed_calls.items():
             call = self.calls.get(key)
@@ -181,6 +188,9 @@ class Books:
             changed.append(
                 (_name("transaction", (session.encode(), *asked)), transaction.plain if transaction else None)
             )
+        for pair in denied:
+            until_s = self.screens.denied.get(pair)
+            changed.append((_name("denied", pair), None if until_s is None else (*pair, until_s)))
         self._forget_changes()
         return changed
 
@@ -188,6 +198,7 @@ class Books:
         self._changed_calls.clear()
         self._changed_registrations.clear()
         self._changed_transactions.clear()
+        self.screens.changed.clear()
 
     def restore(self, entries: dict[str, tuple[Any, ...]]) -> None:
         """See contract.Shared."""
@@ -199,6 +210,9 @@ class Books:
             elif name.startswith("transaction "):
                 home = self.sessions.setdefault(plain[0], {})
                 self.ask(Transaction.of(home, plain), plain[3])
+            elif name.startswith("denied "):
+                caller, server, until_s = plain
+                self.screens.deny(caller, server, until_s)
             else:
                 registration = Registration.of(plain)
                 self.register(registration, registration.since_s)
@@ -212,6 +226,12 @@ def _remove(index: dict[Any, dict[RegistrationKey, Registration]], under: Any, k
     del found[key]
     if not found:
         del index[under]
+
+
+def _uncount(counts: Counter[bytes], address: bytes) -> None:
+    counts[address] -= 1
+    if not counts[address]:
+        del counts[address]
 
 
 def _name(kind: str, key: tuple[Any, ...]) -> str:

@@ -16,6 +16,7 @@ from applianced.alg.sip.bodies import Body, descriptions
 from applianced.alg.sip.bound import Bound
 from applianced.alg.sip.calls import EARLY, ENDING, ESTABLISHED, HELD, SETUP, Call
 from applianced.alg.sip.context import Context
+from applianced.alg.sip.dialogs import cancels, concerns, hangs_up
 from applianced.alg.sip.media import Line, names, read_lines
 from applianced.alg.sip.messages import FROM, TO, Message
 from applianced.alg.sip.settings import CALL_KEEP_S, FOREVER_S
@@ -43,10 +44,14 @@ def request(
     if method not in _CONCERNING and not said:
         return []
     call = context.find_call(speaker, message)
+    if call is not None and not concerns(context, speaker, message, call):
+        yield Note("unmatched-dialog", call.text)
+        return _elsewhere(context, speaker, message, answer=False)
     if method == INVITE or (call is None and method == UPDATE and said):
         call = yield from _begun(context, speaker, message, call, now)
     if call is None:
         return _elsewhere(context, speaker, message, answer=method in (ACK, PRACK))
+    context.take_part(call)
     if transaction is not None:
         transaction.call = call.key
         if method == INVITE:
@@ -58,7 +63,7 @@ def request(
     if method == ACK:
         _acknowledged(context, call, now)
     if method in (BYE, CANCEL):
-        _ending(context, call, method, now)
+        yield from _ending(context, speaker, message, call, now)
     return edits
 
 
@@ -73,9 +78,13 @@ def response(
     if transaction is None:
         # A worker before this one may have seen the request.
         call = context.find_call(speaker, message)
+        if call is not None and not concerns(context, speaker, message, call):
+            yield Note("unmatched-dialog", call.text)
+            call = None
     if call is None:
         unasked = status < 300 and method in _CONCERNING
         return _elsewhere(context, speaker, message, answer=unasked)
+    context.take_part(call)
     initial = transaction.initial if transaction else not call.confirmed
     if method == INVITE and status > 100:
         yield from _progress(context, speaker, message, call, initial, now)
@@ -114,8 +123,8 @@ def _begun(
         key, (own[speaker].address, own[speaker.opposite].address), books.belongings, now, now + derived.patience_s
     )
     call.caller, call.callee = _shown(message, FROM), _shown(message, TO)
+    call.tags = (message.from_tag(),)
     books.begin(call, now)
-    context.take_part(call)
     yield Note("call", call.text)
     yield from context.keep(now, CALL_KEEP_S)
     return call
@@ -125,9 +134,16 @@ def _shown(message: Message, name: bytes) -> str:
     return message.value(name)[:_TEXT].decode("latin-1")
 
 
-def _ending(context: Context, call: Call, method: bytes, now: float) -> None:
+def _ending(context: Context, speaker: Direction, message: Message, call: Call, now: float) -> Actions:
     """BYE or CANCEL: it ends with the answer, or without one in a while."""
-    if method == CANCEL and call.confirmed:
+    if message.method == CANCEL:
+        if call.confirmed:
+            return
+        matched = cancels(context, speaker, message)
+    else:
+        matched = hangs_up(call, _tag(context, message, call, speaker))
+    if not matched:
+        yield Note("unmatched-dialog", call.text)
         return
     call.state = ENDING
     call.expires_s = min(call.expires_s, now + context.settings.derived.patience_s)
@@ -211,7 +227,10 @@ def _failed(context: Context, speaker: Direction, message: Message, call: Call, 
 
 def _left(context: Context, speaker: Direction, message: Message, call: Call) -> Actions:
     """One dialog is over, and the call with its last one."""
-    call.branches.pop(_tag(context, message, call, speaker.opposite), None)
+    tag = _tag(context, message, call, speaker.opposite)
+    if not hangs_up(call, tag):
+        return
+    call.branches.pop(tag, None)
     if any(branch.confirmed for branch in call.branches.values()):
         yield from synced(context, call, _reason(message))
     else:

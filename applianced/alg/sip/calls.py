@@ -66,13 +66,13 @@ class Call:
 
     sides: packed addresses of the parties as they were when it began. expires_s: when it ends unless something
     happens. bound: what its media have bound. gates: of its ways. ends_s: when it ends at the latest, once it is
-    answered. asked: the transaction of its last INVITE. homes: where sessions keep it. name: of what outlives its
-    worker. kept: its media as plain values, None when they have changed since.
+    answered. tags: of who has called, in its messages. asked: the transaction of its last INVITE. homes: where sessions
+    keep it. name: of what outlives its worker. kept: its media as plain values, None when they have changed since.
     """
 
     __slots__ = (
         "asked", "bound", "branches", "callee", "caller", "created_s", "due", "ends_s", "expires_s", "gates", "homes",
-        "kept", "key", "name", "offers", "over", "sides", "silent", "state", "text",
+        "kept", "key", "name", "offers", "over", "sides", "silent", "state", "tags", "text",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +84,7 @@ class Call:
         self.text = key[0].decode("latin-1")[:255]
         self.caller = self.callee = ""
         self.state = SETUP
+        self.tags: tuple[bytes, ...] = ()
         self.created_s = now
         self.expires_s = expires_s
         self.over = False
@@ -186,7 +187,7 @@ class Call:
         if settings.early_media and not self.confirmed:
             for (_, method, side), offer in self.offers.items():
                 if method == b"INVITE" and not offer.answered:
-                    found.update(dict.fromkeys(early_ways(offer.lines, side)))
+                    found.update(dict.fromkeys(early_ways(offer.lines, side)[:WAY_LIMIT]))
         return found
 
     def sync(self, view: View, belongings: Belongings, reason: str) -> Actions:

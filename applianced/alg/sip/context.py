@@ -101,13 +101,10 @@ class Context:
         return call_id(self.parties, speaker, message, changed=not self.settings.disable_call_id_hiding)
 
     def find_call(self, speaker: Direction, message: Message) -> Call | None:
-        """The call that a message speaks of."""
+        """The call of this Call-ID; whether the message is about it is for `dialogs`."""
         home = self.home
         own = self.parties.own
-        call = self.books.call(self.call_id(speaker, message), own[home].address, own[home.opposite].address)
-        if call is not None:
-            self.take_part(call)
-        return call
+        return self.books.call(self.call_id(speaker, message), own[home].address, own[home.opposite].address)
 
     def take_part(self, call: Call) -> None:
         """The session speaks of this call."""

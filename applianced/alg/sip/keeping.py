@@ -18,7 +18,7 @@ def plain(call: Call) -> tuple[Any, ...]:
     if call.kept is None:
         call.kept = _media_plain(call)
     times = call.created_s, call.expires_s, call.ends_s
-    return (call.key, call.sides, times, call.state, call.caller, call.callee, *call.kept)
+    return (call.key, call.sides, times, call.state, call.caller, call.callee, call.tags, *call.kept)
 
 
 def _media_plain(call: Call) -> tuple[Any, ...]:
@@ -32,9 +32,9 @@ def _media_plain(call: Call) -> tuple[Any, ...]:
 
 def restored(values: tuple[Any, ...], belongings: Belongings) -> Call:
     """The call that `plain` was asked for."""
-    key, sides, (created_s, expires_s, ends_s), state, caller, callee, offers, branches, bound, gates = values
+    key, sides, (created_s, expires_s, ends_s), state, caller, callee, tags, offers, branches, bound, gates = values
     call = Call(key, sides, belongings, created_s, expires_s)
-    call.ends_s, call.state, call.caller, call.callee = ends_s, state, caller, callee
+    call.ends_s, call.state, call.caller, call.callee, call.tags = ends_s, state, caller, callee, tags
     for name, lines, serial, answered in offers:
         call.offers[name] = offer = Offer(_lines(lines), serial)
         offer.answered = answered

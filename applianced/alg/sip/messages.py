@@ -51,6 +51,8 @@ COMPACT = {
 
 HEADER_LIMIT = 256
 """Headers of one message."""
+NAME_LIMIT = 512
+"""Octets of a Call-ID, a branch or a tag: they are remembered, by the thousand."""
 
 _REQUIRED = frozenset((VIA, FROM, TO, CALL_ID, CSEQ))
 _ONCE = (FROM, TO, CALL_ID, CSEQ, MAX_FORWARDS, CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING)
@@ -72,6 +74,7 @@ _CSEQ = re.compile(rb"([0-9]{1,10})\s++(" + _TOKEN + rb")\s*+\Z")
 _TAG = re.compile(
     rb"(?:\"[^\"<>\\]*+\" *+|(?:[^<>;\"\s]++ ++)++)?+<sips?:[^<>\"\s]++>(?:;tag=([^;\s\"=]++))?\r?", re.IGNORECASE
 )
+_TAG_BEHIND = re.compile(rb";\s*+tag\s*+=\s*+([^;\s\"<>]++)", re.IGNORECASE)
 _NUMBER = re.compile(rb"([0-9]{1,10})\s*+(?=[;(]|\Z)")
 _FOLD = re.compile(rb"\r?\n[ \t]++")
 _NAME = re.compile(rb"([^\s:]++)[ \t]*+\Z")
@@ -107,7 +110,9 @@ class Message:
 
     __slots__ = ("_found", "body", "call_id", "cseq", "data", "end", "method", "start", "status", "target")
 
-    def __init__(self, data: bytes, first: re.Match[bytes], found: dict[bytes, list[Place]], body: int) -> None:
+    def __init__(
+        self, data: bytes, first: re.Match[bytes], found: dict[bytes, list[Place]], body: int, awaited: bool
+    ) -> None:
         self.data = data
         self.start = first.start()
         self._found = found
@@ -115,10 +120,10 @@ class Message:
         method, status = first.group(1, 3)
         self.status = int(status or 0)
         self.target = (0, 0) if status else first.span(2)
-        self.call_id = self.value(CALL_ID)
+        self.call_id = bounded(self.value(CALL_ID), "Call-ID")
         self.cseq = _cseq(self.value(CSEQ), method)
         self.method = method or self.cseq.method
-        self.end = body + self._length(len(data) - body)
+        self.end = body if awaited else body + self._length(len(data) - body)
 
     def has(self, name: bytes) -> bool:
         """Whether there is a header of this name."""
@@ -188,11 +193,11 @@ class Message:
         return find_parameter(self.data, address.parameters, address.end, name)
 
     def from_tag(self) -> bytes:
-        """b"" without. Raises ProtocolError bad-address."""
+        """b"" without. Raises ProtocolError bad-address, long-name."""
         return self._tag(FROM)
 
     def to_tag(self) -> bytes:
-        """b"" without. Raises ProtocolError bad-address."""
+        """b"" without. Raises ProtocolError bad-address, long-name."""
         return self._tag(TO)
 
     def _all(self, name: bytes) -> list[tuple[int, int]]:
@@ -208,9 +213,17 @@ class Message:
         _, start, end = self._found[name][0]
         simple = _TAG.fullmatch(self.data, start, end)
         if simple is not None:
-            return simple[1] or b""
-        tag = self.parameter(self.addresses(name)[0], b"tag")
-        return tag.value if tag else b""
+            return bounded(simple[1] or b"", "tag")
+        try:
+            tag = self.parameter(self.addresses(name)[0], b"tag")
+            return bounded(tag.value, "tag") if tag else b""
+        except ProtocolError as error:
+            behind = self.data.rfind(b">", start, end)
+            if error.event != "bad-address" or behind < 0:
+                raise
+            # Some phones put a backslash before the quotes about a name.
+            found = _TAG_BEHIND.search(self.data, behind, end)
+            return bounded(found[1] if found else b"", "tag")
 
     def _length(self, available: int) -> int:
         """Octets of the body."""
@@ -225,9 +238,10 @@ class Message:
         return octets
 
 
-def parse(data: bytes) -> Message:
+def parse(data: bytes, *, awaited: bool = False) -> Message:
     """One whole message from the front of `data`, leading CRLFs left out; without Content-Length to the end of it. The
-    empty line may be missing where nothing follows. Raises ProtocolError."""
+    empty line may be missing where nothing follows. awaited: its body is not there yet, and none of it is read. Raises
+    ProtocolError."""
     start = 0
     while data[start : start + 1] in (b"\r", b"\n"):
         start += 1
@@ -236,10 +250,17 @@ def parse(data: bytes) -> Message:
         raise ProtocolError("bad-start-line", quoted(data[start : start + 80]))
     end = _HEAD_END.search(data, start)
     if end is not None:
-        return Message(data, first, _headers(data, first.end() - 1, end.start()), end.end())
+        return Message(data, first, _headers(data, first.end() - 1, end.start()), end.end(), awaited)
     if not data.endswith(b"\n"):
         raise ProtocolError("bad-header", "it does not end")
-    return Message(data, first, _headers(data, first.end() - 1, len(data) - 1), len(data))
+    return Message(data, first, _headers(data, first.end() - 1, len(data) - 1), len(data), awaited)
+
+
+def bounded(name: bytes, what: str) -> bytes:
+    """A name that is to be remembered. what: it is, for the text. Raises ProtocolError long-name."""
+    if len(name) > NAME_LIMIT:
+        raise ProtocolError("long-name", f"{what} of {len(name)} octets")
+    return name
 
 
 def _headers(data: bytes, start: int, end: int) -> dict[bytes, list[Place]]:

@@ -45,8 +45,13 @@ from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, Endpoi
 
 WHERE = (CONTACT, ROUTE, RECORD_ROUTE, PATH, SERVICE_ROUTE, REFER_TO, REPLY_TO)
 """Headers that say where somebody is reached."""
-WHO = (FROM, TO, ASSERTED, PREFERRED, REFERRED_BY, b"remote-party-id", b"diversion", b"history-info")
+WHO = (
+    FROM, TO, ASSERTED, PREFERRED, REFERRED_BY, b"remote-party-id", b"diversion", b"history-info",
+    b"p-called-party-id", b"p-associated-uri",
+)  # fmt: skip
 """Headers that say who somebody is."""
+LINKS = (b"alert-info", b"call-info", b"error-info")
+"""Headers that say where there is something to be heard or read, by URIs of any scheme."""
 SAME = (CALL_ID, REPLACES, JOIN, b"in-reply-to", b"target-dialog")
 """Headers that name calls."""
 BOUND = frozenset((CONTACT, RECORD_ROUTE, PATH, SERVICE_ROUTE))
@@ -60,6 +65,8 @@ _ESCAPED_AT, _MADDR = b"%40", b"maddr="
 _UNKNOWN = b""
 """In place of a text that is not known yet; no host is written so."""
 _URI_END = re.compile(rb"[>\s,]|\Z")
+KEPT_LIMIT = 4096
+"""Octets of Vias that are kept back of one request."""
 _URI_REACH = 1024
 """Octets around a host in which the rest of its URI is looked for: a message may have thousands of hosts."""
 
@@ -73,11 +80,12 @@ class Kind(Enum):
     WHO = 2
     SAME = 3
     WARNING = 4
+    LINK = 5
 
 
 _FORMS = {
     **dict.fromkeys(WHERE, Kind.WHERE), **dict.fromkeys(WHO, Kind.WHO), **dict.fromkeys(SAME, Kind.SAME),
-    WARNING: Kind.WARNING,
+    WARNING: Kind.WARNING, **dict.fromkeys(LINKS, Kind.LINK),
 }  # fmt: skip
 
 
@@ -170,11 +178,13 @@ def _text(
     if before in _URI_BEFORE:
         if kind is Kind.WHERE:
             return parties.texts.get(_where_key(speaker, found, name), _UNKNOWN)
-        if kind is Kind.WHO or (kind is Kind.SAME and before == _AT):
+        if kind in (Kind.WHO, Kind.LINK) or (kind is Kind.SAME and before == _AT):
             return _known(parties, speaker, found, kind)
         return None
     if data[at - 3 : at] == _ESCAPED_AT:
         return _known(parties, speaker, found, Kind.SAME)
+    if kind is Kind.LINK and data[at - 2 : at] == b"//":
+        return _known(parties, speaker, found, kind)
     if data[at - 6 : at] == _MADDR or (kind is Kind.WARNING and before in b" \t"):
         return _known(parties, speaker, found, Kind.WARNING)
     return None
@@ -314,7 +324,10 @@ def request_vias(
     if top.end < others[0].start < first.end:
         edits.append((top.end, others[-1].end if not following else _last(others, first.end), b""))
     edits += [(field.line, message.data.index(b"\n", field.end) + 1, b"") for field in following]
-    return edits, b", ".join(message.data[via.start : via.end] for via in others)
+    kept = b", ".join([message.data[via.start : via.end] for via in others])
+    if len(kept) > KEPT_LIMIT:
+        raise ProtocolError("many-headers", f"{len(kept)} octets of Via to be kept")
+    return edits, kept
 
 
 def _last(vias: list[Via], end: int) -> int:

@@ -124,6 +124,10 @@ def test_the_deny_table_is_bounded() -> None:
     assert screens.denies((DENY_LIMIT).to_bytes(4), b"\1\2\3\4", 5.0)
     assert not screens.denies((DENY_LIMIT).to_bytes(4), b"\1\2\3\4", 11.0)
     assert len(screens.denied) == DENY_LIMIT - 1
+    screens.sweep(9.0)
+    assert len(screens.denied) == DENY_LIMIT - 1
+    screens.sweep(10.0)
+    assert not screens.denied
 
 
 def test_sources_beyond_what_is_counted_are_refused() -> None:
