@@ -81,7 +81,7 @@ class Books:
         self._changed_calls[call.key] = call.name
 
     def touch_soon(self, call: Call, now: float) -> None:
-        """A call rings, or is about to end: a worker that takes over soon may know it as it was before."""
+        """A call rings: a worker that takes over soon may know it as one that has just begun."""
         self._soon.setdefault(call.key, now)
 
     def settle(self, now: float) -> None:

@@ -148,8 +148,7 @@ def _ending(context: Context, speaker: Direction, message: Message, call: Call, 
     call.state = ENDING
     call.expires_s = min(call.expires_s, now + context.settings.derived.patience_s)
     context.books.wheel.add(call, now)
-    # Its answer, or the same again, says so to a worker that takes over sooner.
-    context.books.touch_soon(call, now)
+    context.books.touch_state(call)
 
 
 def _acknowledged(context: Context, call: Call, now: float) -> None:
@@ -217,10 +216,6 @@ def _failed(context: Context, speaker: Direction, message: Message, call: Call, 
     if status in _GONE and (method == BYE or call.confirmed):
         yield from _left(context, speaker, message, call)
         return
-    if method == BYE:
-        # It is ending all the same; a worker that has taken over since the BYE has to be told.
-        _ending(context, call, method, now)
-        context.books.touch_state(call)
     call.refused(message.cseq.number, method)
     yield from synced(context, call, _reason(message))
 
