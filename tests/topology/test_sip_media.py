@@ -11,7 +11,7 @@ import pytest
 from applianced.alg.sdp.description import Medium
 from applianced.alg.sdp.reading import read
 from applianced.alg.sip.bodies import descriptions
-from applianced.alg.sip.messages import Message
+from applianced.alg.sip.messages import CONTACT, Message
 from applianced.model.tuples import Endpoint, packed, text
 from applianced.tools.lab_report import leaf
 from applianced.tools.namespaces import IPV4, IPV6, PLANS, Plan
@@ -144,7 +144,15 @@ def test_a_phone_behind_a_nat_of_its_own(pair: Pair, plan: Plan, appliance: Appl
     private = BEHIND[plan.version]
     host = f"[{private}]" if plan.version == 6 else private
     via = f"Via: SIP/2.0/UDP {host}:5060;branch=z9hG4bKh{plan.version};rport"
-    invite = pair.ask("INVITE", via, who=bob, body=described(private, AUDIO.format(THEIRS)))
+    contact = f"Contact: <sip:bob@{host}:5062>"
+    invite = pair.ask("INVITE", via, contact, who=bob, body=described(private, AUDIO.format(THEIRS)))
+    [seen] = invite.addresses(CONTACT)
+    assert seen.uri is not None
+    assert seen.uri.host is not None
+    assert (seen.uri.host.address, seen.uri.host.port) == (packed(bob.address), bob.port)
+    pair.alice.target = invite.data[seen.uri.start : seen.uri.end].decode()
+    asked = pair.ask("OPTIONS")
+    assert asked.data.startswith(f"OPTIONS sip:bob@{host}:5062 ".encode()), "its own again"
     assert rtp(invite) == Endpoint(packed(bob.address), THEIRS), "where its messages come from"
     answer = pair.answer(invite, 200, body=audio(pair.alice, OURS), who=pair.alice)
     pair.ask("ACK", via, who=bob)

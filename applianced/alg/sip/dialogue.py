@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from applianced.alg.actions import Action, Actions, Note, Now, Reply
 from applianced.alg.sdp.rewriting import Replacement
-from applianced.alg.sip import admission, calling, registering
+from applianced.alg.sip import admission, calling, hosted, registering
 from applianced.alg.sip.books import Books
 from applianced.alg.sip.calls import Call
 from applianced.alg.sip.context import Context
@@ -111,6 +111,7 @@ class Dialogue:
         host = vias[0].sent_by.address
         if host and host != parties.own[speaker].address:
             context.behind[speaker] = True
+            context.private[speaker] = host
         transaction = None if name == "ack" else (yield from self._asked(speaker, message, vias[0].branch, now))
         edits: list[Replacement] = []
         if parties.translated[speaker]:
@@ -123,7 +124,7 @@ class Dialogue:
                 yield Note("via-hidden")
         edits += yield from self._header(speaker, message)
         if transaction is not None and name == "register":
-            registering.request(message, transaction)
+            registering.request(context, speaker, message, transaction)
             context.books.hand_on(transaction)
         edits += yield from calling.request(context, speaker, message, transaction, now)
         yield from admission.admit(context, speaker, message, vias)
@@ -187,14 +188,10 @@ class Dialogue:
         return edits
 
     def _header(self, speaker: Direction, message: Message) -> calling.Edits:
-        context = self.context
-        return header_edits(
-            context.parties,
-            speaker,
-            message,
-            call_ids=not context.settings.disable_call_id_hiding,
-            proxy=context.proxies[speaker],
-        )
+        context, settings = self.context, self.context.settings
+        call_ids, proxy = not settings.disable_call_id_hiding, context.proxies[speaker]
+        edits = yield from header_edits(context.parties, speaker, message, call_ids=call_ids, proxy=proxy)
+        return edits + hosted.edits(context, speaker, message) if settings.hosted_nat_traversal else edits
 
     def _answered(self, transaction: Transaction, speaker: Direction, message: Message, now: float) -> None:
         """How long the transaction is remembered from here (RFC 3261 17.1, 16.6)."""
