@@ -74,6 +74,7 @@ _CSEQ = re.compile(rb"([0-9]{1,10})\s++(" + _TOKEN + rb")\s*+\Z")
 _TAG = re.compile(
     rb"(?:\"[^\"<>\\]*+\" *+|(?:[^<>;\"\s]++ ++)++)?+<sips?:[^<>\"\s]++>(?:;tag=([^;\s\"=]++))?\r?", re.IGNORECASE
 )
+_TAG_BEHIND = re.compile(rb";\s*+tag\s*+=\s*+([^;\s\"<>]++)", re.IGNORECASE)
 _NUMBER = re.compile(rb"([0-9]{1,10})\s*+(?=[;(]|\Z)")
 _FOLD = re.compile(rb"\r?\n[ \t]++")
 _NAME = re.compile(rb"([^\s:]++)[ \t]*+\Z")
@@ -212,8 +213,16 @@ class Message:
         simple = _TAG.fullmatch(self.data, start, end)
         if simple is not None:
             return bounded(simple[1] or b"", "tag")
-        tag = self.parameter(self.addresses(name)[0], b"tag")
-        return bounded(tag.value, "tag") if tag else b""
+        try:
+            tag = self.parameter(self.addresses(name)[0], b"tag")
+            return bounded(tag.value, "tag") if tag else b""
+        except ProtocolError as error:
+            behind = self.data.rfind(b">", start, end)
+            if error.event != "bad-address" or behind < 0:
+                raise
+            # Some phones put a backslash before the quotes about a name.
+            found = _TAG_BEHIND.search(self.data, behind, end)
+            return bounded(found[1] if found else b"", "tag")
 
     def _length(self, available: int) -> int:
         """Octets of the body."""

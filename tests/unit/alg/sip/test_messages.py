@@ -353,6 +353,9 @@ def test_hostile_values_cost_little(value: bytes) -> None:
         ("Alice B <sip:a@b.example>;tag=1", b"1"),
         ('"Alice" <sip:a;tag=2@b.example>', b""),
         ("sip:a@b.example", b""),
+        (r"\"Al\" <sip:a@b.example>;tag=1", b"1"),
+        (r"\"Al\" <sip:a@b.example>;x=2 ; Tag =1;y", b"1"),
+        (r"\"Al\" <sip:a@b.example>", b""),
     ],
 )
 def test_tags_however_they_are_written(value: str, tag: bytes) -> None:
