@@ -21,20 +21,9 @@ STREAMS = [
 ]
 SEEDS = [
     Case.load(CASES / name).steps()
-    for name in (
-        "call-through-nat",
-        "hold",
-        "forked",
-        "reliable",
-        "registration",
-        "msrp",
-        "transfer",
-        "early-media",
-        "hosted-registration",
-        "several-ports",
-        "ice-remote",
-    )  # fmt: skip
-]
+    for name in ("call-through-nat", "hold", "forked", "reliable", "registration", "msrp", "transfer", "early-media",
+                 "hosted-registration", "several-ports", "ice-remote")
+]  # fmt: skip
 
 
 @settings(max_examples=rounds(60), deadline=None)
