@@ -17,6 +17,7 @@ from applianced.tools.lab_report import leaf
 from applianced.tools.namespaces import IPV4, IPV6, PLANS, Plan
 from tests.support.appliance import Appliance, appliance_on
 from tests.support.netns import unique_topology
+from tests.support.sip_messages import request, response
 from tests.support.sip_phones import Pair, Phone, both_ways, configure, described, shut
 from tests.support.sipp import flows, media_of
 from tests.support.sockets import connect_in, datagrams_in, listen_in
@@ -322,3 +323,35 @@ def test_two_calls_on_the_same_ports(pair: Pair) -> None:
         pair.answer(pair.ask("BYE"), 200)
         both_ways(own, rtp(invite), other, rtp(answer))
     alice.call_id, alice.far, bob.call_id, bob.far, bob.own = first
+
+
+@leaves("<incoming-calls-from>anyone</incoming-calls-from>")
+def test_a_stranger_that_knows_the_call_id(pair: Pair, appliance: Appliance) -> None:
+    """Another host outside, which reaches a registered phone, says BYE: whatever the phone answers, the call goes on."""
+    alice, bob = pair.alice, pair.bob
+    asked = pair.ask("REGISTER", "Call-ID: registers", f"From: {alice.own}", f"To: <sip:alice@{bob.host}>")
+    contact = f"Contact: {asked.value(CONTACT).decode()};expires=60"
+    pair.answer(asked, 200, contact)
+    bob.call_id = ""
+    invite, answer = called(pair)
+    before = appliance.counter("sip", "unmatched-dialog")
+    with alice.open(OURS) as own, bob.open(THEIRS) as other, elsewhere(pair) as stranger:
+        bye = request("BYE", f"Call-ID: {invite.call_id.decode()}", "From: <sip:x@x.example>;tag=x",
+                      "To: <sip:y@y.example>;tag=y", uri="sip:alice@x.example")  # fmt: skip
+        stranger.sendto(bye, bob.to)
+        known = alice.to
+        heard = alice.hear()
+        assert heard.method == b"BYE"
+        alice.socket.sendto(said_again(heard), alice.to)
+        assert stranger.recv(65536).startswith(b"SIP/2.0 200")
+        alice.to = known
+        both_ways(own, rtp(invite), other, rtp(answer))
+    assert appliance.counter("sip", "unmatched-dialog") == before + 1
+    pair.answer(pair.ask("REGISTER", "Call-ID: registers", "Contact: *", "Expires: 0"), 200)
+
+
+def said_again(asked: Message) -> bytes:
+    """200 to a request."""
+    names = ("Via", "From", "To", "Call-ID", "CSeq")
+    headers = [f"{name}: {asked.value(name.lower().encode()).decode()}" for name in names]
+    return response(200, asked.method.decode(), *headers)
