@@ -327,7 +327,7 @@ def test_two_calls_on_the_same_ports(pair: Pair) -> None:
 
 @leaves("<incoming-calls-from>anyone</incoming-calls-from>")
 def test_a_stranger_that_knows_the_call_id(pair: Pair, appliance: Appliance) -> None:
-    """Another host outside, which reaches a registered phone, says BYE: whatever the phone answers, the call goes on."""
+    """Another host outside, which reaches a registered phone, says BYE: whatever that answers, the call goes on."""
     alice, bob = pair.alice, pair.bob
     asked = pair.ask("REGISTER", "Call-ID: registers", f"From: {alice.own}", f"To: <sip:alice@{bob.host}>")
     contact = f"Contact: {asked.value(CONTACT).decode()};expires=60"
