@@ -292,6 +292,15 @@ class Call:
             yield from self._close(list(self.gates), belongings)
         yield from self.bound.release()
 
+    def drop(self, belongings: Belongings) -> None:
+        """The call is over, and nothing of it has stayed."""
+        self.over = True
+        for gates in self.gates.values():
+            for gate in gates:
+                belongings.owners.pop(gate, None)
+        self.gates.clear()
+        self.bound.forget()
+
     # ----- for the state
 
     def entry(self) -> dict[str, Any]:

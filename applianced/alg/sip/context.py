@@ -117,6 +117,14 @@ class Context:
 
     # ----- life
 
+    def leave(self) -> None:
+        """The session is no more: calls of which no other one speaks are over."""
+        calls, self.calls = self.calls, {}
+        for call in calls.values():
+            call.homes = [home for home in call.homes if home is not calls]
+            if not call.homes:
+                self.books.drop(call)
+
     def keep(self, now: float, seconds: float) -> Actions:
         """Live at least so long; the kernel is not told more often than it must."""
         if self.kept_s < now + seconds / 2:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, cast
 
-from applianced.alg.actions import Action, Actions, Note, Now, Reply
+from applianced.alg.actions import Action, Actions, HandOver, Note, Now, Reply
 from applianced.alg.sdp.rewriting import Replacement
 from applianced.alg.sip import admission, calling, hosted, registering
 from applianced.alg.sip.books import Books
@@ -45,12 +45,25 @@ _ROOM_V6 = 1200
 class Dialogue:
     """What both forms of the ALG have in common."""
 
-    __slots__ = ("_plain", "_stamp", "context")
+    __slots__ = ("_plain", "_stamp", "context", "handing_over")
 
     def __init__(self, settings: SipSettings, session: ControlSession, books: Books) -> None:
         self.context = Context(settings, session, books)
         self._stamp: tuple[Any, ...] = ()
         self._plain: tuple[Any, ...] = ()
+        self.handing_over = False
+        """Whether the session is about to be read no further: its calls go on."""
+
+    def hand_over(self) -> Actions:
+        """Read no further."""
+        self.handing_over = True
+        yield HandOver()
+
+    def closed(self) -> None:
+        """See contract.Closing."""
+        if not self.handing_over:
+            self.context.leave()
+        self.handing_over = False
 
     def judged(self, speaker: Direction, data: bytes, *, awaited: bool = False) -> Judged:
         """Judge one message, which is all of these octets; its body follows when it is awaited. No input raises."""
@@ -225,6 +238,9 @@ class Dialogue:
         """See contract.Timed. Whichever session is asked first ends what is over, also of others."""
         context, books = self.context, self.context.books
         books.settle(now)
+        while books.dropped:
+            books.dropped -= 1
+            yield Note("call-dropped")
         if books.wheel.due(now):
             for thing in books.wheel.turn(now):
                 if isinstance(thing, Call):
