@@ -122,7 +122,9 @@ class Context:
         calls, self.calls = self.calls, {}
         for call in calls.values():
             call.homes = [home for home in call.homes if home is not calls]
-            if not call.homes:
+            if call.homes:
+                call.shaken = True
+            else:
                 self.books.drop(call)
 
     def keep(self, now: float, seconds: float) -> Actions:

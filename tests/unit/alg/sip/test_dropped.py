@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from applianced.alg.actions import HandOver
+from applianced.alg.actions import HandOver, OpenMedia, Unbind
 from applianced.alg.sip import DESCRIPTOR, Books, SipSettings, Stream
 from applianced.compiler.marks import ALG_NUMBERS, CONTROL
 from applianced.engine.gatekeeper import GateLimits
 from applianced.model.tuples import ORIGINAL, REPLY, TCP
 from tests.support.datagrams import DatagramBench, bench_of
 from tests.support.dialog import Player, control_session
-from tests.unit.alg.sip.test_dialogs import ALICE, BOB, MALLORY, Scene, message
+from tests.unit.alg.sip.test_dialogs import ALICE, BOB, MALLORY, Scene, asked, message
 
 MARK = ALG_NUMBERS["sip"] | CONTROL
 INSIDE, OUTSIDE = "10.0.0.1", "192.0.2.1"
@@ -66,6 +66,50 @@ def test_another_session_speaks_of_it() -> None:
     assert not scene.books.belongings.uses
     assert not scene.books.belongings.owners
     assert len(scene.books.changes()) == 1
+
+
+@pytest.fixture
+def shaken() -> Scene:
+    """A call of two sessions, of which the one that had bound and opened everything has ended."""
+    scene = Scene()
+    scene.call()
+    scene.other.feed(ORIGINAL, message("UPDATE", origin="b1", to="a1"))
+    scene.own.alg.closed()  # type: ignore[attr-defined]
+    scene.other.bound.clear()
+    scene.other.next_port = 51000
+    return scene
+
+
+def test_it_goes_on_over_another_session(shaken: Scene) -> None:
+    """Its next offer has a port of its own, and its media are opened anew."""
+    other = shaken.other
+    other.feed(REPLY, message("INVITE", media=ALICE, to="b1", branch="again"))
+    assert not other.open
+    other.feed(ORIGINAL, message("INVITE", 200, media=MALLORY, to="b1", branch="again"))
+    [opened] = asked(other, OpenMedia)
+    assert [medium.known[1].port for medium in opened.media] == [51000, 51001]
+    assert len(other.open) == 2
+
+
+@pytest.mark.parametrize("status", [200, 481])
+def test_it_ends_over_another_session(shaken: Scene, status: int) -> None:
+    """What was bound before is not let go of: it may be another one's."""
+    other = shaken.other
+    other.feed(ORIGINAL, message("BYE", origin="b1", to="a1"))
+    other.feed(REPLY, message("BYE", status, origin="b1", to="a1"))
+    assert not shaken.books.calls
+    assert not other.open
+    assert not asked(other, Unbind)
+    assert not shaken.books.belongings.uses
+
+
+def test_a_refusal_over_another_session(shaken: Scene) -> None:
+    other = shaken.other
+    other.feed(REPLY, message("UPDATE", to="b1", branch="again"))
+    other.feed(ORIGINAL, message("UPDATE", 488, to="b1", branch="again"))
+    assert not other.open
+    assert not asked(other, Unbind)
+    assert shaken.books.calls
 
 
 def test_a_session_that_is_not_read_any_further_has_its_calls() -> None:
