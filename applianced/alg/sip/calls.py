@@ -281,8 +281,7 @@ class Call:
         self.bound.forget()
         for branch in self.branches.values():
             branch.ways = ()
-        if self.gates:
-            yield from self._close(list(self.gates), belongings)
+        yield from self._close(list(self.gates), belongings)
 
     def _unbind_unused(self) -> Actions:
         if not self.bound:
