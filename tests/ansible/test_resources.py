@@ -238,6 +238,10 @@ def test_what_is_remembered_is_never_wrong(operator: Controller) -> None:
         ("config", {"lines": ["set applications application a protocol tcp"]}),
         ("applications", {"config": other}),
         ("config", {"lines": ["set applications application a protocol tcp"]}),
+        ("applications", {"state": "overridden", "config": []}),
+        ("applications", {"config": other}),
+        ("applications", {"state": "deleted"}),
+        ("applications", {"config": other}),
     ]
     for module, arguments in steps:
         assert operator.ok(module, **arguments)["changed"], (module, arguments)
