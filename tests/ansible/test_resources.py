@@ -255,3 +255,12 @@ def test_modules_configure_parts_that_are_apart() -> None:
         for other_name, other in parts:
             if name != other_name and other.path[: len(part.path)] == part.path:
                 assert other.path[len(part.path)] in part.without, (name, other_name)
+
+
+def test_names_that_ansible_keeps_for_itself(operator: Controller) -> None:
+    """ansible-test refuses an argument `message`, in whatever depth."""
+    config = {"sip": {"application_screen": {"message_rate": {"message_": 20}}}}
+    done = operator.ok("alg", config=config)
+    assert done["commands"] == ["set security alg sip application-screen message-rate message 20"]
+    assert operator.ok("alg", state="gathered")["gathered"] == config
+    assert operator.ok("resources", config={"alg": config})["changed"] is False

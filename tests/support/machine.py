@@ -23,6 +23,7 @@ from tests.support.until import until
 REPOSITORY = Path(__file__).parents[2]
 ITS_OWN = ("ca-certificates", "dbus", "openssh-server", "python3", "systemd", "systemd-sysv")
 BOOT_S = 60
+PIP_CACHE = "root/.cache/pip"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -62,8 +63,8 @@ class Machine:
 
 @contextmanager
 def machine(name: str, directory: Path, controller: str, number: int, key: Path) -> Iterator[Machine]:
-    """A machine that has booted. directory: for its files, not there yet. controller: name of the network namespace that
-    the link leads to. number: from 1, of the machine at this controller. key: that root may log in with."""
+    """A machine that has booted. directory: for its files, not there yet. controller: the network namespace that the
+    link leads to. number: from 1, of the machine at this controller. key: that root may log in with."""
     made = Machine(name, directory, f"192.0.2.{4 * number + 2}", key, [])
     try:
         _prepare(made)
@@ -88,10 +89,9 @@ def _prepare(made: Machine) -> None:
         (made.directory / part).mkdir(parents=True)
     layers = f"lowerdir={base},upperdir={made.directory / 'upper'},workdir={made.directory / 'work'}"
     run(["mount", "-t", "overlay", "-o", layers, "overlay", str(made.root)])
-    for kept, place in (("archives", "var/cache/apt/archives"), ("pip", "root/.cache/pip")):
-        (cache() / kept / "partial").mkdir(parents=True, exist_ok=True)
-        (made.root / place).mkdir(parents=True, exist_ok=True)
-        run(["mount", "--bind", str(cache() / kept), str(made.root / place)])
+    (cache() / "pip").mkdir(exist_ok=True)
+    (made.root / PIP_CACHE).mkdir(parents=True)
+    run(["mount", "--bind", str(cache() / "pip"), str(made.root / PIP_CACHE)])
     (made.root / "root" / ".ssh").mkdir(mode=0o700, exist_ok=True)
     shutil.copy(f"{made.key}.pub", made.root / "root" / ".ssh" / "authorized_keys")
     # It trusts whom this machine trusts.
@@ -119,7 +119,7 @@ def _remove(made: Machine) -> None:
     with contextlib.suppress(CommandError):
         end_all_in(made.name)
         run(["ip", "netns", "delete", made.name])
-    for place in ("var/cache/apt/archives", "root/.cache/pip", ""):
+    for place in (PIP_CACHE, ""):
         with contextlib.suppress(CommandError):
             run(["umount", str(made.root / place)])
     for group in (Path("/sys/fs/cgroup/systemd"), Path("/sys/fs/cgroup")):

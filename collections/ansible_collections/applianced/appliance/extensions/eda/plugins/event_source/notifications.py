@@ -4,8 +4,8 @@
 """An event source for ansible-rulebook: the notifications of appliances (RFC 5277), each an event.
 
 Arguments:
-  appliances: list of mappings: host, and optionally port (830), user, key (a private key file), name (of the host in the
-              inventory, when it is another)
+  appliances: list of mappings: host, and optionally port (830), user, key (a private key file), and name (that of the
+              host in the inventory, when it is another)
   stream:     of notifications, NETCONF by default
   retry:      seconds until an appliance is tried again whose session has ended, 5 by default
   ssh_args:   list of further arguments of ssh
