@@ -68,7 +68,7 @@ def test_examples(gateway: tuple[Member, Path], operator: Controller) -> None:
     for module in ("gates", "counters", "sessions", "clear"):
         if module == "sessions":
             # It waits until nobody is in the middle of a transfer.
-            operator.ok("clear", what="alg_sessions")
+            operator.ok("clear", what="alg_sessions", alg="ftp")
         for example in examples(module, {}):
             if example.arguments.get("what") == "gate":
                 assert operator.run(module, **example.arguments)["error"]["tag"] == "invalid-value"
