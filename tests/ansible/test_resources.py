@@ -122,6 +122,50 @@ def test_a_value_of_another_kind(operator: Controller) -> None:
     assert "missing required arguments: name found in config" in missing["msg"]
 
 
+def rules(**then: Any) -> dict[str, Any]:
+    match = {"source_address": ["any"], "destination_address": ["any"], "application": ["any"]}
+    rule = {"name": "p", "match": match, "then": then}
+    return {"policy": [{"from_zone_name": "trust", "to_zone_name": "untrust", "policy": [rule]}]}
+
+
+@pytest.mark.parametrize(
+    ("module", "config", "leaf", "rule"),
+    [
+        ("applications", [{"name": "x", "protocol": "tpc"}], "[name='x']/protocol", "use IP protocol"),
+        ("applications", [{"name": "junos-x", "protocol": "tcp"}], "[name='junos-x']/name", "choose another name"),
+        ("applications", [{"name": "x", "icmp_type": 300}], "[name='x']/icmp-type", "use a number in 0..255"),
+        (
+            "address_book",
+            [{"name": "global", "address": [{"name": "a", "ip_prefix": "10.0.0.0/33"}]}],
+            "address[name='a']/ip-prefix",
+            "use an IPv4 or IPv6 prefix",
+        ),
+        ("policies", rules(permit=True, deny=True), "[name='p']/then/deny", "exclude each other"),
+        ("system", {"platform_profile": "toaster"}, "/system/platform-profile", "use branch, high-end, sdwan"),
+        ("alg_policy", [{"name": "a", "alg": [{"name": "ftpp"}]}], "policy[name='a']/alg/name", "use dns, ftp"),
+        (
+            "nat_source",
+            {
+                "rule_set": [
+                    {"name": "o", "rule": [{"name": "r", "then": {"source_nat": {"pool": {"pool_name": "n"}}}}]}
+                ]
+            },
+            "rule[name='r']/then/source-nat/pool/pool-name",
+            "there is no pool of that name",
+        ),
+    ],
+)
+def test_a_bad_value_is_told_by_its_leaf_and_the_rule(
+    operator: Controller, module: str, config: Any, leaf: str, rule: str
+) -> None:
+    failed = operator.run("resources", config={module: config})
+    assert failed["error"]["path"].endswith(leaf)
+    assert rule in failed["msg"]
+    # The module itself may leave it to Ansible, which names arguments.
+    alone = operator.run(module, config=config)
+    assert leaf in alone["msg"] or "found in config" in alone["msg"]
+
+
 def test_what_is_refused_leaves_no_trace(operator: Controller) -> None:
     config = [{"name": "good", "protocol": "tcp"}, {"name": "sets-nothing", "application_protocol": "ftp"}]
     failed = operator.run("applications", config=config)

@@ -21,7 +21,7 @@ from tests.ansible.playbooks import environment, program
 from tests.ansible.test_fleet import ANSIBLE, changed
 from tests.support.machine import REPOSITORY, Machine, command_in, controller, machine
 
-pytestmark = [pytest.mark.topology, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.topology, pytest.mark.timeout(1800)]
 SIZE = 2
 UNKNOWN_HOST = "-o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no"
 NEXT = "99.1"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import ansible_collections  # type: ignore[import-not-found]
+import pytest
 import yaml  # type: ignore[import-untyped]
 
 from applianced.tools.namespaces import run
@@ -20,6 +21,7 @@ from tests.support.debian import cache
 from tests.support.served import HOST, served
 from tests.support.until import until
 
+pytestmark = pytest.mark.timeout(600)
 PACKAGES = Path(__file__).with_name("rulebook.txt")
 UNKNOWN_HOST = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
 
