@@ -47,6 +47,14 @@ class Bound:
         """What an endpoint is bound to."""
         return self._bound.get((protocol, own))
 
+    def inside(self, protocol: int, told: Endpoint) -> Endpoint | None:
+        """What the other party knows by an endpoint; None when nothing of this call."""
+        for (kind, own), (outside, pair) in self._bound.items():
+            step = told.port - outside.port
+            if kind == protocol and told.address == outside.address and 0 <= step <= pair:
+                return Endpoint(own.address, own.port + step)
+        return None
+
     def add(self, protocol: int, own: Endpoint, outside: Outside) -> None:
         """An endpoint has been bound, or another call has it already."""
         uses, key = self._belongings.uses, (protocol, outside[0])

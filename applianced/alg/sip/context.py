@@ -27,12 +27,13 @@ class Context:
 
     calls, registrations, transactions: those it speaks of. controls: endpoints of the inside party for which a gate
     admits control sessions -> its number. behind: by Direction, whether that party is behind a NAT of its own, since
-    the Via of its requests is not where they come from. kept_s: until when the session is kept without a packet.
+    the Via of its requests is not where they come from. proxies: by Direction, whether that party stands for others of
+    its side. kept_s: until when the session is kept without a packet.
     """
 
     __slots__ = (
-        "behind", "books", "calls", "controls", "kept_s", "name", "parties", "registrations", "session", "settings",
-        "transactions",
+        "behind", "books", "calls", "controls", "kept_s", "name", "parties", "proxies", "registrations", "session",
+        "settings", "transactions",
     )  # fmt: skip
 
     def __init__(self, settings: SipSettings, session: ControlSession, books: Books) -> None:
@@ -47,6 +48,8 @@ class Context:
         self.controls: dict[Endpoint, int] = {}
         self.behind = [False, False]
         self.kept_s = 0.0
+        proxies = settings.derived.media_proxies
+        self.proxies = tuple([end.address in proxies for end in self.parties.own])
 
     @property
     def home(self) -> Direction:
@@ -66,10 +69,7 @@ class Context:
         """An outside party's media may be anywhere outside, as those of a proxied call are. Naming an inside address
         opens it to the outside, so an inside party may name its own alone, unless it is configured as a proxy."""
         parties = self.parties
-        if (
-            address == parties.own[speaker].address
-            or parties.own[speaker].address in self.settings.derived.media_proxies
-        ):
+        if address == parties.own[speaker].address or self.proxies[speaker]:
             return True
         if parties.translated[speaker] or address in NOWHERE:
             return False
@@ -96,22 +96,15 @@ class Context:
 
     # ----- names
 
-    def proxy(self, speaker: Direction) -> bool:
-        """Whether the speaker stands for others of its side."""
-        return self.parties.own[speaker].address in self.settings.derived.media_proxies
-
     def call_id(self, speaker: Direction, message: Message) -> bytes:
         """As the inside party says it."""
         return call_id(self.parties, speaker, message, changed=not self.settings.disable_call_id_hiding)
 
     def find_call(self, speaker: Direction, message: Message) -> Call | None:
-        """The call that a message speaks of."""
+        """The call of this Call-ID; whether the message is about it is for `dialogs`."""
         home = self.home
         own = self.parties.own
-        call = self.books.call(self.call_id(speaker, message), own[home].address, own[home.opposite].address)
-        if call is not None:
-            self.take_part(call)
-        return call
+        return self.books.call(self.call_id(speaker, message), own[home].address, own[home.opposite].address)
 
     def take_part(self, call: Call) -> None:
         """The session speaks of this call."""

@@ -22,7 +22,7 @@ from applianced.alg.sip.calls import Call
 from applianced.alg.sip.context import Context
 from applianced.alg.sip.edits import rewritten, shortest
 from applianced.alg.sip.faults import FAULTS
-from applianced.alg.sip.messages import Message, parse
+from applianced.alg.sip.messages import Message, bounded, parse
 from applianced.alg.sip.registrations import Registration
 from applianced.alg.sip.screens import NOT_DENIED, method_name
 from applianced.alg.sip.settings import METHODS, OTHER, SipSettings
@@ -52,14 +52,14 @@ class Dialogue:
         self._stamp: tuple[Any, ...] = ()
         self._plain: tuple[Any, ...] = ()
 
-    def judged(self, speaker: Direction, data: bytes) -> Judged:
-        """Judge one message, which is all of these octets. No input raises."""
+    def judged(self, speaker: Direction, data: bytes, *, awaited: bool = False) -> Judged:
+        """Judge one message, which is all of these octets; its body follows when it is awaited. No input raises."""
         now = cast(float, (yield _NOW))
         context = self.context
         if not context.parties.settled:
             yield from context.parties.settle()
         try:
-            message = parse(data)
+            message = parse(data, awaited=awaited)
             if message.status:
                 edits = yield from self._response(speaker, message, now)
             else:
@@ -104,7 +104,8 @@ class Dialogue:
         context = self.context
         name = method_name(message.method)
         yield _REQUESTS[name]
-        self._screen(speaker, name, now)
+        if context.settings.derived.screened or context.books.screens.denied:
+            self._screen(speaker, name, now)
         parties = context.parties
         vias = message.vias()
         host = vias[0].sent_by.address
@@ -143,10 +144,10 @@ class Dialogue:
     def _asked(
         self, speaker: Direction, message: Message, branch: bytes, now: float
     ) -> Generator[Action, Reply, Transaction]:
-        """The transaction of a request; the same one when it is said again. Raises ProtocolError
+        """The transaction of a request; the same one when it is said again. Raises ProtocolError: long-name,
         transactions-refused."""
         context, books, settings = self.context, self.context.books, self.context.settings
-        key = branch or message.call_id + b" %d" % message.cseq.number, message.method
+        key = bounded(branch, "branch") or message.call_id + b" %d" % message.cseq.number, message.method
         known = context.transactions.get(key)
         if known is not None and known.speaker == speaker:
             yield Note("again-request")
@@ -192,7 +193,7 @@ class Dialogue:
             speaker,
             message,
             call_ids=not context.settings.disable_call_id_hiding,
-            proxy=context.proxy(speaker),
+            proxy=context.proxies[speaker],
         )
 
     def _answered(self, transaction: Transaction, speaker: Direction, message: Message, now: float) -> None:
@@ -226,6 +227,7 @@ class Dialogue:
     def tick(self, now: float) -> Actions:
         """See contract.Timed. Whichever session is asked first ends what is over, also of others."""
         context, books = self.context, self.context.books
+        books.settle(now)
         if books.wheel.due(now):
             for thing in books.wheel.turn(now):
                 if isinstance(thing, Call):

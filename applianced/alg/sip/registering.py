@@ -98,8 +98,9 @@ def _registered(
     yield from context.keep(now, expires_s + 2 * context.settings.derived.patience_s)
     known = books.registrations.get(key)
     if known is None:
-        if _crowded(context):
-            yield Note("registrations-refused", str(inside))
+        refusal = _crowded(context, inside.address)
+        if refusal:
+            yield Note(refusal, str(inside))
             return
         assert address.uri is not None
         protocol = transport(message.data, address.uri, parties.protocol)
@@ -115,12 +116,13 @@ def _registered(
         yield from _admitted(context, party, known, now)
 
 
-def _crowded(context: Context) -> bool:
-    settings = context.settings
-    return (
-        len(context.registrations) >= settings.limits_registrations_per_session
-        or len(context.books.registrations) >= settings.limits_registrations_total
-    )
+def _crowded(context: Context, address: bytes) -> str:
+    """The event when there are too many already; "" when there is room."""
+    settings, books = context.settings, context.books
+    if books.hosts[address] >= settings.limits_registrations_per_source:
+        return "registrations-refused-source"
+    many = len(context.registrations) >= settings.limits_registrations_per_session
+    return "registrations-refused" if many or len(books.registrations) >= settings.limits_registrations_total else ""
 
 
 def _admitted(context: Context, party: Direction, registration: Registration, now: float) -> Actions:

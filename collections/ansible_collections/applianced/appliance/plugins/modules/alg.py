@@ -669,6 +669,11 @@ options:
                   - Registered contacts of one session. One beyond gets no gate.
                   - The appliance's default is 4096.
                 type: int
+              registrations_per_source:
+                description:
+                  - Registered contacts at one inside address, over all of its sessions. One beyond gets no gate.
+                  - The appliance's default is 4096.
+                type: int
               registrations_total:
                 description:
                   - Registered contacts, in each worker.

@@ -238,6 +238,7 @@ CONFIG = {
                         "transactions_per_session": {"type": "int"},
                         "transactions_total": {"type": "int"},
                         "registrations_per_session": {"type": "int"},
+                        "registrations_per_source": {"type": "int"},
                         "registrations_total": {"type": "int"},
                     },
                 },
