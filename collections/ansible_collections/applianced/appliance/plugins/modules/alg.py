@@ -479,7 +479,7 @@ options:
                       - PUBLISH requests that pass.
                       - In requests per second.
                     type: int
-                  message:
+                  message_:
                     description:
                       - MESSAGE requests that pass.
                       - In requests per second.
@@ -559,7 +559,7 @@ options:
                       - PUBLISH requests that pass from one source.
                       - In requests per second.
                     type: int
-                  message:
+                  message_:
                     description:
                       - MESSAGE requests that pass from one source.
                       - In requests per second.
