@@ -48,8 +48,13 @@ collection: $(STAMP) packages  ## write what the Ansible collection takes from t
 	@$(BIN)/python -m applianced.tools.collection collections/ansible_collections/applianced/appliance
 
 .PHONY: sanity
-sanity: $(STAMP) packages  ## ansible-test sanity of the collection; makes virtual environments
-	@PATH=$(CURDIR)/$(BIN):$$PATH .ci/collection-sanity
+sanity: $(STAMP) packages  ## ansible-test sanity and ansible-lint; keeps virtual environments in ~/.cache
+	@.ci/collection-checks
+
+.PHONY: machines
+machines: $(STAMP) packages  ## the role and the upgrade on Debian machines, the rulebook in its engine
+	@.ci/system-packages machines
+	@$(PYTEST) tests/machines
 
 .PHONY: fleet
 fleet: $(STAMP) packages  ## N appliances to rehearse playbooks on (N=20), two of them with a network
@@ -65,7 +70,7 @@ coverage: $(STAMP) packages  ## ALGs and compiler are covered fully by their own
 
 .PHONY: test
 test: lint  ## everything, `coverage` within; the last line is pytest's
-	@$(PYTEST) tests $(PARALLEL) $(COVERAGE)
+	@$(PYTEST) tests --ignore tests/machines $(PARALLEL) $(COVERAGE)
 
 .PHONY: lint
 lint: $(STAMP) packages  ## ruff, mypy --strict, import-linter
@@ -77,7 +82,7 @@ lint: $(STAMP) packages  ## ruff, mypy --strict, import-linter
 
 .PHONY: unit
 unit: $(STAMP) packages  ## the tests that need neither root nor a network
-	@$(PYTEST) tests -m 'not topology'
+	@$(PYTEST) tests -m 'not topology' --ignore tests/machines
 
 .PHONY: topology
 topology: $(STAMP) packages  ## real clients and servers through the appliance, in namespaces
@@ -85,6 +90,7 @@ topology: $(STAMP) packages  ## real clients and servers through the appliance, 
 
 .PHONY: soak
 soak: $(STAMP) packages  ## the long form of every test that has one
+	@.ci/system-packages machines
 	@APPLIANCED_SOAK=1 $(PYTEST) tests --timeout 7200
 
 .PHONY: bench

@@ -141,11 +141,15 @@ class _Shape:
         else:
             self.before_data, (self.before_key, rest) = b"", add.split(key)
         self.before_time, self.end = rest.split(time)
+        self.time, self.rest = time, b""
+        """The last time that was written, and the rest of its message."""
         kind = _DESTROYSETELEM if destroys else _DELSETELEM
         self.delete, self.delete_end = nft_message(kind, 0, _body(name, key, b"", b"")).split(key)
 
     def add(self, key: bytes, data: bytes, time: bytes) -> bytes:
-        return b"".join((self.before_key, key, self.before_data, data, self.before_time, time, self.end))
+        if time != self.time:
+            self.time, self.rest = time, self.before_time + time + self.end
+        return self.before_key + key + self.before_data + data + self.rest
 
     def remove(self, key: bytes, data: bytes) -> tuple[bytes, ...]:
         """Destroy; or add, so that there is something to delete, and delete."""
@@ -198,7 +202,7 @@ class Gates:
         fresh: list[Gate] = []
         self.gone, self.fresh = gone, fresh
         messages: list[bytes] = []
-        owners = self._owners
+        owners, shapes = self._owners, self._shapes
         before: list[Before] = []
         if self._before:
             for gate in (*closed, *opened):
@@ -225,15 +229,13 @@ class Gates:
                 fresh.append(gate)
             for name, key, data in found:
                 place = (name, key)
-                shape, owner = self._shape(name, key, data), owners.get(place)
-                if owner is not None:
-                    # Another gate's element: its data and time are replaced, delete first (add of other data fails).
-                    messages += shape.remove(key, _data_of(owner, place))
-                before.append((place, owner, self._beside.get(place, ())))
-                if owner is not None and owner.apart and gate.apart:
-                    self._stand_beside(gate, place, owner)
+                owner = owners.get(place)
+                if owner is None:
+                    before.append((place, None, ()))
+                else:
+                    messages += self._take_over(gate, place, owner, before)
                 owners[place] = gate
-                messages.append(shape.add(key, data, time))
+                messages.append((shapes.get(name) or self._shape(name, key, data)).add(key, data, time))
         code = self._netlink.transaction(messages) if messages else 0
         if code:
             self._undo(opened, before)
@@ -260,9 +262,25 @@ class Gates:
         for gate in closed if self._before else ():
             self._before.pop(gate.number, None)
 
+    def _take_over(self, gate: Gate, place: Place, owner: Gate, before: list[Before]) -> Sequence[bytes]:
+        """A gate opens that has an element in common with another one, or is written again: its data and time are
+        replaced, delete first (add of other data fails)."""
+        before.append((place, owner, self._beside.get(place, ())))
+        if owner.apart and gate.apart:
+            self._stand_beside(gate, place, owner)
+        return self._removal(owner, place)
+
+    def _removal(self, gate: Gate, place: Place) -> Sequence[bytes]:
+        """Messages that take an element away which a gate has written."""
+        name, key = place
+        if self._destroys and name in self._shapes:
+            return self._shapes[name].remove(key, b"")
+        data = _data_of(gate, place)
+        return self._shape(name, key, data).remove(key, data)
+
     def _stand_beside(self, gate: Gate, place: Place, owner: Gate) -> None:
         """A gate takes an element over from another one, or again for itself."""
-        others = tuple(each for each in (*self._beside.get(place, ()), owner) if each is not gate)
+        others = tuple([each for each in (*self._beside.get(place, ()), owner) if each is not gate])
         if others:
             self._beside[place] = others
 
@@ -276,10 +294,9 @@ class Gates:
             self._owners[place] = heir
             name, key = place
             data = _data_of(heir, place)
-            messages = (*self._shape(name, key, data).remove(key, _data_of(gate, place)),
-                        self._shape(name, key, data).add(key, data, _left(heir, now)))  # fmt: skip
+            messages = (*self._removal(gate, place), self._shape(name, key, data).add(key, data, _left(heir, now)))
             gate = heir
-        self._beside[place] = tuple(each for each in others if each is not gate)
+        self._beside[place] = tuple([each for each in others if each is not gate])
         if not self._beside[place]:
             del self._beside[place]
         return messages

@@ -65,6 +65,8 @@ class Board:
         """memory: of a power of two of cells, each CELL octets."""
         self._memory = memory
         self._buckets = len(memory) // (_CELL_OCTETS * _BUCKET)
+        self._shown: dict[Known, int] = {}
+        """Where what was shown here stands."""
 
     @staticmethod
     def octets(cells: int = CELLS) -> int:
@@ -73,18 +75,20 @@ class Board:
 
     def show(self, held: Held) -> bool:
         """Show one port; False when its bucket is full."""
+        memory = self._memory
         for at in self._places(held.protocol, held.outside):
-            if not self._memory[at]:
-                (outside, port), (inside, own) = held.outside, held.inside
-                shown = _SHOWN.pack(held.protocol, outside, port, inside, own)
-                self._memory[at + 1 : at + _CELL_OCTETS] = shown + _SUM.pack(crc32(shown))
-                self._memory[at] = _TAKEN
+            if not memory[at]:
+                protocol, (outside, port), (inside, own), _, _ = held
+                shown = _SHOWN.pack(protocol, outside, port, inside, own)
+                memory[at + 1 : at + _CELL_OCTETS] = shown + _SUM.pack(crc32(shown))
+                memory[at] = _TAKEN
+                self._shown[protocol, held.outside] = at
                 return True
         return False
 
     def hide(self, protocol: int, outside: Endpoint) -> None:
         """Show it no longer."""
-        at = self._find(protocol, outside)
+        at = self._shown.pop((protocol, outside), -1)
         if at >= 0:
             self._memory[at] = 0
 
@@ -103,6 +107,7 @@ class Board:
 
     def clear(self) -> None:
         """Show nothing."""
+        self._shown.clear()
         for at in range(0, len(self._memory), _CELL_OCTETS):
             if self._memory[at]:
                 self._memory[at] = 0

@@ -138,6 +138,6 @@ class Ledger:
         start = self._place(cell)
         try:
             read = marshal.loads(self._memory[start : start + _SIZES[index]])  # noqa: S302 - our own memory
-        except (ValueError, EOFError, TypeError):
+        except (ValueError, EOFError, TypeError, MemoryError):
             return None
         return read if isinstance(read, tuple) and len(read) == 2 else None

@@ -11,12 +11,13 @@ import pytest
 from applianced.alg.sdp.description import Medium
 from applianced.alg.sdp.reading import read
 from applianced.alg.sip.bodies import descriptions
-from applianced.alg.sip.messages import Message
+from applianced.alg.sip.messages import CONTACT, Message
 from applianced.model.tuples import Endpoint, packed, text
 from applianced.tools.lab_report import leaf
 from applianced.tools.namespaces import IPV4, IPV6, PLANS, Plan
 from tests.support.appliance import Appliance, appliance_on
 from tests.support.netns import unique_topology
+from tests.support.sip_messages import request, response
 from tests.support.sip_phones import Pair, Phone, both_ways, configure, described, shut
 from tests.support.sipp import flows, media_of
 from tests.support.sockets import connect_in, datagrams_in, listen_in
@@ -144,7 +145,15 @@ def test_a_phone_behind_a_nat_of_its_own(pair: Pair, plan: Plan, appliance: Appl
     private = BEHIND[plan.version]
     host = f"[{private}]" if plan.version == 6 else private
     via = f"Via: SIP/2.0/UDP {host}:5060;branch=z9hG4bKh{plan.version};rport"
-    invite = pair.ask("INVITE", via, who=bob, body=described(private, AUDIO.format(THEIRS)))
+    contact = f"Contact: <sip:bob@{host}:5062>"
+    invite = pair.ask("INVITE", via, contact, who=bob, body=described(private, AUDIO.format(THEIRS)))
+    [seen] = invite.addresses(CONTACT)
+    assert seen.uri is not None
+    assert seen.uri.host is not None
+    assert (seen.uri.host.address, seen.uri.host.port) == (packed(bob.address), bob.port)
+    pair.alice.target = invite.data[seen.uri.start : seen.uri.end].decode()
+    asked = pair.ask("OPTIONS")
+    assert asked.data.startswith(f"OPTIONS sip:bob@{host}:5062 ".encode()), "its own again"
     assert rtp(invite) == Endpoint(packed(bob.address), THEIRS), "where its messages come from"
     answer = pair.answer(invite, 200, body=audio(pair.alice, OURS), who=pair.alice)
     pair.ask("ACK", via, who=bob)
@@ -314,3 +323,35 @@ def test_two_calls_on_the_same_ports(pair: Pair) -> None:
         pair.answer(pair.ask("BYE"), 200)
         both_ways(own, rtp(invite), other, rtp(answer))
     alice.call_id, alice.far, bob.call_id, bob.far, bob.own = first
+
+
+@leaves("<incoming-calls-from>anyone</incoming-calls-from>")
+def test_a_stranger_that_knows_the_call_id(pair: Pair, appliance: Appliance) -> None:
+    """Another host outside, which reaches a registered phone, says BYE: whatever that answers, the call goes on."""
+    alice, bob = pair.alice, pair.bob
+    asked = pair.ask("REGISTER", "Call-ID: registers", f"From: {alice.own}", f"To: <sip:alice@{bob.host}>")
+    contact = f"Contact: {asked.value(CONTACT).decode()};expires=60"
+    pair.answer(asked, 200, contact)
+    bob.call_id = ""
+    invite, answer = called(pair)
+    before = appliance.counter("sip", "unmatched-dialog")
+    with alice.open(OURS) as own, bob.open(THEIRS) as other, elsewhere(pair) as stranger:
+        bye = request("BYE", f"Call-ID: {invite.call_id.decode()}", "From: <sip:x@x.example>;tag=x",
+                      "To: <sip:y@y.example>;tag=y", uri="sip:alice@x.example")  # fmt: skip
+        stranger.sendto(bye, bob.to)
+        known = alice.to
+        heard = alice.hear()
+        assert heard.method == b"BYE"
+        alice.socket.sendto(said_again(heard), alice.to)
+        assert stranger.recv(65536).startswith(b"SIP/2.0 200")
+        alice.to = known
+        both_ways(own, rtp(invite), other, rtp(answer))
+    assert appliance.counter("sip", "unmatched-dialog") == before + 1
+    pair.answer(pair.ask("REGISTER", "Call-ID: registers", "Contact: *", "Expires: 0"), 200)
+
+
+def said_again(asked: Message) -> bytes:
+    """200 to a request."""
+    names = ("Via", "From", "To", "Call-ID", "CSeq")
+    headers = [f"{name}: {asked.value(name.lower().encode()).decode()}" for name in names]
+    return response(200, asked.method.decode(), *headers)

@@ -231,6 +231,7 @@ def test_an_ended_session_ends_its_media(appliance: Appliance, call: Call) -> No
     )
     call.nothing_flows()
     assert not open_media(appliance)
+    assert not [name for name in calls_shown(appliance) if call.name in name]
 
 
 @BOTH

@@ -33,12 +33,12 @@ class Books:
 
     records, inside: registrations by their address of record, and by their contact. hosts: how many there are at each
     inside address. sessions: the transactions of each
-    that has any. transactions: how many there are in all.
+    that has any. transactions: how many there are in all. dropped: calls that are still to be counted as such.
     """
 
     __slots__ = (
-        "_changed_calls", "_changed_registrations", "_changed_transactions", "_soon", "belongings", "calls", "hosts",
-        "inside", "records", "registrations", "screens", "sessions", "transactions", "wheel",
+        "_changed_calls", "_changed_registrations", "_changed_transactions", "_soon", "belongings", "calls", "dropped",
+        "hosts",        "inside", "records", "registrations", "screens", "sessions", "transactions", "wheel",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -51,6 +51,7 @@ class Books:
         self.screens = Screens()
         self.wheel = Wheel()
         self.transactions = 0
+        self.dropped = 0
         self.sessions: dict[str, dict[TransactionKey, Transaction]] = {}
         self._changed_calls: dict[CallKey, str] = {}
         """With their names among the changes."""
@@ -98,6 +99,15 @@ class Books:
         self._soon.pop(call.key, None)
         self.touch(call)
         yield from call.end(self.belongings)
+
+    def drop(self, call: Call) -> None:
+        """The last session that spoke of a call is no more, and what the call had open went with it: at a later time
+        its ports may be another one's."""
+        del self.calls[call.key]
+        self._soon.pop(call.key, None)
+        self.touch(call)
+        call.drop(self.belongings)
+        self.dropped += 1
 
     # ----- registrations
 

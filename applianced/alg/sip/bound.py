@@ -61,6 +61,15 @@ class Bound:
         uses[key] = uses.get(key, 0) + 1
         self._bound[protocol, own] = outside
 
+    def forget(self) -> None:
+        """All of it has been let go of already, with the sessions that held it."""
+        uses = self._belongings.uses
+        for (protocol, _), (outside, _) in self._bound.items():
+            uses[protocol, outside] -= 1
+            if not uses[protocol, outside]:
+                del uses[protocol, outside]
+        self._bound.clear()
+
     def release(self, used: Container[Inside] = ()) -> Actions:
         """Let go of all that is not used."""
         uses = self._belongings.uses

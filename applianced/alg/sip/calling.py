@@ -254,7 +254,7 @@ def _reason(message: Message) -> str:
 def _request_media(context: Context, speaker: Direction, message: Message, call: Call) -> Edits:
     side = _side(context, call, speaker)
     context.books.touch(call)
-    yield from call.tidy()
+    yield from call.tidy(context.books.belongings)
     lines, edits = yield from _described(context, speaker, message, call.bound)
     if lines is None:
         return edits
@@ -280,7 +280,7 @@ def _reliable(message: Message) -> int:
 def _response_media(context: Context, speaker: Direction, message: Message, call: Call) -> Edits:
     side = _side(context, call, speaker)
     context.books.touch(call)
-    yield from call.tidy()
+    yield from call.tidy(context.books.belongings)
     lines, edits = yield from _described(context, speaker, message, call.bound)
     if lines is None:
         return edits

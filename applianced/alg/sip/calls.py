@@ -72,7 +72,7 @@ class Call:
 
     __slots__ = (
         "asked", "bound", "branches", "callee", "caller", "created_s", "due", "ends_s", "expires_s", "gates", "homes",
-        "kept", "key", "name", "offers", "over", "sides", "silent", "state", "tags", "text",
+        "kept", "key", "name", "offers", "over", "shaken", "sides", "silent", "state", "tags", "text",
     )  # fmt: skip
 
     def __init__(
@@ -91,6 +91,8 @@ class Call:
         self.due = 0
         self.silent = False
         """Its last medium has ended by silence."""
+        self.shaken = False
+        """One of the sessions that spoke of it has ended: what that had bound and opened is no more."""
         self.offers: dict[Named, Offer] = {}
         self.branches: dict[bytes, Branch] = {}
         self.bound = Bound(belongings)
@@ -192,6 +194,8 @@ class Call:
 
     def sync(self, view: View, belongings: Belongings, reason: str) -> Actions:
         """Have the gates open that are wanted, no others, and nothing bound that no offer or answer speaks of."""
+        if self.shaken:
+            yield from self._settle_down(belongings)
         wanted = self.wanted(view.settings)
         if wanted.keys() != self.gates.keys():
             stale = [way for way in self.gates if way not in wanted]
@@ -263,10 +267,21 @@ class Call:
             branch.ways = tuple(way for way in branch.ways if way in self.gates)
         self.silent = not self.gates
 
-    def tidy(self) -> Actions:
-        """Before more is bound: what no offer or answer speaks of goes, when it is much."""
+    def tidy(self, belongings: Belongings) -> Actions:
+        """Before more is bound: what no offer or answer speaks of goes, when it is much; and everything, when some of
+        it may have gone with a session."""
+        if self.shaken:
+            yield from self._settle_down(belongings)
         if len(self.bound) > BOUND_LIMIT // 2:
             yield from self._unbind_unused()
+
+    def _settle_down(self, belongings: Belongings) -> Actions:
+        """Know nothing of what may have gone with a session: it is bound and opened anew when it is spoken of."""
+        self.shaken = False
+        self.bound.forget()
+        for branch in self.branches.values():
+            branch.ways = ()
+        yield from self._close(list(self.gates), belongings)
 
     def _unbind_unused(self) -> Actions:
         if not self.bound:
@@ -288,9 +303,20 @@ class Call:
             home.pop(self.key, None)
         self.offers.clear()
         self.branches.clear()
+        if self.shaken:
+            self.bound.forget()
         if self.gates:
             yield from self._close(list(self.gates), belongings)
         yield from self.bound.release()
+
+    def drop(self, belongings: Belongings) -> None:
+        """The call is over, and nothing of it has stayed."""
+        self.over = True
+        for gates in self.gates.values():
+            for gate in gates:
+                belongings.owners.pop(gate, None)
+        self.gates.clear()
+        self.bound.forget()
 
     # ----- for the state
 

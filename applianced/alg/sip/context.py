@@ -27,13 +27,14 @@ class Context:
 
     calls, registrations, transactions: those it speaks of. controls: endpoints of the inside party for which a gate
     admits control sessions -> its number. behind: by Direction, whether that party is behind a NAT of its own, since
-    the Via of its requests is not where they come from. proxies: by Direction, whether that party stands for others of
-    its side. kept_s: until when the session is kept without a packet.
+    the Via of its requests is not where they come from. private, contacts: of such a party the address of that Via, and
+    the last Contact that it said there (`hosted`). proxies: by Direction, whether that party stands for others of its
+    side. kept_s: until when the session is kept without a packet.
     """
 
     __slots__ = (
-        "behind", "books", "calls", "controls", "kept_s", "name", "parties", "proxies", "registrations", "session",
-        "settings", "transactions",
+        "behind", "books", "calls", "contacts", "controls", "kept_s", "name", "parties", "private", "proxies",
+        "registrations", "session", "settings", "transactions",
     )  # fmt: skip
 
     def __init__(self, settings: SipSettings, session: ControlSession, books: Books) -> None:
@@ -47,6 +48,8 @@ class Context:
         self.transactions: dict[Key, Transaction] = books.sessions.get(self.name, {})
         self.controls: dict[Endpoint, int] = {}
         self.behind = [False, False]
+        self.private = [b"", b""]
+        self.contacts: list[Endpoint | None] = [None, None]
         self.kept_s = 0.0
         proxies = settings.derived.media_proxies
         self.proxies = tuple([end.address in proxies for end in self.parties.own])
@@ -114,6 +117,16 @@ class Context:
 
     # ----- life
 
+    def leave(self) -> None:
+        """The session is no more: calls of which no other one speaks are over."""
+        calls, self.calls = self.calls, {}
+        for call in calls.values():
+            call.homes = [home for home in call.homes if home is not calls]
+            if call.homes:
+                call.shaken = True
+            else:
+                self.books.drop(call)
+
     def keep(self, now: float, seconds: float) -> Actions:
         """Live at least so long; the kernel is not told more often than it must."""
         if self.kept_s < now + seconds / 2:
@@ -149,17 +162,20 @@ class Context:
     @property
     def stamp(self) -> tuple[Any, ...]:
         """Differs when `plain` does."""
-        return (self.parties.version, len(self.controls), *self.behind)
+        return (self.parties.version, len(self.controls), *self.behind, *self.private, *self.contacts)
 
     @property
     def plain(self) -> tuple[Any, ...]:
         """Plain values. Calls, registrations and transactions are in the books."""
         controls = tuple((*endpoint, gate) for endpoint, gate in self.controls.items())
-        return (self.parties.plain, tuple(self.behind), controls)
+        contacts = tuple([contact and tuple(contact) for contact in self.contacts])
+        return (self.parties.plain, tuple(self.behind), controls, tuple(self.private), contacts)
 
     def restore(self, plain: tuple[Any, ...]) -> None:
         """Take up what `plain` gave."""
-        parties, behind, controls = plain
+        parties, behind, controls, private, contacts = plain
         self.parties.restore(parties)
         self.behind = list(behind)
+        self.private = list(private)
+        self.contacts = [contact and Endpoint(*contact) for contact in contacts]
         self.controls = {Endpoint(address, port): gate for address, port, gate in controls}

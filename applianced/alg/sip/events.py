@@ -23,6 +23,7 @@ _ORDINARY: dict[str, str] = {
     "call-forked": "Answers of another dialog of a call that forked",
     "call-ended": "Calls that ended with BYE, or were refused or given up",
     "call-expired": "Calls that ended because their time was over: nobody answered in time, or maximum-call-duration",
+    "call-dropped": "Calls that ended with the last session that spoke of them",
     "call-silent": "Calls that ended because their media had fallen silent (inactive-media-timeout)",
     "hold": "Answers that put all media of a call on hold",
     "media-moved": "Answers after which media of a call go another way than before",

@@ -148,7 +148,8 @@ class Message:
         if not found:
             return b""
         _, start, end = found[0]
-        return _unfolded(self.data[start:end].strip())
+        text = self.data[start:end].strip()
+        return _FOLD.sub(b" ", text) if b"\n" in text else text
 
     def values(self, name: bytes) -> list[bytes]:
         """Of all headers of this name."""

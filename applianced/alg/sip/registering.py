@@ -25,13 +25,16 @@ SLACK_S = 2.0
 """An end that moves by less needs no new gate: it is the same answer again."""
 
 
-def request(message: Message, transaction: Transaction) -> None:
+def request(context: Context, speaker: Direction, message: Message, transaction: Transaction) -> None:
     """Remember whom it is about, and what it asks for, as far as that can be read. Raises ProtocolError bad-address."""
     uri = message.addresses(TO)[0].uri
     transaction.record = message.data[uri.start : uri.end][:128] if uri is not None else b""
     with suppress(ProtocolError):
         asked = [_endpoint(message, address) for address in message.addresses(CONTACT)]
         transaction.contacts = tuple(endpoint for endpoint in asked if endpoint is not None)
+        if context.learns(speaker):
+            # Its registrar is told where it is seen.
+            transaction.contacts += (context.parties.own[speaker],)
 
 
 def _endpoint(message: Message, address: Address) -> Endpoint | None:

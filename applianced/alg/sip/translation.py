@@ -134,7 +134,9 @@ def header_edits(parties: Parties, speaker: Direction, message: Message, *, call
             continue
         for _, start, end in fields:
             found = search(data, start, end)
-            quotes = _Quotes(start) if found is not None and data.find(b'"', start, end) >= 0 else None
+            if found is None:
+                continue
+            quotes = _Quotes(start) if data.find(b'"', start, end) >= 0 else None
             while found is not None:
                 if quotes is not None and quotes.around(data, found.start()):
                     found = search(data, found.end(), end)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from applianced.alg.actions import Actions, Drop, HandOver, Note, Pass, Refuse, Rewrite
+from applianced.alg.actions import Actions, Drop, Note, Pass, Refuse, Rewrite
 from applianced.alg.sip.bodies import describes
 from applianced.alg.sip.books import Books
 from applianced.alg.sip.dialogue import Dialogue
@@ -36,7 +36,7 @@ class Datagrams(Dialogue):
         else:
             if kind is Kind.TLS and not self.context.parties.settled:
                 yield Note("tls")
-                yield HandOver()
+                yield from self.hand_over()
                 return
             if kind is Kind.TLS:
                 # A session that has begun in the clear goes on so: anybody can write a sender's address.
@@ -88,7 +88,7 @@ class Stream(Dialogue):
                 return
             if kind is Kind.TLS:
                 yield Note("tls")
-                yield HandOver()
+                yield from self.hand_over()
                 return
             ahead = framer.head and framer.body and not self._dropping[direction] and not describes(rest[: framer.head])
             if ahead:
@@ -147,7 +147,10 @@ class Stream(Dialogue):
         """Nobody knows where the next message begins."""
         # How much of it there is to be shown is a matter of segments.
         left = yield from self.unread(data, ProtocolError(error.event))
-        yield HandOver() if left is not None else Refuse()
+        if left is None:
+            yield Refuse()
+        else:
+            yield from self.hand_over()
 
     def snapshot(self) -> tuple[Any, ...]:
         """As Dialogue's, and where a message is; a framer finds again what it has found."""

@@ -33,6 +33,8 @@ class Maps:
             place = found[2].rstrip(b"\0").decode(), attributes(element[1])[1]
             if message[4] == 14:
                 del after[place]
+            elif message[4] == 30:
+                after.pop(place, None)
             else:
                 data = attributes(element[2])[1] if 2 in element else b""
                 assert after.get(place, data) == data, "an add of other data fails"
@@ -60,11 +62,12 @@ def control(number: int) -> ControlGate:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("destroys", [False, True])
 @pytest.mark.parametrize("make", [medium, control])
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
-def test_it_stays_until_the_last_one_ends(make: type[Gate], order: tuple[int, ...]) -> None:
+def test_it_stays_until_the_last_one_ends(make: type[Gate], order: tuple[int, ...], destroys: bool) -> None:
     maps = Maps()
-    gates = Gates(maps)  # type: ignore[arg-type]
+    gates = Gates(maps, destroys=destroys)  # type: ignore[arg-type]
     opened = [make(number) for number in range(3)]  # type: ignore[call-arg]
     for gate in opened:
         gates.exchange((gate,), (), 0.0)
@@ -91,11 +94,11 @@ def test_also_after_a_restart() -> None:
     assert not maps.elements
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=rounds(30)))
-def test_the_kernel_holds_what_is_open_and_nothing_else(steps: list[tuple[int, bool]]) -> None:
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=rounds(30)), st.booleans())
+def test_the_kernel_holds_what_is_open_and_nothing_else(steps: list[tuple[int, bool]], destroys: bool) -> None:
     """Whatever the order, also where the kernel refuses, and where they differ in what they write."""
     maps = Maps()
-    gates = Gates(maps)  # type: ignore[arg-type]
+    gates = Gates(maps, destroys=destroys)  # type: ignore[arg-type]
     known = [medium(number, 4000 + number % 2, 50000 + number % 3, 1024 + number) for number in range(6)]
     order: list[MediaGate] = []
     for number, refused in steps:

@@ -198,13 +198,18 @@ def test_what_is_put_off_again_and_again_stands_once() -> None:
     assert sum(map(len, wheel._slots.values())) <= 2
 
 
-def test_a_port_of_two_calls_goes_with_the_last() -> None:
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_a_port_of_two_calls_goes_with_the_last(forgotten: bool) -> None:
+    """Also when one of them has ended with its session."""
     belongings = Belongings()
     first, second = Bound(belongings), Bound(belongings)
     inside, outside = Endpoint(b"\n\0\0\2", 40000), Endpoint(b"\xc0\0\2\1", 50000)
     for bound in (first, second):
         bound.add(17, inside, (outside, True))
-    assert list(first.release()) == []
+    if forgotten:
+        first.forget()
+    else:
+        assert list(first.release()) == []
     assert len(list(second.release())) == 1
     assert (len(first), len(second)) == (0, 0)
 
