@@ -173,7 +173,7 @@ class Softphone:
 
     def registered(self) -> None:
         """Until the registrar has said yes."""
-        until(lambda: "200 OK" in self.story(), 15, what=f"{self.user} is registered: {self.story()}")
+        until(lambda: "200 OK" in self.story(), 15, what=f"{self.user} is registered")
 
     def command(self, name: str, parameter: str = "") -> None:
         """One of baresip's own commands."""

@@ -101,7 +101,10 @@ def phones(office: Office, plan: Plan, directory: Path, transport: str, **places
                 transport=transport,
             )  # fmt: skip
             stack.callback(phone.close)
-            phone.registered()
+            try:
+                phone.registered()
+            except AssertionError as error:
+                raise AssertionError(f"{error}\n{phone.story()}\n{office.appliance.counters()}") from None
             made.append(phone)
         yield made
 
