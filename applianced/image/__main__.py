@@ -46,11 +46,10 @@ def _seed(places: Places, device: Path | None) -> int:
 
     if places.seeded.exists():
         return 0
-    found = [Path("/dev/disk/by-label") / label for label in LABELS]
-    disk = device or next((path for path in found if path.exists()), None)
+    disk = device or _labelled()
     if disk is None:
-        print("no disk is labelled cidata", file=sys.stderr)
-        return 1
+        # It may come later.
+        return _banner(places, answering=False)
     try:
         seed = parse(_files(disk))
         apply(seed, places)
@@ -62,12 +61,21 @@ def _seed(places: Places, device: Path | None) -> int:
     if seed.hostname:
         socket.sethostname(seed.hostname)
     if seed.network:
-        _run("networkctl", "reload")
+        _run("systemctl", "--no-block", "restart", "systemd-networkd.service")
     if seed.time_servers:
         _run("systemctl", "--no-block", "try-restart", "systemd-timesyncd.service")
     units = ["applianced.service", *(["rsyslog.service"] if seed.log_targets else [])]
     _run("systemctl", "--no-block", "start", *units)
     return 0
+
+
+def _labelled() -> Path | None:
+    """The seed's disk. udev may not have seen it yet."""
+    for label in LABELS:
+        done = subprocess.run(["blkid", "-t", f"LABEL={label}", "-o", "device"], stdout=subprocess.PIPE, check=False)
+        for line in done.stdout.decode().splitlines():
+            return Path(line)
+    return None
 
 
 def _files(disk: Path) -> dict[str, bytes]:
@@ -106,9 +114,9 @@ def _banner(places: Places, *, answering: bool) -> int:
     from applianced.image.banner import banner
 
     places.banner.parent.mkdir(parents=True, exist_ok=True)
-    places.banner.write_text(banner(places, __version__, answering=answering))
+    places.banner.write_text(banner(places, __version__, socket.gethostname(), answering=answering))
     # Those that wait for a key show it at once.
-    _run("/sbin/agetty", "--reload")
+    _run("systemctl", "--no-block", "try-restart", "applianced-console@*.service")
     return 0
 
 

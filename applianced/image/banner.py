@@ -15,20 +15,20 @@ _CLIP = 20
 """Lines of a problem that fit above a prompt."""
 
 
-def banner(places: Places, version: str, *, answering: bool) -> str:
-    r"""The text, with agetty(8)'s escapes for what changes: \n the host's name, \4{management} an address."""
-    lines = ["", f"applianced {version} on \\n", ""]
+def banner(places: Places, version: str, host_name: str, *, answering: bool) -> str:
+    """The text. answering: NETCONF answers."""
+    lines = [f"applianced {version} on {host_name}", ""]
     if answering:
-        lines += [r"NETCONF: ssh -p 830 -s admin@\4{management} netconf"]
-        lines += [f"  {name:8} {fingerprint}" for name, fingerprint in fingerprints(places)]
+        lines += ["NETCONF answers: ssh -p 830 -s admin@ADDRESS netconf"]
+        lines += [f"  {name:20} {fingerprint}" for name, fingerprint in fingerprints(places)]
     elif places.seeded.exists():
         lines += ["NETCONF does not answer yet."]
     else:
-        lines += ["Waiting for a seed: attach a disk labelled cidata with meta-data and user-data (docs/image.md)."]
-    lines += [rf"{name + ':':12} \4{{{name}}} \6{{{name}}}" for name in ("management", "inside", "outside")]
+        lines += ["Waiting for a seed: attach a disk labelled cidata with meta-data and user-data."]
     if places.problem.exists():
-        lines += ["", *(_plain(line) for line in places.problem.read_text(errors="replace").splitlines()[:_CLIP])]
-    return "\n".join([*lines, "", ""])
+        problem = places.problem.read_text(errors="replace").splitlines()[:_CLIP]
+        lines += ["".join(each if each.isprintable() else "?" for each in line) for line in problem]
+    return "\n".join([*lines, ""])
 
 
 def fingerprints(places: Places) -> Iterator[tuple[str, str]]:
@@ -40,11 +40,6 @@ def fingerprints(places: Places) -> Iterator[tuple[str, str]]:
             continue
         digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
         yield _text(blob)[0].decode(errors="replace").removeprefix("ssh-"), f"SHA256:{digest}"
-
-
-def _plain(line: str) -> str:
-    """Without agetty's escapes."""
-    return line.replace("\\", "\\\\")
 
 
 def _public(content: bytes) -> bytes:

@@ -48,8 +48,8 @@ class Places:
 
     @property
     def banner(self) -> Path:
-        """What agetty shows on the consoles."""
-        return self.root / "run/issue.d/applianced.issue"
+        """What the consoles show."""
+        return self.root / "run/applianced/banner"
 
 
 def write(path: Path, content: bytes, mode: int = 0o644) -> None:
