@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from applianced.errors import ApplianceError
 from applianced.image.network import Files, networkd_files
@@ -136,7 +136,7 @@ def _keys(name: str, value: object) -> list[str]:
 def _configuration(files: Mapping[str, bytes], inline: object) -> Configuration | None:
     given = [name for name in CONFIGURATIONS if name in files]
     if len(given) + (inline is not None) > 1:
-        raise SeedError("there are several first configurations: give one of applianced.json, applianced.xml, user-data")
+        raise SeedError("several first configurations: give one of applianced.json, applianced.xml, user-data")
     if given:
         content = files[given[0]]
         if len(content) > LARGEST_OCTETS:

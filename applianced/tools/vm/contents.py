@@ -47,9 +47,14 @@ def packages_in(root: Path) -> list[Package]:
     """Debian packages, then Python's. Raises CommandError."""
     shown = "${Package}\t${Version}\t${Architecture}\t${source:Package} ${source:Version}\n"
     listed = run(["dpkg-query", f"--admindir={root / DPKG_STATE}", "--show", "--showformat", shown]).stdout
-    debian = [Package("deb", *line.split("\t"), licence="") for line in listed.splitlines()]
+    debian = [
+        Package("deb", name, version, architecture, source, "")
+        for name, version, architecture, source in (line.split("\t") for line in listed.splitlines())
+    ]
     python = [
-        Package("pypi", _normalised(each.name), each.version, "", "", each.metadata.get("License-Expression") or "")
+        Package(
+            "pypi", _normalised(each.name), each.version, "", "", str(each.metadata.json.get("license_expression", ""))
+        )
         for each in distributions(path=[str(root / ENVIRONMENT)])
     ]
     return [*sorted(debian), *sorted(python)]
@@ -97,7 +102,8 @@ def listing(root: Path) -> Iterator[str]:
         for name in sorted([*files, *folders]):
             path = Path(directory) / name
             about = path.lstat()
-            yield f"{stat.filemode(about.st_mode)} {about.st_uid}:{about.st_gid} {_digest(path, about)} {path.relative_to(root)}"
+            owner = f"{about.st_uid}:{about.st_gid}"
+            yield f"{stat.filemode(about.st_mode)} {owner} {_digest(path, about)} {path.relative_to(root)}"
 
 
 def _digest(path: Path, about: os.stat_result) -> str:

@@ -60,7 +60,8 @@ def read_facts(recipe: Path = RECIPE) -> Facts:
     """The facts of a recipe. Raises OSError, KeyError, tomllib.TOMLDecodeError."""
     read = tomllib.loads((recipe / "image.toml").read_text())
     machine, disk = read["machine"], read["disk"]
-    cards = tuple(Card(name, f"{machine['mac_prefix']}:{number:02x}") for number, name in enumerate(machine["interfaces"], 1))
+    prefix = machine["mac_prefix"]
+    cards = tuple(Card(name, f"{prefix}:{number:02x}") for number, name in enumerate(machine["interfaces"], 1))
     return Facts(
         name=read["name"],
         suite=read["suite"],
@@ -81,8 +82,6 @@ def _partitions(listed: list[dict[str, Any]], disk_mib: int) -> tuple[Partition,
     placed, start = [], 1
     for each in listed:
         size = each.get("size_mib", disk_mib - 1 - start)
-        placed.append(
-            Partition(each["name"], start, size, each["type"], each["id"], bool(each.get("bios_bootable")))
-        )
+        placed.append(Partition(each["name"], start, size, each["type"], each["id"], bool(each.get("bios_bootable"))))
         start += size
     return tuple(placed)
