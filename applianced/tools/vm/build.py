@@ -27,7 +27,9 @@ def build(directory: Path) -> Path:
     name = directory / facts.name
     _describe(facts, root, name)
     raw, qcow2 = name.with_suffix(".raw"), name.with_suffix(".qcow2")
-    disk.make_disk(facts, root, boot, raw)
+    file_system = disk.make_disk(facts, root, boot, raw)
+    disk.make_upgrade(file_system, boot, name.with_suffix(".upgrade.iso"))
+    file_system.unlink()
     disk.compress(raw, qcow2)
     return qcow2
 

@@ -6,6 +6,7 @@ lies in the same one. Each of the two system partitions has kernel and initial f
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,6 +45,27 @@ def make_disk(facts: Facts, root: Path, boot: Path, raw: Path) -> Path:
     for name in ("boot", "state"):
         parts[name].unlink()
     return system
+
+
+def make_upgrade(system: Path, boot: Path, iso: Path) -> None:
+    """A disk that upgrades a running appliance: a system for the other partition. Raises CommandError."""
+    tree = iso.with_suffix(".tree")
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir()
+    for name in ("vmlinuz", "initrd"):
+        shutil.copy(boot / name, tree / name)
+    run(["zstd", "-q", "-10", "-T0", str(system), "-o", str(tree / f"{system.name}.zst")], timeout_s=_COPYING_S)
+    sums = {each.name: hashlib.sha256(each.read_bytes()).hexdigest() for each in sorted(tree.iterdir())}
+    (tree / "SHA256SUMS").write_text("".join(f"{digest}  {name}\n" for name, digest in sums.items()))
+    make_iso(tree, iso, "APUPGRADE")
+    shutil.rmtree(tree)
+
+
+def make_iso(tree: Path, iso: Path, label: str) -> Path:
+    """A disk with the files of a folder. Raises CommandError."""
+    iso.unlink(missing_ok=True)
+    run(["xorriso", "-as", "mkisofs", "-quiet", "-V", label, "-J", "-r", "-o", str(iso), str(tree)], timeout_s=300)
+    return iso
 
 
 def compress(raw: Path, qcow2: Path) -> None:
@@ -122,9 +144,11 @@ def loader_files(facts: Facts, slot: str) -> Mapping[str, str]:
     entries = {
         each: (f"system {each.upper()}", each, _arguments(facts, each)) for each in SLOTS
     }  # fmt: skip
-    entries["reset"] = ("FORGET EVERYTHING, as at the first boot", slot, f"{_arguments(facts, slot)} applianced.reset")
+    for each in SLOTS:
+        title, arguments = f"system {each.upper()}, FORGET EVERYTHING", f"{_arguments(facts, each)} applianced.reset"
+        entries[f"reset-{each}"] = (title, each, arguments)
     lines = ["SERIAL 0 115200", "PROMPT 1", "TIMEOUT 10", "ALLOWOPTIONS 0", "NOESCAPE 1", f"DEFAULT {slot}"]
-    lines += ["SAY a, b: a system; reset: forget everything"]
+    lines += ["SAY a, b: a system; reset-a, reset-b: it forgets everything"]
     files = {"loader/loader.conf": f"timeout 1\ndefault {slot}.conf\neditor no\nconsole-mode keep\n"}
     for label, (title, folder, arguments) in entries.items():
         lines += [f"LABEL {label}", f"LINUX /{folder}/vmlinuz", f"INITRD /{folder}/initrd", f"APPEND {arguments}"]

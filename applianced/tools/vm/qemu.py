@@ -18,23 +18,25 @@ from pathlib import Path
 
 from applianced.tools import serving
 from applianced.tools.namespaces import CommandError, run
+from applianced.tools.vm.disk import make_iso
 from applianced.tools.vm.facts import Facts
 
 OVMF = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
-STARTING_S = 20.0
 _PROBE_S = 1.5
 _BANNER = b"SSH-2.0-"
 
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """Where the cards lead, as options of -netdev without id. None leads nowhere.
+    """Where the cards inside and outside lead, as options of -netdev without id; None leads nowhere.
 
-    management: default is QEMU's user network, with a port of the host forwarded to NETCONF.
+    Management is in QEMU's user network, with a port of the host forwarded to NETCONF.
+    descriptors: files that QEMU inherits, named in the options.
     """
 
     inside: str | None = None
     outside: str | None = None
+    descriptors: tuple[int, ...] = ()
 
 
 def accelerator() -> str:
@@ -108,14 +110,19 @@ class Machine:
         *,
         uefi: bool = False,
         disks: Sequence[Path] = (),
-        accel: str = "",
     ) -> str:
         """Power on; the accelerator. port: of the host, forwarded to NETCONF. disks: further ones, read-only.
 
         Raises CommandError when QEMU does not start.
         """
-        accel = accel or accelerator()
-        run(self._argv(port, wiring or Wiring(), accel, disks, uefi=uefi), timeout_s=STARTING_S)
+        accel, wiring = accelerator(), wiring or Wiring()
+        argv = self._argv(port, wiring, accel, disks, uefi=uefi)
+        with (self.directory / "qemu.log").open("wb") as log:
+            done = subprocess.run(
+                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=wiring.descriptors, check=False
+            )
+        if done.returncode:
+            raise CommandError(f"QEMU does not start:\n{(self.directory / 'qemu.log').read_text(errors='replace')}")
         return accel
 
     def _argv(self, port: int, wiring: Wiring, accel: str, disks: Sequence[Path], *, uefi: bool) -> list[str]:
@@ -179,13 +186,6 @@ class Machine:
             for name in ("qmp_capabilities", "system_powerdown"):
                 monitor.sendall(json.dumps({"execute": name}).encode())
                 monitor.recv(4096)
-
-
-def make_iso(tree: Path, iso: Path, label: str) -> Path:
-    """A disk with the files of a folder. Raises CommandError."""
-    iso.unlink(missing_ok=True)
-    run(["xorriso", "-as", "mkisofs", "-quiet", "-V", label, "-J", "-r", "-o", str(iso), str(tree)], timeout_s=300)
-    return iso
 
 
 def _disk(name: str, options: str) -> list[str]:

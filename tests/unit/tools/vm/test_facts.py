@@ -32,7 +32,7 @@ def test_both_boot_loaders_start_the_same() -> None:
         arguments = f"root=PARTLABEL={partition} {' '.join(FACTS.kernel_arguments)}"
         assert f"options {arguments}\n" in files[f"loader/entries/{slot}.conf"]
         assert f"INITRD /{slot}/initrd\nAPPEND {arguments}\n" in files["syslinux/syslinux.cfg"]
-    assert "linux /b/vmlinuz" in files["loader/entries/reset.conf"]
+        assert f"linux /{slot}/vmlinuz" in files[f"loader/entries/reset-{slot}.conf"]
 
 
 def test_nobody_changes_the_kernel_s_arguments_at_the_console() -> None:
