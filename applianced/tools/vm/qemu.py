@@ -160,6 +160,14 @@ class Machine:
                 raise CommandError(f"NETCONF does not answer within {timeout_s:.0f} s; the console shows:\n{shown}")
             time.sleep(0.1)
 
+    def await_silence(self, port: int, timeout_s: float) -> None:
+        """Return when the guest's SSH server speaks no more. Raises CommandError."""
+        deadline = time.monotonic() + timeout_s
+        while _speaks(port):
+            if time.monotonic() > deadline:
+                raise CommandError(f"NETCONF still answers after {timeout_s:.0f} s")
+            time.sleep(0.1)
+
     def power_cut(self) -> None:
         """End QEMU at once; what the guest has not written is lost."""
         number = self.process_id
