@@ -6,6 +6,7 @@ and what stands there.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ from applianced.tools.vm.facts import Facts
 
 OVMF = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 _PROBE_S = 1.5
+_PRESSING_S = 5.0
 _BANNER = b"SSH-2.0-"
 
 
@@ -179,14 +181,17 @@ class Machine:
     def shut_down(self, timeout_s: float = 120.0) -> None:
         """Press the power button, and wait; afterwards cut the power. Without a machine nothing happens."""
         deadline = time.monotonic() + timeout_s
-        if self.process_id:
-            self._press()
-        while self.process_id and time.monotonic() < deadline:
+        pressed = 0.0
+        while self.process_id and (now := time.monotonic()) < deadline:
+            # A machine that is still booting does not hear it.
+            if now - pressed > _PRESSING_S:
+                pressed = now
+                self._press()
             time.sleep(0.1)
         self.power_cut()
 
     def _press(self) -> None:
-        with socket.socket(socket.AF_UNIX) as monitor:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as monitor:
             monitor.settimeout(5)
             # Relative to the directory: the path may be too long for the kernel.
             monitor.connect(os.path.relpath(self.directory / "monitor"))
