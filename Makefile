@@ -9,8 +9,15 @@ STAMP := $(VENV)/.installed
 LAB := build/lab
 TYPED_TESTS := tests/support tests/topology tests/bench
 PYTEST := $(BIN)/python -m pytest
+OWN_CASES := tests/alg tests/unit/alg tests/compiler tests/unit/compiler tests/fuzz
+# They wait more than they work: a process for each processor. Each takes whole files, in their order, so that the many
+# short ones come last; what measures time is marked `alone`. PARALLEL= runs one after another.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+COVERAGE := --cov=applianced.alg --cov=applianced.compiler --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 
-export PYTHONDONTWRITEBYTECODE := 1
+# Compiled once and not at each of the hundreds of starts of the appliance; the sources' directories stay clean.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 
 .PHONY: help
 help:  ## list the targets
@@ -41,8 +48,13 @@ collection: $(STAMP) packages  ## write what the Ansible collection takes from t
 	@$(BIN)/python -m applianced.tools.collection collections/ansible_collections/applianced/appliance
 
 .PHONY: sanity
-sanity: $(STAMP) packages  ## ansible-test sanity of the collection; makes virtual environments
-	@PATH=$(CURDIR)/$(BIN):$$PATH .ci/collection-sanity
+sanity: $(STAMP) packages  ## ansible-test sanity and ansible-lint; keeps virtual environments in ~/.cache
+	@.ci/collection-checks
+
+.PHONY: machines
+machines: $(STAMP) packages  ## the role and the upgrade on Debian machines, the rulebook in its engine
+	@.ci/system-packages machines
+	@$(PYTEST) tests/machines
 
 .PHONY: fleet
 fleet: $(STAMP) packages  ## N appliances to rehearse playbooks on (N=20), two of them with a network
@@ -75,12 +87,11 @@ test-image: $(STAMP) image-packages  ## end-to-end on the VM image, which it mak
 
 .PHONY: coverage
 coverage: $(STAMP) packages  ## ALGs and compiler are covered fully by their own cases
-	@$(PYTEST) -q tests/alg tests/unit/alg tests/compiler tests/unit/compiler tests/fuzz \
-	  --cov=applianced.alg --cov=applianced.compiler --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
+	@$(PYTEST) -q $(OWN_CASES) $(COVERAGE)
 
 .PHONY: test
-test: lint coverage  ## everything; the last line is pytest's
-	@$(PYTEST) tests --ignore tests/image
+test: lint  ## everything, `coverage` within; the last line is pytest's
+	@$(PYTEST) tests --ignore tests/machines --ignore tests/image $(PARALLEL) $(COVERAGE)
 
 .PHONY: lint
 lint: $(STAMP) packages  ## ruff, mypy --strict, import-linter
@@ -92,7 +103,7 @@ lint: $(STAMP) packages  ## ruff, mypy --strict, import-linter
 
 .PHONY: unit
 unit: $(STAMP) packages  ## the tests that need neither root nor a network
-	@$(PYTEST) tests -m 'not topology and not image'
+	@$(PYTEST) tests -m 'not topology' --ignore tests/machines --ignore tests/image
 
 .PHONY: topology
 topology: $(STAMP) packages  ## real clients and servers through the appliance, in namespaces
@@ -100,6 +111,7 @@ topology: $(STAMP) packages  ## real clients and servers through the appliance, 
 
 .PHONY: soak
 soak: $(STAMP) packages  ## the long form of every test that has one
+	@.ci/system-packages machines
 	@APPLIANCED_SOAK=1 $(PYTEST) tests --timeout 7200
 
 .PHONY: bench

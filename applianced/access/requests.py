@@ -106,7 +106,7 @@ class _Request:
         if anchor is None or not self._decider.told_apart(node):
             return
         try:
-            given = dict(places.parse_key_attribute(anchor)) if node.kind is Kind.LIST else {".": anchor}
+            given = dict(places.parse_key_attribute(anchor, element.nsmap)) if node.kind is Kind.LIST else {".": anchor}
         except ValueError:
             return
         spot = self._decider.enter(above, node, self._canonical(node, given))

@@ -88,7 +88,7 @@ class Timed(Protocol):
     is not among them. `Now` is the time of the tick."""
 
     def tick(self, now: float) -> Actions:
-        """About once a second."""
+        """About once a second, also when the session is not read any further."""
         ...
 
     def gone(self, gate: int) -> Actions:
@@ -167,6 +167,8 @@ class Descriptor:
     timed: its forms are `Timed` too. after_nat: the first datagram of a session is judged when NAT has decided how its
     sender is known, so `Bind` always has an answer.
     kept: its sessions outlive their worker. One that is over with the next answer may as well begin anew.
+    begins: of a datagram, whether it asks for something new, as an INVITE does: it waits while others are there, and is
+    dropped unread when there is no time for it. Its sender must repeat it; no answer, however wrong, does harm.
     events: name -> description of every counter; the state tree shows them all, also at zero.
     violations: those of the events that break the protocol or are refused: the security log tells of them.
     """
@@ -182,6 +184,7 @@ class Descriptor:
     timed: bool = False
     after_nat: bool = False
     kept: bool = True
+    begins: Callable[[bytes], bool] | None = None
     violations: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=Limits)
 

@@ -15,7 +15,7 @@ from applianced.model.tuples import packed, text
 HOST = rb"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9_.-]{1,255}))(?:\s*:\s*([0-9]{1,5}))?"
 """As a pattern of three groups: an IPv6 reference without its brackets, or a name or IPv4 address; a port."""
 
-_PORT_MAX = 65535
+PORT_MAX = 65535
 _NUMBERS = re.compile(rb"[0-9A-Fa-f:.]{2,45}")
 _PRINTABLE = bytes(octet if 0x20 <= octet < 0x7F else ord("?") for octet in range(256))
 
@@ -59,7 +59,7 @@ def host_of(match: re.Match[bytes], group: int, event: str) -> Host:
     port over 65535."""
     reference, name, digits = match.group(group, group + 1, group + 2)
     port = int(digits) if digits else 0
-    if port > _PORT_MAX:
+    if port > PORT_MAX:
         raise ProtocolError(event, f"port {port}")
     last = match.end(group + 2)
     if reference is None:

@@ -181,12 +181,14 @@ class Nat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """`security flow`. alg_fail_mode: "open" or "closed". Sizes in octets, times in seconds."""
+    """`security flow`. alg_fail_mode: "open" or "closed". alg_bindings_per_source: 0 for as many as gates. Sizes in
+    octets, times in seconds."""
 
     alg_fail_mode: str = "closed"
     alg_message_size: int = 65536
     alg_gates_per_session: int = 8
     alg_gates_per_source: int = 256
+    alg_bindings_per_source: int = 0
     alg_gates_total: int = 16384
     alg_sessions_total: int = 16384
     alg_data_session_coupled: bool = False

@@ -113,6 +113,17 @@ _QUICK_PARTS = (_PATTERN[:12], _PATTERN[16:20], _PATTERN[24:32], _PATTERN[33:40]
 _QUICK = Struct("!12s4s4s4s8sB7sH6sH2x")
 """A tuple of IPv4 with ports: its constant parts, with addresses, protocol and ports between."""
 
+_DELETE_HEAD = message(CONNTRACK, _DELETE, REQUEST, 2, bytes(_QUICK.size))[:20]
+
+
+def deletion(flow: FlowTuple) -> bytes:
+    """A request to delete the entry that has this as a tuple of either direction. It is answered only when there is
+    none."""
+    if len(flow.source.address) == 4:
+        return _DELETE_HEAD + _quick_tuple(flow)
+    return message(CONNTRACK, _DELETE, REQUEST, _family(flow), _quick_tuple(flow))
+
+
 _V4_HEAD = nested(1, attribute(1, bytes(4)), attribute(2, bytes(4)))[:8]
 _PORT_HEAD = attribute(2, bytes(2))[:4]
 _V4_OCTETS = 48

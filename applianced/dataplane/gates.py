@@ -2,7 +2,8 @@
 
 One transaction carries everything that one message opens and closes: about 9 microseconds a gate, against 6.6 ms for
 the nft command. A failed transaction blocks for 8 to 16 ms, so none is written that can fail for what the kernel may
-or may not hold: a closing is add + delete of the element, which succeeds whether it is present, absent or expired.
+or may not hold: a closing is add + delete of the element, which succeeds whether it is present, absent or expired;
+where the kernel has it (6.3), destroy, which does the same at half the cost.
 
 Keys and data of a map have one length, so a message is three constant pieces with key, data and time between them.
 """
@@ -10,6 +11,7 @@ Keys and data of a map have one length, so a message is three constant pieces wi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from errno import EINVAL
 from struct import Struct
 
 from applianced.compiler.gates_media import SENT_TO
@@ -32,7 +34,7 @@ from applianced.model.gates import Gate
 from applianced.model.media import ControlGate, MediaGate
 from applianced.model.tuples import ESP, GRE, ORIGINAL, REPLY, TCP, Direction, Endpoint, FlowTuple
 
-_NEWSETELEM, _GETSETELEM, _DELSETELEM = 12, 13, 14
+_NEWSETELEM, _GETSETELEM, _DELSETELEM, _DESTROYSETELEM = 12, 13, 14, 30
 _MARK = Struct("=I")
 _CLOSING_MS = number(60000, 8)
 
@@ -41,6 +43,9 @@ Element = tuple[str, bytes, bytes]
 
 Place = tuple[str, bytes]
 """An element's map or set, and its key."""
+
+Before = tuple[Place, Gate | None, tuple[Gate, ...]]
+"""An element, who had it, and who else."""
 
 
 def elements(gate: Gate) -> list[Element]:
@@ -125,7 +130,9 @@ class _Shape:
     Found by encoding an element with recognisable values once and cutting at them.
     """
 
-    def __init__(self, name: str, key: bytes, data: bytes) -> None:
+    def __init__(self, name: str, key: bytes, data: bytes, *, destroys: bool) -> None:
+        """key, data: of any element. destroys: as Gates has it."""
+        self.destroys = destroys
         key, data, time = b"\xa1" * len(key), b"\xa2" * len(data), b"\xa3" * 8
         add = nft_message(_NEWSETELEM, CREATE, _body(name, key, data, time))
         if data:
@@ -134,13 +141,20 @@ class _Shape:
         else:
             self.before_data, (self.before_key, rest) = b"", add.split(key)
         self.before_time, self.end = rest.split(time)
-        self.delete, self.delete_end = nft_message(_DELSETELEM, 0, _body(name, key, b"", b"")).split(key)
+        self.time, self.rest = time, b""
+        """The last time that was written, and the rest of its message."""
+        kind = _DESTROYSETELEM if destroys else _DELSETELEM
+        self.delete, self.delete_end = nft_message(kind, 0, _body(name, key, b"", b"")).split(key)
 
     def add(self, key: bytes, data: bytes, time: bytes) -> bytes:
-        return b"".join((self.before_key, key, self.before_data, data, self.before_time, time, self.end))
+        if time != self.time:
+            self.time, self.rest = time, self.before_time + time + self.end
+        return self.before_key + key + self.before_data + data + self.rest
 
-    def remove(self, key: bytes, data: bytes) -> tuple[bytes, bytes]:
-        """Add, so that there is something to delete, and delete."""
+    def remove(self, key: bytes, data: bytes) -> tuple[bytes, ...]:
+        """Destroy; or add, so that there is something to delete, and delete."""
+        if self.destroys:
+            return (self.delete + key + self.delete_end,)
         return self.add(key, data, _CLOSING_MS), self.delete + key + self.delete_end
 
 
@@ -153,11 +167,18 @@ def _body(name: str, key: bytes, data: bytes, time: bytes) -> bytes:
     return attribute(1, text(GATES_TABLE)) + attribute(2, text(name)) + nested(3, nested(1, *parts))
 
 
+def destroys(netlink: Netlink) -> bool:
+    """Whether the kernel knows NFT_MSG_DESTROYSETELEM. It is asked with a set that is not there."""
+    return netlink.transaction([nft_message(_DESTROYSETELEM, 0, _body("none", b"\0\0\0\0", b"", b""))]) != EINVAL
+
+
 class Gates:
     """Writes gates of one worker into the kernel."""
 
-    def __init__(self, netlink: Netlink) -> None:
+    def __init__(self, netlink: Netlink, *, destroys: bool = False) -> None:
+        """destroys: whether the kernel can, see the function of this name."""
         self._netlink = netlink
+        self._destroys = destroys
         self._shapes: dict[str, _Shape] = {}
         self._elements: dict[int, list[Element]] = {}
         """Number of an open gate -> what it is in the kernel."""
@@ -168,6 +189,9 @@ class Gates:
         self._owners: dict[Place, Gate] = {}
         """Element -> the last gate that wrote it: two sessions of a host may announce the same endpoint, and the end
         of one must not take the element of the other."""
+        self._beside: dict[Place, tuple[Gate, ...]] = {}
+        """Element -> gates of media, or for control sessions, that have it beside the one in `_owners`: two calls may
+        announce the same endpoints, and it stays until the last of them ends."""
         self._before: dict[int, calls.Used] = {}
         """Number of a lasting gate -> what went through it before its element was written last."""
 
@@ -178,24 +202,26 @@ class Gates:
         fresh: list[Gate] = []
         self.gone, self.fresh = gone, fresh
         messages: list[bytes] = []
-        owners = self._owners
-        before: list[tuple[Place, Gate | None]] = []
+        owners, shapes = self._owners, self._shapes
+        before: list[Before] = []
         if self._before:
             for gate in (*closed, *opened):
                 if gate.number in self._before:
                     self.count(gate, now)
         for gate in closed:
             found = self._elements.pop(gate.number, None) or elements(gate)
-            if owners.get(found[0][:2]) is gate:
+            if owners.get(found[0][:2]) is gate and found[0][:2] not in self._beside:
                 gone.append(gate)
             for name, key, data in found:
                 place = (name, key)
                 owner = owners.get(place)
-                if owner is gate or (gate.awaited and owner is None):
-                    before.append((place, owners.pop(place, None)))
+                if place in self._beside:
+                    messages += self._hand_on(gate, place, before, now)
+                elif owner is gate or (gate.awaited and owner is None):
+                    before.append((place, owners.pop(place, None), ()))
                     messages += self._shape(name, key, data).remove(key, data)
         for gate in opened:
-            time = max(1, int((gate.ends_s(now) - now) * 1000)).to_bytes(8, "big")
+            time = _left(gate, now)
             found = elements(gate)
             if not gate.media:
                 self._elements[gate.number] = found
@@ -203,13 +229,13 @@ class Gates:
                 fresh.append(gate)
             for name, key, data in found:
                 place = (name, key)
-                shape, owner = self._shape(name, key, data), owners.get(place)
-                if owner is not None:
-                    # Another gate's element: its data and time are replaced, delete first (add of other data fails).
-                    messages += shape.remove(key, _data_of(owner, place))
-                before.append((place, owner))
+                owner = owners.get(place)
+                if owner is None:
+                    before.append((place, None, ()))
+                else:
+                    messages += self._take_over(gate, place, owner, before)
                 owners[place] = gate
-                messages.append(shape.add(key, data, time))
+                messages.append((shapes.get(name) or self._shape(name, key, data)).add(key, data, time))
         code = self._netlink.transaction(messages) if messages else 0
         if code:
             self._undo(opened, before)
@@ -236,20 +262,63 @@ class Gates:
         for gate in closed if self._before else ():
             self._before.pop(gate.number, None)
 
-    def _undo(self, opened: Sequence[Gate], before: Sequence[tuple[Place, Gate | None]]) -> None:
+    def _take_over(self, gate: Gate, place: Place, owner: Gate, before: list[Before]) -> Sequence[bytes]:
+        """A gate opens that has an element in common with another one, or is written again: its data and time are
+        replaced, delete first (add of other data fails)."""
+        before.append((place, owner, self._beside.get(place, ())))
+        if owner.apart and gate.apart:
+            self._stand_beside(gate, place, owner)
+        return self._removal(owner, place)
+
+    def _removal(self, gate: Gate, place: Place) -> Sequence[bytes]:
+        """Messages that take an element away which a gate has written."""
+        name, key = place
+        if self._destroys and name in self._shapes:
+            return self._shapes[name].remove(key, b"")
+        data = _data_of(gate, place)
+        return self._shape(name, key, data).remove(key, data)
+
+    def _stand_beside(self, gate: Gate, place: Place, owner: Gate) -> None:
+        """A gate takes an element over from another one, or again for itself."""
+        others = tuple([each for each in (*self._beside.get(place, ()), owner) if each is not gate])
+        if others:
+            self._beside[place] = others
+
+    def _hand_on(self, gate: Gate, place: Place, before: list[Before], now: float) -> Sequence[bytes]:
+        """A gate closes that shares an element: messages, when it was the one that wrote it last."""
+        others, owner = self._beside[place], self._owners[place]
+        before.append((place, owner, others))
+        messages: tuple[bytes, ...] = ()
+        if owner is gate:
+            heir = others[-1]
+            self._owners[place] = heir
+            name, key = place
+            data = _data_of(heir, place)
+            messages = (*self._removal(gate, place), self._shape(name, key, data).add(key, data, _left(heir, now)))
+            gate = heir
+        self._beside[place] = tuple([each for each in others if each is not gate])
+        if not self._beside[place]:
+            del self._beside[place]
+        return messages
+
+    def _undo(self, opened: Sequence[Gate], before: Sequence[Before]) -> None:
         """The kernel took nothing of it."""
         for gate in opened:
             self._elements.pop(gate.number, None)
-        for place, owner in reversed(before):
+        for place, owner, beside in reversed(before):
             if owner is None:
                 self._owners.pop(place, None)
             else:
                 self._owners[place] = owner
+            if beside:
+                self._beside[place] = beside
+            else:
+                self._beside.pop(place, None)
 
     def _shape(self, name: str, key: bytes, data: bytes) -> _Shape:
         shape = self._shapes.get(name)
         if shape is None:
-            shape = self._shapes[name] = _Shape(name, key, data)
+            shape = self._shapes[name] = _Shape(name, key, data, destroys=self._destroys)
         return shape
 
     def adopt(self, gate: Gate) -> None:
@@ -258,6 +327,9 @@ class Gates:
         if not gate.media:
             self._elements[gate.number] = found
         for name, key, _ in found:
+            owner = self._owners.get((name, key))
+            if owner is not None and owner.apart and gate.apart:
+                self._stand_beside(gate, (name, key), owner)
             self._owners[name, key] = gate
         if gate.lasting:
             self._before[gate.number] = calls.Used(0, 0)
@@ -276,6 +348,11 @@ class Gates:
         element = attributes(attributes(found[3])[1])
         data = attributes(element[2])[1]
         return Endpoint(data[:octets], int.from_bytes(data[octets : octets + 2], "big"))
+
+
+def _left(gate: Gate, now: float) -> bytes:
+    """Milliseconds that a gate has left, as an element has them."""
+    return max(1, int((gate.ends_s(now) - now) * 1000)).to_bytes(8, "big")
 
 
 def _data_of(gate: Gate, place: Place) -> bytes:

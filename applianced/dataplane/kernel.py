@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from applianced.compiler.marks import OWN_ACKNOWLEDGEMENT
 from applianced.dataplane.conntrack import Conntrack
-from applianced.dataplane.gates import Gates
+from applianced.dataplane.gates import Gates, destroys
 from applianced.dataplane.media import MediaSessions
 from applianced.dataplane.netlink import Netlink
 from applianced.engine.kernel import Translation
@@ -26,7 +26,7 @@ class NetlinkKernel:
     def __init__(self) -> None:
         netlink = Netlink()
         self.conntrack = Conntrack(netlink)
-        self.gates = Gates(netlink)
+        self.gates = Gates(netlink, destroys=destroys(netlink))
         self.media = MediaSessions(netlink, self.conntrack)
         self._raw = {version: _raw_socket(family) for version, family in ((4, socket.AF_INET), (6, socket.AF_INET6))}
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from applianced.compiler.gates_media import UNEXPECTED_COUNTER
 from applianced.compiler.marks import DATA, GATES_TABLE, UNEXPECTED
-from applianced.dataplane.conntrack import Conntrack, Entry
+from applianced.dataplane.conntrack import AT_ONCE, Conntrack, Entry, deletion
 from applianced.dataplane.netlink import FAMILY_INET, NFTABLES, Netlink, attribute, attributes, number, text
 from applianced.model.gates import Gate
 from applianced.model.media import MediaGate
@@ -30,6 +30,9 @@ class MediaSessions:
     def __init__(self, netlink: Netlink, conntrack: Conntrack) -> None:
         self._netlink = netlink
         self._conntrack = conntrack
+        self._unheard = Netlink()
+        """Nobody asks whether there was a session to end: it costs half as much without the answer."""
+        self._unheard.ignore_answers()
         self._open: dict[End, int] = {}
         """How many open media have this end."""
         self._numbers: set[int] = set()
@@ -55,7 +58,7 @@ class MediaSessions:
         self.adopt(opened)
         flows = [flow for gate in fresh if isinstance(gate, MediaGate) for flow in _before(gate)]
         if flows:
-            self._conntrack.delete_all(flows)
+            self._end(flows)
 
     def ended(self, closed: Sequence[Gate], gone: Sequence[Gate]) -> None:
         """These were closed; of those in `gone` nothing is open any more."""
@@ -66,7 +69,12 @@ class MediaSessions:
                     self._close(end)
         flows = [flow for gate in gone if isinstance(gate, MediaGate) and (flow := gate.flow()) is not None]
         if flows:
-            self._conntrack.delete_all(flows)
+            self._end(flows)
+
+    def _end(self, flows: Sequence[FlowTuple]) -> None:
+        """Sessions that have one of these as a tuple of either direction: they are over when this returns."""
+        for start in range(0, len(flows), AT_ONCE):
+            self._unheard.send(b"".join([deletion(flow) for flow in flows[start : start + AT_ONCE]]))
 
     def _close(self, end: End) -> None:
         self._open[end] -= 1

@@ -132,6 +132,11 @@ class Netlink:
         """Lose what does not fit into the socket's buffer without an error at the next call."""
         self._socket.setsockopt(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1)
 
+    def ignore_answers(self) -> None:
+        """Nobody reads here any more: answers are lost, and take no room."""
+        self.keep_quiet()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+
     def arrived(self) -> list[tuple[int, dict[int, bytes]]] | None:
         """(type, attributes) of what came unasked in one datagram; None when nothing waits."""
         try:

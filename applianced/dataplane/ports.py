@@ -119,13 +119,15 @@ class PortRanges:
         """A free even port of this address whose next one is free too, and both are taken; or None."""
         port = self._share(address, protocol).take_pair()
         if port is not None:
+            self._held.add((address, protocol, port + 1))
             self._taken(address, protocol, port)
-            self._taken(address, protocol, port + 1)
         return port
 
     def _taken(self, address: bytes, protocol: int, port: int) -> None:
         self._held.add((address, protocol, port))
-        self.most = max(self.most, self.used)
+        used = len(self._held) + len(self._resting)
+        if used > self.most:
+            self.most = used
 
     def hold(self, address: bytes, protocol: int, port: int) -> None:
         """A port that is bound since before this process."""

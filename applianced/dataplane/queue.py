@@ -74,13 +74,15 @@ class PacketQueue:
             self._count = 0
             raise Breathe
 
-    def drain(self) -> None:
-        """Handle what waits, up to BREATH packets."""
-        try:  # noqa: SIM105 - once per packet at low rates: contextlib.suppress costs more than the call
+    def drain(self) -> bool:
+        """Handle what waits, up to BREATH packets; whether that was all."""
+        try:
             self._queue.run(block=False)
         except Breathe:
-            pass
-        self._count = 0
+            return False
+        finally:
+            self._count = 0
+        return True
 
     def close(self) -> None:
         self._queue.unbind()

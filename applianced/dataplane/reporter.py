@@ -26,12 +26,15 @@ class EventReporter:
         self._heard: frozenset[str] = frozenset()
         """Kinds of events that somebody hears of, whichever ALG they are of."""
         self._traced: dict[str, frozenset[str]] = {}
+        self._few = True
+        """Nobody hears of what the ALGs note in passing, nor of what they rewrite."""
 
     def configure(self, *, streamed: bool, traced: Mapping[str, str], notified: Collection[str] = ()) -> None:
         """streamed: a syslog stream takes ALG events. traced: ALGs that are traced -> one of LEVELS. notified: kinds of
         events that management is told of."""
         self._heard = frozenset(notified) | {kind for kind in KINDS if streamed and KINDS[kind].streamed}
         self._traced = {alg: frozenset(kind for kind in KINDS if traces(kind, level)) for alg, level in traced.items()}
+        self._few = not self._traced and self._heard.isdisjoint(("noted", "rewritten"))
 
     def take(self) -> Message | None:
         """What was collected, with how many were left out; None when there is nothing to tell."""
@@ -43,6 +46,8 @@ class EventReporter:
 
     def noted(self, session: Session, event: str, detail: str) -> None:
         descriptor = session.descriptor
+        if self._few and event in descriptor.events and event not in descriptor.violations:
+            return
         # What is not the ALG's own is the engine's word that a session could not go on.
         fault = event in descriptor.violations or event not in descriptor.events
         kind = "violation" if fault else "noted"
@@ -50,7 +55,7 @@ class EventReporter:
             self._add(kind, session, event=event, description=descriptor.events.get(event, ""), detail=detail)
 
     def rewritten(self, session: Session, direction: Direction, before: bytes, after: bytes) -> None:
-        if self._wanted("rewritten", session):
+        if not self._few and self._wanted("rewritten", session):
             shown = {name: each.decode("ascii", "backslashreplace") for name, each in
                      (("before", before), ("after", after))}  # fmt: skip
             self._add("rewritten", session, direction=direction.name.lower(), **shown)

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from applianced.alg.contract import Descriptor
+from applianced.compiler.marks import ALG_MASK
 from applianced.dataplane.channel import Decoder, Message, encode
 from applianced.dataplane.confinement import confine, die_with_parent
 from applianced.dataplane.coupling import Coupling
@@ -28,6 +29,7 @@ from applianced.dataplane.queue import PacketQueue
 from applianced.dataplane.reporter import EventReporter
 from applianced.dataplane.selection import Choice, admitting, gates_of, sessions_of
 from applianced.dataplane.shown import shown_gate, shown_session
+from applianced.engine.beginnings import Beginnings
 from applianced.engine.bindings import Board
 from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.counters import Counters
@@ -41,6 +43,8 @@ TICK_S = 1.0
 REOPENED = 64
 """Gates per transaction when all are written again; a socket's buffer bounds it."""
 SETTLE_S = 5.0
+BEGUN_AT_ONCE = 64
+"""Of what begins something new, before the loop looks at its other duties."""
 
 log = logging.getLogger("applianced.worker")
 
@@ -92,6 +96,7 @@ class WorkerProcess:
             checkpoint=checkpoint,
             reporter=self._reporter,
         )
+        self._beginnings = Beginnings(descriptors, self._engine.count)
         self._listed: dict[str, list[tuple[str, Any]]] = {}
         """ALG -> what a list of several pages shows."""
         self._counters = counters
@@ -121,13 +126,28 @@ class WorkerProcess:
                     if self._queue and self._large and queue_fd < 0:
                         poll.register(self._queue.fd, select.POLLIN)
                         poll.register(self._large.fd, select.POLLIN)
+            self._begin()
             now = time.time()
             self._engine.settle(now)
-            pause_s = 0.0 if self._turn(now) else TICK_S
+            pause_s = 0.0 if self._turn(now) or self._beginnings else TICK_S
             if time.monotonic() >= self._next_tick:
                 self._tick()
 
+    def _begin(self) -> None:
+        """Handle what begins something new, as long as nothing else comes."""
+        for _ in range(BEGUN_AT_ONCE):
+            packet = self._beginnings.take(time.time()) if self._beginnings else None
+            if packet is None:
+                break
+            self._handle(packet, time.time())
+            if self._queue is not None and not self._queue.drain():
+                break
+
     def _packet(self, packet: Queued, now: float) -> None:
+        if packet.mark & ALG_MASK not in self._beginnings.algs or not self._beginnings.enter(packet, now):
+            self._handle(packet, now)
+
+    def _handle(self, packet: Queued, now: float) -> None:
         try:
             self._engine.handle(packet, now)
         except Exception:
@@ -194,6 +214,7 @@ class WorkerProcess:
         limits = GateLimits(
             per_session=flow["alg_gates_per_session"],
             per_source=flow["alg_gates_per_source"],
+            bindings_per_source=flow["alg_bindings_per_source"],
             total=self._share(flow["alg_gates_total"]),
             lifetime_s=flow["gate_timeout_s"],
             own_addresses=frozenset(packed(address) for address in prepared["own_addresses"]),
@@ -359,6 +380,8 @@ class WorkerProcess:
         """End in order, with what waits in the queue answered first; how much the next worker has to take up."""
         if self._queue is not None:
             self._queue.drain()
+            while (packet := self._beginnings.take(time.time())) is not None:
+                self._handle(packet, time.time())
         self._running = False
         return self._used()
 

@@ -340,17 +340,19 @@ class _Walk:
                 self.undo.move(node, self.anchor(place, orders, entries), before=where == "before")
 
     def anchor(self, place: Place, orders: Orders, entries: list[native.Node]) -> native.Node:
-        attribute = "key" if native.kind(place.schema) is Kind.LIST else "value"
+        listed = native.kind(place.schema) is Kind.LIST
+        attribute = "key" if listed else "value"
         if orders.anchor is None:
             message = f'insert "{orders.insert}" needs the attribute yang:{attribute}: name the entry to insert beside'
             raise attribute_fault(place, message, attribute, tag="missing-attribute")
         try:
-            wanted = dict(places.parse_key_attribute(orders.anchor)) if attribute == "key" else orders.anchor
+            prefixes = place.element.nsmap
+            wanted = dict(places.parse_key_attribute(orders.anchor, prefixes)) if listed else orders.anchor
         except ValueError:
-            message = f"yang:key {orders.anchor} is not of the form [name='value']"
+            message = f"yang:key {orders.anchor} is not of the form [name='value'], with declared prefixes"
             raise attribute_fault(place, message, attribute) from None
         for entry in entries:
-            if (_key_values(entry) if attribute == "key" else native.value(entry)) == wanted:
+            if (_key_values(entry) if listed else native.value(entry)) == wanted:
                 return entry
         message = f"there is no entry {orders.anchor} to insert beside: name one that exists"
         raise attribute_fault(place, message, attribute, app_tag="missing-instance")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 
 from lxml import etree
@@ -14,7 +15,7 @@ from applianced.datastore.native import Kind
 from applianced.errors import ConfigError
 
 Element = etree._Element
-_KEY_STEP = re.compile(r"""\s*\[\s*(?:[\w.-]+:)?([\w.-]+)\s*=\s*(?:'([^']*)'|"([^"]*)")\s*\]\s*""")
+_KEY_STEP = re.compile(r"""\s*\[\s*(?:([\w.-]+):)?([\w.-]+)\s*=\s*(?:'([^']*)'|"([^"]*)")\s*\]\s*""")
 
 
 class Place(NamedTuple):
@@ -155,14 +156,17 @@ def json_value(models: Models, schema: native.Schema, element: Element) -> str:
     return f"{module.name}:{local}" if module else text
 
 
-def parse_key_attribute(text: str) -> tuple[tuple[str, str], ...]:
-    """The keys in a yang:key attribute, e.g. "[ex:name='x']" (RFC 7950 7.8.6). Raises ValueError."""
+def parse_key_attribute(text: str, namespaces: Collection[str | None]) -> tuple[tuple[str, str], ...]:
+    """The keys in a yang:key attribute, e.g. "[ex:name='x']" (RFC 7950 7.8.6).
+
+    namespaces: the prefixes that are declared; a key may do without one. Raises ValueError.
+    """
     keys, at = [], 0
     while at < len(text):
         step = _KEY_STEP.match(text, at)
-        if not step:
+        if not step or (step[1] and step[1] not in namespaces):
             raise ValueError(text)
-        keys.append((step[1], step[2] if step[2] is not None else step[3]))
+        keys.append((step[2], step[3] if step[3] is not None else step[4]))
         at = step.end()
     return tuple(keys)
 

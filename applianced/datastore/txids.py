@@ -146,12 +146,14 @@ class _Walk:
 
     def pair(self, pair: pairs.Pair, above: str) -> bool:
         node = pair.after or pair.before
-        if native.kind(native.schema_of(node)) not in (Kind.CONTAINER, Kind.LIST):
+        kind = native.kind(native.schema_of(node))
+        if kind not in (Kind.CONTAINER, Kind.LIST):
             return not (pair.before and pair.after and native.value(pair.before) == native.value(pair.after))
         key = f"{above}/{_step(node)}"
-        if not pair.after:
+        if not pair.after and kind is Kind.LIST:
             return True
-        if not pair.before:
+        if not (pair.before and pair.after):
+            # A container of which nothing is left is still there for a reader, empty: who had it does not have that.
             self.made[key] = self.number
             return True
         if self.level(native.first_child(pair.before), native.first_child(pair.after), key):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from applianced.alg.actions import AwaitAnswer, Bind, CloseGate, HandOver, Note, OpenGate, Over, Refuse, Reply
+from applianced.alg.actions import AwaitAnswer, Bind, CloseGate, HandOver, OpenGate, Over, Refuse, Reply
 from applianced.compiler.marks import AWAITED_S
 from applianced.engine import keyed, media
 from applianced.engine.gatekeeper import LASTING_S
@@ -141,22 +141,16 @@ def await_answer(session: Session, asked: AwaitAnswer) -> int | None:
     return gate.number
 
 
-def note(session: Session, noted: Note) -> None:
-    """Count it, and tell whoever listens."""
-    session.count(noted.event)
-    session.reporter.noted(session, noted.event, noted.detail)
-
-
 PERFORM: dict[type, Callable[[Any, Any], Reply]] = {
     Bind: bind,
     OpenGate: open_gate,
     AwaitAnswer: await_answer,
     CloseGate: lambda session, action: session.strike(action.gate, over=True),
-    Note: note,
     HandOver: lambda session, _: session.hand_over(keep_gates=True),
     Refuse: lambda session, _: session.refuse(),
     Over: lambda session, _: session.done(),
     **keyed.PERFORM,
     **media.PERFORM,
 }
-"""By the type of the action: what it does to the session, and its reply."""
+"""By the type of the action: what it does to the session, and its reply. Those that `Session.drive` does itself are not
+among them."""

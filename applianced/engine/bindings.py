@@ -16,8 +16,11 @@ from applianced.engine.kernel import Ports
 from applianced.engine.ledger import Ledger, Values
 from applianced.model.tuples import Endpoint
 
-_CELL = Struct("!BB16sH16sHI")
-"""State, protocol, outside endpoint, inside endpoint, check sum of the rest."""
+_SHOWN = Struct("!B16sH16sH")
+"""Protocol, outside endpoint, inside endpoint."""
+_SUM = Struct("!I")
+_CELL_OCTETS = 1 + _SHOWN.size + _SUM.size
+"""State, what is shown, its check sum."""
 _BUCKET = 8
 _TAKEN = 1
 CELLS = 1 << 17
@@ -41,11 +44,9 @@ class Held(NamedTuple):
         """Each port by itself."""
         if not self.pair:
             return (self,)
-        outside, inside = ((end.address, end.port) for end in (self.outside, self.inside))
-        second = self._replace(
-            outside=Endpoint(outside[0], outside[1] + 1), inside=Endpoint(inside[0], (inside[1] + 1) & 0xFFFF)
-        )
-        return self, second
+        protocol, (outside, port), (inside, own), pair, session = self
+        second = Endpoint(outside, port + 1), Endpoint(inside, (own + 1) & 0xFFFF)
+        return self, Held(protocol, *second, pair, session)
 
     @property
     def plain(self) -> Values:
@@ -63,26 +64,31 @@ class Board:
     def __init__(self, memory: memoryview) -> None:
         """memory: of a power of two of cells, each CELL octets."""
         self._memory = memory
-        self._buckets = len(memory) // (_CELL.size * _BUCKET)
+        self._buckets = len(memory) // (_CELL_OCTETS * _BUCKET)
+        self._shown: dict[Known, int] = {}
+        """Where what was shown here stands."""
 
     @staticmethod
     def octets(cells: int = CELLS) -> int:
         """How much memory so many cells take."""
-        return cells * _CELL.size
+        return cells * _CELL_OCTETS
 
     def show(self, held: Held) -> bool:
         """Show one port; False when its bucket is full."""
+        memory = self._memory
         for at in self._places(held.protocol, held.outside):
-            if not self._memory[at]:
-                rest = self._fields(held)
-                _CELL.pack_into(self._memory, at, 0, *rest, _sum(rest))
-                self._memory[at] = _TAKEN
+            if not memory[at]:
+                protocol, (outside, port), (inside, own), _, _ = held
+                shown = _SHOWN.pack(protocol, outside, port, inside, own)
+                memory[at + 1 : at + _CELL_OCTETS] = shown + _SUM.pack(crc32(shown))
+                memory[at] = _TAKEN
+                self._shown[protocol, held.outside] = at
                 return True
         return False
 
     def hide(self, protocol: int, outside: Endpoint) -> None:
         """Show it no longer."""
-        at = self._find(protocol, outside)
+        at = self._shown.pop((protocol, outside), -1)
         if at >= 0:
             self._memory[at] = 0
 
@@ -91,40 +97,39 @@ class Board:
         at = self._find(protocol, outside)
         if at < 0:
             return None
-        state, *rest, check = _CELL.unpack_from(self._memory, at)
-        if state != _TAKEN or check != _sum(rest) or (rest[0], rest[1]) != (protocol, _wide(outside.address)):
+        cell = bytes(self._memory[at : at + _CELL_OCTETS])
+        shown = cell[1 : -_SUM.size]
+        is_for, address, _, inside, port = _SHOWN.unpack(shown)
+        whole = cell[0] == _TAKEN and _SUM.unpack(cell[-_SUM.size :])[0] == crc32(shown)
+        if not whole or (is_for, address) != (protocol, _wide(outside.address)):
             return None  # written this very moment
-        return Endpoint(rest[3][: len(outside.address)], rest[4])
+        return Endpoint(inside[: len(outside.address)], port)
 
     def clear(self) -> None:
         """Show nothing."""
-        for at in range(0, len(self._memory), _CELL.size):
+        self._shown.clear()
+        for at in range(0, len(self._memory), _CELL_OCTETS):
             if self._memory[at]:
                 self._memory[at] = 0
-
-    def _fields(self, held: Held) -> list[int | bytes]:
-        inside, outside = held.inside, held.outside
-        return [held.protocol, _wide(outside.address), outside.port, _wide(inside.address), inside.port]
 
     def _find(self, protocol: int, outside: Endpoint) -> int:
         wanted = bytes((_TAKEN, protocol)) + _wide(outside.address) + outside.port.to_bytes(2, "big")
         length = len(wanted)
-        return next((at for at in self._places(protocol, outside) if self._memory[at : at + length] == wanted), -1)
+        for at in self._places(protocol, outside):
+            if self._memory[at : at + length] == wanted:
+                return at
+        return -1
 
     def _places(self, protocol: int, outside: Endpoint) -> range:
         if not self._buckets:
             return range(0)
         number = crc32(outside.address + (outside.port << 8 | protocol).to_bytes(4, "big")) % self._buckets
-        first = number * _BUCKET * _CELL.size
-        return range(first, first + _BUCKET * _CELL.size, _CELL.size)
+        first = number * _BUCKET * _CELL_OCTETS
+        return range(first, first + _BUCKET * _CELL_OCTETS, _CELL_OCTETS)
 
 
 def _wide(address: bytes) -> bytes:
     return address.ljust(16, b"\0")
-
-
-def _sum(fields: Sequence[int | bytes]) -> int:
-    return crc32(b"".join(each if isinstance(each, bytes) else each.to_bytes(2, "big") for each in fields))
 
 
 class Bindings:

@@ -208,7 +208,7 @@ class Checkpoint:
     def _read(self, start: int, room: int) -> tuple[Any, ...] | None:
         try:
             values = marshal.loads(self.memory[start : start + room])  # noqa: S302 - our own memory
-        except (ValueError, EOFError, TypeError):
+        except (ValueError, EOFError, TypeError, MemoryError):
             return None
         return values if isinstance(values, tuple) else None
 

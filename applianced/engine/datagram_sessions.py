@@ -118,6 +118,9 @@ class DatagramSession(Session):
 
 
 def _applied(data: bytes, verdicts: Verdicts) -> bytes:
+    if len(verdicts) == 1 and verdicts[0][0] == len(data):
+        whole = verdicts[0][1]
+        return data if whole is None else whole
     if all(replacement is None for _, replacement in verdicts):
         return data
     at, pieces = 0, []

@@ -34,10 +34,14 @@ Count = Callable[[str], None]
 
 @dataclass(slots=True, kw_only=True)
 class GateLimits:
-    """`security flow alg-gates`, and what must never be reached through a gate."""
+    """`security flow alg-gates`, and what must never be reached through a gate.
+
+    bindings_per_source: outside ports that one inside address may hold, 0 for as many as gates.
+    """
 
     per_session: int = 8
     per_source: int = 256
+    bindings_per_source: int = 0
     total: int = 16384
     lifetime_s: float = 30.0
     own_addresses: frozenset[bytes] = field(default_factory=frozenset)

@@ -12,7 +12,7 @@ and nothing is ever moved, however many keys there are.
 from __future__ import annotations
 
 import marshal
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from typing import Any, NamedTuple
 
 Values = tuple[Any, ...]
@@ -46,9 +46,12 @@ class Ledger:
         self._next = 1
         self.refused = 0
         """How often there was no cell for what was to be written."""
+        self._firsts: list[int] = []
+        """Of each class, its first cell."""
         first, at = 0, cells * 8
         for size, count in zip(_SIZES, counts, strict=True):
             self._classes.append(_Class(size, first, at))
+            self._firsts.append(first)
             self._free.append(list(range(first + count - 1, first - 1, -1)))
             first, at = first + count, at + size * count
 
@@ -66,19 +69,30 @@ class Ledger:
         """Write values (marshal's types) under a key, instead of those before; False when there is no room, and those
         before are forgotten too: no news is better than old ones."""
         octets = marshal.dumps((key, values), 2)
-        cell = self._take(len(octets))
         before = self._cells.pop(key, None)
+        cell = self._written(octets)
         if cell is not None:
-            start = self._place(cell)
-            self._memory[start : start + len(octets)] = octets
-            self._sequences[cell] = self._next
-            self._next += 1
             self._cells[key] = cell
         else:
             self.refused += 1
         if before is not None:
             self._let_go(before)
         return cell is not None
+
+    def _written(self, octets: bytes) -> int | None:
+        """The cell in which they are in force now."""
+        length = len(octets)
+        for index in range(bisect_left(_SIZES, length), len(_SIZES)):
+            free = self._free[index]
+            if free:
+                cell = free.pop()
+                size, first, at = self._classes[index]
+                start = at + (cell - first) * size
+                self._memory[start : start + length] = octets
+                self._sequences[cell] = self._next
+                self._next += 1
+                return cell
+        return None
 
     def drop(self, key: Key) -> None:
         """Forget what is under a key, if anything is."""
@@ -108,21 +122,12 @@ class Ledger:
             self._next = max(self._next, self._sequences[cell] + 1)
         return found
 
-    def _take(self, octets: int) -> int | None:
-        for free in self._free[bisect_left(_SIZES, octets) :]:
-            if free:
-                return free.pop()
-        return None
-
     def _let_go(self, cell: int) -> None:
         self._sequences[cell] = 0
         self._free[self._class(cell)].append(cell)
 
     def _class(self, cell: int) -> int:
-        index = len(self._classes) - 1
-        while self._classes[index].first > cell:
-            index -= 1
-        return index
+        return bisect_right(self._firsts, cell) - 1
 
     def _place(self, cell: int) -> int:
         size, first, at = self._classes[self._class(cell)]
@@ -133,6 +138,6 @@ class Ledger:
         start = self._place(cell)
         try:
             read = marshal.loads(self._memory[start : start + _SIZES[index]])  # noqa: S302 - our own memory
-        except (ValueError, EOFError, TypeError):
+        except (ValueError, EOFError, TypeError, MemoryError):
             return None
         return read if isinstance(read, tuple) and len(read) == 2 else None

@@ -10,7 +10,6 @@ from applianced.alg.actions import (
     CloseGates,
     Keep,
     Medium,
-    Now,
     OpenControl,
     OpenMedia,
     Reply,
@@ -32,6 +31,7 @@ from applianced.model.media import ControlGate, MediaGate, inside_of
 from applianced.model.tuples import ORIGINAL, REPLY, Endpoint
 
 if TYPE_CHECKING:
+    from applianced.engine.gatekeeper import GateKeeper
     from applianced.engine.sessions import Session
 
 LEAST_IDLE_S = 1.0
@@ -44,9 +44,9 @@ def hold(session: Session, asked: Bind, address: bytes, protocol: int) -> Endpoi
     if known is not None and known.pair >= asked.pair:
         return known.outside
     keeper, source = session.keeper, asked.endpoint.address
-    if known is None and keeper.bindings.of_source(source) >= keeper.limits.per_source:
+    if known is None and _holds_enough(keeper, source):
         # One host alone must not take every port of an outside address.
-        session.count("bindings-refused")
+        session.count("bindings-refused-source")
         session.reporter.gate_refused(session, f"too many outside ports are held for {asked.endpoint}")
         return None
     made = keeper.bindings.take(address, protocol, asked.endpoint, pair=asked.pair, session=session.slot)
@@ -59,6 +59,11 @@ def hold(session: Session, asked: Bind, address: bytes, protocol: int) -> Endpoi
     session.held[protocol, asked.endpoint] = made
     session.count("bindings-held")
     return made.outside
+
+
+def _holds_enough(keeper: GateKeeper, source: bytes) -> bool:
+    limits = keeper.limits
+    return keeper.bindings.of_source(source) >= (limits.bindings_per_source or limits.per_source)
 
 
 def unbind(session: Session, asked: Unbind) -> None:
@@ -206,6 +211,5 @@ PERFORM: dict[type, Callable[[Any, Any], Reply]] = {
     OpenControl: open_control,
     CloseGates: close_gates,
     Keep: keep,
-    Now: lambda session, _: session.last_s,
 }
 """As actions.PERFORM, which has these too."""

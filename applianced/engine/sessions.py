@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from applianced.alg.actions import Actions, Drop, Pass, Reply, Rewrite
+from applianced.alg.actions import Actions, Drop, Note, Now, Pass, Reply, Rewrite
 from applianced.alg.contract import Closing, DatagramAlg, Descriptor, Shared, StreamAlg
 from applianced.compiler.marks import AWAITED_S, UNTOUCHED
 from applianced.engine.actions import PERFORM
@@ -174,6 +174,12 @@ class Session:
                     after = action.replacement if kind is Rewrite else b""
                     verdicts.append((action.octets, self.replacement(direction, data[consumed:end], after)))
                     consumed = end
+                elif kind is Note:
+                    # Of all that remains, these two are most of it.
+                    self.counters.memory[self.cells[action.event]] += 1
+                    self.reporter.noted(self, action.event, action.detail)
+                elif kind is Now:
+                    reply = self.last_s
                 else:
                     reply = PERFORM[kind](self, action)
         except StopIteration:

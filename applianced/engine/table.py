@@ -373,9 +373,9 @@ class SessionTable:
             if session.over:
                 continue
             timed.append((now + TICK_S, session))
-            if not session.untouched:
-                self._prompt(session, methodcaller("tick", now), now)
-                session.save(self.checkpoint)
+            # One that is not read any further has gates, and may be the last that looks after what it shares.
+            self._prompt(session, methodcaller("tick", now), now)
+            session.save(self.checkpoint)
         return bool(timed) and timed[0][0] <= now
 
     def _prompt(self, session: Session, ask: Callable[[Any], Any], now: float) -> None:

@@ -22,6 +22,7 @@ from applianced.model.tuples import ESP, ORIGINAL, REPLY, TCP, UDP, Direction, E
 from applianced.packet.datagram import Datagram, GrowthError
 from applianced.packet.ip import transport
 from applianced.packet.segment import ACK, FIN, PSH, RST, SYN, Segment
+from applianced.packet.usual import changed
 
 _SEQUENCES_FLAGS = Struct("!IIBB")
 _LENGTH = Struct("!H")
@@ -326,7 +327,7 @@ class Engine(SessionTable):
             queued.drop()
         else:
             try:
-                queued.release(Datagram(queued.raw).changed(left), session.mark)
+                queued.release(changed(queued.raw, left), session.mark)
             except GrowthError:
                 session.count("growth-refused")
                 queued.drop()

@@ -129,10 +129,11 @@ class Changing:
         if url is not None:
             await self._urls.delete(caller, url)
             return OK
-        store = given.datastore("target")
-        instead = "edit the candidate and commit" if store is Store.RUNNING else "use <discard-changes>"
-        message = f"{store.value} cannot be deleted: {instead}"
-        raise RpcError("operation-not-supported", message)
+        if given.datastore("target") is Store.RUNNING:
+            message = "running cannot be deleted: edit the candidate and commit"
+            raise RpcError("operation-not-supported", message)
+        await self._configuration.delete_candidate(caller.number)
+        return OK
 
     async def _inline(self, config: Element) -> Tree:
         whole.check_holder(config)

@@ -54,7 +54,12 @@ class PartialLocking:
             # What one may not see one cannot lock, nor learn of (RFC 5717 2.4.1).
             lambda: self._reading.shown(caller, Store.RUNNING, Defaults.EXPLICIT, lasting=True),
         )
-        return rpc.output(self._models, _LOCK, {"lock-id": lock.number, "locked-node": list(lock.nodes)})
+        try:
+            return rpc.output(self._models, _LOCK, {"lock-id": lock.number, "locked-node": list(lock.nodes)})
+        except BaseException:
+            # The client does not learn its number: it could not release it.
+            await self._partial.release(caller.number, lock.number)
+            raise
 
     def _expression(self, element: Element) -> Expression:
         found = Filter.xpath(self._models, element.text or "", element, _PLACE).expression

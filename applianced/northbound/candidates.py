@@ -81,6 +81,11 @@ class Candidates:
             candidate.discard()
             self._readers.let_go(candidate.base)
 
+    def renew_private(self, session: int) -> None:
+        """The session's own candidate is made anew, from what runs then, when the session next uses it."""
+        self.drop_private(session)
+        self.make_private(session)
+
     # --- bases -------------------------------------------------------------------------------------------------
 
     def stale(self, candidate: Candidate) -> bool:

@@ -180,6 +180,14 @@ class Configuration:
         async with self._turn_of(session):
             self.candidates.discard(self._editable(session))
 
+    async def delete_candidate(self, session: int) -> None:
+        """<delete-config> of a private candidate; the next use makes one. Raises ConfigError for the shared one."""
+        if not self.candidates.is_private(session):
+            message = "the candidate that sessions share cannot be deleted: use <discard-changes>"
+            raise ConfigError("", message, tag="operation-not-supported")
+        async with self._turn_of(session):
+            self.candidates.renew_private(session)
+
     async def update(self, session: int, resolution: Resolution) -> None:
         """<update>: take over what running has become since the candidate was made or last updated.
 

@@ -22,7 +22,8 @@ CERTAIN = 1280
 USUAL = 1500
 """Octets of a packet on an ordinary path. One that was larger when it arrived has been fragmented by its sender, and
 will be again."""
-MOST = 65535
+MOST = 65531
+"""Octets of a packet that a verdict can carry: a netlink attribute has so many."""
 _DONT_FRAGMENT = 0x40
 
 

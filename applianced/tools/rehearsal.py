@@ -243,6 +243,7 @@ class Rehearsal:
         limits = GateLimits(
             per_session=flow.alg_gates_per_session,
             per_source=flow.alg_gates_per_source,
+            bindings_per_source=flow.alg_bindings_per_source,
             total=flow.alg_gates_total,
             lifetime_s=float(flow.gate_timeout_s),
         )

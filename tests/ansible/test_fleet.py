@@ -190,7 +190,7 @@ def test_audit(fleet: Running, tmp_path: Path) -> None:
         operator.ok("config", lines=["set applications application stray protocol tcp"])
     output = ("-e", f"audit_output={tmp_path}")
     commits = {each.name: fleet.shown(each)["ansible_net_commit"] for each in fleet.members}
-    fleet.play("audit.yml", *output)
+    assert changed(fleet.play("audit.yml", *output)) == {member.name}, "what site.yml would change"
     report = json.loads((tmp_path / "drift.json").read_text())
     assert {name for name, entry in report.items() if entry["state"] == "drifted"} == {member.name}
     assert report[member.name]["drift"] == ["delete applications application stray"]
@@ -200,6 +200,22 @@ def test_audit(fleet: Running, tmp_path: Path) -> None:
     fleet.play("site.yml")
     fleet.play("audit.yml", *output)
     assert {entry["state"] for entry in json.loads((tmp_path / "drift.json").read_text()).values()} == {"as desired"}
+
+
+def test_audit_of_some_and_of_one_that_does_not_answer(fleet: Running, tmp_path: Path) -> None:
+    member = fleet.members[0]
+    loaded = json.loads((fleet.directory / "inventory.yml").read_text())
+    loaded["all"]["children"]["appliances"]["children"]["sdwan"]["hosts"]["gw999"] = {"ansible_port": 1}
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(json.dumps(loaded))
+    options = ("-e", f"audit_output={tmp_path}", "--limit", f"{member.name},gw999")
+    stats = fleet.play("audit.yml", *options, ok=False, inventory=inventory)
+    assert {name for name, counts in stats.items() if counts["failures"]} == {"gw999"}
+    report = json.loads((tmp_path / "drift.json").read_text())
+    assert {name: entry["state"] for name, entry in report.items()} == {
+        member.name: "as desired",
+        "gw999": "unreachable",
+    }
 
 
 def test_backup_and_restore(fleet: Running, tmp_path: Path) -> None:

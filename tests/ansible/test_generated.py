@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
@@ -59,6 +61,17 @@ def test_schema() -> None:
         "deny": "action",
         "reject": "action",
     }
+
+
+def test_no_argument_has_a_name_that_ansible_keeps_for_itself() -> None:
+    def names(options: dict[str, Any]) -> Iterator[str]:
+        for name, entry in options.items():
+            yield name
+            yield from names(entry.get("suboptions", {}))
+
+    for name in EVERY:
+        options = yaml.safe_load(importlib.import_module(f"{MODULES}.{name}").DOCUMENTATION).get("options", {})
+        assert not {"message", "syslog_facility"} & set(names(options)), name
 
 
 @pytest.mark.parametrize("name", EVERY)

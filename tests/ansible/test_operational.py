@@ -10,6 +10,7 @@ import pytest
 
 from applianced.tools.fleet import Fleet, Member
 from applianced.tools.namespaces import PLANS, run
+from tests.ansible.examples import examples
 from tests.ansible.runner import Controller, controller
 from tests.ansible.test_fleet import SERVE
 from tests.support.served import EXAMPLE, Served
@@ -59,6 +60,22 @@ def test_what_a_transfer_leaves(gateway: tuple[Member, Path], operator: Controll
     unknown = operator.run("counters", expect=[{"alg": "ftp", "event": "gates-openned"}])
     assert unknown["path"] == "expect[0]"
     assert "gates-opened" in unknown["msg"]
+
+
+def test_examples(gateway: tuple[Member, Path], operator: Controller) -> None:
+    member, _directory = gateway
+    run(list(member.traffic))
+    for module in ("gates", "counters", "sessions", "clear"):
+        if module == "sessions":
+            # It waits until nobody is in the middle of a transfer.
+            operator.ok("clear", what="alg_sessions", alg="ftp")
+        for example in examples(module, {}):
+            if example.arguments.get("what") == "gate":
+                assert operator.run(module, **example.arguments)["error"]["tag"] == "invalid-value"
+            elif module != "clear":
+                assert operator.ok(module, **example.arguments)["changed"] is False
+            else:
+                assert operator.ok(module, **example.arguments)["changed"]
 
 
 def test_clear(operator: Controller) -> None:

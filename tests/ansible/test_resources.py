@@ -122,6 +122,50 @@ def test_a_value_of_another_kind(operator: Controller) -> None:
     assert "missing required arguments: name found in config" in missing["msg"]
 
 
+def rules(**then: Any) -> dict[str, Any]:
+    match = {"source_address": ["any"], "destination_address": ["any"], "application": ["any"]}
+    rule = {"name": "p", "match": match, "then": then}
+    return {"policy": [{"from_zone_name": "trust", "to_zone_name": "untrust", "policy": [rule]}]}
+
+
+@pytest.mark.parametrize(
+    ("module", "config", "leaf", "rule"),
+    [
+        ("applications", [{"name": "x", "protocol": "tpc"}], "[name='x']/protocol", "use IP protocol"),
+        ("applications", [{"name": "junos-x", "protocol": "tcp"}], "[name='junos-x']/name", "choose another name"),
+        ("applications", [{"name": "x", "icmp_type": 300}], "[name='x']/icmp-type", "use a number in 0..255"),
+        (
+            "address_book",
+            [{"name": "global", "address": [{"name": "a", "ip_prefix": "10.0.0.0/33"}]}],
+            "address[name='a']/ip-prefix",
+            "use an IPv4 or IPv6 prefix",
+        ),
+        ("policies", rules(permit=True, deny=True), "[name='p']/then/deny", "exclude each other"),
+        ("system", {"platform_profile": "toaster"}, "/system/platform-profile", "use branch, high-end, sdwan"),
+        ("alg_policy", [{"name": "a", "alg": [{"name": "ftpp"}]}], "policy[name='a']/alg/name", "use dns, ftp"),
+        (
+            "nat_source",
+            {
+                "rule_set": [
+                    {"name": "o", "rule": [{"name": "r", "then": {"source_nat": {"pool": {"pool_name": "n"}}}}]}
+                ]
+            },
+            "rule[name='r']/then/source-nat/pool/pool-name",
+            "there is no pool of that name",
+        ),
+    ],
+)
+def test_a_bad_value_is_told_by_its_leaf_and_the_rule(
+    operator: Controller, module: str, config: Any, leaf: str, rule: str
+) -> None:
+    failed = operator.run("resources", config={module: config})
+    assert failed["error"]["path"].endswith(leaf)
+    assert rule in failed["msg"]
+    # The module itself may leave it to Ansible, which names arguments.
+    alone = operator.run(module, config=config)
+    assert leaf in alone["msg"] or "found in config" in alone["msg"]
+
+
 def test_what_is_refused_leaves_no_trace(operator: Controller) -> None:
     config = [{"name": "good", "protocol": "tcp"}, {"name": "sets-nothing", "application_protocol": "ftp"}]
     failed = operator.run("applications", config=config)
@@ -238,6 +282,10 @@ def test_what_is_remembered_is_never_wrong(operator: Controller) -> None:
         ("config", {"lines": ["set applications application a protocol tcp"]}),
         ("applications", {"config": other}),
         ("config", {"lines": ["set applications application a protocol tcp"]}),
+        ("applications", {"state": "overridden", "config": []}),
+        ("applications", {"config": other}),
+        ("applications", {"state": "deleted"}),
+        ("applications", {"config": other}),
     ]
     for module, arguments in steps:
         assert operator.ok(module, **arguments)["changed"], (module, arguments)
@@ -251,3 +299,12 @@ def test_modules_configure_parts_that_are_apart() -> None:
         for other_name, other in parts:
             if name != other_name and other.path[: len(part.path)] == part.path:
                 assert other.path[len(part.path)] in part.without, (name, other_name)
+
+
+def test_names_that_ansible_keeps_for_itself(operator: Controller) -> None:
+    """ansible-test refuses an argument `message`, in whatever depth."""
+    config = {"sip": {"application_screen": {"message_rate": {"message_": 20}}}}
+    done = operator.ok("alg", config=config)
+    assert done["commands"] == ["set security alg sip application-screen message-rate message 20"]
+    assert operator.ok("alg", state="gathered")["gathered"] == config
+    assert operator.ok("resources", config={"alg": config})["changed"] is False

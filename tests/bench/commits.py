@@ -1,6 +1,7 @@
 """How long an edit and a commit take with many applications and policies, over NETCONF.
 
-Each case starts a fresh appliance. `first` brings all the entries at once; `next` adds one more to them.
+Each case starts a fresh appliance. `first` brings all the entries at once; `next` adds one more to them, which copies
+the candidate and pays for the many. `settled` are the edits and commits of one entry after that.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 
 from tests.bench.netconf_session import NetconfSession
 from tests.support.appliance import Appliance, appliance_on
@@ -17,6 +19,9 @@ from tests.support.netns import unique_topology
 APPLICATIONS = "urn:applianced:yang:applications"
 SECURITY = "urn:applianced:yang:security"
 COMMIT = "<commit/>"
+SETTLED = 11
+"""Changes of one entry, of which the median counts."""
+USED = "bench-0"
 
 
 def application(number: int) -> str:
@@ -37,6 +42,11 @@ def used_applications(numbers: range) -> str:
     entries = "".join(map(application, numbers))
     catalogue = f"{entries}<application-set><name>bench-set</name>{members}</application-set>"
     return f'<applications xmlns="{APPLICATIONS}">{catalogue}</applications>{policies_of({0: "bench-set"})}'
+
+
+def one_used(numbers: range) -> str:
+    """Applications, the first of which a policy matches."""
+    return applications(numbers) + policies_of({0: USED})
 
 
 def policies(numbers: range) -> str:
@@ -60,12 +70,15 @@ class Case:
     name: str
     entries: int
     configuration: Callable[[range], str]
+    changing: str = "bench-1"
+    """The application that is changed in the end."""
 
 
 CASES = (
     Case("10 applications", 10, applications),
     Case("1,000 applications", 1_000, applications),
     Case("10,000 applications", 10_000, applications),
+    Case("10,000 applications, the changed one in a policy", 10_000, one_used, USED),
     Case("10,000 applications in one policy", 10_000, used_applications),
     Case("1,000 policies", 1_000, policies),
 )
@@ -80,6 +93,8 @@ class Timed:
     first_commit_s: float
     next_edit_s: float
     next_commit_s: float
+    settled_s: float
+    """Edit and commit together."""
 
 
 def measure(case: Case) -> Timed:
@@ -101,7 +116,14 @@ async def _measure(appliance: Appliance, case: Case) -> Timed:
         first_commit_s = await timed(COMMIT)
         next_edit_s = await timed(edit(case.configuration(range(case.entries, case.entries + 1))))
         next_commit_s = await timed(COMMIT)
-    return Timed(case.name, first_edit_s, first_commit_s, next_edit_s, next_commit_s)
+        settled = [await timed(edit(moved(case.changing, turn))) + await timed(COMMIT) for turn in range(SETTLED)]
+    return Timed(case.name, first_edit_s, first_commit_s, next_edit_s, next_commit_s, median(settled))
+
+
+def moved(name: str, turn: int) -> str:
+    """An application gets another port."""
+    changed = f"<application><name>{name}</name><destination-port>{40000 + turn}</destination-port></application>"
+    return f'<applications xmlns="{APPLICATIONS}">{changed}</applications>'
 
 
 def edit(configuration: str) -> str:

@@ -62,8 +62,8 @@ def play(server: Served, directory: Path, *tasks: dict[str, Any]) -> dict[str, d
         "ANSIBLE_CONFIG": "ansible.cfg",
         "ANSIBLE_HOST_KEY_CHECKING": "False",
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-        # The process that keeps the connection outlives the playbook by this long.
-        "ANSIBLE_PERSISTENT_CONNECT_TIMEOUT": "5",
+        # The process that keeps the connection ends when it has had nothing to do for so long: not between two tasks.
+        "ANSIBLE_PERSISTENT_CONNECT_TIMEOUT": "20",
         "ANSIBLE_NOCOLOR": "1",
         "LC_ALL": "C.UTF-8",
     }

@@ -252,6 +252,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Program
             yield program, pulse
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)
 def test_the_others_notice_little(attacked: tuple[Program, Pulse], act: Act) -> None:

@@ -378,12 +378,13 @@ DAY = timedelta(days=1)
     ("inner", "tag", "named"),
     [
         ("<stream>frob</stream>", "invalid-value", "stream"),
-        (replaying(NOW + DAY), "bad-element", "startTime"),
-        (replaying(NOW - DAY, NOW - 2 * DAY), "bad-element", "stopTime"),
-        (replaying(None, NOW), "missing-element", "startTime"),
+        pytest.param(replaying(NOW + DAY), "bad-element", "startTime", id="from the future"),
+        pytest.param(replaying(NOW - DAY, NOW - 2 * DAY), "bad-element", "stopTime", id="to before its start"),
+        pytest.param(replaying(None, NOW), "missing-element", "startTime", id="from nowhere"),
         ("<startTime>yesterday</startTime>", "invalid-value", "startTime"),
         ("<startTime>2026-02-30T00:00:00Z</startTime>", "invalid-value", "startTime"),
         ("<startTime>2026-01-01T00:00:00</startTime>", "invalid-value", "startTime"),
+        ("<startTime>2026-01-01T00:00:61Z</startTime>", "invalid-value", "startTime"),
         ("<startTime>0000-01-01T00:00:00Z</startTime>", "invalid-value", "startTime"),
         ("<frob/>", "unknown-element", "frob"),
         (f'<filter/><nc:filter xmlns:nc="{NC}"/>', "bad-element", "filter"),
@@ -413,6 +414,14 @@ def test_one_subscription_per_session(tmp_path: Path) -> None:
         assert tags(await client.rpc(create())) == ["in-use"]
         await noted.client()
         assert (await told(client)).name == START
+
+    run(tmp_path, scenario)
+
+
+def test_a_leap_second_is_a_time(tmp_path: Path) -> None:
+    async def scenario(noted: Noted) -> None:
+        client = await noted.subscriber("<startTime>2016-12-31T23:59:60.5Z</startTime>")
+        assert (await told_names(client, "replayComplete"))[0] == CHANGE
 
     run(tmp_path, scenario)
 

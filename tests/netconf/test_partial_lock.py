@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from applianced.datastore import rpc
 from applianced.datastore.scope import Scope
+from applianced.errors import ConfigError
 from applianced.northbound import partial
 from tests.netconf.test_operations import GET_RUNNING
 from tests.support.netconf_session import Client, serving, tags
@@ -281,6 +283,19 @@ def test_names_with_both_kinds_of_quotes_are_locked_from_above(tmp_path: Path) -
         assert nodes(await one.rpc(lock("/s:shop")))
 
     run(tmp_path, scenario, both)
+
+
+def test_a_lock_whose_number_cannot_be_told_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def output(*given: object) -> bytes:
+        raise ConfigError("", "cannot be written")
+
+    async def scenario(one: Client, two: Client) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(rpc, "output", output)
+            assert tags(await one.rpc(lock("/s:shop/s:title"))) == ["invalid-value"]
+        assert nodes(await two.rpc(lock("/s:shop/s:title")))
+
+    run(tmp_path, scenario)
 
 
 def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

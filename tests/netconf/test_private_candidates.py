@@ -79,6 +79,22 @@ def test_nobody_sees_or_commits_the_edits_of_another(tmp_path: Path, offered: st
     run(tmp_path, scenario, second=offered)
 
 
+def test_delete_config_begins_anew(tmp_path: Path) -> None:
+    delete = "<delete-config><target><candidate/></target></delete-config>"
+
+    async def scenario(one: Client, two: Client) -> None:
+        assert await one.rpc(delete) == OK
+        await edit(one, "<title>mine</title>")
+        await commit(two, "<size>7</size>")
+        assert await one.rpc(delete) == OK
+        shown = await one.rpc(GET_CANDIDATE)
+        assert "<title>old</title><size>7</size>" in shown
+        assert await one.rpc("<commit/>") == OK
+        assert "mine" not in await two.rpc(GET_RUNNING)
+
+    run(tmp_path, scenario)
+
+
 def test_sessions_that_do_not_ask_share_one(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path, FIRST) as server:

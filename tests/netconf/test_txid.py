@@ -126,6 +126,17 @@ def test_what_is_known_is_left_out(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+def test_a_container_of_which_nothing_is_left_is_not_as_known(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        etag = (await read(one))["data"]
+        gone = '<title nc:operation="remove" xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0"/>'
+        new = await commit(two, gone)
+        for wanted in ("", "><title/>", "><item/>"):
+            assert etags(await one.rpc(get(etag, inner=wanted))) == {"data": new}, wanted
+
+    run(tmp_path, scenario, "<title>old</title>")
+
+
 def test_ids_in_a_filter_are_for_what_is_below(tmp_path: Path) -> None:
     async def scenario(one: Client, two: Client) -> None:
         etag = (await read(one))["data"]

@@ -48,9 +48,10 @@ def second_inside(topology: Topology) -> Iterator[str]:
     name = f"{topology.name}-second"
     run(["ip", "netns", "add", name])
     try:
-        # A macvlan and the interface below it do not hear each other.
-        link = ["link", HOST_INTERFACE, "netns", name, "name", HOST_INTERFACE, "type", "macvlan", "mode", "bridge"]
+        # A macvlan and the interface below it do not hear each other. Linux 6.1 wants its name to be free here, too.
+        link = ["link", HOST_INTERFACE, "netns", name, "name", "beside0", "type", "macvlan", "mode", "bridge"]
         run(["ip", "-n", topology.client, "link", "add", *link])
+        run(["ip", "-n", name, "link", "set", "beside0", "name", HOST_INTERFACE])
         topology.sysctl(name, f"net/ipv6/conf/{HOST_INTERFACE}/accept_dad", "0")
         for interface in ("lo", HOST_INTERFACE):
             run(["ip", "-n", name, "link", "set", interface, "up"])

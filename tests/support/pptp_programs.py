@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,15 +115,17 @@ def both_peers(
 ) -> Iterator[tuple[Peer, Peer]]:
     """Client and server, each in (namespace, address), started. known_as: the server's address to the client; inside:
     its own port, where that differs."""
-    with listen_in(server[0], server[1], port=inside or port) as listener:
-        listener.settimeout(10)
-        with connect_in(client[0], known_as or server[1], port, source=client[1], timeout_s=10) as connection:
-            accepted, _ = listener.accept()
-            with accepted:
-                accepted.settimeout(10)
-                one, other = Peer(connection), Peer(accepted)
-                one.say(pptp.start_request())
-                assert other.hear().kind is Kind.START_REQUEST
-                other.say(pptp.start_reply())
-                assert one.hear().kind is Kind.START_REPLY
-                yield one, other
+    with ExitStack() as stack:
+        with listen_in(server[0], server[1], port=inside or port) as listener:
+            listener.settimeout(10)
+            made = connect_in(client[0], known_as or server[1], port, source=client[1], timeout_s=10)
+            connection = stack.enter_context(made)
+            # Another pair of the same server may follow.
+            accepted = stack.enter_context(listener.accept()[0])
+        accepted.settimeout(10)
+        one, other = Peer(connection), Peer(accepted)
+        one.say(pptp.start_request())
+        assert other.hear().kind is Kind.START_REQUEST
+        other.say(pptp.start_reply())
+        assert one.hear().kind is Kind.START_REPLY
+        yield one, other

@@ -43,7 +43,9 @@ class Party:
 class Sipp:
     """One sipp that runs. directory: where its scenario and logs are."""
 
-    def __init__(self, topology: Topology, party: Party, directory: Path, scenario: str, *words: str) -> None:
+    def __init__(
+        self, topology: Topology, party: Party, directory: Path, scenario: str, *words: str, timeout_s: int = 40
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.party = party
         self.directory = directory
@@ -53,7 +55,8 @@ class Sipp:
             "sipp", *words, "-sf", str(directory / "scenario.xml"), "-i", party.address, "-p", str(party.port),
             "-mi", party.address, "-key", "audio", str(party.media_port), "-key", "nowhere", nowhere, "-nostdin",
             "-nd", "-trace_msg", "-message_file", str(directory / "messages.log"), "-message_overwrite", "true",
-            "-trace_err", "-error_file", str(directory / "errors.log"), "-recv_timeout", "8000", "-timeout", "40",
+            "-trace_err", "-error_file", str(directory / "errors.log"), "-recv_timeout", "8000",
+            "-timeout", str(timeout_s),
         ]  # fmt: skip
         with (directory / "screen.log").open("w") as screen:
             self.process = topology.popen(party.namespace, argv, stdout=screen, stderr=STDOUT)

@@ -15,7 +15,7 @@ from applianced.tools.namespaces import IPV4, IPV6, Plan, Topology
 from applianced.tools.netconf_client import ALG
 from tests.support.appliance import Appliance
 from tests.support.esp import Received, esp_in, packet, receive
-from tests.support.ike import ALICE, BOB, GATEWAY, NONE, auth, child, message, setup
+from tests.support.ike import ALICE, BOB, CAROL, GATEWAY, NONE, auth, child, message, setup
 from tests.support.netns import SECOND_INSIDE, second_inside
 from tests.support.soak import LONG
 from tests.support.sockets import datagrams_in
@@ -83,6 +83,11 @@ class Lab:
             assert self.gateway.hears(request) == self.gateway.peer
             self.gateway.say(response)
             host.hears(response)
+
+    def listens(self) -> bool:
+        """Whether an ESP packet of the gateway is awaited."""
+        gates = [gate for gate in self.appliance.gates() if not leaf(gate, "closed") and not leaf(gate, "spi")]
+        return any(leaf(gate, "peer-address") == self.plan.server for gate in gates)
 
     def counts(self, *events: str) -> list[int]:
         return [self.appliance.counter("ike-esp-nat", event) for event in events]
@@ -154,6 +159,12 @@ def test_only_what_is_awaited_comes_in(lab: Lab) -> None:
     lab.topology.add_address(lab.topology.server, lab.plan, stranger)
     lab.gateway.send(0x1111)
     lab.first.nothing()
+    for party, spi in ((lab.first, ALICE), (lab.second, BOB)):
+        request, response = setup(spi)
+        party.say(request)
+        lab.gateway.hears(request)
+        lab.gateway.say(response)
+        party.hears(response)
     lab.negotiate(lab.first, ALICE)
     with esp_in(lab.topology.server, stranger) as other:
         other.sendto(packet(0x1111), (lab.plan.public, 0))
@@ -165,6 +176,51 @@ def test_only_what_is_awaited_comes_in(lab: Lab) -> None:
     lab.gateway.send(0x2222)
     lab.first.nothing()
     assert lab.counts("gates-hit", "esp-sessions") == [1, 1]
+
+
+def test_a_forged_packet_takes_nobodys_place(lab: Lab) -> None:
+    """Whoever can send in the gateway's name is first: the host, alone behind its address, gets the gateway's too."""
+    lab.appliance.push(settings(esp_gate_timeout=4))
+    lab.negotiate(lab.first, ALICE)
+    lab.gateway.send(0x6666)
+    lab.first.gets(0x6666)
+    for _ in range(2):
+        lab.gateway.send(0x1111)
+        lab.first.gets(0x1111)
+    assert lab.counts("gates-hit", "esp-surplus", "esp-sessions") == [1, 1, 2]
+    until(lambda: not lab.listens(), 10, what="nothing more is awaited")
+    for guess in (0x1110, 0x1112, 0x2222):
+        lab.gateway.send(guess)
+    lab.first.nothing()
+    assert lab.counts("gates-timed-out") == [0]
+
+
+def test_who_speaks_of_anothers_cookies(lab: Lab) -> None:
+    """Neither another host inside nor one outside moves what belongs to a pair of cookies, nor has ESP let in."""
+    lab.negotiate(lab.first, ALICE)
+    lab.gateway.send(0x1111)
+    lab.first.gets(0x1111)
+    stranger = lab.plan.server.removesuffix("2") + "9"
+    lab.topology.add_address(lab.topology.server, lab.plan, stranger)
+    with (
+        datagrams_in(lab.topology.server, stranger, port=500) as ike,
+        esp_in(lab.topology.server, stranger) as other,
+    ):
+        ike.sendto(child(ALICE, 7)[1], (lab.plan.public, 500))
+        other.sendto(packet(0x1111), (lab.plan.public, 0))
+        other.sendto(packet(0x7777), (lab.plan.public, 0))
+        lab.first.nothing()
+    before = lab.counts("unknown-pair", "bad-pair")
+    lab.gateway.say(message(BOB, GATEWAY, 37))
+    lab.first.say(message(ALICE, CAROL, 37))
+    until(lambda: lab.counts("unknown-pair", "bad-pair") == [before[0], before[1] + 1], what="another responder")
+    lab.second.send(0x1000)
+    lab.gateway.nothing()
+    lab.gateway.send(0x1111)
+    lab.first.gets(0x1111)
+    lab.second.ike.settimeout(0.1)
+    with pytest.raises(TimeoutError):
+        lab.second.ike.recvfrom(100)
 
 
 def test_what_comes_too_late_waits_for_the_client(lab: Lab) -> None:

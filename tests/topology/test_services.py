@@ -16,10 +16,12 @@ from applianced.tools.namespaces import IPV4, Topology
 from applianced.tools.netconf_client import ALG, ALG_FTP, NETCONF
 from tests.support.appliance import Appliance, appliance_on
 from tests.support.dns_messages import message
+from tests.support.ike import ALICE, setup
 from tests.support.netns import unique_topology
 from tests.support.sockets import connect_in, datagrams_in, listen_in
 
 ALG_DNS = "urn:applianced:yang:alg-dns"
+ALG_IKE = "urn:applianced:yang:alg-ike-esp-nat"
 ALG_SIP = "urn:applianced:yang:alg-sip"
 QUERY = message()
 OPTIONS = (
@@ -33,7 +35,7 @@ START = (b"\0\x9c\0\1\x1a\x2b\x3c\x4d\0\1\0\0" + b"\1\0\0\0" + b"\0\0\0\1\0\0\0\
 
 class Service(NamedTuple):
     """What a client says first, to the ALG's well-known port, and the server before it. model: the namespace of its
-    container."""
+    container. switch: the leaf in it that turns it off, or on where it is off by itself."""
 
     alg: str
     application: str
@@ -42,6 +44,13 @@ class Service(NamedTuple):
     says: bytes
     greeting: bytes = b""
     model: str = ALG
+    switch: str = "disable"
+
+    def switched(self, *, read: bool) -> str:
+        """The ALG turned on or off."""
+        there = "" if read == (self.switch == "enable") else ' nc:operation="remove"'
+        inner = f'<{self.alg} xmlns="{self.model}"><{self.switch}{there}/></{self.alg}>'
+        return f'<alg xmlns="{ALG}" xmlns:nc="{NETCONF}">{inner}</alg>'
 
 
 SERVICES = (
@@ -52,6 +61,7 @@ SERVICES = (
     Service("sip", "junos-sip", UDP, 5060, OPTIONS.format("UDP").encode(), model=ALG_SIP),
     Service("sip", "junos-sip", TCP, 5060, OPTIONS.format("TCP").encode(), model=ALG_SIP),
     Service("pptp", "junos-pptp", TCP, 1723, START),
+    Service("ike-esp-nat", "junos-ike", UDP, 500, setup(ALICE)[0], model=ALG_IKE, switch="enable"),
 )
 OTHER = 20_000
 """Added to a well-known port for another one."""
@@ -97,7 +107,7 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
         topology.add_address(topology.client, IPV4, SECOND_CLIENT)
         names = {"alg": service.alg, "protocol": PROTOCOL_NAMES[service.protocol]}
         appliance.netconf.edit(APPLICATIONS.format(**names, port=service.port, other=service.port + OTHER))
-        appliance.push(BOOK)
+        appliance.push(BOOK + service.switched(read=True))
         yield Stage(topology, appliance, service)
 
 
@@ -182,11 +192,10 @@ def test_policy_by_policy(stage: Stage) -> None:
 
 def test_disabled(stage: Stage) -> None:
     """Nothing is read, whatever an application says; everything passes."""
-    alg, model = stage.service.alg, stage.service.model
-    switch = f'<alg xmlns="{ALG}" xmlns:nc="{NETCONF}"><{alg} xmlns="{model}"><disable{{}}/></{alg}></alg>'
-    stage.appliance.push(policies(("any", stage.service.application), ("any", "named")) + switch.format(""))
-    assert not read(stage, stage.service.port)
+    service = stage.service
+    stage.appliance.push(policies(("any", service.application), ("any", "named")) + service.switched(read=False))
+    assert not read(stage, service.port)
     assert not read(stage, stage.other)
-    stage.appliance.push(switch.format(' nc:operation="delete"'))
-    assert read(stage, stage.service.port)
+    stage.appliance.push(service.switched(read=True))
+    assert read(stage, service.port)
     assert read(stage, stage.other)

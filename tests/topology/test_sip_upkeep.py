@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -73,22 +74,24 @@ class Call:
         self.name = f"call-{time.monotonic_ns()}"
         self.alice = Phone(stack, topology.client, plan, plan.client, 16000)
         self.bob = Phone(stack, topology.server, plan, plan.server, 18000)
-        self._request("INVITE", described=True)
+        self.ask("INVITE", described=True)
         invite, self.known = self.bob.hear()
         self.offered = media_of(parse(invite))
         self._respond(invite, described=True)
         answer, _ = self.alice.hear()
         self.answered = media_of(parse(answer))
 
-    def _request(self, method: str, *, described: bool = False) -> None:
+    def ask(self, method: str, name: str = "", *, described: bool = False) -> None:
+        """name: of another call."""
+        name = name or self.name
         alice, bob = self.alice, self.bob
         self.alice.say(
             (bob.address, 5060),
             f"{method} sip:bob@{bob.host} SIP/2.0",
-            f"Via: SIP/2.0/UDP {alice.host}:5060;branch=z9hG4bK{method}{self.name};rport",
+            f"Via: SIP/2.0/UDP {alice.host}:5060;branch=z9hG4bK{method}{name};rport",
             f"From: <sip:alice@{alice.host}>;tag=a",
             f"To: <sip:bob@{bob.host}>" + (";tag=b" if method == "BYE" else ""),
-            f"Call-ID: {self.name}@{alice.address}",
+            f"Call-ID: {name}@{alice.address}",
             f"CSeq: {2 if method == 'BYE' else 1} {method}",
             f"Contact: <sip:alice@{alice.host}:5060>",
             "Max-Forwards: 70",
@@ -103,7 +106,10 @@ class Call:
         self.bob.say(self.known, "SIP/2.0 200 OK", *kept, to, contact, described=described)
 
     def hang_up(self) -> None:
-        self._request("BYE")
+        self.ask("BYE")
+        self.answer_bye()
+
+    def answer_bye(self) -> None:
         self._respond(self.bob.hear()[0])
         octets, _ = self.alice.hear()
         assert octets.startswith(b"SIP/2.0 200")
@@ -155,6 +161,29 @@ def test_a_call_goes_on_when_its_worker_dies(appliance: Appliance, call: Call) -
 
 
 @BOTH
+def test_a_worker_that_is_behind_ends_calls_before_it_begins_others(appliance: Appliance, call: Call) -> None:
+    topology, begun = appliance.topology, [f"new-{number}-{call.name}" for number in range(20)]
+    workers = appliance.workers()
+    kill(workers, signal.SIGSTOP)
+    try:
+        for name in begun:
+            call.ask("INVITE", name)
+        call.ask("BYE")
+        until(lambda: waiting(topology) == len(begun) + 1, what="all wait for the worker")
+    finally:
+        kill(workers, signal.SIGCONT)
+    call.answer_bye()
+    heard = [parse(call.bob.hear()[0]) for _ in begun]
+    assert [message.call_id.partition(b"@")[0].decode() for message in heard] == begun
+
+
+def waiting(topology: Topology) -> int:
+    """Packets that wait for a worker."""
+    queues = topology.run(topology.gateway, ["cat", "/proc/net/netfilter/nfnetlink_queue"]).stdout
+    return sum(int(queue.split()[2]) for queue in queues.splitlines())
+
+
+@BOTH
 def test_the_state_shows_a_call_and_its_media(appliance: Appliance, plan: Plan, call: Call) -> None:
     call.media_flow()
     gates = open_media(appliance)
@@ -202,6 +231,7 @@ def test_an_ended_session_ends_its_media(appliance: Appliance, call: Call) -> No
     )
     call.nothing_flows()
     assert not open_media(appliance)
+    assert not [name for name in calls_shown(appliance) if call.name in name]
 
 
 @BOTH

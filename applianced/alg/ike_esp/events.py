@@ -12,6 +12,7 @@ _ORDINARY: dict[str, str] = {
     "held": "Messages held while another host's first ESP packet from the same gateway is awaited",
     "gates-awaiting": "Times that the first ESP packet from a responder was waited for",
     "gates-hit": "First ESP packets from a responder, in time",
+    "esp-surplus": "First ESP packets from a responder beyond those negotiated: one of them may have been forged",
     "gates-timed-out": "Times that none came within esp-gate-timeout",
     "esp-sessions": "SPIs that were learnt, of either direction",
     "esp-again": "SPIs of clients that were learnt again, since their answer had not come in time",

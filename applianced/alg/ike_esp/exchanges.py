@@ -219,6 +219,7 @@ class Exchanges:
             yield Note("states-ended", state.initiator.hex())
         if not self._states:
             yield from self._spis.end()
+        yield from self._spis.settle()
 
     def gone(self, gate: int) -> Actions:
         """A gate has ended by itself. See `Timed`."""

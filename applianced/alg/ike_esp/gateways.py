@@ -58,6 +58,10 @@ class Gateways:
         """The other sessions of a relation."""
         return [each for each in self._sessions.get(relation, ()) if each is not session]
 
+    def number(self, relation: Relation) -> int:
+        """How many sessions a relation has."""
+        return len(self._sessions.get(relation, ()))
+
     def claim(self, relation: Relation, claimant: object, now: float, until: float) -> bool:
         """Whether the next unknown SPI is for this claimant from now on; not while it is for another."""
         held = self._claims.get(relation)

@@ -20,6 +20,8 @@ from applianced.model.tuples import ORIGINAL, REPLY, Direction
 MOST = 16
 """SPIs per session and direction; the oldest makes room."""
 _PLAIN = Struct("!IBI8s")
+SURPLUS_MOST = 8
+"""SPIs of a gateway beyond those negotiated that are learnt while it is awaited."""
 RESERVED = 256
 """SPIs below are (RFC 4303 2.1)."""
 
@@ -49,6 +51,8 @@ class Spis:
         """When the client's was asked for last."""
         self._expected = 0
         """SPIs of the gateway that have been negotiated, as far as can be seen, and have not come yet."""
+        self._surplus = 0
+        """Those that came beyond these since."""
         self._doubted: set[int] = set()
         """SPIs of the client whose answer has not come: their next packet is looked at once more."""
         self._held = 0
@@ -73,6 +77,7 @@ class Spis:
         """A message of an exchange that may end with ESP. more: pairs of SPIs that it adds to those expected; -1: it is
         one, however many exchanges it takes."""
         self._initiator = initiator
+        self._surplus = 0
         self._expected = 1 if more < 0 else min(self._expected + more, MOST)
         yield from self._await(REPLY, reason, self._settings.esp_gate_timeout)
         yield from self._await_client(reason, now)
@@ -123,7 +128,7 @@ class Spis:
             if not self.claim(now):
                 yield from self._hold(key, detail)
                 return
-            self._expected = max(self._expected, 1)
+            self._expected, self._surplus = max(self._expected, 1), 0
             yield from self._await(REPLY, detail, self._settings.esp_gate_timeout)
         yield from self._learn(direction, key, detail)
 
@@ -159,13 +164,25 @@ class Spis:
             yield from self._hit(detail)
 
     def _hit(self, detail: str) -> Actions:
-        yield Note("gates-hit", detail)
-        self._expected = max(0, self._expected - 1)
         if self._expected:
+            yield Note("gates-hit", detail)
+            self._expected -= 1
+        else:
+            yield Note("esp-surplus", detail)
+            self._surplus += 1
+        yield from self.settle()
+
+    def _alone(self) -> bool:
+        """Whether no other host could be meant by what comes from the gateway."""
+        return self.relation is not None and self._gateways.number(self.relation) == 1
+
+    def settle(self) -> Actions:
+        """All that was negotiated has come. Who is alone goes on listening until the time is over: what has come first
+        may have been forged, and the gateway's own would find nobody. Others must not wait for that."""
+        if self._expected or not self._gates[REPLY] or (self._alone() and self._surplus < SURPLUS_MOST):
             return
-        if self._gates[REPLY]:
-            yield CloseGate(self._gates[REPLY])
-            self._gates[REPLY] = 0
+        yield CloseGate(self._gates[REPLY])
+        self._gates[REPLY] = 0
         yield from self._give_up()
 
     def _supersede(self, direction: Direction, most: int) -> Actions:
@@ -185,7 +202,8 @@ class Spis:
             yield Note("esp-idle", f"SPI {spi.number:#010x}")
         elif gate == self._gates[REPLY]:
             self._gates[REPLY] = 0
-            yield Note("gates-timed-out")
+            if self._expected:
+                yield Note("gates-timed-out")
             yield from self._doubt()
             yield from self._give_up()
         elif gate == self._gates[ORIGINAL]:

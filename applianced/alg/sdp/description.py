@@ -68,6 +68,7 @@ class Medium(NamedTuple):
     rtcp: a=rtcp. mux: a=rtcp-mux or rtcp-mux-only. mid: b"" without. bundle_only: a=bundle-only.
     setup: a=setup: active, passive, actpass, holdconn, or b"". paths: the URIs of a=path (RFC 4975 8.2).
     remote: a=remote-candidates, endpoints of the other party. ice: all further lines of ICE. alternatives: lines a=alt.
+    count_end: offset behind `/n`, or `port_end` without.
     """
 
     start: int
@@ -92,6 +93,7 @@ class Medium(NamedTuple):
     remote: tuple[Written, ...] = ()
     ice: tuple[Line, ...] = ()
     alternatives: tuple[Line, ...] = ()
+    count_end: int = 0
 
     @property
     def endpoint(self) -> Endpoint | None:

@@ -71,7 +71,7 @@ class _Block:
             first.start(2), first.end(2), tuple(self.connections),
             self.connections[0] if self.connections else connection, self.direction, self.rtcp, self.mux, self.mid,
             self.bundle_only, self.setup, tuple(self.candidates), tuple(self.paths), tuple(self.remote),
-            tuple(self.ice), tuple(self.alternatives),
+            tuple(self.ice), tuple(self.alternatives), first.end(3 if first[3] else 2),
         )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 from applianced.alg.contract import Descriptor
 from applianced.alg.sip.books import Books
 from applianced.alg.sip.events import EVENTS, VIOLATIONS
+from applianced.alg.sip.openings import begins
 from applianced.alg.sip.settings import LIMITS, SipSettings
 from applianced.alg.sip.transports import Datagrams, Stream
 from applianced.model.tuples import TCP, UDP
@@ -40,4 +41,5 @@ DESCRIPTOR = Descriptor(
     shared=Books,
     timed=True,
     after_nat=True,
+    begins=begins,
 )

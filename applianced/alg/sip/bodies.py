@@ -23,6 +23,7 @@ SDP = b"application/sdp"
 _MULTIPART = b"multipart/"
 _BOUNDARY_MAX = 70
 _TYPE = re.compile(rb"\s*+([^\s;/,]++)\s*+/\s*+([^\s;,]++)\s*+")
+_TYPE_LINE = re.compile(rb"\n(?:Content-Type|c)[ \t]*+:", re.IGNORECASE)
 _HEAD_END = re.compile(rb"(?:\A|\n)\r?\n")
 _FIELD = re.compile(rb"(?:\A|\n)([^\s:]++)[ \t]*+:((?:[^\n]++|\n[ \t])*+)")
 _NAMES = {b"l": CONTENT_LENGTH, b"c": CONTENT_TYPE, b"e": CONTENT_ENCODING}
@@ -80,6 +81,15 @@ def descriptions(message: Message) -> list[Body]:
     if any(body.encoded for body in found):
         raise ProtocolError("encoded-body")
     return found
+
+
+def describes(head: bytes) -> bool:
+    """Whether the body that follows a header may have session descriptions in it: by its first Content-Type."""
+    named = _TYPE_LINE.search(head)
+    if named is None:
+        return False
+    kind = _TYPE.match(head, named.end())
+    return kind is None or kind[1].lower() == b"multipart" or b"/".join(kind.group(1, 2)).lower() == SDP
 
 
 def _flat(data: bytes, entity: _Entity, around: tuple[Length, ...], depth: int) -> Iterator[Body]:

@@ -5,6 +5,7 @@ Rule: nothing here performs I/O; time is an argument.
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
 from typing import Any
 
@@ -23,18 +24,21 @@ from applianced.model.tuples import Endpoint
 
 SHOWN = 4096
 """Transactions that the state shows at most."""
+SOON_S = 1.0
+"""What matters little to a worker that takes over is handed on after so long, unless it is over by then."""
 
 
 class Books:
     """See contract.Shared.
 
-    records, inside: registrations by their address of record, and by their contact. sessions: the transactions of each
-    that has any. transactions: how many there are in all.
+    records, inside: registrations by their address of record, and by their contact. hosts: how many there are at each
+    inside address. sessions: the transactions of each
+    that has any. transactions: how many there are in all. dropped: calls that are still to be counted as such.
     """
 
     __slots__ = (
-        "_changed_calls", "_changed_registrations", "_changed_transactions", "belongings", "calls", "inside",
-        "records", "registrations", "screens", "sessions", "transactions", "wheel",
+        "_changed_calls", "_changed_registrations", "_changed_transactions", "_soon", "belongings", "calls", "dropped",
+        "hosts",        "inside", "records", "registrations", "screens", "sessions", "transactions", "wheel",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -43,11 +47,16 @@ class Books:
         self.records: dict[bytes, dict[RegistrationKey, Registration]] = {}
         self.belongings = Belongings()
         self.inside: dict[Endpoint, dict[RegistrationKey, Registration]] = {}
+        self.hosts: Counter[bytes] = Counter()
         self.screens = Screens()
         self.wheel = Wheel()
         self.transactions = 0
+        self.dropped = 0
         self.sessions: dict[str, dict[TransactionKey, Transaction]] = {}
-        self._changed_calls: dict[CallKey, None] = {}
+        self._changed_calls: dict[CallKey, str] = {}
+        """With their names among the changes."""
+        self._soon: dict[CallKey, float] = {}
+        """Calls that have changed a little, with when."""
         self._changed_registrations: dict[RegistrationKey, None] = {}
         self._changed_transactions: dict[tuple[str, TransactionKey], None] = {}
 
@@ -64,14 +73,41 @@ class Books:
         self.touch(call)
 
     def touch(self, call: Call) -> None:
-        """A call has changed."""
-        self._changed_calls[call.key] = None
+        """A call has changed, its media perhaps too."""
+        call.kept = None
+        self._changed_calls[call.key] = call.name
+
+    def touch_state(self, call: Call) -> None:
+        """A call has changed, but not its media."""
+        self._changed_calls[call.key] = call.name
+
+    def touch_soon(self, call: Call, now: float) -> None:
+        """A call rings: a worker that takes over soon may know it as one that has just begun."""
+        self._soon.setdefault(call.key, now)
+
+    def settle(self, now: float) -> None:
+        """Calls that have changed a little some time ago have changed; who was denied for a while is so no longer."""
+        self.screens.sweep(now)
+        due = [key for key, since_s in self._soon.items() if since_s + SOON_S <= now]
+        for key in due:
+            self.touch_state(self.calls[key])
+            del self._soon[key]
 
     def end(self, call: Call) -> Actions:
         """A call is over."""
         del self.calls[call.key]
+        self._soon.pop(call.key, None)
         self.touch(call)
         yield from call.end(self.belongings)
+
+    def drop(self, call: Call) -> None:
+        """The last session that spoke of a call is no more, and what the call had open went with it: at a later time
+        its ports may be another one's."""
+        del self.calls[call.key]
+        self._soon.pop(call.key, None)
+        self.touch(call)
+        call.drop(self.belongings)
+        self.dropped += 1
 
     # ----- registrations
 
@@ -82,6 +118,7 @@ class Books:
             self.registrations[key] = registration
             self.records.setdefault(key[0], {})[key] = registration
             self.inside.setdefault(registration.inside, {})[key] = registration
+            self.hosts[registration.inside.address] += 1
         self.wheel.add(registration, now)
         self.note(registration)
 
@@ -94,6 +131,7 @@ class Books:
         del self.registrations[registration.key]
         _remove(self.records, registration.key[0], registration.key)
         _remove(self.inside, registration.inside, registration.key)
+        _uncount(self.hosts, registration.inside.address)
         self.note(registration)
         yield from registration.end(self.belongings.owners)
 
@@ -146,9 +184,12 @@ class Books:
     def changes(self) -> list[tuple[str, tuple[Any, ...] | None]]:
         """See contract.Shared."""
         changed: list[tuple[str, tuple[Any, ...] | None]] = []
-        for key in self._changed_calls:
+        denied = self.screens.changed
+        if not (self._changed_calls or self._changed_registrations or self._changed_transactions or denied):
+            return changed
+        for key, name in self._changed_calls.items():
             call = self.calls.get(key)
-            changed.append((_name("call", key), keeping.plain(call) if call else None))
+            changed.append((name, keeping.plain(call) if call else None))
         for registered in self._changed_registrations:
             registration = self.registrations.get(registered)
             changed.append((_name("registration", registered), registration.plain if registration else None))
@@ -157,6 +198,9 @@ class Books:
             changed.append(
                 (_name("transaction", (session.encode(), *asked)), transaction.plain if transaction else None)
             )
+        for pair in denied:
+            until_s = self.screens.denied.get(pair)
+            changed.append((_name("denied", pair), None if until_s is None else (*pair, until_s)))
         self._forget_changes()
         return changed
 
@@ -164,6 +208,7 @@ class Books:
         self._changed_calls.clear()
         self._changed_registrations.clear()
         self._changed_transactions.clear()
+        self.screens.changed.clear()
 
     def restore(self, entries: dict[str, tuple[Any, ...]]) -> None:
         """See contract.Shared."""
@@ -175,6 +220,9 @@ class Books:
             elif name.startswith("transaction "):
                 home = self.sessions.setdefault(plain[0], {})
                 self.ask(Transaction.of(home, plain), plain[3])
+            elif name.startswith("denied "):
+                caller, server, until_s = plain
+                self.screens.deny(caller, server, until_s)
             else:
                 registration = Registration.of(plain)
                 self.register(registration, registration.since_s)
@@ -190,5 +238,11 @@ def _remove(index: dict[Any, dict[RegistrationKey, Registration]], under: Any, k
         del index[under]
 
 
+def _uncount(counts: Counter[bytes], address: bytes) -> None:
+    counts[address] -= 1
+    if not counts[address]:
+        del counts[address]
+
+
 def _name(kind: str, key: tuple[Any, ...]) -> str:
-    return f"{kind} " + " ".join(str(part) if isinstance(part, int) else part.hex() for part in key)
+    return f"{kind} " + " ".join([str(part) if isinstance(part, int) else part.hex() for part in key])

@@ -47,11 +47,28 @@ class Bound:
         """What an endpoint is bound to."""
         return self._bound.get((protocol, own))
 
+    def inside(self, protocol: int, told: Endpoint) -> Endpoint | None:
+        """What the other party knows by an endpoint; None when nothing of this call."""
+        for (kind, own), (outside, pair) in self._bound.items():
+            step = told.port - outside.port
+            if kind == protocol and told.address == outside.address and 0 <= step <= pair:
+                return Endpoint(own.address, own.port + step)
+        return None
+
     def add(self, protocol: int, own: Endpoint, outside: Outside) -> None:
         """An endpoint has been bound, or another call has it already."""
         uses, key = self._belongings.uses, (protocol, outside[0])
         uses[key] = uses.get(key, 0) + 1
         self._bound[protocol, own] = outside
+
+    def forget(self) -> None:
+        """All of it has been let go of already, with the sessions that held it."""
+        uses = self._belongings.uses
+        for (protocol, _), (outside, _) in self._bound.items():
+            uses[protocol, outside] -= 1
+            if not uses[protocol, outside]:
+                del uses[protocol, outside]
+        self._bound.clear()
 
     def release(self, used: Container[Inside] = ()) -> Actions:
         """Let go of all that is not used."""

@@ -6,14 +6,17 @@ Rule: nothing here performs I/O; time is an argument.
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import lru_cache
 
 from applianced.alg.actions import Action, Actions, Note, Reply
+from applianced.alg.sdp.description import Description
 from applianced.alg.sdp.reading import read
 from applianced.alg.sdp.rewriting import Replacement
-from applianced.alg.sip.bodies import descriptions
+from applianced.alg.sip.bodies import Body, descriptions
 from applianced.alg.sip.bound import Bound
 from applianced.alg.sip.calls import EARLY, ENDING, ESTABLISHED, HELD, SETUP, Call
 from applianced.alg.sip.context import Context
+from applianced.alg.sip.dialogs import cancels, concerns, hangs_up
 from applianced.alg.sip.media import Line, names, read_lines
 from applianced.alg.sip.messages import FROM, TO, Message
 from applianced.alg.sip.settings import CALL_KEEP_S, FOREVER_S
@@ -27,6 +30,8 @@ _CONCERNING = frozenset((INVITE, ACK, BYE, CANCEL, PRACK, UPDATE))
 _GONE = (408, 481)
 """Nobody knows the dialog any more (RFC 5057 5.1)."""
 _CHALLENGES = (401, 407)
+_KNOWN, _KNOWN_OCTETS = 256, 4096
+"""Descriptions that need not be read again, and the longest of them."""
 _TEXT = 128
 """Octets of an address that the state shows."""
 
@@ -39,10 +44,14 @@ def request(
     if method not in _CONCERNING and not said:
         return []
     call = context.find_call(speaker, message)
+    if call is not None and not concerns(context, speaker, message, call):
+        yield Note("unmatched-dialog", call.text)
+        return _elsewhere(context, speaker, message, answer=False)
     if method == INVITE or (call is None and method == UPDATE and said):
         call = yield from _begun(context, speaker, message, call, now)
     if call is None:
         return _elsewhere(context, speaker, message, answer=method in (ACK, PRACK))
+    context.take_part(call)
     if transaction is not None:
         transaction.call = call.key
         if method == INVITE:
@@ -54,7 +63,7 @@ def request(
     if method == ACK:
         _acknowledged(context, call, now)
     if method in (BYE, CANCEL):
-        _ending(context, call, method, now)
+        yield from _ending(context, speaker, message, call, now)
     return edits
 
 
@@ -69,9 +78,13 @@ def response(
     if transaction is None:
         # A worker before this one may have seen the request.
         call = context.find_call(speaker, message)
+        if call is not None and not concerns(context, speaker, message, call):
+            yield Note("unmatched-dialog", call.text)
+            call = None
     if call is None:
         unasked = status < 300 and method in _CONCERNING
         return _elsewhere(context, speaker, message, answer=unasked)
+    context.take_part(call)
     initial = transaction.initial if transaction else not call.confirmed
     if method == INVITE and status > 100:
         yield from _progress(context, speaker, message, call, initial, now)
@@ -110,8 +123,8 @@ def _begun(
         key, (own[speaker].address, own[speaker.opposite].address), books.belongings, now, now + derived.patience_s
     )
     call.caller, call.callee = _shown(message, FROM), _shown(message, TO)
+    call.tags = (message.from_tag(),)
     books.begin(call, now)
-    context.take_part(call)
     yield Note("call", call.text)
     yield from context.keep(now, CALL_KEEP_S)
     return call
@@ -121,14 +134,21 @@ def _shown(message: Message, name: bytes) -> str:
     return message.value(name)[:_TEXT].decode("latin-1")
 
 
-def _ending(context: Context, call: Call, method: bytes, now: float) -> None:
+def _ending(context: Context, speaker: Direction, message: Message, call: Call, now: float) -> Actions:
     """BYE or CANCEL: it ends with the answer, or without one in a while."""
-    if method == CANCEL and call.confirmed:
+    if message.method == CANCEL:
+        if call.confirmed:
+            return
+        matched = cancels(context, speaker, message)
+    else:
+        matched = hangs_up(call, _tag(context, message, call, speaker))
+    if not matched:
+        yield Note("unmatched-dialog", call.text)
         return
     call.state = ENDING
     call.expires_s = min(call.expires_s, now + context.settings.derived.patience_s)
     context.books.wheel.add(call, now)
-    context.books.touch(call)
+    context.books.touch_state(call)
 
 
 def _acknowledged(context: Context, call: Call, now: float) -> None:
@@ -146,7 +166,7 @@ def _progress(context: Context, speaker: Direction, message: Message, call: Call
         if initial and not call.confirmed:
             if call.state == SETUP:
                 call.state = EARLY
-                books.touch(call)
+                books.touch_soon(call, now)
             if call.state == EARLY:
                 call.expires_s = now + derived.early_s
         return
@@ -176,7 +196,7 @@ def _tag(context: Context, message: Message, call: Call, requester: Direction) -
 
 
 def _side(context: Context, call: Call, speaker: Direction) -> int:
-    return call.view(context.parties.own, context.settings).side(speaker)
+    return 0 if speaker is call.first(context.parties.own) else 1
 
 
 def _failed(context: Context, speaker: Direction, message: Message, call: Call, initial: bool, now: float) -> Actions:
@@ -189,6 +209,7 @@ def _failed(context: Context, speaker: Direction, message: Message, call: Call, 
             call.refused(message.cseq.number, method)
             call.expires_s = now + context.settings.derived.patience_s
             context.books.wheel.add(call, now)
+            context.books.touch(call)
         else:
             yield from end(context, call, "call-ended")
         return
@@ -201,7 +222,10 @@ def _failed(context: Context, speaker: Direction, message: Message, call: Call, 
 
 def _left(context: Context, speaker: Direction, message: Message, call: Call) -> Actions:
     """One dialog is over, and the call with its last one."""
-    call.branches.pop(_tag(context, message, call, speaker.opposite), None)
+    tag = _tag(context, message, call, speaker.opposite)
+    if not hangs_up(call, tag):
+        return
+    call.branches.pop(tag, None)
     if any(branch.confirmed for branch in call.branches.values()):
         yield from synced(context, call, _reason(message))
     else:
@@ -230,7 +254,7 @@ def _reason(message: Message) -> str:
 def _request_media(context: Context, speaker: Direction, message: Message, call: Call) -> Edits:
     side = _side(context, call, speaker)
     context.books.touch(call)
-    yield from call.tidy()
+    yield from call.tidy(context.books.belongings)
     lines, edits = yield from _described(context, speaker, message, call.bound)
     if lines is None:
         return edits
@@ -256,7 +280,7 @@ def _reliable(message: Message) -> int:
 def _response_media(context: Context, speaker: Direction, message: Message, call: Call) -> Edits:
     side = _side(context, call, speaker)
     context.books.touch(call)
-    yield from call.tidy()
+    yield from call.tidy(context.books.belongings)
     lines, edits = yield from _described(context, speaker, message, call.bound)
     if lines is None:
         return edits
@@ -304,8 +328,8 @@ def _described(
     found: tuple[Line, ...] | None = None
     edits: list[Replacement] = []
     for body in descriptions(message):
-        lines, replacements = yield from read_lines(context, speaker, read(message.data, body.start, body.end), bound)
-        edits += replacements
+        lines, replacements = yield from read_lines(context, speaker, _read(message.data, body), bound)
+        edits += _moved(replacements, body.start)
         found = lines if found is None else found
     return found, edits
 
@@ -317,5 +341,21 @@ def _elsewhere(context: Context, speaker: Direction, message: Message, *, answer
         if answer:
             raise ProtocolError("refused-response" if message.status else "refused-answer", _reason(message))
         nothing = Bound(context.books.belongings)
-        edits += names(context, speaker, read(message.data, body.start, body.end), nothing)
+        edits += _moved(names(context, speaker, _read(message.data, body), nothing), body.start)
     return edits
+
+
+def _read(data: bytes, body: Body) -> Description:
+    """A description with offsets into itself. Raises ProtocolError bad-sdp."""
+    octets = data[body.start : body.end]
+    return _known(octets) if len(octets) <= _KNOWN_OCTETS else read(octets)
+
+
+@lru_cache(_KNOWN)
+def _known(octets: bytes) -> Description:
+    """The same description is said again: in a provisional and the final response, to refresh a session (RFC 4028)."""
+    return read(octets)
+
+
+def _moved(replacements: list[Replacement], by: int) -> list[Replacement]:
+    return [(start + by, end + by, text) for start, end, text in replacements]

@@ -21,7 +21,7 @@ from applianced.alg.sip.media import Line, Way, early_ways, ways
 from applianced.alg.sip.settings import BOUND_LIMIT, BRANCH_LIMIT, FOREVER_S, OFFER_LIMIT, WAY_LIMIT, SipSettings
 from applianced.alg.sip.wheel import Mortal
 from applianced.model.times import date_and_time
-from applianced.model.tuples import ORIGINAL, TCP, Direction, Endpoint
+from applianced.model.tuples import ORIGINAL, REPLY, TCP, Direction, Endpoint
 
 SETUP, EARLY, ESTABLISHED, HELD, ENDING = "setup", "early", "established", "held", "ending"
 Key = tuple[bytes, bytes]
@@ -60,21 +60,19 @@ class View(NamedTuple):
     first: Direction
     settings: SipSettings
 
-    def side(self, speaker: Direction) -> int:
-        return 0 if speaker is self.first else 1
-
 
 class Call:
     """One call.
 
     sides: packed addresses of the parties as they were when it began. expires_s: when it ends unless something
     happens. bound: what its media have bound. gates: of its ways. ends_s: when it ends at the latest, once it is
-    answered. asked: the transaction of its last INVITE. homes: where sessions keep it.
+    answered. tags: of who has called, in its messages. asked: the transaction of its last INVITE. homes: where sessions
+    keep it. name: of what outlives its worker. kept: its media as plain values, None when they have changed since.
     """
 
     __slots__ = (
         "asked", "bound", "branches", "callee", "caller", "created_s", "due", "ends_s", "expires_s", "gates", "homes",
-        "key", "offers", "over", "sides", "silent", "state", "text",
+        "kept", "key", "name", "offers", "over", "shaken", "sides", "silent", "state", "tags", "text",
     )  # fmt: skip
 
     def __init__(
@@ -82,37 +80,48 @@ class Call:
     ) -> None:
         self.key = key
         self.sides = sides
+        self.name = f"call {key[0].hex()} {key[1].hex()}"
         self.text = key[0].decode("latin-1")[:255]
         self.caller = self.callee = ""
         self.state = SETUP
+        self.tags: tuple[bytes, ...] = ()
         self.created_s = now
         self.expires_s = expires_s
         self.over = False
         self.due = 0
         self.silent = False
         """Its last medium has ended by silence."""
+        self.shaken = False
+        """One of the sessions that spoke of it has ended: what that had bound and opened is no more."""
         self.offers: dict[Named, Offer] = {}
         self.branches: dict[bytes, Branch] = {}
         self.bound = Bound(belongings)
         self.gates: dict[Way, tuple[int, ...]] = {}
         self.ends_s = 0.0
         self.asked: Mortal | None = None
+        self.kept: tuple[Any, ...] | None = None
         self.homes: list[dict[Key, Call]] = []
 
     def view(self, own: tuple[Endpoint, Endpoint], settings: SipSettings) -> View:
-        """How a session of these two parties sees it; one of them may have changed since."""
+        """How a session of these two parties sees it."""
+        return View(self.first(own), settings)
+
+    def first(self, own: tuple[Endpoint, Endpoint]) -> Direction:
+        """The direction in which side 0 speaks in a session of these two parties, of which one may have changed."""
+        (here, _), (there, _) = own
         first, second = self.sides
-        turned = (
-            own[0].address != first
-            and own[1].address != second
-            and (own[1].address == first or own[0].address == second)
-        )
-        return View(Direction.REPLY if turned else ORIGINAL, settings)
+        if here == first or there == second:
+            return ORIGINAL
+        return REPLY if there == first or here == second else ORIGINAL
 
     @property
     def confirmed(self) -> bool:
         """Whether it has been answered."""
-        return any(branch.confirmed for branch in self.branches.values())
+        # A loop: asked several times a message, and a generator costs more than what it looks at.
+        for branch in self.branches.values():  # noqa: SIM110
+            if branch.confirmed:
+                return True
+        return False
 
     def settle(self, now: float) -> bool:
         """Its time has come: dialogs go that others have won over (RFC 3261 13.2.2.4); whether the call goes on."""
@@ -129,8 +138,9 @@ class Call:
         known = self.offers.get(name)
         if known is not None and known.lines == lines:
             return
-        serial = 1 + max((offer.serial for offer in self.offers.values()), default=0)
-        serial = max(serial, 1 + max((branch.serial for branch in self.branches.values()), default=0))
+        serials = [0, *[offer.serial for offer in self.offers.values()]]
+        serials += [branch.serial for branch in self.branches.values()]
+        serial = 1 + max(serials)
         self.offers.pop(name, None)
         self.offers[name] = Offer(lines, serial)
         while len(self.offers) > OFFER_LIMIT:
@@ -165,10 +175,11 @@ class Call:
     @property
     def held(self) -> bool:
         """Whether all media of all confirmed branches are on hold."""
-        lines = [
-            line for branch in self.branches.values() if branch.confirmed for side in branch.lines for line in side
-        ]
-        return any(line.held for line in lines) and not any(branch.ways for branch in self.branches.values())
+        branches = self.branches.values()
+        if any(branch.ways for branch in branches):
+            return False
+        confirmed = [branch for branch in branches if branch.confirmed]
+        return any(line.held for branch in confirmed for side in branch.lines for line in side)
 
     # ----- gates
 
@@ -178,11 +189,13 @@ class Call:
         if settings.early_media and not self.confirmed:
             for (_, method, side), offer in self.offers.items():
                 if method == b"INVITE" and not offer.answered:
-                    found.update(dict.fromkeys(early_ways(offer.lines, side)))
+                    found.update(dict.fromkeys(early_ways(offer.lines, side)[:WAY_LIMIT]))
         return found
 
     def sync(self, view: View, belongings: Belongings, reason: str) -> Actions:
         """Have the gates open that are wanted, no others, and nothing bound that no offer or answer speaks of."""
+        if self.shaken:
+            yield from self._settle_down(belongings)
         wanted = self.wanted(view.settings)
         if wanted.keys() != self.gates.keys():
             stale = [way for way in self.gates if way not in wanted]
@@ -254,10 +267,21 @@ class Call:
             branch.ways = tuple(way for way in branch.ways if way in self.gates)
         self.silent = not self.gates
 
-    def tidy(self) -> Actions:
-        """Before more is bound: what no offer or answer speaks of goes, when it is much."""
+    def tidy(self, belongings: Belongings) -> Actions:
+        """Before more is bound: what no offer or answer speaks of goes, when it is much; and everything, when some of
+        it may have gone with a session."""
+        if self.shaken:
+            yield from self._settle_down(belongings)
         if len(self.bound) > BOUND_LIMIT // 2:
             yield from self._unbind_unused()
+
+    def _settle_down(self, belongings: Belongings) -> Actions:
+        """Know nothing of what may have gone with a session: it is bound and opened anew when it is spoken of."""
+        self.shaken = False
+        self.bound.forget()
+        for branch in self.branches.values():
+            branch.ways = ()
+        yield from self._close(list(self.gates), belongings)
 
     def _unbind_unused(self) -> Actions:
         if not self.bound:
@@ -279,9 +303,20 @@ class Call:
             home.pop(self.key, None)
         self.offers.clear()
         self.branches.clear()
+        if self.shaken:
+            self.bound.forget()
         if self.gates:
             yield from self._close(list(self.gates), belongings)
         yield from self.bound.release()
+
+    def drop(self, belongings: Belongings) -> None:
+        """The call is over, and nothing of it has stayed."""
+        self.over = True
+        for gates in self.gates.values():
+            for gate in gates:
+                belongings.owners.pop(gate, None)
+        self.gates.clear()
+        self.bound.forget()
 
     # ----- for the state
 

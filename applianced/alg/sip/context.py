@@ -27,12 +27,14 @@ class Context:
 
     calls, registrations, transactions: those it speaks of. controls: endpoints of the inside party for which a gate
     admits control sessions -> its number. behind: by Direction, whether that party is behind a NAT of its own, since
-    the Via of its requests is not where they come from. kept_s: until when the session is kept without a packet.
+    the Via of its requests is not where they come from. private, contacts: of such a party the address of that Via, and
+    the last Contact that it said there (`hosted`). proxies: by Direction, whether that party stands for others of its
+    side. kept_s: until when the session is kept without a packet.
     """
 
     __slots__ = (
-        "behind", "books", "calls", "controls", "kept_s", "name", "parties", "registrations", "session", "settings",
-        "transactions",
+        "behind", "books", "calls", "contacts", "controls", "kept_s", "name", "parties", "private", "proxies",
+        "registrations", "session", "settings", "transactions",
     )  # fmt: skip
 
     def __init__(self, settings: SipSettings, session: ControlSession, books: Books) -> None:
@@ -46,7 +48,11 @@ class Context:
         self.transactions: dict[Key, Transaction] = books.sessions.get(self.name, {})
         self.controls: dict[Endpoint, int] = {}
         self.behind = [False, False]
+        self.private = [b"", b""]
+        self.contacts: list[Endpoint | None] = [None, None]
         self.kept_s = 0.0
+        proxies = settings.derived.media_proxies
+        self.proxies = tuple([end.address in proxies for end in self.parties.own])
 
     @property
     def home(self) -> Direction:
@@ -66,10 +72,7 @@ class Context:
         """An outside party's media may be anywhere outside, as those of a proxied call are. Naming an inside address
         opens it to the outside, so an inside party may name its own alone, unless it is configured as a proxy."""
         parties = self.parties
-        if (
-            address == parties.own[speaker].address
-            or parties.own[speaker].address in self.settings.derived.media_proxies
-        ):
+        if address == parties.own[speaker].address or self.proxies[speaker]:
             return True
         if parties.translated[speaker] or address in NOWHERE:
             return False
@@ -96,22 +99,15 @@ class Context:
 
     # ----- names
 
-    def proxy(self, speaker: Direction) -> bool:
-        """Whether the speaker stands for others of its side."""
-        return self.parties.own[speaker].address in self.settings.derived.media_proxies
-
     def call_id(self, speaker: Direction, message: Message) -> bytes:
         """As the inside party says it."""
         return call_id(self.parties, speaker, message, changed=not self.settings.disable_call_id_hiding)
 
     def find_call(self, speaker: Direction, message: Message) -> Call | None:
-        """The call that a message speaks of."""
+        """The call of this Call-ID; whether the message is about it is for `dialogs`."""
         home = self.home
         own = self.parties.own
-        call = self.books.call(self.call_id(speaker, message), own[home].address, own[home.opposite].address)
-        if call is not None:
-            self.take_part(call)
-        return call
+        return self.books.call(self.call_id(speaker, message), own[home].address, own[home.opposite].address)
 
     def take_part(self, call: Call) -> None:
         """The session speaks of this call."""
@@ -120,6 +116,16 @@ class Context:
             call.homes.append(self.calls)
 
     # ----- life
+
+    def leave(self) -> None:
+        """The session is no more: calls of which no other one speaks are over."""
+        calls, self.calls = self.calls, {}
+        for call in calls.values():
+            call.homes = [home for home in call.homes if home is not calls]
+            if call.homes:
+                call.shaken = True
+            else:
+                self.books.drop(call)
 
     def keep(self, now: float, seconds: float) -> Actions:
         """Live at least so long; the kernel is not told more often than it must."""
@@ -156,17 +162,20 @@ class Context:
     @property
     def stamp(self) -> tuple[Any, ...]:
         """Differs when `plain` does."""
-        return (self.parties.version, len(self.controls), *self.behind)
+        return (self.parties.version, len(self.controls), *self.behind, *self.private, *self.contacts)
 
     @property
     def plain(self) -> tuple[Any, ...]:
         """Plain values. Calls, registrations and transactions are in the books."""
         controls = tuple((*endpoint, gate) for endpoint, gate in self.controls.items())
-        return (self.parties.plain, tuple(self.behind), controls)
+        contacts = tuple([contact and tuple(contact) for contact in self.contacts])
+        return (self.parties.plain, tuple(self.behind), controls, tuple(self.private), contacts)
 
     def restore(self, plain: tuple[Any, ...]) -> None:
         """Take up what `plain` gave."""
-        parties, behind, controls = plain
+        parties, behind, controls, private, contacts = plain
         self.parties.restore(parties)
         self.behind = list(behind)
+        self.private = list(private)
+        self.contacts = [contact and Endpoint(*contact) for contact in contacts]
         self.controls = {Endpoint(address, port): gate for address, port, gate in controls}

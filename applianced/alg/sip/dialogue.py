@@ -14,15 +14,15 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, cast
 
-from applianced.alg.actions import Action, Actions, Note, Now, Reply
+from applianced.alg.actions import Action, Actions, HandOver, Note, Now, Reply
 from applianced.alg.sdp.rewriting import Replacement
-from applianced.alg.sip import admission, calling, registering
+from applianced.alg.sip import admission, calling, hosted, registering
 from applianced.alg.sip.books import Books
 from applianced.alg.sip.calls import Call
 from applianced.alg.sip.context import Context
 from applianced.alg.sip.edits import rewritten, shortest
 from applianced.alg.sip.faults import FAULTS
-from applianced.alg.sip.messages import Message, parse
+from applianced.alg.sip.messages import Message, bounded, parse
 from applianced.alg.sip.registrations import Registration
 from applianced.alg.sip.screens import NOT_DENIED, method_name
 from applianced.alg.sip.settings import METHODS, OTHER, SipSettings
@@ -45,21 +45,34 @@ _ROOM_V6 = 1200
 class Dialogue:
     """What both forms of the ALG have in common."""
 
-    __slots__ = ("_plain", "_stamp", "context")
+    __slots__ = ("_plain", "_stamp", "context", "handing_over")
 
     def __init__(self, settings: SipSettings, session: ControlSession, books: Books) -> None:
         self.context = Context(settings, session, books)
         self._stamp: tuple[Any, ...] = ()
         self._plain: tuple[Any, ...] = ()
+        self.handing_over = False
+        """Whether the session is about to be read no further: its calls go on."""
 
-    def judged(self, speaker: Direction, data: bytes) -> Judged:
-        """Judge one message, which is all of these octets. No input raises."""
+    def hand_over(self) -> Actions:
+        """Read no further."""
+        self.handing_over = True
+        yield HandOver()
+
+    def closed(self) -> None:
+        """See contract.Closing."""
+        if not self.handing_over:
+            self.context.leave()
+        self.handing_over = False
+
+    def judged(self, speaker: Direction, data: bytes, *, awaited: bool = False) -> Judged:
+        """Judge one message, which is all of these octets; its body follows when it is awaited. No input raises."""
         now = cast(float, (yield _NOW))
         context = self.context
         if not context.parties.settled:
             yield from context.parties.settle()
         try:
-            message = parse(data)
+            message = parse(data, awaited=awaited)
             if message.status:
                 edits = yield from self._response(speaker, message, now)
             else:
@@ -104,12 +117,14 @@ class Dialogue:
         context = self.context
         name = method_name(message.method)
         yield _REQUESTS[name]
-        self._screen(speaker, name, now)
+        if context.settings.derived.screened or context.books.screens.denied:
+            self._screen(speaker, name, now)
         parties = context.parties
         vias = message.vias()
         host = vias[0].sent_by.address
         if host and host != parties.own[speaker].address:
             context.behind[speaker] = True
+            context.private[speaker] = host
         transaction = None if name == "ack" else (yield from self._asked(speaker, message, vias[0].branch, now))
         edits: list[Replacement] = []
         if parties.translated[speaker]:
@@ -122,7 +137,7 @@ class Dialogue:
                 yield Note("via-hidden")
         edits += yield from self._header(speaker, message)
         if transaction is not None and name == "register":
-            registering.request(message, transaction)
+            registering.request(context, speaker, message, transaction)
             context.books.hand_on(transaction)
         edits += yield from calling.request(context, speaker, message, transaction, now)
         yield from admission.admit(context, speaker, message, vias)
@@ -143,10 +158,10 @@ class Dialogue:
     def _asked(
         self, speaker: Direction, message: Message, branch: bytes, now: float
     ) -> Generator[Action, Reply, Transaction]:
-        """The transaction of a request; the same one when it is said again. Raises ProtocolError
+        """The transaction of a request; the same one when it is said again. Raises ProtocolError: long-name,
         transactions-refused."""
         context, books, settings = self.context, self.context.books, self.context.settings
-        key = branch or message.call_id + b" %d" % message.cseq.number, message.method
+        key = bounded(branch, "branch") or message.call_id + b" %d" % message.cseq.number, message.method
         known = context.transactions.get(key)
         if known is not None and known.speaker == speaker:
             yield Note("again-request")
@@ -186,14 +201,10 @@ class Dialogue:
         return edits
 
     def _header(self, speaker: Direction, message: Message) -> calling.Edits:
-        context = self.context
-        return header_edits(
-            context.parties,
-            speaker,
-            message,
-            call_ids=not context.settings.disable_call_id_hiding,
-            proxy=context.proxy(speaker),
-        )
+        context, settings = self.context, self.context.settings
+        call_ids, proxy = not settings.disable_call_id_hiding, context.proxies[speaker]
+        edits = yield from header_edits(context.parties, speaker, message, call_ids=call_ids, proxy=proxy)
+        return edits + hosted.edits(context, speaker, message) if settings.hosted_nat_traversal else edits
 
     def _answered(self, transaction: Transaction, speaker: Direction, message: Message, now: float) -> None:
         """How long the transaction is remembered from here (RFC 3261 17.1, 16.6)."""
@@ -226,6 +237,10 @@ class Dialogue:
     def tick(self, now: float) -> Actions:
         """See contract.Timed. Whichever session is asked first ends what is over, also of others."""
         context, books = self.context, self.context.books
+        books.settle(now)
+        while books.dropped:
+            books.dropped -= 1
+            yield Note("call-dropped")
         if books.wheel.due(now):
             for thing in books.wheel.turn(now):
                 if isinstance(thing, Call):

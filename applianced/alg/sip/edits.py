@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 from applianced.alg.sip.bodies import Length, bodies
@@ -38,7 +39,7 @@ def rewritten(message: Message, edits: Iterable[tuple[int, int, bytes]]) -> byte
     chosen = _apart(edits)
     if chosen and chosen[-1][1] > message.body:
         chosen += _lengths(message, chosen)
-        chosen.sort(key=_place)
+        chosen.sort(key=itemgetter(0))
     data, at = message.data, 0
     pieces: list[bytes] = []
     for start, end, text in chosen:
@@ -73,6 +74,20 @@ def shortest(text: bytes) -> bytes:
 
 def _apart(edits: Iterable[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
     """In the order of their places, and none inside another one."""
+    listed = list(edits)
+    ordered = sorted(listed)
+    before = reached = -1
+    for start, end, _ in ordered:
+        if start == before or start < reached:
+            break
+        before, reached = start, end
+    else:
+        return ordered
+    return _chosen(listed)
+
+
+def _chosen(edits: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
+    """The same where some meet."""
     chosen: list[tuple[int, int, bytes]] = []
     reached = 0
     for edit in sorted(edits, key=_place):
@@ -90,7 +105,8 @@ def _place(edit: tuple[int, int, bytes]) -> tuple[int, bool, int]:
 
 def _lengths(message: Message, edits: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
     """What every Content-Length becomes, those inside counted by those around them."""
-    lengths = {length for body in bodies(message) for length in body.lengths}
+    found = bodies(message)
+    lengths = found[0].lengths if len(found) == 1 else {length for body in found for length in body.lengths}
     changed: list[tuple[int, int, bytes]] = []
     for length_start, length_end, body, body_end in sorted(lengths, key=_body, reverse=True):
         octets = body_end - body

@@ -61,7 +61,7 @@ class Framer:
     """Of one direction of a stream. It remembers how far it has looked, so octets that come singly cost no more. A new
     one that is shown the same octets finds the same."""
 
-    __slots__ = ("_begun", "_limit", "_looked", "_total")
+    __slots__ = ("_begun", "_limit", "_looked", "_total", "head")
 
     def __init__(self, limit: int = MESSAGE_LIMIT) -> None:
         """limit: octets of a message."""
@@ -73,6 +73,13 @@ class Framer:
         self._begun = False  # the first line is one of SIP as far as its URI
         self._looked = 0  # octets in which the header does not end
         self._total = 0  # octets of the message, when its header has come
+        self.head = 0
+        """Of those the octets of its header, with the empty line; 0 while it has not come."""
+
+    @property
+    def body(self) -> int:
+        """Octets of the body of the message whose header has come."""
+        return self._total - self.head
 
     def frame(self, data: bytes) -> Frame:
         """What lies at the front of `data`: all that has not been taken, as the time before or with more behind it.
@@ -123,6 +130,7 @@ class Framer:
         total = end.end() + int(digits)
         if total > self._limit:
             raise ProtocolError("oversize", f"{total} octets")
+        self.head = end.end()
         return total
 
 

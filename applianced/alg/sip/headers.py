@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from applianced.alg.sip.uris import HOST, Host, Uri, host_of, quoted, read_uri
+from applianced.alg.hosts import PORT_MAX
+from applianced.alg.sip.uris import HOST, Host, Uri, host_of, packed_address, quoted, read_uri
 from applianced.errors import ProtocolError
 
 ENTRY_LIMIT = 64
@@ -20,6 +21,15 @@ _SPACE = b" \t\r\n"
 _QUOTED = rb'"(?:[^"\\]++|\\.)*+"'
 _TOKEN = re.compile(_QUOTED + rb'|<[^<>"]*+>|([,"<])', re.DOTALL)
 _VIA = re.compile(rb"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9-]{1,20})\s+" + HOST + rb"\s*(?=;|\Z)", re.IGNORECASE)
+_VALUE = rb'[^;\s"?,]*+'
+_USUAL_VIA = re.compile(
+    rb"SIP/2\.0/(UDP|TCP|TLS) ([A-Za-z0-9_.-]{1,255}+)(?::([0-9]{1,5}+))?+(?:"
+    rb"(?(4)(?!)|;branch=(" + _VALUE + rb"))"
+    rb"|(?(5)(?!)|(;rport(?:=(" + _VALUE + rb"))?+))"
+    rb"|(?(7)(?!)|(;received=(" + _VALUE + rb")))"
+    rb'|;[^bBrRmM=;\s"?,]' + _VALUE + rb")*+"
+)
+"""As most are: no white space, nothing quoted, and each parameter that counts once at most."""
 _PARAMETER = re.compile(rb";\s*([^=;\s?\"]++)\s*+(?:=\s*+(?:\"((?:[^\"\\]++|\\.)*+)\"|([^;\s?\"]*+)))?", re.DOTALL)
 _NAMED = re.compile(rb"(?:" + _QUOTED + rb'|[^"<>;]++)*+<\s*+([^<>\s]*+)\s*+>\s*+', re.DOTALL)
 _BARE = re.compile(rb"([^;\s?,<>\"]++)\s*+")
@@ -67,23 +77,26 @@ def entries(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
     """The entries of a list with commas; quoted strings and <> may contain some. Empty ones are left out. Raises
     ProtocolError bad-address, many-headers."""
     if data.find(b",", start, end) < 0:
-        found = [trimmed(data, start, end)]
-    else:
-        found = []
-        for token in _TOKEN.finditer(data, start, end):
-            if token[1] == b",":
-                found.append(trimmed(data, start, token.start()))
-                start = token.end()
-                if len(found) == ENTRY_LIMIT:
-                    raise ProtocolError("many-headers", f"more than {ENTRY_LIMIT} entries")
-            elif token[1]:
-                raise ProtocolError("bad-address", quoted(data[token.start() : end]))
-        found.append(trimmed(data, start, end))
+        start, end = trimmed(data, start, end)
+        return [(start, end)] if start < end else []
+    found = []
+    for token in _TOKEN.finditer(data, start, end):
+        if token[1] == b",":
+            found.append(trimmed(data, start, token.start()))
+            start = token.end()
+            if len(found) == ENTRY_LIMIT:
+                raise ProtocolError("many-headers", f"more than {ENTRY_LIMIT} entries")
+        elif token[1]:
+            raise ProtocolError("bad-address", quoted(data[token.start() : end]))
+    found.append(trimmed(data, start, end))
     return [entry for entry in found if entry[0] < entry[1]]
 
 
 def read_via(data: bytes, start: int, end: int) -> Via:
     """One entry. Raises ProtocolError bad-via."""
+    usual = _USUAL_VIA.fullmatch(data, start, end)
+    if usual is not None:
+        return _usual_via(usual)
     match = _VIA.match(data, start, end)
     if match is None:
         raise ProtocolError("bad-via", quoted(data[start:end]))
@@ -93,6 +106,24 @@ def read_via(data: bytes, start: int, end: int) -> Via:
     return Via(
         start, end, match[1].upper(), host_of(match, 2, "bad-via"), at, branch.value if branch else b"",
         found.get(b"received"), found.get(b"rport"), found.get(b"maddr"),
+    )  # fmt: skip
+
+
+def _usual_via(match: re.Match[bytes]) -> Via:
+    """The entry that is all of what _USUAL_VIA has matched. Raises ProtocolError bad-via."""
+    start, end = match.span()
+    transport, name, digits, branch, rport, port, received, address = match.groups()
+    at = match.end(3 if digits else 2)
+    number = int(digits) if digits else 0
+    if number > PORT_MAX:
+        raise ProtocolError("bad-via", f"port {number}")
+    return Via(
+        start, end, transport, Host(match.start(2), at, name, number, packed_address(name)), at, branch or b"",
+        Parameter(match.start(7), *match.span(8), address) if received else None,
+        Parameter(match.start(5), match.start(6) if port is not None else match.end(5), match.end(5), port or b"")
+        if rport
+        else None,
+        None,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Generator, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from applianced.alg.actions import Action, Bind, Note, Reply, Resolve
-from applianced.alg.hosts import host_text
+from applianced.alg.hosts import PORT_MAX, host_text
 from applianced.alg.sdp.description import Description, Medium
 from applianced.alg.sdp.rewriting import (
     Place,
@@ -18,6 +18,7 @@ from applianced.alg.sdp.rewriting import (
     placed,
     with_candidates,
     with_origin,
+    with_remote,
     with_session_address,
     without_ice,
 )
@@ -27,6 +28,8 @@ from applianced.alg.sip.settings import BOUND_LIMIT, LIMITS
 from applianced.errors import ProtocolError
 from applianced.model.tuples import TCP, UDP, Direction, Endpoint
 
+PORTS_LIMIT = 8
+"""Pairs of ports of one medium (RFC 8866 5.14)."""
 ACTIVE_PORT = 9
 """The port of who will connect and does not listen (RFC 4145 4.1)."""
 
@@ -37,7 +40,7 @@ class Line(NamedTuple):
     own, known: where it is taken, and what the other party is told; None on hold without an address, or when nobody
     vouches for it. rtcp, rtcp_known: of RTCP beside it, None without. mux: it needs none. held: nothing flows.
     listens: of TCP, whether the other party may connect. learned: its address is not the one that it says. resolved: it
-    said an outside endpoint of this appliance, and is inside.
+    said an outside endpoint of this appliance, and is inside. ports: pairs of ports, each two above the one before.
     """
 
     protocol: int = 0
@@ -50,6 +53,7 @@ class Line(NamedTuple):
     listens: bool = False
     learned: bool = False
     resolved: bool = False
+    ports: int = 1
 
 
 NONE = Line()
@@ -79,22 +83,30 @@ Found = Generator[Action, Reply, tuple[tuple[Line, ...], list[Replacement]]]
 def read_lines(rules: Rules, speaker: Direction, description: Description, bound: Bound) -> Found:
     """The media of a description and the replacements that the other party must get. Raises ProtocolError
     refused-binding."""
-    lines, places = [], {}
+    lines: list[Line] = []
+    places: dict[int, Place] = {}
+    counts: list[Replacement] = []
     parties = rules.parties
+    translated = any(parties.translated)
     for index, medium in enumerate(description.media):
         line = yield from _line(rules, speaker, medium, bound)
         lines.append(line)
-        changed = line.known != medium.endpoint
         if line.known is not None and (
-            changed or (line.rtcp_known != medium.rtcp_endpoint and any(parties.translated))
+            line.known != medium.endpoint or (translated and line.rtcp_known != medium.rtcp_endpoint)
         ):
             # A refused a=rtcp goes with it, so that nobody sends there.
             places[index] = Place(line.known, line.rtcp_known)
+        if translated and medium.ports > 1:
+            counts.append((medium.port_end, medium.count_end, b""))
     replacements = placed(description, places) if places else []
+    replacements += counts
     replacements += addresses(parties, speaker, description, lines, replacements)
     traversed = any(line.own is None and line.known is not None for line in lines)
     if places or (parties.translated[speaker] and not traversed):
         replacements += _candidates(rules, speaker, description, bound)
+    if parties.translated[speaker.opposite]:
+        # What the listener has offered, as the speaker knows it.
+        replacements += with_remote(description, lambda endpoint, _: bound.inside(UDP, endpoint))
     return tuple(lines), replacements
 
 
@@ -146,13 +158,15 @@ def _left(parties: Parties, speaker: Direction, medium: Medium) -> Iterator[Repl
 def _line(rules: Rules, speaker: Direction, medium: Medium, bound: Bound) -> Generator[Action, Reply, Line]:
     protocol = TCP if medium.over_tcp else UDP if medium.transport.startswith((b"RTP", b"UDP")) else 0
     held = medium.direction == b"inactive" or (medium.place is not None and medium.place.unspecified)
-    if medium.endpoint is None or not protocol:
+    own = medium.endpoint
+    if own is None or not protocol:
         if medium.port and protocol and not held:
             yield Note("media-unknown-address")
         return Line(protocol if medium.port or medium.bundle_only else 0, mux=medium.mux, held=held)
-    if medium.ports > 1:
+    ports = 1 if any(rules.parties.translated) else min(medium.ports, PORTS_LIMIT)
+    if medium.ports > ports:
         yield Note("media-several-ports")
-    own, rtcp = medium.endpoint, medium.rtcp_endpoint if protocol == UDP else None
+    rtcp = medium.rtcp_endpoint if protocol == UDP else None
     if own.port < LIMITS.lowest_port and not (protocol == TCP and own.port == ACTIVE_PORT):
         yield Note("refused-port", str(own))
         return Line(protocol, mux=medium.mux, held=held)
@@ -163,7 +177,7 @@ def _line(rules: Rules, speaker: Direction, medium: Medium, bound: Bound) -> Gen
         yield Note("refused-address", f"{rtcp} is not the speaker's own")
         rtcp = None
     listens = protocol == TCP and medium.setup != b"active" and own.port != ACTIVE_PORT
-    line = Line(protocol, own, own, rtcp, rtcp, medium.mux, held, listens)
+    line = Line(protocol, own, own, rtcp, rtcp, medium.mux, held, listens, ports=ports)
     if own.address == rules.parties.own[speaker].address:
         return (yield from _bound(rules, line, speaker, bound)) if rules.parties.translated[speaker] else line
     return (yield from _elsewhere(rules, speaker, line, bound))
@@ -227,7 +241,10 @@ def _bound(rules: Rules, line: Line, speaker: Direction, bound: Bound) -> Genera
         bound.add(line.protocol, own, outside)
     known, pair = outside
     above = Endpoint(known.address, known.port + 1) if line.rtcp is not None and pair else None
-    return line._replace(known=known, rtcp_known=above)
+    # Written out: _replace costs four times as much.
+    return Line(
+        line.protocol, own, known, line.rtcp, above, line.mux, line.held, line.listens, line.learned, line.resolved
+    )
 
 
 def _candidates(rules: Rules, speaker: Direction, description: Description, bound: Bound) -> list[Replacement]:
@@ -270,7 +287,7 @@ def ways(first: tuple[Line, ...], second: tuple[Line, ...], *, retain: bool) -> 
     """The ways between the lines of side 0 and side 1 that are in use. retain: those on hold too, as far as they have
     an address."""
     found: dict[Way, None] = {}
-    for one, other in zip(first, second, strict=False):
+    for one, other in _pairs(first, second):
         if one.own is None or other.own is None or not one.protocol or one.protocol != other.protocol:
             continue
         if (one.held or other.held) and not retain:
@@ -288,10 +305,29 @@ def ways(first: tuple[Line, ...], second: tuple[Line, ...], *, retain: bool) -> 
     return list(found)
 
 
+def _pairs(first: tuple[Line, ...], second: tuple[Line, ...]) -> list[tuple[Line, Line]]:
+    """The lines that belong together, with the further pairs of ports that both have."""
+    found = list(zip(first, second, strict=False))
+    for one, other in found[:]:
+        if one.ports > 1:
+            steps = range(2, 2 * min(one.ports, other.ports), 2)
+            found += [(_moved(one, step), _moved(other, step)) for step in steps]
+    return found
+
+
+def _moved(line: Line, step: int) -> Line:
+    """Without translation: what is told is what is."""
+    own, rtcp = (
+        None if end is None or end.port + step > PORT_MAX else Endpoint(end.address, end.port + step)
+        for end in (line.own, line.rtcp)
+    )
+    return line._replace(own=own, known=own, rtcp=rtcp, rtcp_known=rtcp)
+
+
 def early_ways(lines: tuple[Line, ...], side: int) -> list[Way]:
     """The ways to one side while nobody has answered: anybody may send (and is learned)."""
     found: dict[Way, None] = {}
-    for line in lines:
+    for line, _ in _pairs(lines, lines):
         if line.protocol != UDP or line.own is None or line.held or line.learned:
             continue
         for own, known in ((line.own, line.known), (line.rtcp, line.rtcp_known)):

@@ -51,6 +51,8 @@ COMPACT = {
 
 HEADER_LIMIT = 256
 """Headers of one message."""
+NAME_LIMIT = 512
+"""Octets of a Call-ID, a branch or a tag: they are remembered, by the thousand."""
 
 _REQUIRED = frozenset((VIA, FROM, TO, CALL_ID, CSEQ))
 _ONCE = (FROM, TO, CALL_ID, CSEQ, MAX_FORWARDS, CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING)
@@ -72,8 +74,13 @@ _CSEQ = re.compile(rb"([0-9]{1,10})\s++(" + _TOKEN + rb")\s*+\Z")
 _TAG = re.compile(
     rb"(?:\"[^\"<>\\]*+\" *+|(?:[^<>;\"\s]++ ++)++)?+<sips?:[^<>\"\s]++>(?:;tag=([^;\s\"=]++))?\r?", re.IGNORECASE
 )
+_TAG_BEHIND = re.compile(rb";\s*+tag\s*+=\s*+([^;\s\"<>]++)", re.IGNORECASE)
 _NUMBER = re.compile(rb"([0-9]{1,10})\s*+(?=[;(]|\Z)")
 _FOLD = re.compile(rb"\r?\n[ \t]++")
+_NAME = re.compile(rb"([^\s:]++)[ \t]*+\Z")
+
+Place = tuple[int, int, int]
+"""As Field."""
 
 
 class Field(NamedTuple):
@@ -104,7 +111,7 @@ class Message:
     __slots__ = ("_found", "body", "call_id", "cseq", "data", "end", "method", "start", "status", "target")
 
     def __init__(
-        self, data: bytes, first: re.Match[bytes], found: dict[bytes, list[re.Match[bytes]]], body: int
+        self, data: bytes, first: re.Match[bytes], found: dict[bytes, list[Place]], body: int, awaited: bool
     ) -> None:
         self.data = data
         self.start = first.start()
@@ -113,36 +120,40 @@ class Message:
         method, status = first.group(1, 3)
         self.status = int(status or 0)
         self.target = (0, 0) if status else first.span(2)
-        self.call_id = self.value(CALL_ID)
+        self.call_id = bounded(self.value(CALL_ID), "Call-ID")
         self.cseq = _cseq(self.value(CSEQ), method)
         self.method = method or self.cseq.method
-        self.end = body + self._length(len(data) - body)
+        self.end = body if awaited else body + self._length(len(data) - body)
 
     def has(self, name: bytes) -> bool:
         """Whether there is a header of this name."""
         return name in self._found
 
-    def headers(self) -> ItemsView[bytes, list[re.Match[bytes]]]:
-        """All headers by their name; group 2 of a match is the value, as in Field."""
+    def headers(self) -> ItemsView[bytes, list[Place]]:
+        """All headers by their name."""
         return self._found.items()
 
     def fields(self, name: bytes) -> list[Field]:
         """The headers of this name, in order."""
-        return [Field(match.start(1), *match.span(2)) for match in self._found.get(name, ())]
+        return [Field(*place) for place in self._found.get(name, ())]
 
     def span(self, name: bytes) -> tuple[int, int] | None:
         """Offsets of the value of the first header of this name, as in Field; None without."""
         found = self._found.get(name)
-        return found[0].span(2) if found else None
+        return found[0][1:] if found else None
 
     def value(self, name: bytes) -> bytes:
         """The value of the first header of this name, unfolded; b"" without."""
         found = self._found.get(name)
-        return _text(found[0]) if found else b""
+        if not found:
+            return b""
+        _, start, end = found[0]
+        text = self.data[start:end].strip()
+        return _FOLD.sub(b" ", text) if b"\n" in text else text
 
     def values(self, name: bytes) -> list[bytes]:
         """Of all headers of this name."""
-        return [_text(match) for match in self._found.get(name, ())]
+        return [_unfolded(self.data[start:end].strip()) for _, start, end in self._found.get(name, ())]
 
     def number(self, name: bytes) -> int | None:
         """Of a header that is a number, what stands behind it left out. None without, or for another value."""
@@ -155,7 +166,7 @@ class Message:
 
     def top_via(self) -> Via:
         """The first entry. Raises ProtocolError bad-via, many-headers."""
-        found = self._entries(self._found[VIA][0])
+        found = entries(self.data, *self._found[VIA][0][1:])
         if not found:
             raise ProtocolError("bad-via", "none")
         return read_via(self.data, *found[0])
@@ -163,6 +174,11 @@ class Message:
     def vias(self) -> list[Via]:
         """All entries of all Via headers, the first one on top; one at least. Raises ProtocolError bad-via,
         many-headers."""
+        places = self._found[VIA]
+        _, start, end = places[0]
+        if len(places) == 1 and self.data.find(b",", start, end) < 0:
+            start, end = trimmed(self.data, start, end)
+            return [read_via(self.data, start, end)]
         found = [read_via(self.data, *entry) for entry in self._all(VIA)]
         if not found:
             raise ProtocolError("bad-via", "none")
@@ -177,32 +193,37 @@ class Message:
         return find_parameter(self.data, address.parameters, address.end, name)
 
     def from_tag(self) -> bytes:
-        """b"" without. Raises ProtocolError bad-address."""
+        """b"" without. Raises ProtocolError bad-address, long-name."""
         return self._tag(FROM)
 
     def to_tag(self) -> bytes:
-        """b"" without. Raises ProtocolError bad-address."""
+        """b"" without. Raises ProtocolError bad-address, long-name."""
         return self._tag(TO)
 
-    def _entries(self, match: re.Match[bytes]) -> list[tuple[int, int]]:
-        return entries(self.data, *match.span(2))
-
     def _all(self, name: bytes) -> list[tuple[int, int]]:
-        matches = self._found.get(name, ())
+        places = self._found.get(name, ())
         if name in _NO_LIST:
-            return [trimmed(self.data, *match.span(2)) for match in matches]
-        found = [entry for match in matches for entry in self._entries(match)]
+            return [trimmed(self.data, start, end) for _, start, end in places]
+        found = [entry for _, start, end in places for entry in entries(self.data, start, end)]
         if len(found) > ENTRY_LIMIT:
             raise ProtocolError("many-headers", f"{len(found)} entries")
         return found
 
     def _tag(self, name: bytes) -> bytes:
-        match = self._found[name][0]
-        simple = _TAG.fullmatch(match[2])
+        _, start, end = self._found[name][0]
+        simple = _TAG.fullmatch(self.data, start, end)
         if simple is not None:
-            return simple[1] or b""
-        tag = self.parameter(self.addresses(name)[0], b"tag")
-        return tag.value if tag else b""
+            return bounded(simple[1] or b"", "tag")
+        try:
+            tag = self.parameter(self.addresses(name)[0], b"tag")
+            return bounded(tag.value, "tag") if tag else b""
+        except ProtocolError as error:
+            behind = self.data.rfind(b">", start, end)
+            if error.event != "bad-address" or behind < 0:
+                raise
+            # Some phones put a backslash before the quotes about a name.
+            found = _TAG_BEHIND.search(self.data, behind, end)
+            return bounded(found[1] if found else b"", "tag")
 
     def _length(self, available: int) -> int:
         """Octets of the body."""
@@ -211,14 +232,16 @@ class Message:
         digits = self.value(CONTENT_LENGTH)
         if not digits.isdigit() or len(digits) > 10:
             raise ProtocolError("bad-length", quoted(digits))
-        if int(digits) > available:
+        octets = int(digits)
+        if octets > available:
             raise ProtocolError("bad-length", f"{quoted(digits)} octets announced, {available} there")
-        return int(digits)
+        return octets
 
 
-def parse(data: bytes) -> Message:
+def parse(data: bytes, *, awaited: bool = False) -> Message:
     """One whole message from the front of `data`, leading CRLFs left out; without Content-Length to the end of it. The
-    empty line may be missing where nothing follows. Raises ProtocolError."""
+    empty line may be missing where nothing follows. awaited: its body is not there yet, and none of it is read. Raises
+    ProtocolError."""
     start = 0
     while data[start : start + 1] in (b"\r", b"\n"):
         start += 1
@@ -227,31 +250,27 @@ def parse(data: bytes) -> Message:
         raise ProtocolError("bad-start-line", quoted(data[start : start + 80]))
     end = _HEAD_END.search(data, start)
     if end is not None:
-        return Message(data, first, _headers(data, first.end() - 1, end.start()), end.end())
+        return Message(data, first, _headers(data, first.end() - 1, end.start()), end.end(), awaited)
     if not data.endswith(b"\n"):
         raise ProtocolError("bad-header", "it does not end")
-    return Message(data, first, _headers(data, first.end() - 1, len(data) - 1), len(data))
+    return Message(data, first, _headers(data, first.end() - 1, len(data) - 1), len(data), awaited)
 
 
-def _headers(data: bytes, start: int, end: int) -> dict[bytes, list[re.Match[bytes]]]:
+def bounded(name: bytes, what: str) -> bytes:
+    """A name that is to be remembered. what: it is, for the text. Raises ProtocolError long-name."""
+    if len(name) > NAME_LIMIT:
+        raise ProtocolError("long-name", f"{what} of {len(name)} octets")
+    return name
+
+
+def _headers(data: bytes, start: int, end: int) -> dict[bytes, list[Place]]:
     """The headers between the LF of the first line and that of the last one, by name."""
-    found: dict[bytes, list[re.Match[bytes]]] = {}
-    count = 0
-    for match in _FIELD.finditer(data, start, end):
-        name = _NAMES.get(match[1])
-        if name is None:
-            name = match[1].lower()
-            name = COMPACT.get(name, name)
-        if name in found:
-            found[name].append(match)
-        else:
-            found[name] = [match]
-        count += 1
-    lines = data.count(b"\n", start, end)
-    if data[start + 1 : start + 2] in (b" ", b"\t"):
+    head = data[start + 1 : end]
+    if head[:1] in (b" ", b"\t"):
         raise ProtocolError("bad-header", "the first line goes on")
-    if lines != count and lines != count + data.count(b"\n ", start, end) + data.count(b"\n\t", start, end):
-        raise ProtocolError("bad-header", "a line that is no header")
+    folded = b"\n " in head or b"\n\t" in head
+    found = _folded(data, start, end) if folded else _lines(head, start + 1)
+    count = sum(map(len, found.values()))
     if count > HEADER_LIMIT:
         raise ProtocolError("many-headers", f"{count} headers")
     if not found.keys() >= _REQUIRED:
@@ -261,13 +280,52 @@ def _headers(data: bytes, start: int, end: int) -> dict[bytes, list[re.Match[byt
     return found
 
 
-def _text(match: re.Match[bytes]) -> bytes:
-    text = match[2].strip()
+def _lines(head: bytes, at: int) -> dict[bytes, list[Place]]:
+    """The headers of a head in which no line goes on. at: where it begins."""
+    found: dict[bytes, list[Place]] = {}
+    for line in head.split(b"\n") if head else ():
+        written, colon, value = line.partition(b":")
+        name = (colon and _NAMES.get(written)) or _named(written, colon)
+        stop = at + len(line)
+        place = at, stop - len(value.lstrip(b" \t")), stop
+        if name in found:
+            found[name].append(place)
+        else:
+            found[name] = [place]
+        at = stop + 1
+    return found
+
+
+def _folded(data: bytes, start: int, end: int) -> dict[bytes, list[Place]]:
+    """The same of any head, between two LFs."""
+    found: dict[bytes, list[Place]] = {}
+    lines = 0
+    for match in _FIELD.finditer(data, start, end):
+        lines += 1 + data.count(b"\n", match.start(1), match.end())
+        found.setdefault(_named(match[1], b":"), []).append((match.start(1), *match.span(2)))
+    if lines != data.count(b"\n", start, end):
+        raise ProtocolError("bad-header", "a line that is no header")
+    return found
+
+
+def _named(written: bytes, colon: bytes) -> bytes:
+    """The name of a header as `Message` has it."""
+    match = _NAME.match(written)
+    if match is None or not colon:
+        raise ProtocolError("bad-header", "a line that is no header")
+    name = match[1].lower()
+    return COMPACT.get(name, name)
+
+
+def _unfolded(text: bytes) -> bytes:
     return _FOLD.sub(b" ", text) if b"\n" in text else text
 
 
 def _cseq(value: bytes, method: bytes | None) -> Cseq:
     match = _CSEQ.match(value)
-    if match is None or int(match[1]) >= 1 << 31 or (method is not None and method != match[2]):
-        raise ProtocolError("bad-cseq", quoted(value))
-    return Cseq(int(match[1]), match[2])
+    if match is not None:
+        digits, named = match.groups()
+        number = int(digits)
+        if number < 1 << 31 and method in (None, named):
+            return Cseq(number, named)
+    raise ProtocolError("bad-cseq", quoted(value))

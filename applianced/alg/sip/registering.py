@@ -25,13 +25,16 @@ SLACK_S = 2.0
 """An end that moves by less needs no new gate: it is the same answer again."""
 
 
-def request(message: Message, transaction: Transaction) -> None:
+def request(context: Context, speaker: Direction, message: Message, transaction: Transaction) -> None:
     """Remember whom it is about, and what it asks for, as far as that can be read. Raises ProtocolError bad-address."""
     uri = message.addresses(TO)[0].uri
     transaction.record = message.data[uri.start : uri.end][:128] if uri is not None else b""
     with suppress(ProtocolError):
         asked = [_endpoint(message, address) for address in message.addresses(CONTACT)]
         transaction.contacts = tuple(endpoint for endpoint in asked if endpoint is not None)
+        if context.learns(speaker):
+            # Its registrar is told where it is seen.
+            transaction.contacts += (context.parties.own[speaker],)
 
 
 def _endpoint(message: Message, address: Address) -> Endpoint | None:
@@ -98,8 +101,9 @@ def _registered(
     yield from context.keep(now, expires_s + 2 * context.settings.derived.patience_s)
     known = books.registrations.get(key)
     if known is None:
-        if _crowded(context):
-            yield Note("registrations-refused", str(inside))
+        refusal = _crowded(context, inside.address)
+        if refusal:
+            yield Note(refusal, str(inside))
             return
         assert address.uri is not None
         protocol = transport(message.data, address.uri, parties.protocol)
@@ -115,12 +119,13 @@ def _registered(
         yield from _admitted(context, party, known, now)
 
 
-def _crowded(context: Context) -> bool:
-    settings = context.settings
-    return (
-        len(context.registrations) >= settings.limits_registrations_per_session
-        or len(context.books.registrations) >= settings.limits_registrations_total
-    )
+def _crowded(context: Context, address: bytes) -> str:
+    """The event when there are too many already; "" when there is room."""
+    settings, books = context.settings, context.books
+    if books.hosts[address] >= settings.limits_registrations_per_source:
+        return "registrations-refused-source"
+    many = len(context.registrations) >= settings.limits_registrations_per_session
+    return "registrations-refused" if many or len(books.registrations) >= settings.limits_registrations_total else ""
 
 
 def _admitted(context: Context, party: Direction, registration: Registration, now: float) -> Actions:

@@ -22,9 +22,12 @@ def method_name(method: bytes) -> str:
 
 
 class Screens:
-    """The counts of the second that is running, and the deny table."""
+    """The counts of the second that is running, and the deny table.
 
-    __slots__ = ("_methods", "_second", "_sources", "denied")
+    changed: entries of that table that have come or gone since `Books.changes`.
+    """
+
+    __slots__ = ("_methods", "_second", "_sources", "changed", "denied")
 
     def __init__(self) -> None:
         self._second = 0
@@ -32,6 +35,7 @@ class Screens:
         self._sources: dict[tuple[bytes, str], int] = {}
         self.denied: dict[tuple[bytes, bytes], float] = {}
         """Addresses of a caller and a server -> until when."""
+        self.changed: dict[tuple[bytes, bytes], None] = {}
 
     def refusal(self, settings: SipSettings, source: bytes, method: str, now: float) -> str:
         """The event when this request is one too many; "" when it is not."""
@@ -62,8 +66,21 @@ class Screens:
         """A server has turned a caller away."""
         self.denied.pop((caller, server), None)
         while len(self.denied) >= DENY_LIMIT:
-            del self.denied[next(iter(self.denied))]
+            self._drop(next(iter(self.denied)))
         self.denied[caller, server] = until_s
+        self.changed[caller, server] = None
+
+    def _drop(self, pair: tuple[bytes, bytes]) -> None:
+        del self.denied[pair]
+        self.changed[pair] = None
+
+    def sweep(self, now: float) -> None:
+        """Forget who is denied no longer, from the oldest on."""
+        while self.denied:
+            pair, until_s = next(iter(self.denied.items()))
+            if until_s > now:
+                return
+            self._drop(pair)
 
     def denies(self, caller: bytes, server: bytes, now: float) -> bool:
         """Whether an INVITE repeats one that was turned away a moment ago."""
@@ -72,7 +89,7 @@ class Screens:
             return False
         if until_s > now:
             return True
-        del self.denied[caller, server]
+        self._drop((caller, server))
         return False
 
     def entries(self) -> list[dict[str, Any]]:

@@ -106,6 +106,7 @@ class SipSettings:
     limits_transactions_per_session: int = 32768
     limits_transactions_total: int = 65536
     limits_registrations_per_session: int = 4096
+    limits_registrations_per_source: int = 4096
     limits_registrations_total: int = 65536
     derived: Derived = field(init=False, repr=False, compare=False)
 

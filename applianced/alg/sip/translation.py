@@ -10,10 +10,11 @@ Rule: nothing here performs I/O.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Hashable
 from enum import Enum
 
 from applianced.alg.actions import Action, Bind, Reply
+from applianced.alg.hosts import PORT_MAX
 from applianced.alg.sdp.rewriting import Replacement
 from applianced.alg.sip.headers import Via
 from applianced.alg.sip.messages import (
@@ -44,8 +45,13 @@ from applianced.model.tuples import ORIGINAL, REPLY, TCP, UDP, Direction, Endpoi
 
 WHERE = (CONTACT, ROUTE, RECORD_ROUTE, PATH, SERVICE_ROUTE, REFER_TO, REPLY_TO)
 """Headers that say where somebody is reached."""
-WHO = (FROM, TO, ASSERTED, PREFERRED, REFERRED_BY, b"remote-party-id", b"diversion", b"history-info")
+WHO = (
+    FROM, TO, ASSERTED, PREFERRED, REFERRED_BY, b"remote-party-id", b"diversion", b"history-info",
+    b"p-called-party-id", b"p-associated-uri",
+)  # fmt: skip
 """Headers that say who somebody is."""
+LINKS = (b"alert-info", b"call-info", b"error-info")
+"""Headers that say where there is something to be heard or read, by URIs of any scheme."""
 SAME = (CALL_ID, REPLACES, JOIN, b"in-reply-to", b"target-dialog")
 """Headers that name calls."""
 BOUND = frozenset((CONTACT, RECORD_ROUTE, PATH, SERVICE_ROUTE))
@@ -56,8 +62,11 @@ _QUOTE = re.compile(rb'\\.|"', re.DOTALL)
 _URI_BEFORE = b"@:"
 _AT = _URI_BEFORE[0]
 _ESCAPED_AT, _MADDR = b"%40", b"maddr="
+_UNKNOWN = b""
+"""In place of a text that is not known yet; no host is written so."""
 _URI_END = re.compile(rb"[>\s,]|\Z")
-_PORT_MAX = 65535
+KEPT_LIMIT = 4096
+"""Octets of Vias that are kept back of one request."""
 _URI_REACH = 1024
 """Octets around a host in which the rest of its URI is looked for: a message may have thousands of hosts."""
 
@@ -71,11 +80,12 @@ class Kind(Enum):
     WHO = 2
     SAME = 3
     WARNING = 4
+    LINK = 5
 
 
 _FORMS = {
     **dict.fromkeys(WHERE, Kind.WHERE), **dict.fromkeys(WHO, Kind.WHO), **dict.fromkeys(SAME, Kind.SAME),
-    WARNING: Kind.WARNING,
+    WARNING: Kind.WARNING, **dict.fromkeys(LINKS, Kind.LINK),
 }  # fmt: skip
 
 
@@ -113,22 +123,27 @@ def header_edits(parties: Parties, speaker: Direction, message: Message, *, call
     data, search = message.data, pattern.search
     found = search(data, *message.target)
     if found is not None and data[found.start() - 1] in _URI_BEFORE:
-        text = yield from _where(parties, speaker, data, found, ROUTE, message.target[0])
+        text = parties.texts.get(_where_key(speaker, found, ROUTE), _UNKNOWN)
+        if text is _UNKNOWN:
+            text = yield from _where(parties, speaker, data, found, ROUTE, message.target[0])
         if text is not None:
             edits.append((*found.span(), text))
     for name, fields in message.headers():
         kind = _FORMS.get(name)
         if kind is None or (kind is Kind.SAME and not call_ids):
             continue
-        for field in fields:
-            start, end = field.span(2)
+        for _, start, end in fields:
             found = search(data, start, end)
-            quotes = _Quotes(start) if found is not None and data.find(b'"', start, end) >= 0 else None
+            if found is None:
+                continue
+            quotes = _Quotes(start) if data.find(b'"', start, end) >= 0 else None
             while found is not None:
                 if quotes is not None and quotes.around(data, found.start()):
                     found = search(data, found.end(), end)
                     continue
-                text = yield from _text(parties, speaker, data, found, (kind, name, start))
+                text = _text(parties, speaker, data, found, kind, name)
+                if text is _UNKNOWN:
+                    text = yield from _where(parties, speaker, data, found, name, start)
                 if text is not None:
                     edits.append((*found.span(), text))
                 found = search(data, found.end(), end)
@@ -154,40 +169,47 @@ class _Quotes:
 
 
 def _text(
-    parties: Parties, speaker: Direction, data: bytes, found: re.Match[bytes], where: tuple[Kind, bytes, int]
-) -> Generator[Action, Reply, bytes | None]:
-    """What stands in place of a host, in a header of some kind and name, whose value begins at an offset; None when it
-    stays."""
-    kind, name, value = where
+    parties: Parties, speaker: Direction, data: bytes, found: re.Match[bytes], kind: Kind, name: bytes
+) -> bytes | None:
+    """What stands in place of a host, in a header of some kind and name; None when it stays; _UNKNOWN when `_where`
+    must work it out."""
     at = found.start()
     before = data[at - 1]
     if before in _URI_BEFORE:
         if kind is Kind.WHERE:
-            return (yield from _where(parties, speaker, data, found, name, value))
-        if kind is Kind.WHO:
+            return parties.texts.get(_where_key(speaker, found, name), _UNKNOWN)
+        if kind in (Kind.WHO, Kind.LINK) or (kind is Kind.SAME and before == _AT):
             return _known(parties, speaker, found, kind)
-        return _known(parties, speaker, found, kind) if kind is Kind.SAME and before == _AT else None
+        return None
     if data[at - 3 : at] == _ESCAPED_AT:
         return _known(parties, speaker, found, Kind.SAME)
+    if kind is Kind.LINK and data[at - 2 : at] == b"//":
+        return _known(parties, speaker, found, kind)
     if data[at - 6 : at] == _MADDR or (kind is Kind.WARNING and before in b" \t"):
         return _known(parties, speaker, found, Kind.WARNING)
     return None
 
 
+def _where_key(speaker: Direction, found: re.Match[bytes], name: bytes) -> tuple[Hashable, ...]:
+    """What the text of a host depends on that says where somebody is reached."""
+    return speaker, name in BOUND, name == ROUTE, found[0]
+
+
 def _known(parties: Parties, speaker: Direction, found: re.Match[bytes], kind: Kind) -> bytes | None:
     """The text for a host that nobody need bind. What was asked once is remembered."""
-    key = speaker, kind is Kind.SAME, found[1], found[2]
-    texts = parties.texts
-    if key not in texts:
+    key = speaker, kind is Kind.SAME, found[0]
+    text = parties.texts.get(key, _UNKNOWN)
+    if text is _UNKNOWN:
         host = host_found(found)
-        parties.remember(key, _same(parties, speaker, host) if kind is Kind.SAME else parties.loose(speaker, host))
-    return texts[key]
+        text = _same(parties, speaker, host) if kind is Kind.SAME else parties.loose(speaker, host)
+        parties.remember(key, text)
+    return text
 
 
 def host_found(found: re.Match[bytes]) -> Host:
     """The host that the pattern of `Parties` has found. Raises ProtocolError bad-address, for a port over 65535."""
     name, port = found[1].strip(b"[]"), int(found[2] or 0)
-    if port > _PORT_MAX:
+    if port > PORT_MAX:
         raise ProtocolError("bad-address", f"port {port}")
     return Host(found.start(), found.end(), name, port, packed_address(name))
 
@@ -204,10 +226,8 @@ def _same(parties: Parties, speaker: Direction, host: Host) -> bytes | None:
 def _where(
     parties: Parties, speaker: Direction, data: bytes, found: re.Match[bytes], name: bytes, value: int
 ) -> Generator[Action, Reply, bytes | None]:
-    guess = name == ROUTE
-    key = speaker, name in BOUND, guess, found[1], found[2]
-    if key in parties.texts:
-        return parties.texts[key]
+    """As `_text`, of a host that says where somebody is reached."""
+    key = _where_key(speaker, found, name)
     host = host_found(found)
     first = max(value, host.start - _URI_REACH)
     scheme = data.rfind(b"sips:", first, host.start) > data.rfind(b"sip:", first, host.start)
@@ -218,7 +238,7 @@ def _where(
         named = parties.unbound(speaker, host, default, proxies=False)
         if named is not None:
             yield from bind(parties, speaker, named, _transport(scheme, parameters, parties.protocol))
-    text = parties.exact(speaker, host, default, guess=guess)
+    text = parties.exact(speaker, host, default, guess=name == ROUTE)
     if host.port:
         # Without one it would depend on what stands around it.
         parties.remember(key, text)
@@ -304,7 +324,10 @@ def request_vias(
     if top.end < others[0].start < first.end:
         edits.append((top.end, others[-1].end if not following else _last(others, first.end), b""))
     edits += [(field.line, message.data.index(b"\n", field.end) + 1, b"") for field in following]
-    return edits, b", ".join(message.data[via.start : via.end] for via in others)
+    kept = b", ".join([message.data[via.start : via.end] for via in others])
+    if len(kept) > KEPT_LIMIT:
+        raise ProtocolError("many-headers", f"{len(kept)} octets of Via to be kept")
+    return edits, kept
 
 
 def _last(vias: list[Via], end: int) -> int:

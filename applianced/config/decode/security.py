@@ -13,6 +13,7 @@ _FLOW_NUMBERS = {
     "alg-message-size": "alg_message_size",
     "alg-gates-per-session": "alg_gates_per_session",
     "alg-gates-per-source": "alg_gates_per_source",
+    "alg-bindings-per-source": "alg_bindings_per_source",
     "alg-gates-total": "alg_gates_total",
     "alg-sessions-total": "alg_sessions_total",
     "tcp-session-timeout": "tcp_session_timeout_s",

@@ -99,7 +99,9 @@ def _time(given: Parameters, name: str) -> float | None:
     try:
         if not _TIME.fullmatch(text) or not text.isascii():
             raise ValueError
-        return datetime.fromisoformat(text).timestamp()
+        # A leap second is a time as well (RFC 3339 5.6), which Python does not know.
+        leap = text[17:19] == "60"
+        return datetime.fromisoformat(f"{text[:17]}59{text[19:]}" if leap else text).timestamp() + leap
     except (ValueError, OverflowError):
         message = f'"{text[:64]}" is no time: write <{name}> as 2026-01-31T12:00:00Z'
         raise RpcError("invalid-value", message, info=bad("element", name)) from None

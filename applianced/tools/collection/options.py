@@ -10,6 +10,8 @@ from applianced.tools.collection.schema import Kind, Node, Value
 SECRET = ("encrypted-password",)
 PUBLIC = ("ssh-public-key",)
 """Names that look like secrets to Ansible and are none."""
+RESERVED = ("message", "syslog_facility")
+"""Names of arguments that Ansible keeps for itself, in whatever depth."""
 _TYPES = {Value.INT: "int", Value.LONG: "int", Value.BOOL: "bool", Value.EMPTY: "bool"}
 
 
@@ -19,7 +21,9 @@ def configured(node: Node, without: tuple[str, ...] = ()) -> dict[str, Node]:
 
 
 def argument_name(node: Node) -> str:
-    return node.name.replace("-", "_")
+    """As the collection's codec has it."""
+    name = node.name.replace("-", "_")
+    return f"{name}_" if name in RESERVED else name
 
 
 def is_flag(node: Node) -> bool:

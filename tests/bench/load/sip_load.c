@@ -7,7 +7,8 @@
  *                                      so many calls from an own address, WINDOW of them at once, or RATE a second
  *
  * INVITE, 180, 200, ACK, media both ways, BYE, 200. A request or packet of media is said again after 0.5 s; a call that
- * is not over after 4 s has failed. Times are microseconds from INVITE to 200 and from BYE to 200. */
+ * is not over after 4 s has failed. Times are microseconds from INVITE to 200 and from BYE to 200. calls_per_s counts
+ * until the last one is over, in_time_per_s those that are over by the time that the last one begins. */
 #define _GNU_SOURCE
 #include "network.h"
 
@@ -222,12 +223,17 @@ static int load(void) {
         if ((media_of[i] = open_socket(options.own, FIRST_MEDIA + 2 * i)) < 0) return 1;
         watch(media_of[i], WAITING + i);
     }
-    double began = now_us(), reminded = began;
+    double began = now_us(), reminded = began, all_begun = 0;
+    long in_time = 0;
     while (done + failed < options.calls) {
         double now = now_us();
         while (begun < options.calls && in_flight < MEDIA / 2 &&
                (options.rate > 0 ? began + begun * 1e6 / options.rate <= now : in_flight < options.window))
             begin();
+        if (begun == options.calls && !all_begun) {
+            all_begun = now_us();
+            in_time = done;
+        }
         if (now - reminded > 5e4) {
             remind(now);
             reminded = now;
@@ -243,8 +249,8 @@ static int load(void) {
             events[i].data.u32 < WAITING ? answered(events[i].data.u32) : heard(events[i].data.u32 - WAITING);
     }
     double seconds = (now_us() - began) / 1e6;
-    printf("{\"calls\":%ld,\"failed_calls\":%ld,\"said_again\":%ld,\"calls_per_s\":%.1f", done, failed, again,
-           done / seconds);
+    printf("{\"calls\":%ld,\"failed_calls\":%ld,\"said_again\":%ld,\"calls_per_s\":%.1f,\"in_time_per_s\":%.1f", done,
+           failed, again, done / seconds, in_time * 1e6 / (all_begun - began));
     long known = 0;
     for (long i = 0; i < options.calls; i++)
         if (invite_us[i] > 0) invite_us[known++] = invite_us[i];

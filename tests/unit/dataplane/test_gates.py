@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from applianced.dataplane.gates import Gates, elements
+from applianced.dataplane.gates import Gates, destroys, elements
 from applianced.dataplane.netlink import attribute, attributes, nested, number
 from applianced.errors import DataplaneError
 from applianced.model.gates import Gate
@@ -112,14 +113,16 @@ class Recorded:
     def __init__(self) -> None:
         self.transactions: list[list[str]] = []
         self.code = 0
+        self.described = described
 
     def transaction(self, messages: Sequence[bytes]) -> int:
-        self.transactions.append([described(message) for message in messages])
+        self.transactions.append([self.described(message) for message in messages])
         return self.code
 
 
 def described(message: bytes) -> str:
-    """'+once4' for an element that is added, '-once4' for one that is deleted; the length must be right."""
+    """'+once4' for an element that is added, '-once4' for one that is deleted, 'xonce4' for one that is destroyed; the
+    length must be right."""
     assert int.from_bytes(message[:4], "little") == len(message)
     assert len(message) % 4 == 0
     found = attributes(message[20:])
@@ -127,7 +130,7 @@ def described(message: bytes) -> str:
     (element,) = (attributes(found[3])[1],)
     key = attributes(attributes(element)[1])[1]
     assert key.startswith((TCP_KEY, PEER))
-    return ("-" if message[4] == 14 else "+") + found[2].rstrip(b"\0").decode()
+    return {12: "+", 14: "-", 30: "x"}[message[4]] + found[2].rstrip(b"\0").decode()
 
 
 @pytest.fixture
@@ -165,6 +168,23 @@ def test_the_end_of_one_gate_leaves_the_element_of_the_next(gates: Gates, netlin
     assert netlink.transactions == [["+once4"], ["+once4", "-once4", "+once4"]]
     gates.exchange((), (second,), 0.0)
     assert netlink.transactions[2:] == [["+once4", "-once4"]]
+
+
+def test_where_the_kernel_destroys_nothing_is_added_first(netlink: Recorded) -> None:
+    gates = Gates(netlink, destroys=True)  # type: ignore[arg-type]
+    first, second = gate(), gate(number=2)
+    gates.exchange((first,), (), 0.0)
+    gates.exchange((second,), (), 0.0)
+    gates.exchange((), (second,), 0.0)
+    assert netlink.transactions == [["+once4"], ["xonce4", "+once4"], ["xonce4"]]
+
+
+@pytest.mark.parametrize(("code", "known"), [(errno.ENOENT, True), (0, True), (errno.EINVAL, False)])
+def test_a_kernel_is_asked_whether_it_destroys(netlink: Recorded, code: int, known: bool) -> None:
+    netlink.code = code
+    netlink.described = lambda message: str(message[4])
+    assert destroys(netlink) is known  # type: ignore[arg-type]
+    assert netlink.transactions == [["30"]]
 
 
 def test_adopted(gates: Gates, netlink: Recorded) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from applianced.dataplane.worker import WorkerProcess
+from applianced.dataplane.worker import BEGUN_AT_ONCE, WorkerProcess
 from applianced.engine.checkpoint import Checkpoint
 from applianced.engine.counters import Counters
-from tests.support import callers
+from tests.support import callers, datagrams
 from tests.support.engine import CLIENT, DESCRIPTOR, EVENTS, FRESH, SERVER, Packet, octets
 
 
@@ -129,3 +130,80 @@ def test_an_exception_in_a_sessions_tick_costs_that_tick(
     monkeypatch.setattr(worker._engine, "turn", bug)
     assert worker._turn(0.0), "the others are still due"
     assert "tick of a session" in caplog.text
+
+
+class Queue:
+    """A packet queue that brings what goes on between any two that begin. full: there is more."""
+
+    def __init__(self, worker: WorkerProcess, *, full: bool = False) -> None:
+        self.worker = worker
+        self.full = full
+        self.drained = 0
+
+    def drain(self) -> bool:
+        self.drained += 1
+        self.worker._packet(Packet(datagrams.octets(datagrams.CLIENT, datagrams.SERVER, b"goes on" * 4), TFTP), NOW)
+        return not self.full
+
+
+NOW = 1e9
+TFTP = datagrams.FRESH
+BEGINS = replace(datagrams.DESCRIPTOR, begins=lambda data: data.startswith(b"begin"))
+
+
+@pytest.fixture
+def beginning(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[WorkerProcess, list[bytes]]]:
+    """A worker of an ALG whose datagrams begin something, and the payloads that it has handled."""
+    ours, theirs = socket.socketpair()
+    events = {"tftp": datagrams.EVENTS}
+    made = WorkerProcess(
+        0,
+        1,
+        {"tftp": BEGINS},
+        control=theirs,
+        counters=Counters(events, memoryview(bytearray(Counters.octets(events)))),
+        checkpoint=Checkpoint(memoryview(bytearray(Checkpoint.octets(4))), 4),
+    )
+    handled: list[bytes] = []
+    monkeypatch.setattr(made._engine, "handle", lambda packet, now: handled.append(packet.raw[28:33]))
+    monkeypatch.setattr("time.time", lambda: NOW)
+    yield made, handled
+    ours.close()
+    theirs.close()
+
+
+def begin(worker: WorkerProcess, count: int) -> None:
+    for _ in range(count):
+        worker._packet(Packet(datagrams.octets(datagrams.CLIENT, datagrams.SERVER, b"begin" * 5), TFTP), NOW)
+
+
+def test_what_goes_on_comes_before_what_begins(
+    beginning: tuple[WorkerProcess, list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, handled = beginning
+    begin(worker, 2)
+    assert handled == []
+    worker._begin()
+    assert handled == [b"begin"] * 2, "before there is a queue"
+    monkeypatch.setattr(worker, "_queue", Queue(worker))
+    begin(worker, BEGUN_AT_ONCE + 1)
+    handled.clear()
+    worker._begin()
+    assert handled == [b"begin", b"goes "] * BEGUN_AT_ONCE, "then others have their turn"
+    assert len(worker._beginnings) == 1
+    worker._begin()
+    assert handled[-2:] == [b"begin", b"goes "]
+    worker._begin()
+    assert handled.count(b"begin") == BEGUN_AT_ONCE + 1
+
+
+def test_nothing_begins_while_more_goes_on(
+    beginning: tuple[WorkerProcess, list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, handled = beginning
+    monkeypatch.setattr(worker, "_queue", Queue(worker, full=True))
+    begin(worker, 3)
+    worker._begin()
+    assert handled == [b"begin", b"goes "]
+    worker._on_stop({})
+    assert handled == [b"begin", b"goes ", b"goes ", b"begin", b"begin"], "a worker that stops leaves none"

@@ -59,22 +59,22 @@ def replaced(elements: list[Element]) -> None:
 @pytest.mark.parametrize("way", [edited, continued, replaced])
 def test_it_is_refused_at_once(said: str, way: Callable[[list[Element]], None]) -> None:
     elements = shop(said)
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(ConfigError, match="is said") as caught:
         way(elements)
-    assert time.monotonic() - start < BOUND_S
+    assert time.process_time() - start < BOUND_S
     assert caught.value.tag == "bad-element"
     assert caught.value.path.startswith("/example:shop")
 
 
 def test_a_value_said_often_is_no_fault_of_an_edit() -> None:
-    start = time.monotonic()
+    start = time.process_time()
     with tree_of("") as base:
         candidate = Candidate(base)
         candidate.edit(shop("<tag>t</tag>" * MANY), EditOptions())
         assert content(candidate.tree).count("<tag>") == 1
         candidate.discard()
-    assert time.monotonic() - start < BOUND_S
+    assert time.process_time() - start < BOUND_S
 
 
 def test_long_lists_pass() -> None:

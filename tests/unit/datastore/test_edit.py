@@ -83,6 +83,13 @@ def test_operations(before: str, change: str, after: str) -> None:
             "bad-attribute",
             "/example:shop/shelf[row='1'][column='a']",
         ),
+        (
+            SHELVES,
+            "<shelf yang:insert='after' yang:key=\"[nobody:row='1'][nobody:column='b']\"><row>1</row>"
+            "<column>a</column></shelf>",
+            "bad-attribute",
+            "/example:shop/shelf[row='1'][column='a']",
+        ),
         ("", '<open nc:operation="create"><hours/><bogus/></open>', "unknown-element", "/example:shop/open"),
         (
             A,

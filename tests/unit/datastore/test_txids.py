@@ -83,6 +83,15 @@ def test_entries_that_come_and_go_leave_nothing_behind() -> None:
     assert len(table.made) + len(table.touched) <= 1200
 
 
+def test_who_had_what_was_in_a_container_does_not_have_it_empty() -> None:
+    full, empty = tree_of("<hall><rug><length>3</length></rug></hall>"), tree_of("<hall/>")
+    table = txids.first(State("0", "t0"))
+    for at, (before, after) in enumerate(pairwise([full, empty, full, empty]), 1):
+        table = txids.advance(table, before, after, State(str(at), f"t{at}"))
+        (hall,) = after.find_all("/example:shop/hall")
+        assert table.number(table.find(hall)) == table.newest
+
+
 def test_names_with_slashes_are_told_apart() -> None:
     with tree_of("") as before, tree_of(ITEM.format("a/b", 1) + ITEM.format("a", 1)) as after:
         table = txids.advance(txids.first(State("0", "t0")), before, after, State("1", "t1"))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from applianced.alg.ike_esp import DESCRIPTOR
+from applianced.alg.ike_esp.spis import SURPLUS_MOST
 from applianced.compiler.marks import ALG_NUMBERS, CONTROL, DATA, SLOT_SHIFT
 from applianced.engine import waiting
 from applianced.engine.gatekeeper import GateLimits
@@ -108,7 +109,6 @@ def test_what_awaits_and_what_admits(under_way: IkeBench) -> None:
     assert admitted is not None
     assert (admitted.outside, admitted.source) == (Endpoint(PUBLIC, 0x1111), b"")
     assert (admitted.packets, admitted.octets) == (1, len(answer.raw))
-    assert under_way.gate(peer=PEER.address, outside=Endpoint(PUBLIC, 0)) is None
 
     request = under_way.esp(host, PEER.address, 0x1000)
     assert request.released == request.raw[:10] + request.released[10:12] + request.raw[12:]  # type: ignore[index]
@@ -196,6 +196,70 @@ def test_while_conntrack_knows_nothing_is_opened(bench: IkeBench) -> None:
     bench.both(HOSTS[0], child(ALICE, 3))
     bench.kernel.knows, session.translation = False, None
     assert bench.esp(PEER.address, PUBLIC, 0x1111).dropped
+
+
+# ----- forged
+
+
+def released(bench: IkeBench, spi: int) -> bool:
+    """Whether an ESP packet in the gateway's name is let in."""
+    return bench.esp(PEER.address, PUBLIC, spi).released is not None
+
+
+def test_a_forged_packet_takes_nobodys_place(under_way: IkeBench) -> None:
+    """The host is alone behind its address: the gateway's own SPI is learnt too, for as long as it is awaited."""
+    assert released(under_way, 0x6666)
+    assert released(under_way, 0x1111)
+    assert (under_way.count("gates-hit"), under_way.count("esp-surplus")) == (1, 1)
+    under_way.now += GATE_S + 1
+    under_way.engine.tick(under_way.now)
+    assert not released(under_way, 0x2222)
+    assert under_way.count("gates-timed-out") == 0
+
+
+def test_no_more_forged_ones_are_learnt_than_that(under_way: IkeBench) -> None:
+    learnt = [released(under_way, 0x6000 + number) for number in range(SURPLUS_MOST + 3)]
+    assert learnt == [True] * (1 + SURPLUS_MOST) + [False] * 2
+    under_way.both(HOSTS[0], child(ALICE, 2))
+    assert released(under_way, 0x1111), "the next negotiation has its own"
+    assert under_way.count("esp-surplus") == SURPLUS_MOST
+
+
+def test_of_several_hosts_each_gets_what_it_awaits_and_no_more(under_way: IkeBench) -> None:
+    under_way.both(HOSTS[1], setup(BOB))
+    assert released(under_way, 0x1111)
+    assert not released(under_way, 0x2222)
+    under_way.both(HOSTS[1], auth(BOB))
+    assert released(under_way, 0x2222)
+    assert under_way.gate(inside=Endpoint(HOSTS[1].address, 0x2222)) is not None
+
+
+def test_another_host_does_not_wait_until_the_time_is_over(under_way: IkeBench) -> None:
+    """The first one goes on listening for its own sake alone."""
+    assert released(under_way, 0x1111)
+    under_way.both(HOSTS[1], setup(BOB))
+    held = under_way.say(HOSTS[1], auth(BOB)[0])
+    assert held.waiting
+    under_way.now += 1
+    under_way.engine.turn(under_way.now)
+    under_way.engine.tick(under_way.now)
+    assert held.released == held.raw
+    assert released(under_way, 0x2222)
+    assert under_way.gate(inside=Endpoint(HOSTS[1].address, 0x2222)) is not None
+
+
+def test_who_listens_on_does_so_after_a_restart(under_way: IkeBench) -> None:
+    assert released(under_way, 0x6666)
+    assert under_way.start() == 1
+    assert released(under_way, 0x1111)
+
+
+def test_guesses_at_an_spi_that_was_learnt(under_way: IkeBench) -> None:
+    """What the kernel does not admit by itself comes to no worker either, once nothing is awaited."""
+    under_way.both(HOSTS[1], setup(BOB))
+    assert released(under_way, 0x1111)
+    assert not any(released(under_way, 0x1111 + step) for step in (-1, 1, 2, 0x100))
+    assert under_way.count("esp-sessions") == 1
 
 
 # ----- time
@@ -326,8 +390,8 @@ def test_what_waits_has_its_bound(under_way: IkeBench, monkeypatch: pytest.Monke
 
 
 def test_a_datagram_is_led_to_another_host(under_way: IkeBench) -> None:
-    under_way.esp(PEER.address, PUBLIC, 0x1111)
     under_way.both(HOSTS[1], setup(BOB))
+    under_way.esp(PEER.address, PUBLIC, 0x1111)
     under_way.both(HOSTS[1], auth(BOB))
     under_way.both(HOSTS[1], child(BOB, 2))
     assert under_way.say(HOSTS[0], message(CAROL, GATEWAY, 37), answer=True).dropped

@@ -351,6 +351,17 @@ def test_a_fault_in_a_tick_ends_nothing(bench: CallBench) -> None:
     assert (bench.count("nonsense"), alg.ticks) == (1, 2)
 
 
+def test_a_session_that_is_not_read_any_further_has_its_ticks(bench: CallBench) -> None:
+    """What it has opened must end some time."""
+    outside, _ = opened(bench)
+    alg = bench.alg
+    bench.engine.live()[0].hand_over(keep_gates=True)
+    assert bench.word("offer 10.0.0.1:4002") == "offer 10.0.0.1:4002"
+    alg.at_tick = [alg._close(0, b"a"), alg._drop(0, outside.encode())]  # type: ignore[arg-type]
+    bench.later(1)
+    assert not bench.media
+
+
 def test_a_session_is_kept(bench: CallBench) -> None:
     bench.word("keep 100")
     (session,) = bench.engine.live()

@@ -120,9 +120,9 @@ def test_hostile_compression_takes_little_time() -> None:
     while len(reply(*parts)) < 8000:
         parts.append(record(16, b"", owner=(0xC000 | start + 2 * (len(parts) % 120)).to_bytes(2)))
     hostile = reply(*parts)
-    began = time.perf_counter()
+    began = time.process_time()
     read(hostile)
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 0.1
 
 
 def test_what_is_kept_is_bounded() -> None:

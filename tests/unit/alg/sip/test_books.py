@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from applianced.alg.sip import DESCRIPTOR, Books, SipSettings
+from applianced.alg.sip.books import SOON_S
 from applianced.alg.sip.bound import Belongings, Bound
 from applianced.alg.sip.screens import Screens
 from applianced.alg.sip.settings import DENY_LIMIT, SOURCE_LIMIT, Prefixes
@@ -65,6 +66,41 @@ def test_who_is_denied_is_shown() -> None:
     assert (shown["caller"], shown["server"]) == ("10.0.0.2", "198.51.100.9")
 
 
+def handed_on(player: Player) -> list[tuple[str, tuple[Any, ...] | None]]:
+    changes: list[tuple[str, tuple[Any, ...] | None]] = player.alg.context.books.changes()
+    return changes
+
+
+def test_ringing_is_handed_on_a_moment_later() -> None:
+    player = played("call-through-nat", 1)
+    ((name, begun),) = handed_on(player)
+    books, (call,) = player.alg.context.books, player.alg.context.books.calls.values()
+    books.touch_soon(call, 1000.0)
+    books.settle(1000.0 + SOON_S / 2)
+    assert handed_on(player) == []
+    books.settle(1000.0 + SOON_S)
+    assert handed_on(player) == [(name, begun)]
+    books.touch_soon(call, 1000.0)
+    for _ in books.end(call):
+        pass
+    books.settle(1000.0 + SOON_S)
+    assert handed_on(player) == [(name, None)]
+
+
+def test_what_ends_is_handed_on_with_its_media() -> None:
+    player = played("call-through-nat", 5)
+    ((name, established),) = handed_on(player)
+    (direction, bye), *_ = Case.load(CASES / "call-through-nat").steps()[5:]
+    assert bye.startswith(b"BYE")
+    player.feed(direction, bye)
+    ((again, ending),) = handed_on(player)
+    assert established is not None
+    assert ending is not None
+    assert (again, established[3], ending[3]) == (name, "established", "ending")
+    assert ending[6:] == established[6:]
+    assert ending[1] == established[1]
+
+
 def test_the_model_has_what_is_shown() -> None:
     """Every list and every leaf."""
     text = MODULE.read_text()
@@ -86,6 +122,10 @@ def test_the_deny_table_is_bounded() -> None:
     assert screens.denies((DENY_LIMIT).to_bytes(4), b"\1\2\3\4", 5.0)
     assert not screens.denies((DENY_LIMIT).to_bytes(4), b"\1\2\3\4", 11.0)
     assert len(screens.denied) == DENY_LIMIT - 1
+    screens.sweep(9.0)
+    assert len(screens.denied) == DENY_LIMIT - 1
+    screens.sweep(10.0)
+    assert not screens.denied
 
 
 def test_sources_beyond_what_is_counted_are_refused() -> None:
@@ -158,13 +198,18 @@ def test_what_is_put_off_again_and_again_stands_once() -> None:
     assert sum(map(len, wheel._slots.values())) <= 2
 
 
-def test_a_port_of_two_calls_goes_with_the_last() -> None:
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_a_port_of_two_calls_goes_with_the_last(forgotten: bool) -> None:
+    """Also when one of them has ended with its session."""
     belongings = Belongings()
     first, second = Bound(belongings), Bound(belongings)
     inside, outside = Endpoint(b"\n\0\0\2", 40000), Endpoint(b"\xc0\0\2\1", 50000)
     for bound in (first, second):
         bound.add(17, inside, (outside, True))
-    assert list(first.release()) == []
+    if forgotten:
+        first.forget()
+    else:
+        assert list(first.release()) == []
     assert len(list(second.release())) == 1
     assert (len(first), len(second)) == (0, 0)
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from applianced.alg.actions import Bind, HandOver, OpenControl, OpenMedia
+from applianced.alg.actions import Bind, HandOver, Note, OpenControl, OpenMedia
 from applianced.alg.sip import DESCRIPTOR, Books, Datagrams, SipSettings
+from applianced.alg.sip.messages import NAME_LIMIT
 from applianced.compiler.marks import ALG_NUMBERS, CONTROL
 from applianced.engine.gatekeeper import GateLimits
 from applianced.model.tuples import ORIGINAL, REPLY, UDP, Endpoint, packed
@@ -153,10 +154,11 @@ def test_a_session_that_begins_with_dtls_is_left_alone() -> None:
     assert not asked(played, Bind)
 
 
-def test_one_host_does_not_take_every_outside_port() -> None:
+@pytest.mark.parametrize("limits", [GateLimits(per_source=20), GateLimits(bindings_per_source=20)])
+def test_one_host_does_not_take_every_outside_port(limits: GateLimits) -> None:
     """Each call names other ports; nobody answers."""
     bench = bench_of(DESCRIPTOR)
-    bench.start(GateLimits(per_source=20))
+    bench.start(limits)
     bench.say(options(own=b"10.0.0.1"), mark=ALG_NUMBERS["sip"] | CONTROL)
     for number in range(12):
         many = b"".join(b"m=audio %d RTP/AVP 0\r\n" % (2000 + 20 * number + 2 * line) for line in range(4))
@@ -164,7 +166,7 @@ def test_one_host_does_not_take_every_outside_port() -> None:
         invite = message(b"INVITE sip:b@example.com SIP/2.0", b"10.0.0.1", body=offer)
         bench.say(invite.replace(b"Call-ID: 1", b"Call-ID: %d" % number).replace(b"z9hG4bK1", b"z9hG4bK%d" % number))
     assert len(bench.ports.held) == 40
-    assert bench.count("bindings-refused") == 8
+    assert bench.count("bindings-refused-source") == 8
 
 
 HEAD = b"v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=-\r\nt=0 0\r\n"
@@ -191,3 +193,37 @@ def test_no_description_tells_an_inside_address(first: bytes, description: bytes
     played.feed(ORIGINAL, message(first, INSIDE, method=first.split()[0], body=description))
     assert played.sent(ORIGINAL)
     assert INSIDE not in played.sent(ORIGINAL)
+
+
+LONG = b"x" * (NAME_LIMIT + 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"Call-ID: 1", b"Call-ID: " + LONG),
+        (b"branch=z9hG4bK1", b"branch=z9hG4bK" + LONG),
+        (b";tag=a", b";tag=" + LONG),
+        (b'<sip:a@example.com>;tag=a', b'"\\"" <sip:a@example.com>;tag=' + LONG),
+    ],
+    ids=["call-id", "branch", "tag", "odd-tag"],
+)  # fmt: skip
+def test_long_names_are_not_remembered(before: bytes, after: bytes) -> None:
+    """62 KiB of them in each message would fill the memory of a worker."""
+    played = player()
+    invite = message(b"INVITE sip:b@example.com SIP/2.0", INSIDE, body=media(INSIDE))
+    played.feed(ORIGINAL, invite.replace(before, after))
+    assert not played.out
+    assert [note.event for note in asked(played, Note)].count("long-name") == 1
+    assert not played.alg.context.books.calls
+    played.feed(ORIGINAL, invite)
+    assert played.out
+
+
+def test_vias_beyond_what_is_kept() -> None:
+    """Of a request with a hundred hops nobody waits for the answer."""
+    played = player()
+    vias = b"Via: " + b", ".join(b"SIP/2.0/UDP hop%d.example;branch=%s" % (hop, b"x" * 100) for hop in range(50))
+    played.feed(ORIGINAL, options(vias))
+    assert not played.out
+    assert [note.event for note in asked(played, Note)][-2:] == ["many-headers", "refused-message"]

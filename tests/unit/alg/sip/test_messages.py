@@ -169,6 +169,8 @@ def test_line_feeds_alone_end_lines_too() -> None:
         (request("OPTIONS", *["X: y"] * 300), "many-headers"),
         (request().replace(b"Call-ID", b"Called"), "missing-header"),
         (request().replace(b"Via", b"Viae"), "missing-header"),
+        (request().replace(b"\r\nVia", b"\r\nSubject: a\r\n b\r\nnonsense\r\nVia"), "bad-header"),
+        (request().replace(b"\r\nVia", b"\nVia\nVia"), "bad-header"),
         (request("OPTIONS", "i: twice"), "repeated-header"),
         (request("OPTIONS", "CSeq: 1"), "bad-cseq"),
         (request("OPTIONS", "CSeq: 2147483648 OPTIONS"), "bad-cseq"),
@@ -351,6 +353,9 @@ def test_hostile_values_cost_little(value: bytes) -> None:
         ("Alice B <sip:a@b.example>;tag=1", b"1"),
         ('"Alice" <sip:a;tag=2@b.example>', b""),
         ("sip:a@b.example", b""),
+        (r"\"Al\" <sip:a@b.example>;tag=1", b"1"),
+        (r"\"Al\" <sip:a@b.example>;x=2 ; Tag =1;y", b"1"),
+        (r"\"Al\" <sip:a@b.example>", b""),
     ],
 )
 def test_tags_however_they_are_written(value: str, tag: bytes) -> None:

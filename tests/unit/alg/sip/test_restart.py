@@ -10,14 +10,15 @@ import pytest
 
 from applianced.alg.actions import CloseGate, CloseGates, OpenControl, OpenGate, OpenMedia, Unbind
 from applianced.alg.sip import DESCRIPTOR
+from applianced.model.tuples import ORIGINAL
 from tests.support.dialog import Case, Player
 
 CASES = Path(__file__).parents[3] / "alg" / "sip"
 FORGETFUL = frozenset(
-    ("contacts", "denied", "denied-all", "rates", "tcp-refused", "tcp-refused-routed", "too-many-calls",
-     "too-many-calls-total")
+    ("contacts", "denied", "denied-all", "rates", "tcp-bodies-refused", "tcp-refused", "tcp-refused-routed",
+     "too-many-calls", "too-many-calls-total")
 )  # fmt: skip
-"""Cases about what is remembered for a while only: counts, who is denied, how long a session is kept."""
+"""Cases about what is remembered for a while only: counts, INVITEs under way, how long a session is kept."""
 GATES = (OpenMedia, OpenGate, OpenControl, CloseGate, CloseGates, Unbind)
 
 
@@ -76,3 +77,38 @@ def test_a_registration_goes_on() -> None:
     player.meanwhile("31")
     assert not player.open
     assert player.alg.context.books.changes()[0][1] is None
+
+
+def test_who_is_denied_stays_so() -> None:
+    """For as long as before."""
+    folder = CASES / "denied"
+    case, kept = Case.load(folder), {}
+    player = case.player(DESCRIPTOR)
+    steps = case.steps()
+    for direction, data in steps[:2]:
+        player.feed(direction, data)
+    take_over(player, folder, kept)
+    arrived = len(player.out)
+    player.feed(*steps[2])
+    assert len(player.out) == arrived
+    player.meanwhile("11")
+    [(name, gone)] = player.alg.context.books.changes()
+    assert name.startswith("denied ")
+    assert gone is None
+    player.feed(*steps[2])
+    assert len(player.out) == arrived + 1
+
+
+@pytest.mark.parametrize("name", ["tcp-bodies", "tcp-bodies-routed", "tcp-bodies-refused"])
+def test_a_body_goes_on(name: str) -> None:
+    """Of which some has left, or which is refused with its message."""
+    folder = CASES / name
+    case, kept = Case.load(folder), {}
+    whole, player = case.play(DESCRIPTOR), case.player(DESCRIPTOR)
+    for number, (direction, data) in enumerate(case.steps()):
+        player.feed(direction, data[:-5])
+        if number == 1:
+            take_over(player, folder, kept)
+        player.feed(direction, data[-5:])
+    player.finish()
+    assert player.sent(ORIGINAL) == whole.sent(ORIGINAL)

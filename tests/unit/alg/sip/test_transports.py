@@ -16,11 +16,14 @@ from tests.support.dialog import Case, Meanwhile, Step
 from tests.support.soak import rounds
 
 CASES = Path(__file__).parents[3] / "alg" / "sip"
-STREAMS = [Case.load(CASES / name) for name in ("tcp-call", "tcp-routed", "tcp-refused")]
+STREAMS = [
+    Case.load(CASES / name) for name in ("tcp-call", "tcp-routed", "tcp-refused", "tcp-bodies", "tcp-bodies-refused")
+]
 SEEDS = [
     Case.load(CASES / name).steps()
-    for name in ("call-through-nat", "hold", "forked", "reliable", "registration", "msrp", "transfer", "early-media")
-]
+    for name in ("call-through-nat", "hold", "forked", "reliable", "registration", "msrp", "transfer", "early-media",
+                 "hosted-registration", "several-ports", "ice-remote")
+]  # fmt: skip
 
 
 @settings(max_examples=rounds(60), deadline=None)

@@ -48,7 +48,8 @@ options:
     type: path
     default: ~/.ansible/applianced
 notes:
-  - Needs C(ansible_connection=ansible.netcommon.netconf) and C(ansible_network_os=applianced.appliance.applianced).
+  - Needs C(ansible_network_os=applianced.appliance.applianced), over either connection;
+    P(applianced.appliance.netconf#connection) says which suits.
   - In check mode the candidate is edited, validated, compared with what is in force, and discarded. What is returned is
     what the real run then does.
   - Every session has a candidate of its own; nobody sees or commits half of a change.

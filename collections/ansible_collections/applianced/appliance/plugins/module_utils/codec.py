@@ -64,13 +64,17 @@ class Json:
 class Arguments(Json):
     """Arguments of modules: _ for -, no names of modules, a flag is a bool, what is None was not given."""
 
+    RESERVED = ("message", "syslog_facility")
+    """Ansible keeps these names for itself, in whatever depth; they end with _."""
+
     @staticmethod
     def node_name(name):
-        return name.replace("_", "-")
+        return name.rstrip("_").replace("_", "-")
 
     @staticmethod
     def shown(node, parent):
-        return node.name.replace("-", "_")
+        name = node.name.replace("-", "_")
+        return f"{name}_" if name in Arguments.RESERVED else name
 
     @staticmethod
     def flag(node, given, path):

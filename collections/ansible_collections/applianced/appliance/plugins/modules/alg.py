@@ -479,7 +479,7 @@ options:
                       - PUBLISH requests that pass.
                       - In requests per second.
                     type: int
-                  message:
+                  message_:
                     description:
                       - MESSAGE requests that pass.
                       - In requests per second.
@@ -559,7 +559,7 @@ options:
                       - PUBLISH requests that pass from one source.
                       - In requests per second.
                     type: int
-                  message:
+                  message_:
                     description:
                       - MESSAGE requests that pass from one source.
                       - In requests per second.
@@ -597,7 +597,9 @@ options:
             description:
               - 'Where requests of an outside party show that it is behind a NAT of its own, do not believe the
                 address that it announces for media: the other party is told the address that its messages come
-                from, and the first packet decides its port.'
+                from, and the first packet decides its port. A Contact at the address of such a Via becomes the
+                endpoint that its messages come from, and what is sent there says again what it wrote; over TCP
+                where NAT translates the other party.'
             type: bool
           ice_candidates:
             description:
@@ -667,6 +669,11 @@ options:
               registrations_per_session:
                 description:
                   - Registered contacts of one session. One beyond gets no gate.
+                  - The appliance's default is 4096.
+                type: int
+              registrations_per_source:
+                description:
+                  - Registered contacts at one inside address, over all of its sessions. One beyond gets no gate.
                   - The appliance's default is 4096.
                 type: int
               registrations_total:

@@ -29,7 +29,8 @@ options:
       - The ALG; without it the counters of all.
     type: str
 notes:
-  - Needs C(ansible_connection=ansible.netcommon.netconf) and C(ansible_network_os=applianced.appliance.applianced).
+  - Needs C(ansible_network_os=applianced.appliance.applianced), over either connection;
+    P(applianced.appliance.netconf#connection) says which suits.
 author:
   - The applianced project (@applianced)
 """

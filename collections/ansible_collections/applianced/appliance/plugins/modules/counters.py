@@ -52,7 +52,8 @@ options:
     type: int
     default: 0
 notes:
-  - Needs C(ansible_connection=ansible.netcommon.netconf) and C(ansible_network_os=applianced.appliance.applianced).
+  - Needs C(ansible_network_os=applianced.appliance.applianced), over either connection;
+    P(applianced.appliance.netconf#connection) says which suits.
 author:
   - The applianced project (@applianced)
 """

@@ -21,7 +21,8 @@ options:
     elements: str
     choices: [all, address_book, alg, alg_policy, application_sets, applications, nat_destination, nat_source, nat_static, policies, system, users_roles, zones]
 notes:
-  - Needs C(ansible_connection=ansible.netcommon.netconf) and C(ansible_network_os=applianced.appliance.applianced).
+  - Needs C(ansible_network_os=applianced.appliance.applianced), over either connection;
+    P(applianced.appliance.netconf#connection) says which suits.
 author:
   - The applianced project (@applianced)
 """

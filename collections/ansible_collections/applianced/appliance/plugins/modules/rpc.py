@@ -34,7 +34,8 @@ options:
     choices: [json, xml, dict]
     default: json
 notes:
-  - Needs C(ansible_connection=ansible.netcommon.netconf) and C(ansible_network_os=applianced.appliance.applianced).
+  - Needs C(ansible_network_os=applianced.appliance.applianced), over either connection;
+    P(applianced.appliance.netconf#connection) says which suits.
 author:
   - The applianced project (@applianced)
 """

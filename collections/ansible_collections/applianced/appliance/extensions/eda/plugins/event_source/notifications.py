@@ -4,12 +4,14 @@
 """An event source for ansible-rulebook: the notifications of appliances (RFC 5277), each an event.
 
 Arguments:
-  appliances: list of mappings: host, and optionally port (830), user, key (a private key file)
+  appliances: list of mappings: host, and optionally port (830), user, key (a private key file), and name (that of the
+              host in the inventory, when it is another)
   stream:     of notifications, NETCONF by default
   retry:      seconds until an appliance is tried again whose session has ended, 5 by default
   ssh_args:   list of further arguments of ssh
 
-An event has host, time, notification (its name) and what the notification says, as a mapping.
+An event has host, time, notification (its name) and what the notification says, as a mapping; and meta.hosts, to which
+ansible-rulebook limits the playbook that the event starts.
 """
 
 from __future__ import annotations
@@ -73,7 +75,7 @@ async def listen(queue: asyncio.Queue[Any], appliance: dict[str, Any], stream: s
             message = await process.stdout.readuntil(END)
             event = event_of(str(appliance["host"]), message[: -len(END)].decode())
             if event:
-                await queue.put(event)
+                await queue.put({**event, "meta": {"hosts": str(appliance.get("name") or appliance["host"])}})
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
         return
     finally:
