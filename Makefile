@@ -64,13 +64,34 @@ fleet: $(STAMP) packages  ## N appliances to rehearse playbooks on (N=20), two o
 fleet-stop:  ## remove every trace of the fleet
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m applianced.tools.fleet --directory $(FLEET) stop; fi
 
+.PHONY: image-packages
+image-packages:
+	@.ci/system-packages run build mkimage
+
+.PHONY: image
+image: $(STAMP) image-packages  ## make the VM image in build/image, as root
+	@$(BIN)/python -m applianced.tools.vm build
+
+.PHONY: boot
+boot: $(STAMP) image-packages  ## boot the VM image under QEMU and say how to reach it (FRESH=1: forget the last one)
+	@$(BIN)/python -m applianced.tools.vm boot $(if $(FRESH),--fresh)
+
+.PHONY: boot-stop
+boot-stop:  ## shut the booted machine down
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m applianced.tools.vm stop; fi
+
+.PHONY: test-image
+test-image: $(STAMP) image-packages  ## end-to-end on the VM image, which it makes when there is none
+	@[ -e build/image/applianced.qcow2 ] || $(MAKE) --no-print-directory image
+	@APPLIANCED_IMAGE=build/image $(PYTEST) tests/image --timeout 1800
+
 .PHONY: coverage
 coverage: $(STAMP) packages  ## ALGs and compiler are covered fully by their own cases
 	@$(PYTEST) -q $(OWN_CASES) $(COVERAGE)
 
 .PHONY: test
 test: lint  ## everything, `coverage` within; the last line is pytest's
-	@$(PYTEST) tests --ignore tests/machines $(PARALLEL) $(COVERAGE)
+	@$(PYTEST) tests --ignore tests/machines --ignore tests/image $(PARALLEL) $(COVERAGE)
 
 .PHONY: lint
 lint: $(STAMP) packages  ## ruff, mypy --strict, import-linter
@@ -82,7 +103,7 @@ lint: $(STAMP) packages  ## ruff, mypy --strict, import-linter
 
 .PHONY: unit
 unit: $(STAMP) packages  ## the tests that need neither root nor a network
-	@$(PYTEST) tests -m 'not topology' --ignore tests/machines
+	@$(PYTEST) tests -m 'not topology' --ignore tests/machines --ignore tests/image
 
 .PHONY: topology
 topology: $(STAMP) packages  ## real clients and servers through the appliance, in namespaces
@@ -98,5 +119,5 @@ bench: $(STAMP) packages  ## measure against masquerade, the kernel helper and a
 	@$(BIN)/python -m tests.bench --output build/bench
 
 .PHONY: clean
-clean: stop fleet-stop  ## remove what was built, the virtual environment included
+clean: stop fleet-stop boot-stop  ## remove what was built, the virtual environment included
 	rm -rf build $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

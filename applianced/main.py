@@ -61,9 +61,11 @@ def _serve_parser(commands: Commands[argparse.ArgumentParser]) -> None:
     serve.add_argument("--netns", default="", metavar="NAME", help="namespace of the dataplane (see ip-netns(8))")
     serve.add_argument(
         "--dataplane",
-        choices=("netns", "local", "none"),
+        choices=("netns", "local", "running", "none"),
         default="netns",
-        help="netns: in --netns (default); local: in the namespace of this process; none: management alone",
+        help="netns: in --netns (default); local: in the namespace of this process; running: one that 'applianced"
+        " dataplane' runs with the directory 'dataplane' of the state directory, and that goes on when management ends;"
+        " none: management alone",
     )
     serve.add_argument(
         "--config",

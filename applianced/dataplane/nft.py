@@ -43,10 +43,14 @@ def table_exists(netlink: Netlink, table: str) -> bool:
     return netlink.get(NFTABLES, _GETTABLE, FAMILY_INET, attribute(1, text(table))) is not None
 
 
+QUEUE_PROBE = "table inet applianced_probe { chain c { queue num 0; }; }"
+"""What a kernel without NFT_QUEUE refuses, for that alone."""
+
+
 def has_queue_statement() -> bool:
     """Whether the kernel has NFT_QUEUE."""
     try:
-        check("table inet applianced_probe { chain c { queue num 0\n } }")
+        check(QUEUE_PROBE)
     except DataplaneError:
         return False
     return True

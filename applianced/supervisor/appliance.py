@@ -14,6 +14,7 @@ import pwd
 import socket
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from applianced.datastore.sealed import StorageError
 from applianced.errors import ConfigError
 from applianced.northbound.transaction import Participant
 from applianced.supervisor.address import bind, configured_port
-from applianced.supervisor.dataplane import DataplaneOptions, start_dataplane
+from applianced.supervisor.dataplane import DataplaneOptions, await_dataplane, start_dataplane
 from applianced.supervisor.happenings import DataplaneEvents
 from applianced.supervisor.management import ManagementOptions
 from applianced.supervisor.operational import DataplaneState, PlanMemory
@@ -34,9 +35,17 @@ Management = Callable[[Any, Any, Any, Models], Any]
 """(ManagementOptions, participants, state provider, models) -> the coroutine that serves until told to stop."""
 
 
+class Tie(Enum):
+    """What becomes of the dataplane when management ends."""
+
+    MADE = "it was started by this process, and ends with it"
+    TAKEN_UP = "an earlier management left it: it outlives a start that fails"
+    LOOSE = "somebody else starts and ends it"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The command line of `serve`, checked. dataplane: "netns", "local" or "none". user: "" for the default.
+    """The command line of `serve`, checked. dataplane: "netns", "local", "running" or "none". user: "" for the default.
 
     port: None for the configuration's.
     """
@@ -57,8 +66,8 @@ def run(options: Options, management: Management) -> int:
     if options.dataplane == "netns" and not options.namespace:
         raise ConfigError("", "say which namespace with --netns NAME, or use --dataplane local or --dataplane none")
     root = os.geteuid() == 0
-    if options.dataplane != "none" and not root:
-        raise ConfigError("", "a dataplane needs root to start; --dataplane none runs without")
+    if options.dataplane in ("netns", "local") and not root:
+        raise ConfigError("", "a dataplane needs root to start; --dataplane none runs without, running finds one")
     user = account(options.user) if options.user else account("applianced", "nobody") if root else None
     # Before anything else: a directory that another appliance uses stays as it is.
     lock = claim(options.state_dir)
@@ -82,13 +91,17 @@ def run(options: Options, management: Management) -> int:
             management_uid=user.pw_uid if user else os.geteuid(),
             workers=options.workers,
         )
-        process = start_dataplane(dataplane)
+        if options.dataplane == "running":
+            await_dataplane(dataplane)
+        else:
+            process = start_dataplane(dataplane)
         agent = AgentClient(dataplane.socket_path)
         readable = replace(readable, happenings=DataplaneEvents(dataplane.socket_path))
     if user is not None:
         # A commit may move NETCONF to any port, unless the command line has chosen it.
         drop_privileges(user, *([CAP_NET_BIND_SERVICE] if options.port is None else []))
-    asyncio.run(_run(readable, models, agent, management, made=bool(process)))
+    tie = Tie.LOOSE if options.dataplane == "running" else Tie.MADE if process else Tie.TAKEN_UP
+    asyncio.run(_run(readable, models, agent, management, tie))
     if process:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(process, 0)
@@ -173,9 +186,8 @@ def _copy_privately(state_dir: Path, files: Mapping[str, bytes]) -> None:
 
 
 async def _run(
-    options: ManagementOptions, models: Models, agent: AgentClient | None, management: Management, *, made: bool
+    options: ManagementOptions, models: Models, agent: AgentClient | None, management: Management, tie: Tie
 ) -> None:
-    """made: the dataplane was started by this process; one that was taken up outlives a start that fails."""
     memory = PlanMemory()
     participants: list[Participant] = [memory]
     if agent is not None:
@@ -184,8 +196,8 @@ async def _run(
     try:
         await serving
     except BaseException:
-        if agent is not None and made:
+        if agent is not None and tie is Tie.MADE:
             await agent.shutdown()
         raise
-    if agent is not None:
+    if agent is not None and tie is not Tie.LOOSE:
         await agent.shutdown()

@@ -37,6 +37,8 @@ from applianced.supervisor.privileges import (
 )
 
 START_S = 20.0
+AWAITED_S = 60.0
+"""It may be starting at the same time, on a slow machine."""
 LOCK = b"\0applianced-dataplane"
 """Abstract socket name, of which every network namespace has its own: whoever has bound it serves that namespace."""
 _BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -229,6 +231,16 @@ def connect(options: DataplaneOptions) -> bool:
             " use another --state-dir, or stop that one first",
         )
     return True
+
+
+def await_dataplane(options: DataplaneOptions) -> None:
+    """Return when the dataplane that somebody else starts answers. Raises DataplaneError when none does in time."""
+    deadline = time.monotonic() + AWAITED_S
+    while not connect(options):
+        if time.monotonic() > deadline:
+            message = f"nobody answers at {options.socket_path}; start 'applianced dataplane' with that directory first"
+            raise DataplaneError("dataplane", message)
+        time.sleep(0.02)
 
 
 def start_dataplane(options: DataplaneOptions) -> int:

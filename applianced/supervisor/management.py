@@ -31,6 +31,7 @@ from applianced.northbound.service import Listen, Service
 from applianced.northbound.state import StateProvider
 from applianced.northbound.transaction import Participant
 from applianced.supervisor.address import rebind
+from applianced.supervisor.notify import ServiceManager
 from applianced.system.allocation import give_back_large_blocks
 from applianced.system.users import Users
 
@@ -120,14 +121,19 @@ async def _serve(
     gc.collect()
     host = f"[{options.host}]" if ":" in options.host else options.host
     announce(f"ready netconf={host}:{listening.port}")
+    manager = ServiceManager()
+    manager.tell("READY=1", f"STATUS=NETCONF answers on {host}:{listening.port}")
+    living = asyncio.create_task(manager.keep_alive(), name="signs of life")
     following = None
     if options.happenings:
         following = asyncio.create_task(options.happenings.follow(service.configuration.events), name="happenings")
     try:
         await stop.wait()
     finally:
+        living.cancel()
         if following:
             following.cancel()
+        manager.tell("STOPPING=1")
         _LOG.info("stopping")
         await listening.close()
 

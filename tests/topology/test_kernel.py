@@ -325,3 +325,10 @@ def test_sysctls_are_put_back(inside: Inside, tmp_path: Path) -> None:
 
     assert inside(lambda: [path.read_text() for path in paths]) == before
     assert not list(tmp_path.iterdir())
+
+
+def test_only_the_kernel_refuses_the_probe_for_the_queue_statement(inside: Inside) -> None:
+    """A probe that nft itself refuses would find NFT_QUEUE on no kernel."""
+    if not inside(nft.has_queue_statement):
+        with pytest.raises(DataplaneError, match="No such file or directory"):
+            inside(lambda: nft.check(nft.QUEUE_PROBE))

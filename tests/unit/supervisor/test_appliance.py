@@ -6,6 +6,7 @@ import errno
 import os
 import pwd
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 from applianced.datastore.models import Models
 from applianced.datastore.persist import claim
 from applianced.datastore.sealed import StorageError
-from applianced.supervisor import appliance
+from applianced.errors import DataplaneError
+from applianced.supervisor import appliance, dataplane
 from applianced.supervisor.management import ManagementOptions
 
 ROOT = os.geteuid() == 0
@@ -131,3 +133,9 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(appliance, "_copy_privately", full)
     with pytest.raises(StorageError, match=f"cannot write to {tmp_path}: No space left on device; free space"):
         run(options(tmp_path, config=EXAMPLE))
+
+
+def test_a_dataplane_that_should_run_and_does_not_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataplane, "AWAITED_S", 0.05)
+    with pytest.raises(DataplaneError, match=r"nobody answers at dataplane/agent\.sock; start 'applianced dataplane'"):
+        run(replace(options(tmp_path, config=EXAMPLE), dataplane="running"))

@@ -1,0 +1,130 @@
+"""`python -m applianced.image`: what the units of the image run. Every command runs as root."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from applianced import __version__
+from applianced.errors import ApplianceError
+from applianced.image.places import Places, write
+
+LABELS = ("cidata", "CIDATA")
+"""Of a NoCloud disk, by cloud-init's convention."""
+_ATTEMPTS = 3
+"""Starts of management with the seed's configuration that may fail for a reason that validation does not find."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m applianced.image")
+    commands = parser.add_subparsers(dest="command", required=True)
+    seed = commands.add_parser("seed", help="read a seed, once")
+    seed.add_argument("--device", type=Path, help="default: the disk labelled cidata")
+    refused = commands.add_parser("refused", help="after management has failed: start with the image's own, if due")
+    refused.add_argument("--restarts", type=int, default=0, help="how often it has failed")
+    banner = commands.add_parser("banner", help="write what the consoles show")
+    banner.add_argument("--answering", action="store_true", help="NETCONF answers")
+    options = parser.parse_args(arguments)
+    places = Places()
+    if options.command == "seed":
+        return _seed(places, options.device)
+    if options.command == "refused":
+        return _refused(places, options.restarts)
+    return _banner(places, answering=options.answering)
+
+
+def _seed(places: Places, device: Path | None) -> int:
+    # Only a first boot needs YAML.
+    from applianced.image.first_boot import apply
+    from applianced.image.nocloud import parse
+
+    if places.seeded.exists():
+        return 0
+    disk = device or _labelled()
+    if disk is None:
+        # It may come later.
+        return _banner(places, answering=False)
+    try:
+        seed = parse(_files(disk))
+        apply(seed, places)
+    except (ApplianceError, OSError) as error:
+        write(places.problem, f"the seed cannot be used: {error}\n".encode())
+        _banner(places, answering=False)
+        print(error, file=sys.stderr)
+        return 1
+    if seed.hostname:
+        socket.sethostname(seed.hostname)
+    if seed.network:
+        _run("systemctl", "--no-block", "restart", "systemd-networkd.service")
+    if seed.time_servers:
+        _run("systemctl", "--no-block", "try-restart", "systemd-timesyncd.service")
+    units = ["applianced.service", *(["rsyslog.service"] if seed.log_targets else [])]
+    _run("systemctl", "--no-block", "start", *units)
+    return 0
+
+
+def _labelled() -> Path | None:
+    """The seed's disk. udev may not have seen it yet."""
+    for label in LABELS:
+        done = subprocess.run(["blkid", "-t", f"LABEL={label}", "-o", "device"], stdout=subprocess.PIPE, check=False)
+        for line in done.stdout.decode().splitlines():
+            return Path(line)
+    return None
+
+
+def _files(disk: Path) -> dict[str, bytes]:
+    """The files of a seed. Raises OSError, SeedError."""
+    from applianced.image.nocloud import CONFIGURATIONS, LARGEST_OCTETS, META_DATA, NETWORK_CONFIG, USER_DATA, SeedError
+
+    files = {}
+    with tempfile.TemporaryDirectory(dir="/run") as directory:
+        if problem := _run("mount", "-o", "ro,nosuid,nodev,noexec", str(disk), directory):
+            raise SeedError(f"{disk} cannot be mounted: {problem}")
+        try:
+            for name in (META_DATA, USER_DATA, NETWORK_CONFIG, *CONFIGURATIONS):
+                path = Path(directory) / name
+                if path.is_file():
+                    with path.open("rb") as file:
+                        files[name] = file.read(LARGEST_OCTETS + 1)
+        finally:
+            _run("umount", directory)
+    return files
+
+
+def _refused(places: Places, restarts: int) -> int:
+    from applianced.image.first_boot import start_with_default, takes_seeds_configuration
+
+    if not takes_seeds_configuration(places):
+        return 0
+    given = next(places.first.glob("first.*"))
+    why = _run(sys.executable, "-m", "applianced", "compile", "--policy-only", str(given))
+    if not why and restarts < _ATTEMPTS:
+        return 0
+    start_with_default(places, why or "management does not start with it; its log (journal) says why")
+    return _banner(places, answering=False)
+
+
+def _banner(places: Places, *, answering: bool) -> int:
+    from applianced.image.banner import banner
+
+    places.banner.parent.mkdir(parents=True, exist_ok=True)
+    places.banner.write_text(banner(places, __version__, socket.gethostname(), answering=answering))
+    # Those that wait for a key show it at once.
+    _run("systemctl", "--no-block", "try-restart", "applianced-console@*.service")
+    return 0
+
+
+def _run(*argv: str) -> str:
+    """Run a command; what it complained of, "" when nothing."""
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+    return (done.stderr or done.stdout or f"status {done.returncode}").strip() if done.returncode else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""The first boot: a seed becomes hostname, network, time, log, and what management starts with.
+
+`seeded` is written last: a power cut before it makes the next boot begin again.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+from applianced.image.nocloud import Configuration, LogTarget, Seed, SeedError
+from applianced.image.places import Places, write
+
+RSYSLOG_FORMAT = "RSYSLOG_SyslogProtocol23Format"
+
+
+def apply(seed: Seed, places: Places) -> None:
+    """Write everything that a seed asks for. Raises SeedError before anything is written, OSError."""
+    if not seed.admin_key and seed.configuration is None:
+        raise SeedError(
+            "the seed lets nobody log in: give a public key in ssh_authorized_keys of user-data, or a configuration"
+        )
+    for name in ("network", "timesyncd.d", "rsyslog.d", "first"):
+        shutil.rmtree(places.state / name, ignore_errors=True)
+        (places.state / name).mkdir(parents=True, mode=0o755)
+    if seed.hostname:
+        write(places.state / "hostname", f"{seed.hostname}\n".encode())
+    for name, content in seed.network.items():
+        write(places.state / "network" / name, content.encode())
+    if seed.time_servers:
+        servers = f"[Time]\nNTP={' '.join(seed.time_servers)}\n"
+        write(places.state / "timesyncd.d/seed.conf", servers.encode())
+    _write_log_targets(seed, places)
+    _write_first(seed, places)
+    complaint = "".join(f"not used from the seed: {each}\n" for each in seed.ignored)
+    write(places.problem, complaint.encode())
+    write(places.seeded, f"{seed.instance_id}\n".encode())
+
+
+def start_with_default(places: Places, why: str) -> None:
+    """Management refuses the configuration of the seed: it starts with the image's own, and the console says why."""
+    name = (places.state / "hostname").read_text().strip() if (places.state / "hostname").exists() else ""
+    for given in places.first.glob("seed.*"):
+        given.rename(given.with_stem("refused"))
+    _write_options(places, _default(places, name))
+    write(places.problem, f"the configuration of the seed was refused, the image's own is in force:\n{why}\n".encode())
+
+
+def takes_seeds_configuration(places: Places) -> bool:
+    """Whether the next start of management puts the configuration of the seed in force."""
+    committed = places.commits.is_dir() and any(places.commits.glob("commit-*"))
+    return not committed and any(places.first.glob("seed.*"))
+
+
+def _write_first(seed: Seed, places: Places) -> None:
+    if seed.admin_key:
+        write(places.first / "admin.pub", f"{seed.admin_key}\n".encode())
+    if seed.configuration is not None:
+        write(places.first / f"seed{seed.configuration.suffix}", seed.configuration.content)
+    _write_options(places, seed.configuration or _default(places, seed.hostname))
+
+
+def _default(places: Places, hostname: str) -> Configuration:
+    configuration = json.loads(places.first_default.read_bytes())
+    if hostname:
+        configuration["applianced-system:system"]["host-name"] = hostname
+    return Configuration(".json", json.dumps(configuration, indent=2).encode())
+
+
+def _write_options(places: Places, configuration: Configuration) -> None:
+    """The unit of management reads its options from serve.env."""
+    path = places.first / f"first{configuration.suffix}"
+    for old in places.first.glob("first.*"):
+        old.unlink()
+    write(path, configuration.content)
+    options = f"--config /{path.relative_to(places.root)}"
+    key = places.first / "admin.pub"
+    if key.exists():
+        options += f" --admin-key /{key.relative_to(places.root)}"
+    write(places.state / "serve.env", f"FIRST={options}\n".encode())
+
+
+def _write_log_targets(seed: Seed, places: Places) -> None:
+    lines = []
+    for number, target in enumerate(seed.log_targets):
+        authority = ""
+        if target.certificate_authority:
+            authority = f"/var/lib/image/rsyslog.d/ca-{number}.pem"
+            write(places.state / f"rsyslog.d/ca-{number}.pem", target.certificate_authority.encode())
+        lines.append(_action(target, authority))
+    if lines:
+        write(places.state / "rsyslog.d/seed.conf", "\n".join([*lines, ""]).encode())
+
+
+def _action(target: LogTarget, authority: str) -> str:
+    """RFC 5425 (TLS, the server's name is checked) or RFC 6587 (TCP); what cannot be sent waits, up to 32 MiB."""
+    security = ""
+    if target.tls:
+        # Those that the system trusts are one file in Debian.
+        authority = authority or "/etc/ssl/certs/ca-certificates.crt"
+        security = (
+            ' StreamDriver="gtls" StreamDriverMode="1" StreamDriverAuthMode="x509/name"'
+            f' StreamDriverPermittedPeers="{target.host}" StreamDriver.CAFile="{authority}"'
+        )
+    return (
+        f'action(type="omfwd" protocol="tcp" target="{target.host}" port="{target.port}" template="{RSYSLOG_FORMAT}"'
+        f' TCP_Framing="octet-counted"{security} action.resumeRetryCount="-1" queue.type="LinkedList"'
+        f' queue.filename="to-{target.host.replace(":", "-")}-{target.port}" queue.maxDiskSpace="32m"'
+        ' queue.saveOnShutdown="on")'
+    )

@@ -1,0 +1,116 @@
+"""Network configuration of a seed (version 2, as netplan's) as files for systemd-networkd.
+
+The configuration of the appliance sets addresses, too (ietf-ip); what a seed gives lies below it: DHCP, and routes.
+Pure: a mapping in, files out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Files = Mapping[str, str]
+"""Name below /etc/systemd/network -> content."""
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,14}")
+_HOST = re.compile(r"[0-9A-Fa-f:.]{2,45}")
+_USED = frozenset({"dhcp4", "dhcp6", "addresses", "gateway4", "gateway6", "routes", "nameservers", "mtu", "accept-ra"})
+_NETWORK = ("[Network]", "KeepConfiguration=static", "LLMNR=no", "MulticastDNS=no")
+
+
+def networkd_files(network: Mapping[str, Any]) -> Files:
+    """A file for every interface of `ethernets`. Raises ValueError that says what cannot be done."""
+    if not network:
+        return {}
+    if network.get("version") != 2:
+        raise ValueError(f"version {network.get('version')!r}: only version 2 is read")
+    unknown = sorted(set(network) - {"version", "ethernets", "renderer"})
+    if unknown:
+        raise ValueError(f"{unknown[0]}: only ethernets are read")
+    ethernets = network.get("ethernets") or {}
+    if not isinstance(ethernets, dict):
+        raise ValueError("ethernets: must be a mapping of interfaces")
+    return {f"10-{name}.network": _file(str(name), each or {}) for name, each in ethernets.items()}
+
+
+def _file(name: str, ethernet: Any) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of an interface; the first three are management, inside, outside")
+    if not isinstance(ethernet, dict):
+        raise ValueError(f"{name}: must be a mapping")
+    unknown = sorted(str(key) for key in ethernet if key not in _USED)
+    if unknown:
+        raise ValueError(f"{name}: {unknown[0]}: is not supported; these are: {', '.join(sorted(_USED))}")
+    lines = ["[Match]", f"Name={name}"]
+    if ethernet.get("mtu"):
+        lines += ["[Link]", f"MTUBytes={_number(name, ethernet['mtu'])}"]
+    lines += [*_NETWORK, f"DHCP={_dhcp(ethernet)}"]
+    lines += [f"IPv6AcceptRA={'yes' if ethernet.get('accept-ra', ethernet.get('dhcp6')) else 'no'}"]
+    lines += [f"Address={_interface(name, text)}" for text in _list(name, ethernet, "addresses")]
+    lines += [f"DNS={_host(name, server)}" for server in _servers(name, ethernet)]
+    lines += [f"Gateway={_host(name, ethernet[key])}" for key in ("gateway4", "gateway6") if ethernet.get(key)]
+    for route in _list(name, ethernet, "routes"):
+        lines += _route(name, route)
+    return "\n".join([*lines, ""])
+
+
+def _dhcp(ethernet: Mapping[str, Any]) -> str:
+    versions = bool(ethernet.get("dhcp4")), bool(ethernet.get("dhcp6"))
+    return {(True, True): "yes", (True, False): "ipv4", (False, True): "ipv6", (False, False): "no"}[versions]
+
+
+def _list(name: str, ethernet: Mapping[str, Any], key: str) -> Sequence[Any]:
+    value = ethernet.get(key) or []
+    if not isinstance(value, list):
+        raise ValueError(f"{name}: {key}: must be a list")
+    return value
+
+
+def _servers(name: str, ethernet: Mapping[str, Any]) -> Sequence[Any]:
+    servers = ethernet.get("nameservers") or {}
+    if not isinstance(servers, dict):
+        raise ValueError(f"{name}: nameservers: must be a mapping with addresses")
+    return _list(name, servers, "addresses")
+
+
+def _number(name: str, value: object) -> int:
+    if not isinstance(value, int) or not 68 <= value <= 65535:
+        raise ValueError(f"{name}: mtu {value!r}: must be 68 to 65535")
+    return value
+
+
+def _interface(name: str, value: object) -> str:
+    text = str(value)
+    if "/" not in text:
+        raise ValueError(f"{name}: address {text!r}: needs a prefix length, for example 192.0.2.1/24")
+    try:
+        return str(ipaddress.ip_interface(text))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _host(name: str, value: object) -> str:
+    text = str(value)
+    if not _HOST.fullmatch(text):
+        raise ValueError(f"{name}: {text!r} is no address")
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _route(name: str, route: Any) -> list[str]:
+    if not isinstance(route, dict) or "to" not in route or set(route) - {"to", "via", "metric"}:
+        raise ValueError(f"{name}: routes: each needs 'to', and may have 'via' and 'metric'")
+    via = _host(name, route["via"]) if route.get("via") else ""
+    to = str(route["to"])
+    if to == "default":
+        to = "::/0" if ":" in via else "0.0.0.0/0"
+    try:
+        lines = ["[Route]", f"Destination={ipaddress.ip_network(to, strict=False)}"]
+        lines += [f"Metric={int(route['metric'])}"] if "metric" in route else []
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: route to {to}: {error}") from None
+    return [*lines, *([f"Gateway={via}"] if via else [])]

@@ -1,0 +1,194 @@
+"""The seed: what a machine is told at its first boot, in cloud-init's NoCloud format.
+
+Files in, values out; nothing is read or written here. What an appliance has no use for is named in `ignored` and
+costs nothing else: the same seed may serve machines of other kinds.
+
+Format: https://cloudinit.readthedocs.io/en/latest/reference/datasources/nocloud.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from applianced.errors import ApplianceError
+from applianced.image.network import Files, networkd_files
+
+META_DATA, USER_DATA, NETWORK_CONFIG = "meta-data", "user-data", "network-config"
+CONFIGURATIONS = ("applianced.json", "applianced.xml")
+"""Files of the seed that hold the first configuration, instead of `applianced: configuration:` in user-data."""
+LARGEST_OCTETS = 8 << 20
+"""Of one file of a seed; what is longer is refused."""
+
+_HOSTNAME = re.compile(r"(?=.{1,64}$)[A-Za-z0-9]([A-Za-z0-9-]{0,62})?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62})?)*")
+_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}( .*)?")
+_SERVER = re.compile(r"[A-Za-z0-9.:-]{1,253}")
+_TARGET = re.compile(r"(tcp|tls)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]{1,253}):([0-9]{1,5})")
+
+
+class SeedError(ApplianceError):
+    """A seed that cannot be used; the message names the file and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The first configuration. suffix: .json (RFC 7951) or .xml."""
+
+    suffix: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LogTarget:
+    """Where the system's log goes. certificate_authority: PEM, "" for those that the system trusts."""
+
+    host: str
+    port: int
+    tls: bool
+    certificate_authority: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """What a seed says. network: files for systemd-networkd by name."""
+
+    instance_id: str
+    hostname: str
+    admin_key: str
+    configuration: Configuration | None
+    network: Files
+    time_servers: tuple[str, ...]
+    log_targets: tuple[LogTarget, ...]
+    ignored: tuple[str, ...]
+
+
+def parse(files: Mapping[str, bytes]) -> Seed:
+    """A seed from its files. Raises SeedError."""
+    meta = _mapping(META_DATA, files.get(META_DATA, b""))
+    user = _mapping(USER_DATA, _cloud_config(files.get(USER_DATA, b"")))
+    own = user.get("applianced") or {}
+    if not isinstance(own, dict):
+        raise SeedError(f"{USER_DATA}: 'applianced' must be a mapping with configuration, log or both")
+    network = _mapping(NETWORK_CONFIG, files.get(NETWORK_CONFIG, b""))
+    try:
+        network_files = networkd_files(network.get("network") or network)
+    except ValueError as error:
+        raise SeedError(f"{NETWORK_CONFIG}: {error}") from error
+    keys = [*_keys(USER_DATA, user.get("ssh_authorized_keys")), *_keys(META_DATA, meta.get("public-keys"))]
+    return Seed(
+        instance_id=str(meta.get("instance-id", "")),
+        hostname=_hostname(user.get("hostname") or meta.get("local-hostname") or meta.get("hostname")),
+        admin_key=keys[0] if keys else "",
+        configuration=_configuration(files, own.get("configuration")),
+        network=network_files,
+        time_servers=_time_servers(user.get("ntp")),
+        log_targets=_log_targets(own.get("log")),
+        ignored=(*_ignored(user, own), *(f"{USER_DATA}: key {key[:40]}..." for key in keys[1:])),
+    )
+
+
+def _mapping(name: str, content: bytes) -> dict[str, Any]:
+    if len(content) > LARGEST_OCTETS:
+        raise SeedError(f"{name}: longer than {LARGEST_OCTETS} octets")
+    try:
+        read = yaml.safe_load(content) or {}
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise SeedError(f"{name}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(read, dict):
+        raise SeedError(f"{name}: must be a mapping of keys to values")
+    return read
+
+
+def _cloud_config(content: bytes) -> bytes:
+    first = content.split(b"\n", 1)[0].strip()
+    if content.strip() and first != b"#cloud-config":
+        shown = first[:40].decode(errors="replace")
+        raise SeedError(f"{USER_DATA}: begins with {shown!r}; must begin with the line #cloud-config")
+    return content
+
+
+def _hostname(value: object) -> str:
+    name = str(value or "")
+    if name and not _HOSTNAME.fullmatch(name):
+        raise SeedError(f"hostname {name!r}: must be a domain name of at most 64 characters")
+    return name
+
+
+def _keys(name: str, value: object) -> list[str]:
+    """meta-data has a list, one text, or a mapping of names to texts."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    lines = [value] if isinstance(value, str) else value or []
+    if not isinstance(lines, list):
+        raise SeedError(f"{name}: SSH keys must be a list of lines as in authorized_keys")
+    keys = [str(line).strip() for line in lines]
+    for key in keys:
+        if not _KEY.fullmatch(key):
+            raise SeedError(f"{name}: {key[:40]!r} is no SSH public key: take the line of the .pub file")
+    return keys
+
+
+def _configuration(files: Mapping[str, bytes], inline: object) -> Configuration | None:
+    given = [name for name in CONFIGURATIONS if name in files]
+    if len(given) + (inline is not None) > 1:
+        raise SeedError("several first configurations: give one of applianced.json, applianced.xml, user-data")
+    if given:
+        content = files[given[0]]
+        if len(content) > LARGEST_OCTETS:
+            raise SeedError(f"{given[0]}: longer than {LARGEST_OCTETS} octets")
+        return Configuration(f".{given[0].rpartition('.')[2]}", content)
+    if inline is None:
+        return None
+    if isinstance(inline, str):
+        return Configuration(".xml" if inline.lstrip().startswith("<") else ".json", inline.encode())
+    try:
+        return Configuration(".json", json.dumps(inline).encode())
+    except (TypeError, ValueError) as error:
+        raise SeedError(f"{USER_DATA}: 'applianced: configuration' is not RFC 7951 JSON: {error}") from error
+
+
+def _time_servers(value: object) -> tuple[str, ...]:
+    servers: list[str] = []
+    if isinstance(value, dict):
+        for key in ("servers", "pools"):
+            listed = value.get(key) or []
+            if not isinstance(listed, list):
+                raise SeedError(f"{USER_DATA}: ntp {key} must be a list")
+            servers += [str(server) for server in listed]
+    for server in servers:
+        if not _SERVER.fullmatch(server):
+            raise SeedError(f"{USER_DATA}: {server!r} is neither name nor address of a time server")
+    return tuple(servers)
+
+
+def _log_targets(value: object) -> tuple[LogTarget, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise SeedError(f"{USER_DATA}: 'applianced: log' must be a list of entries with 'to'")
+    return tuple(_log_target(entry) for entry in value)
+
+
+def _log_target(entry: object) -> LogTarget:
+    to, authority = (entry.get("to"), entry.get("ca") or "") if isinstance(entry, dict) else (entry, "")
+    target = _TARGET.fullmatch(str(to))
+    if not target or not 0 < int(target[3]) < 65536:
+        raise SeedError(f"{USER_DATA}: log target {to!r}: must be tcp://HOST:PORT or tls://HOST:PORT")
+    if authority and "-----BEGIN CERTIFICATE-----" not in str(authority):
+        raise SeedError(f"{USER_DATA}: 'ca' of log target {to!r}: must be a certificate in PEM")
+    return LogTarget(target[2].strip("[]"), int(target[3]), target[1] == "tls", str(authority))
+
+
+_USED = frozenset({"hostname", "ssh_authorized_keys", "ntp", "applianced"})
+_USED_OWN = frozenset({"configuration", "log"})
+
+
+def _ignored(user: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
+    return [f"{USER_DATA}: {key}" for key in user if key not in _USED] + [
+        f"{USER_DATA}: applianced: {key}" for key in own if key not in _USED_OWN
+    ]

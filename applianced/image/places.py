@@ -1,0 +1,70 @@
+"""Where the image keeps what it knows, all of it on the state partition (mounted at /var)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """root: "/" on the appliance."""
+
+    root: Path = Path("/")
+
+    @property
+    def state(self) -> Path:
+        """Of the image: hostname, network, the first configuration. /etc points into it."""
+        return self.root / "var/lib/image"
+
+    @property
+    def first(self) -> Path:
+        """What management gets at its first start; it may hold hashes of passwords."""
+        return self.state / "first"
+
+    @property
+    def seeded(self) -> Path:
+        """There since a seed was read; holds its instance-id."""
+        return self.state / "seeded"
+
+    @property
+    def problem(self) -> Path:
+        """What an operator must know, for the console."""
+        return self.state / "problem"
+
+    @property
+    def commits(self) -> Path:
+        return self.root / "var/lib/applianced/commits"
+
+    @property
+    def host_keys(self) -> Path:
+        return self.root / "var/lib/applianced/host-keys"
+
+    @property
+    def first_default(self) -> Path:
+        """The configuration for a seed without one."""
+        return self.root / "usr/share/applianced/first.json"
+
+    @property
+    def banner(self) -> Path:
+        """What the consoles show."""
+        return self.root / "run/applianced/banner"
+
+
+def write(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a file whole or not at all, on the disk when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    under_way = path.with_name(f".{path.name}.under-way")
+    descriptor = os.open(under_way, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    with open(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    under_way.rename(path)
+    parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(parent)
+    finally:
+        os.close(parent)

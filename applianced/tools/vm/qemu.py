@@ -1,0 +1,219 @@
+"""The image under QEMU: with KVM when it really works here, else emulated.
+
+A machine's files lie in one directory: its disk (on top of the image, which stays as it is), its seed, its console
+and what stands there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from applianced.tools import serving
+from applianced.tools.namespaces import CommandError, run
+from applianced.tools.vm.disk import make_iso
+from applianced.tools.vm.facts import Facts
+
+OVMF = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
+_PROBE_S = 1.5
+_PRESSING_S = 5.0
+_BANNER = b"SSH-2.0-"
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Where the cards inside and outside lead, as options of -netdev without id; None leads nowhere.
+
+    Management is in QEMU's user network, with a port of the host forwarded to NETCONF.
+    descriptors: files that QEMU inherits, named in the options.
+    """
+
+    inside: str | None = None
+    outside: str | None = None
+    descriptors: tuple[int, ...] = ()
+
+
+def accelerator() -> str:
+    """`kvm` when a machine really runs with it, else `tcg`. A device that is there may still not work."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return "tcg"
+    argv = ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "max", "-display", "none", "-nodefaults", "-qmp", "stdio"]
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        time.sleep(_PROBE_S)
+        asked = ("qmp_capabilities", "query-status", "quit")
+        commands = "".join(json.dumps({"execute": name}) + "\n" for name in asked)
+        try:
+            said, _ = process.communicate(commands, timeout=10)
+        except (subprocess.TimeoutExpired, BrokenPipeError):
+            process.kill()
+            return "tcg"
+    return "kvm" if '"running": true' in said else "tcg"
+
+
+class Machine:
+    """A machine that boots the image, and its files."""
+
+    def __init__(self, facts: Facts, directory: Path) -> None:
+        """directory: is made when it is not there; what is in it is used again."""
+        self.facts = facts
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def disk(self) -> Path:
+        return self.directory / "disk.qcow2"
+
+    @property
+    def console_log(self) -> Path:
+        return self.directory / "console.log"
+
+    @property
+    def key(self) -> Path:
+        """The private key of admin."""
+        return self.directory / "admin"
+
+    @property
+    def process_id(self) -> int:
+        """Of QEMU; 0 when it does not run."""
+        try:
+            number = int((self.directory / "qemu.pid").read_text())
+        except (OSError, ValueError):
+            return 0
+        return number if serving.alive(number) else 0
+
+    def make_disk(self, image: Path) -> None:
+        """A new disk on top of an image. Raises CommandError."""
+        self.disk.unlink(missing_ok=True)
+        base = str(image.absolute())
+        run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, str(self.disk)])
+
+    def make_seed(self, files: Mapping[str, str]) -> Path:
+        """A seed of these files: an ISO labelled cidata. Raises CommandError."""
+        tree, seed = self.directory / "seed", self.directory / "seed.iso"
+        tree.mkdir(exist_ok=True)
+        for name, content in files.items():
+            (tree / name).write_text(content)
+        return make_iso(tree, seed, "cidata")
+
+    def start(
+        self,
+        port: int,
+        wiring: Wiring | None = None,
+        *,
+        uefi: bool = False,
+        disks: Sequence[Path] = (),
+    ) -> str:
+        """Power on; the accelerator. port: of the host, forwarded to NETCONF. disks: further ones, read-only.
+
+        Raises CommandError when QEMU does not start.
+        """
+        accel, wiring = accelerator(), wiring or Wiring()
+        argv = self._argv(port, wiring, accel, disks, uefi=uefi)
+        with (self.directory / "qemu.log").open("wb") as log:
+            done = subprocess.run(
+                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=wiring.descriptors, check=False
+            )
+        if done.returncode:
+            raise CommandError(f"QEMU does not start:\n{(self.directory / 'qemu.log').read_text(errors='replace')}")
+        return accel
+
+    def _argv(self, port: int, wiring: Wiring, accel: str, disks: Sequence[Path], *, uefi: bool) -> list[str]:
+        # Emulated, nothing is to be taken away from `max`: without svm, static programs of glibc 2.36 fail.
+        cpu = "host" if accel == "kvm" else "max"
+        threads = ",thread=multi" if accel == "tcg" else ""
+        argv = ["qemu-system-x86_64", "-machine", "q35", "-accel", f"{accel}{threads}", "-cpu", cpu]
+        argv += ["-smp", str(self.facts.cpus), "-m", str(self.facts.memory_mib)]
+        argv += ["-nodefaults", "-no-user-config", "-display", "none", "-daemonize"]
+        argv += ["-pidfile", str(self.directory / "qemu.pid"), "-device", "virtio-rng-pci"]
+        if uefi:
+            argv += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}"]
+        argv += _disk("system", f"file={self.disk},format=qcow2,cache=writeback")
+        for number, disk in enumerate(disks):
+            argv += _disk(f"more{number}", f"file={disk},format=raw,readonly=on")
+        ends = (
+            f"user,hostfwd=tcp:127.0.0.1:{port}-:{self.facts.netconf_port}",
+            wiring.inside or "user,restrict=on",
+            wiring.outside or "user,restrict=on",
+        )
+        for card, end in zip(self.facts.cards, ends, strict=True):
+            argv += ["-netdev", _with_id(end, card.name)]
+            argv += ["-device", f"virtio-net-pci,netdev={card.name},mac={card.mac}"]
+        console, monitor = self.directory / "console", self.directory / "monitor"
+        argv += ["-chardev", f"socket,id=console,path={console},server=on,wait=off,logfile={self.console_log}"]
+        argv += ["-serial", "chardev:console", "-qmp", f"unix:{monitor},server=on,wait=off"]
+        return argv
+
+    def await_netconf(self, port: int, timeout_s: float) -> None:
+        """Return when the guest's SSH server speaks. Raises CommandError with the end of the console's log."""
+        deadline = time.monotonic() + timeout_s
+        while not _speaks(port):
+            if not self.process_id or time.monotonic() > deadline:
+                shown = serving.tail(self.console_log)[-2000:] if self.console_log.exists() else ""
+                raise CommandError(f"NETCONF does not answer within {timeout_s:.0f} s; the console shows:\n{shown}")
+            time.sleep(0.1)
+
+    def await_silence(self, port: int, timeout_s: float) -> None:
+        """Return when the guest's SSH server speaks no more. Raises CommandError."""
+        deadline = time.monotonic() + timeout_s
+        while _speaks(port):
+            if time.monotonic() > deadline:
+                raise CommandError(f"NETCONF still answers after {timeout_s:.0f} s")
+            time.sleep(0.1)
+
+    def power_cut(self) -> None:
+        """End QEMU at once; what the guest has not written is lost."""
+        number = self.process_id
+        if number:
+            os.kill(number, signal.SIGKILL)
+            while serving.alive(number):
+                time.sleep(0.02)
+
+    def shut_down(self, timeout_s: float = 120.0) -> None:
+        """Press the power button, and wait; afterwards cut the power. Without a machine nothing happens."""
+        deadline = time.monotonic() + timeout_s
+        pressed = 0.0
+        while self.process_id and (now := time.monotonic()) < deadline:
+            # A machine that is still booting does not hear it.
+            if now - pressed > _PRESSING_S:
+                pressed = now
+                self._press()
+            time.sleep(0.1)
+        self.power_cut()
+
+    def _press(self) -> None:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as monitor:
+            monitor.settimeout(5)
+            # Relative to the directory: the path may be too long for the kernel.
+            monitor.connect(os.path.relpath(self.directory / "monitor"))
+            monitor.recv(4096)
+            for name in ("qmp_capabilities", "system_powerdown"):
+                monitor.sendall(json.dumps({"execute": name}).encode())
+                monitor.recv(4096)
+
+
+def _disk(name: str, options: str) -> list[str]:
+    return ["-drive", f"if=none,id={name},{options}", "-device", f"virtio-blk-pci,drive={name}"]
+
+
+def _with_id(end: str, name: str) -> str:
+    kind, comma, rest = end.partition(",")
+    return f"{kind},id={name}{comma}{rest}"
+
+
+def _speaks(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 2) as connection:
+            connection.settimeout(2)
+            return connection.recv(64).startswith(_BANNER)
+    except OSError:
+        return False

@@ -1,0 +1,62 @@
+"""The power goes at any moment of a stream of commits; what was acknowledged is there afterwards."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+
+from ncclient import NCClientError  # type: ignore[import-untyped]
+from ncclient.transport.errors import TransportError  # type: ignore[import-untyped]
+
+from applianced.tools.netconf_client import PREFIXES, SYSTEM
+from tests.image.lab import Lab
+from tests.support.soak import LONG
+
+CUTS = 20 if LONG else 2
+
+
+class Stream:
+    """Commits of host-name n1, n2, and so on, until the power goes."""
+
+    def __init__(self, lab: Lab, first: int) -> None:
+        self._lab = lab
+        self.acknowledged = self.sent = first
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            with self._lab.netconf() as session:
+                while True:
+                    self.sent += 1
+                    session.push(f'<system xmlns="{SYSTEM}"><host-name>n{self.sent}</host-name></system>')
+                    self.acknowledged = self.sent
+        except (NCClientError, TransportError, OSError, EOFError):
+            return
+
+    def join(self) -> None:
+        self._thread.join(120)
+        assert not self._thread.is_alive()
+
+
+def running(lab: Lab) -> int:
+    with lab.netconf() as session:
+        data = session.get_config(f'<system xmlns="{SYSTEM}"><host-name/></system>')
+    return int(str(data.findtext(".//sys:host-name", namespaces=PREFIXES)).removeprefix("n"))
+
+
+def test_every_acknowledged_commit_outlives_a_power_cut(lab: Lab) -> None:
+    chance = random.Random(830)
+    with lab.netconf() as session:
+        session.push(f'<system xmlns="{SYSTEM}"><host-name>n0</host-name></system>')
+    number = 0
+    for _ in range(CUTS):
+        stream = Stream(lab, number)
+        time.sleep(chance.uniform(5, 15))  # the moment is the test's subject: nothing is waited for
+        lab.machine.power_cut()
+        stream.join()
+        lab.boot()
+        number = running(lab)
+        assert number in (stream.acknowledged, stream.sent)
+    assert number > 0, "no commit got through at all"

@@ -1,0 +1,52 @@
+"""What the consoles show."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from applianced.image.banner import banner, fingerprints
+from applianced.image.places import Places, write
+
+
+def host_key(places: Places, algorithm: str) -> str:
+    """Make one as the appliance does; its fingerprint as ssh-keygen shows it."""
+    key = asyncssh.generate_private_key(algorithm)
+    path = places.host_keys / algorithm
+    write(path, key.export_private_key(), 0o600)
+    shown = subprocess.run(["ssh-keygen", "-l", "-f", path], capture_output=True, text=True, check=True).stdout
+    return shown.split()[1]
+
+
+def test_the_fingerprints_are_those_that_ssh_shows(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    made = {name: host_key(places, name) for name in ("ssh-ed25519", "ecdsa-sha2-nistp256")}
+    (places.host_keys / "ssh-rsa3").write_bytes(b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END")
+    (places.host_keys / "ssh-rsa4").write_bytes(
+        b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END"
+    )
+    (places.host_keys / "ssh-rsa5").write_bytes(b"nothing")
+    (places.host_keys / "ssh-ed25519.tmp").write_bytes(b"cut short")
+    found = dict(fingerprints(places))
+    assert found == {"ed25519": made["ssh-ed25519"], "ecdsa-sha2-nistp256": made["ecdsa-sha2-nistp256"]}
+    text = banner(places, "1.2", "gw", answering=True)
+    assert "applianced 1.2 on gw" in text
+    assert all(fingerprint in text for fingerprint in made.values())
+
+
+def test_before_a_seed_it_says_what_is_missing(tmp_path: Path) -> None:
+    assert "Waiting for a seed" in banner(Places(tmp_path), "1", "gw", answering=False)
+
+
+@pytest.mark.parametrize("problem", ["the seed cannot be used: because\n", "evil \x1b[2J\n"])
+def test_a_problem_is_shown_without_control_characters(tmp_path: Path, problem: str) -> None:
+    places = Places(tmp_path)
+    write(places.seeded, b"i\n")
+    write(places.problem, problem.encode())
+    text = banner(places, "1", "gw", answering=False)
+    assert "NETCONF does not answer yet." in text
+    assert problem.strip().replace("\x1b", "?") in text
+    assert "\x1b" not in text

@@ -1,0 +1,90 @@
+"""What a seed leaves on the state partition."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from applianced.image.first_boot import apply, start_with_default, takes_seeds_configuration
+from applianced.image.nocloud import SeedError, parse
+from applianced.image.places import Places
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFake admin@example"
+RECIPE = Path(__file__).parents[3] / "vm-image"
+
+
+@pytest.fixture(name="places")
+def _places(tmp_path: Path) -> Places:
+    places = Places(tmp_path)
+    places.first_default.parent.mkdir(parents=True)
+    places.first_default.write_bytes((RECIPE / "tree/usr/share/applianced/first.json").read_bytes())
+    return places
+
+
+def seed(places: Places, **files: str) -> None:
+    user = files.get("user", f"ssh_authorized_keys: ['{KEY}']")
+    rest = {name.replace("_", "-"): text.encode() for name, text in files.items() if name != "user"}
+    apply(parse({"user-data": f"#cloud-config\n{user}\n".encode(), **rest}), places)
+
+
+def test_a_key_alone_starts_the_image_s_own_configuration(places: Places) -> None:
+    seed(places, meta_data="instance-id: i-7\nlocal-hostname: gw7\n")
+    assert (places.state / "hostname").read_text() == "gw7\n"
+    first = json.loads((places.first / "first.json").read_bytes())
+    assert first["applianced-system:system"]["host-name"] == "gw7"
+    assert (places.first / "admin.pub").read_text() == f"{KEY}\n"
+    options = (places.state / "serve.env").read_text()
+    assert options == (
+        "FIRST=--config /var/lib/image/first/first.json --admin-key /var/lib/image/first/admin.pub\n"
+    )  # fmt: skip
+    assert places.seeded.read_text() == "i-7\n"
+    assert not places.problem.read_text()
+    assert not takes_seeds_configuration(places)
+
+
+def test_a_configuration_alone_starts_without_a_key(places: Places) -> None:
+    seed(places, user="applianced: {configuration: '<config/>'}")
+    assert (places.first / "first.xml").read_bytes() == b"<config/>"
+    assert (places.state / "serve.env").read_text() == "FIRST=--config /var/lib/image/first/first.xml\n"
+    assert takes_seeds_configuration(places)
+    places.commits.mkdir(parents=True)
+    (places.commits / "commit-1").touch()
+    assert not takes_seeds_configuration(places), "commits count from now on"
+
+
+def test_without_key_and_configuration_nothing_is_written(places: Places) -> None:
+    with pytest.raises(SeedError, match="lets nobody log in"):
+        seed(places, user="hostname: gw")
+    assert not places.state.exists()
+
+
+def test_a_refused_configuration_makes_way_for_the_image_s_own(places: Places) -> None:
+    user = f"ssh_authorized_keys: ['{KEY}']\nhostname: gw7\napplianced: {{configuration: '<wrong/>'}}"
+    seed(places, user=user)
+    start_with_default(places, "no such element: wrong")
+    assert [path.name for path in sorted(places.first.iterdir())] == ["admin.pub", "first.json", "refused.xml"]
+    assert "--config /var/lib/image/first/first.json --admin-key" in (places.state / "serve.env").read_text()
+    assert b'"gw7"' in (places.first / "first.json").read_bytes()
+    assert "no such element: wrong" in places.problem.read_text()
+    assert not takes_seeds_configuration(places)
+
+
+def test_time_network_and_log(places: Places) -> None:
+    user = f"""ssh_authorized_keys: ['{KEY}']
+ntp: {{servers: [192.0.2.1, 192.0.2.2]}}
+packages: [curl]
+applianced: {{log: ['tcp://192.0.2.3:601', {{to: 'tls://log.example:6514', ca: '-----BEGIN CERTIFICATE-----'}},
+  'tls://other.example:6514']}}"""
+    seed(places, user=user, network_config="version: 2\nethernets: {inside: {addresses: [192.0.2.9/24]}}\n")
+    assert (places.state / "timesyncd.d/seed.conf").read_text() == "[Time]\nNTP=192.0.2.1 192.0.2.2\n"
+    assert "Address=192.0.2.9/24" in (places.state / "network/10-inside.network").read_text()
+    plain, pinned, trusted = (places.state / "rsyslog.d/seed.conf").read_text().splitlines()
+    assert 'target="192.0.2.3" port="601"' in plain
+    assert "StreamDriver" not in plain
+    assert 'StreamDriverAuthMode="x509/name" StreamDriverPermittedPeers="log.example"' in pinned
+    assert 'StreamDriver.CAFile="/var/lib/image/rsyslog.d/ca-1.pem"' in pinned
+    assert (places.state / "rsyslog.d/ca-1.pem").exists()
+    assert "ca-certificates.crt" in trusted
+    assert places.problem.read_text() == "not used from the seed: user-data: packages\n"

@@ -1,0 +1,93 @@
+"""Network configuration as files of systemd-networkd."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from applianced.image.network import networkd_files
+
+COMMON = "[Network]\nKeepConfiguration=static\nLLMNR=no\nMulticastDNS=no\n"
+
+
+def one(**ethernet: Any) -> str:
+    return networkd_files({"version": 2, "ethernets": {"management": ethernet}})["10-management.network"]
+
+
+def test_everything() -> None:
+    text = one(
+        mtu=1400,
+        dhcp6=True,
+        addresses=["192.0.2.1/24", "2001:db8::1/64"],
+        nameservers={"addresses": ["192.0.2.53"]},
+        gateway4="192.0.2.254",
+        gateway6="2001:db8::ff",
+        routes=[
+            {"to": "198.51.100.9/24", "via": "192.0.2.9", "metric": 5},
+            {"to": "default", "via": "2001:db8::fe"},
+            {"to": "default"},
+        ],
+    )
+    assert text == (
+        "[Match]\nName=management\n[Link]\nMTUBytes=1400\n" + COMMON + "DHCP=ipv6\nIPv6AcceptRA=yes\n"
+        "Address=192.0.2.1/24\nAddress=2001:db8::1/64\nDNS=192.0.2.53\nGateway=192.0.2.254\nGateway=2001:db8::ff\n"
+        "[Route]\nDestination=198.51.100.0/24\nMetric=5\nGateway=192.0.2.9\n"
+        "[Route]\nDestination=::/0\nGateway=2001:db8::fe\n[Route]\nDestination=0.0.0.0/0\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ethernet", "dhcp"),
+    [({"dhcp4": True, "dhcp6": True}, "yes"), ({"dhcp4": True}, "ipv4"), ({}, "no")],
+)
+def test_dhcp(ethernet: dict[str, Any], dhcp: str) -> None:
+    assert f"\nDHCP={dhcp}\n" in one(**ethernet)
+
+
+def test_nothing_makes_no_files() -> None:
+    assert networkd_files({}) == {}
+    assert networkd_files({"version": 2}) == {}
+    assert list(networkd_files({"version": 2, "ethernets": {"inside": None}})) == ["10-inside.network"]
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ({"version": 1}, "version 1: only version 2 is read"),
+        ({"version": 2, "bonds": {}}, "bonds: only ethernets are read"),
+        ({"version": 2, "ethernets": []}, ""),
+        ({"version": 2, "ethernets": ["a"]}, "must be a mapping of interfaces"),
+        ({"version": 2, "ethernets": {"../a": {}}}, "'../a' is no name of an interface"),
+        ({"version": 2, "ethernets": {"a": [1]}}, "a: must be a mapping"),
+    ],
+)
+def test_what_is_not_read_is_said(network: dict[str, Any], message: str) -> None:
+    if not message:
+        assert networkd_files(network) == {}
+        return
+    with pytest.raises(ValueError, match=message):
+        networkd_files(network)
+
+
+@pytest.mark.parametrize(
+    ("ethernet", "message"),
+    [
+        ({"wakeonlan": True}, "management: wakeonlan: is not supported"),
+        ({"mtu": 10}, "mtu 10: must be 68 to 65535"),
+        ({"mtu": "big"}, "mtu 'big': must be"),
+        ({"addresses": "192.0.2.1/24"}, "addresses: must be a list"),
+        ({"addresses": ["192.0.2.1"]}, "needs a prefix length"),
+        ({"addresses": ["300.0.2.1/24"]}, "management: '300.0.2.1/24'"),
+        ({"nameservers": ["192.0.2.1"]}, "nameservers: must be a mapping"),
+        ({"gateway4": "a\nb"}, "is no address"),
+        ({"gateway4": "1.2.3"}, "does not appear to be"),
+        ({"routes": [{"via": "192.0.2.1"}]}, "each needs 'to'"),
+        ({"routes": ["default"]}, "each needs 'to'"),
+        ({"routes": [{"to": "a"}]}, "route to a"),
+        ({"routes": [{"to": "default", "metric": "x"}]}, "route to 0.0.0.0/0"),
+    ],
+)
+def test_mistakes_are_named(ethernet: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        one(**ethernet)

@@ -1,0 +1,120 @@
+"""Seeds: what they give, and what is said of those that cannot be used."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from applianced.image.nocloud import LARGEST_OCTETS, Configuration, LogTarget, SeedError, parse
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFake admin@example"
+PEM = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+
+
+def user_data(text: str) -> dict[str, bytes]:
+    return {"user-data": f"#cloud-config\n{text}".encode()}
+
+
+def test_a_whole_seed() -> None:
+    seed = parse(
+        {
+            "meta-data": b"instance-id: i-1\nlocal-hostname: gw1.example\n",
+            "user-data": f"""#cloud-config
+hostname: gw2
+ssh_authorized_keys: ["{KEY}"]
+ntp: {{servers: [192.0.2.7, ntp.example], pools: [pool.example]}}
+packages: [curl]
+applianced:
+  configuration: {{"applianced-system:system": {{"host-name": "gw2"}}}}
+  log:
+    - to: tcp://192.0.2.9:601
+    - {{to: "tls://[2001:db8::9]:6514", ca: {json.dumps(PEM)}}}
+  colour: blue
+""".encode(),
+            "network-config": b"version: 2\nethernets: {management: {dhcp4: true}}\n",
+        }
+    )
+    assert seed.instance_id == "i-1"
+    assert seed.hostname == "gw2", "user-data is the user's word"
+    assert seed.admin_key == KEY
+    assert seed.configuration == Configuration(".json", b'{"applianced-system:system": {"host-name": "gw2"}}')
+    assert list(seed.network) == ["10-management.network"]
+    assert seed.time_servers == ("192.0.2.7", "ntp.example", "pool.example")
+    assert seed.log_targets == (
+        LogTarget("192.0.2.9", 601, False, ""),
+        LogTarget("2001:db8::9", 6514, True, PEM),
+    )
+    assert seed.ignored == ("user-data: packages", "user-data: applianced: colour")
+
+
+def test_nothing_is_asked_for_by_an_empty_seed() -> None:
+    seed = parse({})
+    assert (seed.hostname, seed.admin_key, seed.configuration, seed.network) == ("", "", None, {})
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [f"public-keys: ['{KEY}']", f"public-keys: '{KEY}'", f"public-keys: {{first: '{KEY}'}}"],
+)
+def test_meta_data_may_hold_the_key(keys: str) -> None:
+    assert parse({"meta-data": keys.encode()}).admin_key == KEY
+
+
+def test_only_the_first_key_is_used() -> None:
+    seed = parse(user_data(f"ssh_authorized_keys: ['{KEY}', '{KEY}2']"))
+    assert seed.admin_key == KEY
+    assert seed.ignored == (f"user-data: key {KEY[:40]}...",)
+
+
+@pytest.mark.parametrize(
+    ("given_", "configuration"),
+    [
+        ({"applianced.xml": b"<config/>"}, Configuration(".xml", b"<config/>")),
+        ({"applianced.json": b"{}"}, Configuration(".json", b"{}")),
+        (user_data("applianced: {configuration: '<config/>'}"), Configuration(".xml", b"<config/>")),
+        (user_data("applianced: {configuration: '{}'}"), Configuration(".json", b"{}")),
+    ],
+)
+def test_the_first_configuration_in_every_place(given_: dict[str, bytes], configuration: Configuration) -> None:
+    assert parse(given_).configuration == configuration
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"user-data": b"hostname: a\n"}, "begins with 'hostname: a'; must begin with the line #cloud-config"),
+        (user_data("a: ["), "user-data: not YAML"),
+        ({"meta-data": b"\xff"}, "meta-data: not YAML"),
+        ({"meta-data": b"- 1\n"}, "meta-data: must be a mapping"),
+        ({"meta-data": b" " * (LARGEST_OCTETS + 1)}, "meta-data: longer than"),
+        ({"applianced.xml": b" " * (LARGEST_OCTETS + 1)}, r"applianced.xml: longer than"),
+        (user_data("applianced: yes"), "'applianced' must be a mapping"),
+        (user_data("hostname: 'a b'"), "hostname 'a b': must be a domain name"),
+        (user_data(f"hostname: {'a' * 65}"), "at most 64 characters"),
+        (user_data("ssh_authorized_keys: 7"), "SSH keys must be a list"),
+        (user_data("ssh_authorized_keys: [ssh-dss AAAA]"), "'ssh-dss AAAA' is no SSH public key"),
+        (user_data("applianced: {configuration: {1: 2020-01-01}}"), "is not RFC 7951 JSON"),
+        ({"applianced.json": b"{}", "applianced.xml": b""}, "several first configurations"),
+        (user_data("ntp: {servers: one}"), "ntp servers must be a list"),
+        (user_data("ntp: {servers: ['a b']}"), "'a b' is neither name nor address"),
+        (user_data("applianced: {log: tcp://a:1}"), "'applianced: log' must be a list"),
+        (user_data("applianced: {log: ['udp://a:1']}"), "must be tcp://HOST:PORT or tls://HOST:PORT"),
+        (user_data("applianced: {log: ['tcp://a:0']}"), "must be tcp://HOST:PORT or tls://HOST:PORT"),
+        (user_data("applianced: {log: [{to: 'tls://a:1', ca: some}]}"), "must be a certificate in PEM"),
+        (user_data("applianced: {log: [{to: 'tcp://a\" b:1'}]}"), "must be tcp://HOST:PORT"),
+        ({"network-config": b"version: 1\n"}, "network-config: version 1: only version 2 is read"),
+    ],
+)
+def test_what_cannot_be_used_is_said(files: dict[str, bytes], message: str) -> None:
+    with pytest.raises(SeedError, match=message):
+        parse(files)
+
+
+@given(st.dictionaries(st.sampled_from(["meta-data", "user-data", "network-config"]), st.binary(max_size=200)))
+def test_any_octets_are_a_seed_or_refused(files: dict[str, bytes]) -> None:
+    with suppress(SeedError):
+        parse({name: b"#cloud-config\n" + content for name, content in files.items()})
