@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import signal
 import socket
 import struct
 import wave
@@ -111,6 +113,9 @@ def kamailio(topology: Topology, party: Party, directory: Path) -> Iterator[None
         yield
     finally:
         end(process)
+        # If its first process had to be killed the others stay, hold the ports, and answer nobody.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _listens(topology: Topology, party: Party) -> bool:
