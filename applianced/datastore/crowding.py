@@ -33,7 +33,7 @@ def require_spread(models: Models, elements: Sequence[Element]) -> None:
 
 def _look(models: Models, siblings: Sequence[Element] | Element) -> None:
     """Element by element, never all in one list: making it would keep every other thread waiting."""
-    if len(siblings) <= REPEATS_MAX:
+    if not places.has_more_than(REPEATS_MAX, siblings):
         return
     for tag, count in Counter(each.tag for each in siblings).items():
         if count > REPEATS_MAX:

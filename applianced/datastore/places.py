@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from itertools import islice
 from typing import NamedTuple
 
 from lxml import etree
@@ -16,6 +17,12 @@ from applianced.errors import ConfigError
 
 Element = etree._Element
 _KEY_STEP = re.compile(r"""\s*\[\s*(?:([\w.-]+):)?([\w.-]+)\s*=\s*(?:'([^']*)'|"([^"]*)")\s*\]\s*""")
+
+
+def has_more_than(count: int, elements: Iterable[Element]) -> bool:
+    """Whether there are more elements, as children of one or in a list. len() of an element would count them all: a
+    millisecond for each 30,000, during which no other thread runs."""
+    return next(islice(elements, count, None), None) is not None
 
 
 class Place(NamedTuple):

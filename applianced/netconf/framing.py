@@ -223,6 +223,12 @@ def _may_become_header(start: bytearray) -> bool:
 
 def frame(message: bytes, framing: Framing) -> bytes:
     """A message as it goes on the stream."""
-    if framing is Framing.CHUNKED:
-        return b"\n#%d\n%b\n##\n" % (len(message), message)
-    return message + _END
+    return b"".join(frame_parts((message,), framing))
+
+
+def frame_parts(message: Sequence[bytes], framing: Framing) -> Sequence[bytes]:
+    """As `frame`, of a message in parts; a long one stays in parts, copying it keeps everybody waiting."""
+    octets = sum(map(len, message))
+    head, tail = (b"\n#%d\n" % octets, b"\n##\n") if framing is Framing.CHUNKED else (b"", _END)
+    parts = head, *message, tail
+    return parts if octets >= LONG_FROM else (b"".join(parts),)

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
@@ -81,7 +81,7 @@ class Server(Protocol):
         """The client's hello has been accepted. offered: the capabilities in it."""
         ...
 
-    async def reply(self, session: LiveSession, message: Message, chunked: bool) -> bytes:
+    async def reply(self, session: LiveSession, message: Message, chunked: bool) -> Sequence[bytes]:
         """The reply to one message, whatever the message is. chunked: the session speaks base:1.1."""
         ...
 
@@ -227,7 +227,7 @@ class LiveSession:
         """Send one <notification>, whole; returns when more may be sent, or the session has ended."""
         if self._closing:
             return
-        self._transport.write(self._session.send(message))
+        self._send((message,))
         for counters in (self.server.counters, self.counters):
             counters.out_notifications += 1
         await self._delivered()
@@ -270,7 +270,7 @@ class LiveSession:
             return
         self._busy = True
         reply = await self.server.reply(self, message, self._session.chunked)
-        self._transport.write(self._session.send(reply))
+        self._send(reply)
         if self._telling is not None:
             self._tell(self._telling)
         await self._delivered()
@@ -279,6 +279,10 @@ class LiveSession:
         if not self._closing:
             self._waiting_octets -= len(message)
             self._account()
+
+    def _send(self, message: Sequence[bytes]) -> None:
+        for part in self._session.send(message):
+            self._transport.write(part)
 
     def _tell(self, telling: Coroutine[Any, Any, None]) -> None:
         self._telling = None
@@ -318,7 +322,7 @@ class LiveSession:
         if error.event == "message-too-big" and self._session.established:
             too_big = RpcError("too-big", str(error), type="rpc")
             body = messages.render_rpc_error(too_big)
-            self._transport.write(self._session.send(messages.reply(BARE_START, body)))
+            self._send(messages.reply(BARE_START, body))
         self._ends(Ending.OTHER if self._session.established else Ending.BAD_HELLO)
         if self._session.established:
             self.server.counters.in_bad_rpcs += 1

@@ -107,9 +107,9 @@ def read_rpc(root: Element) -> Rpc:
     return Rpc(operations[0], open_reply(root))
 
 
-def reply(start: bytes, body: bytes) -> bytes:
-    """A whole <rpc-reply>."""
-    return b"".join((b'<?xml version="1.0" encoding="UTF-8"?>\n', start, body, b"</rpc-reply>"))
+def reply(start: bytes, body: bytes) -> Sequence[bytes]:
+    """A whole <rpc-reply>, in parts."""
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n', start, body, b"</rpc-reply>"
 
 
 def bad(what: str, name: str) -> str:

@@ -13,8 +13,9 @@ from applianced.datastore.edit import NETCONF_NS
 from applianced.datastore.lock import Store
 from applianced.datastore.native import Defaults
 from applianced.datastore.orders import WD_MODULE_NS, YANG_NS
+from applianced.datastore.places import has_more_than
 from applianced.netconf.messages import ATTRIBUTES_MAX, RpcError, bad
-from applianced.netconf.xmltext import Element, has_more_than
+from applianced.netconf.xmltext import Element
 from applianced.northbound.library import DATASTORES
 
 _Choice = TypeVar("_Choice", bound=Enum)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -161,14 +161,12 @@ class NetconfServer:
         self._streams.forget(session.number)
         await self.configuration.session_forgotten(session.number)
 
-    async def reply(self, session: LiveSession, message: Message, chunked: bool) -> bytes:
+    async def reply(self, session: LiveSession, message: Message, chunked: bool) -> Sequence[bytes]:
         """The reply to one message, whatever the message is. chunked: the session speaks base:1.1."""
         start, counted = BARE_START, (self.counters, session.counters)
         bad = 1
         try:
-            async with self._places if len(message) > HUGE else nullcontext():
-                long = isinstance(message, LongMessage)
-                root = await in_thread(xmltext.parse, message) if long else xmltext.parse(message)
+            async with self._places if len(message) > HUGE else nullcontext(), _read(message) as root:
                 start = messages.open_reply(root) if root.tag.endswith("}rpc") else start
                 rpc = messages.read_rpc(root)
                 bad = 0
@@ -193,6 +191,20 @@ class NetconfServer:
         for counters in counted:
             counters.out_rpc_errors += 1
         return messages.reply(start, body)
+
+
+@asynccontextmanager
+async def _read(message: Message) -> AsyncIterator[xmltext.Element]:
+    """The message's root element, for as long as it is worked on. Raises ProtocolError."""
+    if not isinstance(message, LongMessage):
+        yield xmltext.parse(message)
+        return
+    root = await in_thread(xmltext.parse, message)
+    try:
+        yield root
+    finally:
+        if xmltext.has_many_nodes(message):
+            await in_thread(xmltext.free, root)
 
 
 def _unread(error: ProtocolError, *, chunked: bool) -> str:

@@ -8,7 +8,7 @@ from lxml import etree
 
 from applianced.datastore.edit import NETCONF_NS
 from applianced.errors import ProtocolError
-from applianced.netconf.framing import MESSAGE_MAX, Deframer, Framing, Message, frame
+from applianced.netconf.framing import MESSAGE_MAX, Deframer, Framing, Message, frame, frame_parts
 from applianced.netconf.xmltext import escape, parse
 
 BASE_1_0 = "urn:ietf:params:netconf:base:1.0"
@@ -90,9 +90,9 @@ class Session:
         """Forget a message that is half there: nothing more is taken from this client."""
         self._deframer.drop()
 
-    def send(self, message: bytes) -> bytes:
-        """A reply as it goes on the stream."""
-        return frame(message, self._reply_framing)
+    def send(self, message: Sequence[bytes]) -> Sequence[bytes]:
+        """A reply or a notification, given in parts, as it goes on the stream."""
+        return frame_parts(message, self._reply_framing)
 
     def _accept(self, message: bytes) -> None:
         capabilities = _read_hello(message)

@@ -7,8 +7,9 @@ elements and attributes as memory has room for: each takes some hundred octets, 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from itertools import dropwhile, islice
+import time
+from collections.abc import Iterable, Sequence
+from itertools import count, dropwhile
 from xml.sax.saxutils import escape as _escape
 
 from lxml import etree
@@ -20,6 +21,9 @@ Element = etree._Element
 _REMEDY = "mend it there, end every element, and write & and < in text as &amp; and &lt;"
 NODES_MAX = 2_000_000
 """Elements and attributes of one message; a configuration of 300,000 applications has 1,200,000."""
+MANY_NODES = 100_000
+"""So many are freed in a millisecond, which keeps every other thread waiting; more are freed in pieces."""
+_FREED_AT_ONCE = 256
 _BLANKS = b" \t\r\n"
 _PROLOG_DOCTYPE = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:\s|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
 
@@ -36,25 +40,55 @@ def parse(message: Message) -> Element:
 
 
 def _read(pieces: Sequence[bytes]) -> Element:
-    if sum(map(len, pieces)) > NODES_MAX:
-        _require_few_nodes(pieces)
-    parser = _parser()
+    nodes = _nodes(pieces)
+    if nodes > NODES_MAX:
+        message = f"a message may have {NODES_MAX} elements and attributes: send it in parts"
+        raise ProtocolError("too-many-nodes", message)
     try:
+        if nodes > MANY_NODES:
+            return _read_many(_beginning(pieces))
         if len(pieces) == 1:
-            # Clients begin their messages with an empty line, which XML does not allow before its declaration.
-            return etree.fromstring(pieces[0].lstrip(_BLANKS), parser)
-        rest = dropwhile(lambda piece: not piece.strip(_BLANKS), pieces)
-        parser.feed(next(rest, b"").lstrip(_BLANKS))
-        for piece in rest:
+            return etree.fromstring(pieces[0].lstrip(_BLANKS), _parser())
+        parser = _parser()
+        for piece in _beginning(pieces):
             parser.feed(piece)
         return parser.close()
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise ProtocolError("malformed-xml", f"the message is not well-formed XML: {error}; {_REMEDY}") from None
+        raise _malformed(str(error)) from None
 
 
-def _parser() -> etree.XMLParser:
+def _malformed(why: str) -> ProtocolError:
+    return ProtocolError("malformed-xml", f"the message is not well-formed XML: {why}; {_REMEDY}")
+
+
+def _beginning(pieces: Iterable[bytes]) -> Iterable[bytes]:
+    """Clients begin their messages with an empty line, which XML does not allow before its declaration."""
+    rest = dropwhile(lambda piece: not piece.strip(_BLANKS), pieces)
+    yield next(rest, b"").lstrip(_BLANKS)
+    yield from rest
+
+
+def _read_many(pieces: Iterable[bytes]) -> Element:
+    """What was read before a fault is kept, as only so it can be freed in pieces. Raises ProtocolError,
+    XMLSyntaxError."""
+    parser = _parser(recover=True)
+    for piece in pieces:
+        parser.feed(piece)
+        if parser.feed_error_log:
+            break
+    root = parser.close()
+    for fault in parser.feed_error_log.filter_from_errors():
+        # Nothing is left of what does not begin with an element.
+        if root is not None:
+            free(root)
+        raise _malformed(f"{fault.message}, line {fault.line}, column {fault.column}")
+    return root
+
+
+def _parser(*, recover: bool = False) -> etree.XMLParser:
     return etree.XMLParser(
         encoding="utf-8",
+        recover=recover,
         resolve_entities=False,
         load_dtd=False,
         no_network=True,
@@ -73,19 +107,44 @@ def _may_have_doctype(pieces: Sequence[bytes]) -> bool:
     return False
 
 
-def _require_few_nodes(pieces: Sequence[bytes]) -> None:
-    """By what ends elements and begins attributes. Piece by piece: counting keeps every other thread waiting."""
+def has_many_nodes(message: Message) -> bool:
+    """Whether a message may have more than MANY_NODES elements and attributes."""
+    pieces = message.pieces if isinstance(message, LongMessage) else (message,)
+    return _nodes(pieces) > MANY_NODES
+
+
+def _nodes(pieces: Sequence[bytes]) -> int:
+    """No fewer than the elements and attributes there are; by what ends the ones and begins the others.
+
+    Piece by piece, and no further than need be: counting keeps every other thread waiting.
+    """
+    if (octets := sum(map(len, pieces))) <= min(MANY_NODES, NODES_MAX):
+        return octets
     found = 0
     for piece in pieces:
         found += sum(map(piece.count, (b"</", b"/>", b'="', b"='")))
         if found > NODES_MAX:
-            message = f"a message may have {NODES_MAX} elements and attributes: send it in parts"
-            raise ProtocolError("too-many-nodes", message)
+            break
+    return found
 
 
-def has_more_than(count: int, element: Element) -> bool:
-    """Whether an element has more children. len() would count them all: a millisecond for each 30,000."""
-    return next(islice(element, count, None), None) is not None
+def free(root: Element) -> None:
+    """Take a tree apart from its leaves, in more time, during which others run: lxml frees it in one go."""
+    path = [root]
+    for freed in count(1):
+        if not freed % _FREED_AT_ONCE:
+            time.sleep(0)
+        above = path[-1]
+        first = next(iter(above), None)
+        if first is None:
+            path.pop()
+            if not path:
+                return
+            path[-1].remove(above)
+        elif next(iter(first), None) is None:
+            above.remove(first)
+        else:
+            path.append(first)
 
 
 def escape(text: str) -> str:

@@ -136,9 +136,10 @@ async def said(program: Program, *texts: bytes) -> None:
 
 
 async def elements(program: Program) -> None:
-    """A million elements, in a place where none is expected."""
+    """A million elements, in a place where none is expected; and with a fault behind them."""
     inner = b"<a/>" * 1_000_000
-    await said(program, b'<rpc xmlns="%b" message-id="1"><get>%b</get></rpc>' % (NC.encode(), inner))
+    for end in (b"</get></rpc>", b"</rpc>"):
+        await said(program, b'<rpc xmlns="%b" message-id="1"><get>%b%b' % (NC.encode(), inner, end))
 
 
 HUGE = 31 * MIB

@@ -6,11 +6,10 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from applianced.netconf import framing, server, xmltext
+from applianced.netconf import framing, xmltext
 from applianced.netconf.framing import LongMessage, Message
 from tests.support.netconf_session import NC, Client, serving, tags
 from tests.support.shop import DECLARED
@@ -303,14 +302,16 @@ def test_an_edit_on_its_way_dies_with_its_session(tmp_path: Path, monkeypatch: p
     """The killed session's message is still being parsed, in a thread, when the other is told that it is gone."""
     parsing, go_on = threading.Event(), threading.Event()
 
+    read = xmltext.parse
+
     def parse(message: Message) -> xmltext.Element:
         if isinstance(message, LongMessage) and b"slow" in message.joined():
             parsing.set()
             assert go_on.wait(10)
-        return xmltext.parse(message)
+        return read(message)
 
     monkeypatch.setattr(framing, "LONG_FROM", 0)
-    monkeypatch.setattr(server, "xmltext", SimpleNamespace(parse=parse))
+    monkeypatch.setattr(xmltext, "parse", parse)
 
     async def scenario(one: Client, two: Client) -> None:
         await one.rpc(LOCK)

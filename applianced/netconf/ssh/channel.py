@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 
@@ -10,6 +9,7 @@ import asyncssh
 
 from applianced.netconf.live import LiveSession
 from applianced.netconf.server import NetconfServer
+from applianced.netconf.ssh.outbox import Outbox
 from applianced.northbound.recording import Author
 
 _LOG = logging.getLogger(__name__)
@@ -27,8 +27,7 @@ class Channel(asyncssh.SSHServerSession[bytes]):
         self._author = author
         self._closed = closed
         self._session: LiveSession | None = None
-        self._writable = asyncio.Event()
-        self._writable.set()
+        self._outbox = Outbox(self._write_now)
         self._orderly = False
         self._channel: asyncssh.SSHServerChannel[bytes]
 
@@ -59,29 +58,33 @@ class Channel(asyncssh.SSHServerSession[bytes]):
         return self._session is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._writable.set()
+        self._outbox.drop()
         self._closed()
         if self._session:
             self._session.lost()
 
     def pause_writing(self) -> None:
-        self._writable.clear()
+        self._outbox.pause()
 
     def resume_writing(self) -> None:
-        self._writable.set()
+        self._outbox.resume()
 
     # --- from the session --------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
+        if not self._channel.is_closing():
+            self._outbox.add(data)
+
+    def _write_now(self, data: bytes) -> None:
         self._used()
         if not self._channel.is_closing():
             self._channel.write(data)
 
     async def drain(self) -> None:
-        await self._writable.wait()
+        await self._outbox.room()
 
     def unsent(self) -> int:
-        return self._channel.get_write_buffer_size()
+        return self._outbox.octets + self._channel.get_write_buffer_size()
 
     def pause_reading(self) -> None:
         self._channel.pause_reading()
@@ -92,9 +95,9 @@ class Channel(asyncssh.SSHServerSession[bytes]):
     def close(self) -> None:
         # A script goes by the status of its ssh, which is 255 when none is sent.
         orderly = self._orderly or (self._session is not None and self._session.closed_by_request)
-        self._channel.exit(0 if orderly else 1)
+        self._outbox.when_empty(lambda: self._channel.exit(0 if orderly else 1))
 
     def abort(self) -> None:
         self._channel.abort()
         # The library tells of the loss when the client has answered, which one that does not read never does.
-        self._writable.set()
+        self._outbox.drop()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from applianced.errors import ProtocolError
-from applianced.netconf.framing import LONG_FROM, STEPS_MAX, Deframer, Framing, LongMessage, frame
+from applianced.netconf.framing import LONG_FROM, STEPS_MAX, Deframer, Framing, LongMessage, frame, frame_parts
 
 END = b"]]>]]>"
 TEXT = st.binary(min_size=1, max_size=200)
@@ -149,3 +149,13 @@ def test_what_is_held_is_counted_and_can_be_dropped() -> None:
     assert deframer.next() is None
     deframer.drop()
     assert (deframer.held, deframer.amid) == (0, False)
+
+
+@pytest.mark.parametrize("framing", [Framing.CHUNKED, Framing.END_OF_MESSAGE])
+@pytest.mark.parametrize("size", [0, LONG_FROM - 4, LONG_FROM])
+def test_parts_are_one_message(framing: Framing, size: int) -> None:
+    body = b"x" * size
+    parts = frame_parts((b"<a>", body, b"</"), framing)
+    assert b"".join(parts) == frame(b"<a>" + body + b"</", framing)
+    # The long one is not copied.
+    assert any(part is body for part in parts) == (size + 5 >= LONG_FROM)

@@ -34,7 +34,7 @@ def test_framing_follows_the_hello(first: Framing, offered: tuple[str, ...], the
     session = Session(1, [BASE_1_0, BASE_1_1])
     stream = frame(hello(*offered), first) + frame(b"<one/>", then) + frame(b"<two/>", then)
     assert [message for octet in stream for message in received(session, bytes([octet]))] == [b"<one/>", b"<two/>"]
-    assert session.send(b"<r/>") == frame(b"<r/>", then)
+    assert b"".join(session.send((b"<r>", b"</r>"))) == frame(b"<r></r>", then)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from itertools import pairwise
 
@@ -82,6 +83,62 @@ def test_elements_and_attributes_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
     for more in (b"<a/>", b"<a></a>", b'<a b="c"/>'):
         text = fits.replace(b"</r>", more + b"</r>")
         assert outcome(text) == outcome(LongMessage([text[:10], text[10:]])) == "too-many-nodes"
+
+
+MANY = b"<b/>" * (xmltext.MANY_NODES + 1)
+
+
+def pieces(text: bytes) -> LongMessage:
+    return LongMessage([text[at : at + 65536] for at in range(0, len(text), 65536)])
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        *(b"", b"</x>", b"</a><a/>", b"\xff</a>", b"&e;</a>", b"<x:y/></a>", b"<c d='1' d='1'/></a>"),
+        b"<c>" * 300 + b"</c>" * 300 + b"</a>",
+    ],
+)
+def test_a_fault_among_many_elements_is_told_as_one_among_few(rest: bytes) -> None:
+    said = []
+    for inner in (b"", MANY):
+        with pytest.raises(ProtocolError) as caught:
+            parse(pieces(b"<a>" + inner + rest))
+        assert caught.value.event == "malformed-xml"
+        said.append(re.sub(r"column \d+( \(<string>, line 1\))?", "", str(caught.value)))
+    assert said[0] == said[1]
+
+
+def test_many_elements_that_do_not_begin() -> None:
+    for text in (b"x" + MANY, MANY):
+        with pytest.raises(ProtocolError, match="not well-formed"):
+            parse(pieces(text))
+
+
+def test_many_elements_are_read_whole_and_freed() -> None:
+    root = parse(pieces(b" \n<a>" + MANY + b"<c>text<d/></c>tail</a>"))
+    assert len(root) == xmltext.MANY_NODES + 2
+    assert etree.tostring(root[-1]) == b"<c>text<d/></c>tail"
+    assert xmltext.has_many_nodes(pieces(etree.tostring(root)))
+    xmltext.free(root)
+    assert len(root) == 0
+
+
+TREES = st.recursive(
+    st.just("<a/>"), lambda inner: st.lists(inner, max_size=4).map(lambda each: f"<b>{''.join(each)}</b>")
+)
+
+
+@given(TREES)
+def test_any_tree_is_freed(text: str) -> None:
+    root = parse(text.encode())
+    xmltext.free(root)
+    assert len(root) == 0
+
+
+def test_few_are_not_many() -> None:
+    assert not xmltext.has_many_nodes(pieces(b"x" * 1_000_000))
+    assert not xmltext.has_many_nodes(b"<a/>")
 
 
 @given(st.text())

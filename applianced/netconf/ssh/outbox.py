@@ -1,0 +1,94 @@
+"""What waits to be written to a channel: in pieces, one in each turn of the event loop.
+
+The SSH library encrypts all of a reply that the client's window has room for, usually 2 MiB, in one go: milliseconds
+in which nobody else is served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+PIECE = 64 * 1024
+"""Octets that are written in one turn."""
+
+
+class Outbox:
+    """Octets in, pieces out, in order."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write = write
+        self._waiting: deque[memoryview] = deque()
+        self.octets = 0
+        """Those that wait."""
+        self._paused = False
+        self._turn: asyncio.Handle | None = None
+        self._emptied: Callable[[], None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def add(self, data: bytes) -> None:
+        """Write it, now if it is short and nothing waits."""
+        if not self._waiting and len(data) <= PIECE:
+            self._write(data)
+            return
+        self._waiting.append(memoryview(data))
+        self.octets += len(data)
+        self._open.clear()
+        self._await_turn()
+
+    def pause(self) -> None:
+        """No more is taken."""
+        self._paused = True
+        self._open.clear()
+
+    def resume(self) -> None:
+        """More is taken again."""
+        self._paused = False
+        self._await_turn()
+
+    async def room(self) -> None:
+        """Return when nothing waits and more is taken, or it has been dropped."""
+        await self._open.wait()
+
+    def when_empty(self, then: Callable[[], None]) -> None:
+        """Call this once when nothing waits any more, unless it is dropped before."""
+        self._emptied = then
+        self._await_turn()
+
+    def drop(self) -> None:
+        """Forget what waits: nobody takes it any more."""
+        self._waiting.clear()
+        self.octets = 0
+        self._emptied = None
+        self._open.set()
+
+    def _await_turn(self) -> None:
+        if self._turn is None:
+            self._turn = self._loop.call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._turn = None
+        if self._waiting and not self._paused:
+            self._write(self._next())
+        if self._waiting:
+            if not self._paused:
+                self._await_turn()
+            return
+        if not self._paused:
+            self._open.set()
+        if self._emptied:
+            emptied, self._emptied = self._emptied, None
+            emptied()
+
+    def _next(self) -> bytes:
+        first = self._waiting[0]
+        piece = bytes(first[:PIECE])
+        if len(piece) == len(first):
+            self._waiting.popleft()
+        else:
+            self._waiting[0] = first[len(piece) :]
+        self.octets -= len(piece)
+        return piece

@@ -1,0 +1,97 @@
+"""Long replies leave in pieces, a turn of the event loop for each, and in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from applianced.netconf.ssh.outbox import PIECE, Outbox
+
+
+def play(act: Callable[[Outbox, list[bytes]], Awaitable[None]]) -> list[bytes]:
+    async def run() -> list[bytes]:
+        written: list[bytes] = []
+        await act(Outbox(written.append), written)
+        return written
+
+    return asyncio.run(run())
+
+
+def test_what_is_short_leaves_at_once() -> None:
+    async def act(box: Outbox, written: list[bytes]) -> None:
+        box.add(b"a")
+        assert written == [b"a"]
+        await box.room()
+
+    play(act)
+
+
+def test_what_is_long_leaves_in_turns_and_what_follows_after_it() -> None:
+    data = bytes(range(256)) * (PIECE // 128)
+
+    async def act(box: Outbox, written: list[bytes]) -> None:
+        box.add(data)
+        box.add(b"after")
+        assert written == []
+        assert box.octets == len(data) + 5
+        await asyncio.sleep(0)
+        assert len(written) == 1
+        await box.room()
+        assert box.octets == 0
+
+    written = play(act)
+    assert b"".join(written) == data + b"after"
+    assert max(map(len, written)) == PIECE
+
+
+def test_nothing_leaves_while_no_more_is_taken() -> None:
+    async def act(box: Outbox, written: list[bytes]) -> None:
+        box.add(bytes(3 * PIECE))
+        await asyncio.sleep(0)
+        box.pause()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert len(written) == 1
+        waiting = asyncio.create_task(box.room())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        box.resume()
+        await waiting
+        assert len(written) == 3
+
+    play(act)
+
+
+def test_pausing_alone_makes_wait() -> None:
+    async def act(box: Outbox, written: list[bytes]) -> None:
+        box.pause()
+        waiting = asyncio.create_task(box.room())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        box.resume()
+        await waiting
+
+    play(act)
+
+
+def test_the_end_comes_after_all_of_it() -> None:
+    async def act(box: Outbox, written: list[bytes]) -> None:
+        box.add(bytes(2 * PIECE))
+        box.when_empty(lambda: written.append(b"end"))
+        await box.room()
+        await asyncio.sleep(0)
+
+    assert play(act) == [bytes(PIECE), bytes(PIECE), b"end"]
+
+
+def test_what_is_dropped_is_not_written_and_nobody_waits_for_it() -> None:
+    async def act(box: Outbox, written: list[bytes]) -> None:
+        box.add(bytes(2 * PIECE))
+        box.pause()
+        box.drop()
+        await box.room()
+        box.resume()
+        await asyncio.sleep(0)
+        assert box.octets == 0
+
+    assert play(act) == []
