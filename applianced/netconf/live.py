@@ -308,6 +308,8 @@ class LiveSession:
         """Wait until the client takes what was sent; as long as it takes some, it may be slow."""
         left = -1
         while left != (left := self._transport.unsent()):
+            if not left:
+                return
             try:
                 async with asyncio.timeout(self.server.limits.reply_timeout_s):
                     await self._transport.drain()

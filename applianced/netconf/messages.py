@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple
 
 from lxml import etree
 
@@ -52,13 +51,6 @@ class RpcError(Exception):
         self.info = info
 
 
-class Rpc(NamedTuple):
-    """A request. start: the start tag of its reply."""
-
-    operation: Element
-    start: bytes
-
-
 def open_reply(rpc: Element) -> bytes:
     """The reply's start tag: every attribute of <rpc> comes back unmodified (RFC 6241 4.1)."""
     if len(rpc.attrib) > ATTRIBUTES_MAX:
@@ -82,8 +74,8 @@ def open_reply(rpc: Element) -> bytes:
     return f'<rpc-reply xmlns="{NETCONF_NS}"{"".join(parts)}>'.encode()
 
 
-def read_rpc(root: Element) -> Rpc:
-    """Check an <rpc>. Raises RpcError."""
+def read_rpc(root: Element) -> Element:
+    """The operation that an <rpc> asks for. Raises RpcError."""
     name = etree.QName(root)
     if name.namespace != NETCONF_NS:
         info = bad("element", name.localname) + bad("namespace", name.namespace or "")
@@ -104,7 +96,7 @@ def read_rpc(root: Element) -> Rpc:
         tag, text = ("bad-element", "more than one") if operations else ("missing-element", "no")
         message = f"<rpc> holds {text} operation: send exactly one"
         raise RpcError(tag, message, type="rpc", info=bad("element", "rpc" if operations else "operation"))
-    return Rpc(operations[0], open_reply(root))
+    return operations[0]
 
 
 def reply(start: bytes, body: bytes) -> Sequence[bytes]:

@@ -168,9 +168,9 @@ class NetconfServer:
         try:
             async with self._places if len(message) > HUGE else nullcontext(), _read(message) as root:
                 start = messages.open_reply(root) if root.tag.endswith("}rpc") else start
-                rpc = messages.read_rpc(root)
+                operation = messages.read_rpc(root)
                 bad = 0
-                return messages.reply(rpc.start, await self._operations.perform(session, rpc.operation))
+                return messages.reply(start, await self._operations.perform(session, operation))
         except ProtocolError as error:
             body = messages.render_rpc_error(RpcError(_unread(error, chunked=chunked), str(error), type="rpc"))
         except RpcError as error:

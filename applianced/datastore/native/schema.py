@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import libyang
@@ -88,7 +89,8 @@ def is_key(schema: Schema) -> bool:
 
 def keys(schema: Schema) -> list[str]:
     """Names of a list's keys, in order."""
-    return [name(child) for child in siblings(lib.lysc_node_child(schema)) if is_key(child)]
+    # libyang puts them before all else.
+    return [name(child) for child in takewhile(is_key, siblings(lib.lysc_node_child(schema)))]
 
 
 def cases(schema: Schema) -> list[tuple[Any, Any]]:

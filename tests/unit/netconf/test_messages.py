@@ -58,7 +58,7 @@ def test_qualified_attributes_come_back_in_what_is_xml(start: str) -> None:
     reply = etree.fromstring(open_reply(root) + b"</rpc-reply>")
     assert reply.tag == f"{{{NC}}}rpc-reply"
     assert dict(reply.attrib) == dict(root.attrib)
-    assert read_rpc(root).operation is root[0]
+    assert read_rpc(root) is root[0]
 
 
 def test_attributes_without_number_are_refused_at_once() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from applianced.netconf.ssh.gathering import AT_ONCE, Gathering
+from asyncssh.constants import MSG_CHANNEL_DATA, MSG_IGNORE
+
+from applianced.netconf.ssh.gathering import AT_ONCE, Gathering, gather
 
 
 class Below(asyncio.Transport):
@@ -66,3 +68,21 @@ def test_what_was_written_goes_before_the_end() -> None:
         assert aborted.did == [b"bye", "abort"]
 
     asyncio.run(play())
+
+
+def test_packets_that_say_nothing_are_left_out() -> None:
+    class Connection:
+        _transport = None
+
+        def __init__(self) -> None:
+            self.sent: list[tuple[int, bytes]] = []
+
+        def send_packet(self, pkttype: int, *args: bytes, handler: Any = None) -> None:
+            if pkttype == MSG_CHANNEL_DATA:
+                self.send_packet(MSG_IGNORE, b"")
+            self.sent.append((pkttype, b"".join(args)))
+
+    connection: Any = Connection()
+    gather(connection)
+    connection.send_packet(MSG_CHANNEL_DATA, b"1", b"2")
+    assert connection.sent == [(MSG_CHANNEL_DATA, b"12")]
