@@ -13,6 +13,7 @@ from applianced.compiler import (
     control,
     destination,
     host,
+    offload,
     policies,
     pools,
     services,
@@ -64,6 +65,7 @@ def compile_plan(
         trace=plain(asdict(config.trace)),
         notified=config.system.netconf.notifications.dataplane(),
         interfaces=tuple(plain(asdict(link)) for link in config.interfaces),
+        offload=offload.plan(config, entries),
     )
 
 

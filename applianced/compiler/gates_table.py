@@ -26,6 +26,7 @@ from applianced.compiler.marks import (
     GATES_TABLE,
     LARGE_OCTETS,
     LARGE_QUEUES,
+    OFFLOAD_LABEL,
     OPENING,
     OWN_ACKNOWLEDGEMENT,
     QUEUES,
@@ -40,6 +41,8 @@ SIZE = 131072
 HELPER_OBJECT = "sequence_offsets"
 """ct expectation object of size 0: attaches the extension without which the kernel shifts no sequence numbers."""
 HELPER_CHAIN = "attach_extension"
+ONCE_OFFLOAD = "once_offload"
+"""One-shot gates whose sessions may be offloaded, see offload.py."""
 AWAITED_CHAIN = "open_awaited"
 """Opens the gates of answers; its rules are added by raw netlink, see dataplane.extension."""
 
@@ -51,6 +54,7 @@ def _family(version: int) -> str:
   map dnat{version} {{ type {tuple_} : {address} . inet_service; flags timeout, dynamic; size {SIZE}; }}
   map source{version} {{ type {tuple_} : {address}; flags timeout, dynamic; size {SIZE}; }}
   set once{version} {{ type {tuple_}; flags timeout, dynamic; size {SIZE}; }}
+  set {ONCE_OFFLOAD}{version} {{ type {tuple_}; flags timeout, dynamic; size {SIZE}; }}
   set several{version} {{ type {tuple_}; flags timeout; size {SIZE}; }}
   set pair{version} {{ type inet_proto . {address} . {address}; flags timeout; size {SIZE}; }}
 {untracked.maps(version, SIZE)}{keyed.maps(version, SIZE)}\
@@ -63,6 +67,8 @@ def _family(version: int) -> str:
   chain admit {{
     meta l4proto . {ip} saddr . {ip} daddr . th dport @once{version} \
 delete @once{version} {{ meta l4proto . {ip} saddr . {ip} daddr . th dport }} jump admitted
+    meta l4proto . {ip} saddr . {ip} daddr . th dport @{ONCE_OFFLOAD}{version} \
+delete @{ONCE_OFFLOAD}{version} {{ meta l4proto . {ip} saddr . {ip} daddr . th dport }} jump admitted_offload
     meta l4proto . {ip} saddr . {ip} daddr . th dport @several{version} jump admitted
     meta l4proto . {ip} saddr . {ip} daddr @pair{version} meta l4proto . th dport != @{CONTROL_PORTS} jump admitted
   }}
@@ -102,6 +108,9 @@ table inet {GATES_TABLE} {{
   }}
   chain admitted {{
     ct mark set {DATA:#x} counter name admitted accept
+  }}
+  chain admitted_offload {{
+    ct label set {OFFLOAD_LABEL} goto admitted
   }}
 {gates_media.chains(_open_dispatch(), untracked.dispatch("ct mark", "closed"))}\
   chain admit {{

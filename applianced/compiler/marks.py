@@ -12,6 +12,10 @@ Of a data session, which has no slot:
 
     bit 13  it does not go between the two endpoints that were announced
     bits 14-19  code point (RFC 2474) that its packets get, when bit 20 is set
+
+Of a session that is neither:
+
+    bit 13  it may be offloaded, and bits 14-31 are its inactivity timeout in seconds, shorter than its protocol's
 """
 
 from __future__ import annotations
@@ -37,6 +41,8 @@ PUBLISHED = DATA
 """The same bit of such a datagram's packet mark: destination NAT has treated it."""
 UNEXPECTED = 0x2000
 """Of a data session: a party sends from another endpoint than it announced, or nobody knows who it is."""
+OWN_TIME = 0x2000
+OWN_TIME_SHIFT = 14
 DSCP_SHIFT = 14
 DSCP_MASK = 0x3F << DSCP_SHIFT
 DSCP_SET = 1 << 20
@@ -59,12 +65,15 @@ ALG_NAMES = {number: name for name, number in ALG_NUMBERS.items()}
 
 POLICY_LABEL_BITS = 16
 """ct label bits 0-15 carry the number of the policy that admitted a flow, in binary."""
+OFFLOAD_LABEL = 16
+"""This bit of ct label: the session was admitted under `services-offload`, see offload.py."""
 
 HASH_SEED = 0x5EED
 """Seed of every jhash, in nft and in the ALGs' own computation of it."""
 
 GATES_TABLE = "gates"
 POLICY_TABLE = "rules"
+OFFLOAD_TABLE = "fastpath"
 CONTROL_PORTS = "control_ports"
 """Set in the gates table (inet_proto . inet_service, interval): ports, before and after DNAT, that an ALG may read."""
 

@@ -59,6 +59,15 @@ class AlgPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OffloadPlan:
+    """Flow offload. policies: numbers of those whose sessions are to be offloaded, sorted. interfaces: that they may
+    use, whether they are there or not; none without policies."""
+
+    policies: tuple[int, ...] = ()
+    interfaces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """ruleset: nft text that replaces the policy table and exchanges the elements of the gates table's sets.
 
@@ -69,6 +78,7 @@ class Plan:
     queues: how many workers share the control sessions.
     alg_port_ranges: text address -> (low, high) where a pool sets its own; "" holds the default.
     notified: events that management is told of -> how many a second, 0 for any number.
+    offload: what the kernel may forward past the rules.
     flow, log, trace, interfaces: the parts of the configuration that the agent and its workers need, as dicts.
     """
 
@@ -86,6 +96,7 @@ class Plan:
     trace: dict[str, Any] = field(default_factory=dict)
     notified: dict[str, int] = field(default_factory=dict)
     interfaces: tuple[dict[str, Any], ...] = ()
+    offload: OffloadPlan = OffloadPlan()
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able form, as sent to the agent."""

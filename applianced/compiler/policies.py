@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from applianced.compiler import addresses, binding, services
 from applianced.compiler.applications import NO_ALGS, InForce, Line, Outcome, lines, named_terms
-from applianced.compiler.marks import LOG_GROUP, POLICY_LABEL_BITS
+from applianced.compiler.marks import LOG_GROUP, OFFLOAD_LABEL, OWN_TIME, OWN_TIME_SHIFT, POLICY_LABEL_BITS
 from applianced.compiler.plan import PolicyName
 from applianced.compiler.ruleset import Chain, Do, Match, Rule, Timeout, identifier
-from applianced.config.schema import Applications, Policy
+from applianced.config.schema import Applications, Flow, Policy
 from applianced.errors import ConfigError
 
 MOST = (1 << POLICY_LABEL_BITS) - 1
@@ -65,7 +65,7 @@ def _key(policy: Policy) -> tuple[str, str, str]:
 
 
 def chain_of(
-    rest: str, policies: Sequence[Numbered], applications: Applications, algs: InForce, *, zone: str = ""
+    rest: str, policies: Sequence[Numbered], applications: Applications, algs: InForce, flow: Flow, *, zone: str = ""
 ) -> Compiled:
     """These policies, tried in order, then `goto` the chain named `rest`.
 
@@ -73,7 +73,7 @@ def chain_of(
     """
     compiled = Compiled()
     for entry in policies:
-        _add(compiled, entry, applications, algs, zone)
+        _add(compiled, entry, applications, algs, flow, zone)
     compiled.rules.append((Do(f"goto {rest}"),))
     return compiled
 
@@ -82,7 +82,7 @@ def default_chain(permit: bool, algs: InForce) -> Compiled:
     """What becomes of a session that no policy matches. Permitted ones have their well-known ALGs."""
     policy = Policy(name="default-policy", from_zone="", to_zone="", action="permit" if permit else "deny")
     compiled = Compiled()
-    _add(compiled, Numbered(DEFAULT, policy), Applications(), algs, "")
+    _add(compiled, Numbered(DEFAULT, policy), Applications(), algs, Flow(), "")
     return compiled
 
 
@@ -96,7 +96,7 @@ def traffic_counter(number: int) -> str:
     return f"policy_{number}"
 
 
-def _add(compiled: Compiled, entry: Numbered, applications: Applications, algs: InForce, zone: str) -> None:
+def _add(compiled: Compiled, entry: Numbered, applications: Applications, algs: InForce, flow: Flow, zone: str) -> None:
     number, policy = entry
     variants = addresses.variants(
         policy.sources,
@@ -118,7 +118,7 @@ def _add(compiled: Compiled, entry: Numbered, applications: Applications, algs: 
         name = identifier("match", str(number), *([zone] if zone else []))
         compiled.chains.append(Chain(name=name, rules=service_rules))
         compiled.rules.extend((*variant, Do(f"jump {name}")) for variant in variants)
-    compiled.chains.extend(_outcome_chain(entry, outcome) for outcome in sorted(used))
+    compiled.chains.extend(_outcome_chain(entry, outcome, flow) for outcome in sorted(used))
     compiled.outcomes.update(used)
     compiled.lines.extend(found)
 
@@ -146,18 +146,33 @@ def timeouts(outcomes: Iterable[Outcome]) -> tuple[Timeout, ...]:
     return tuple(sorted({Timeout(timeout_name(o), o.timeout_of, o.timeout_s) for o in outcomes if o.timeout_s}))
 
 
-def _outcome_chain(entry: Numbered, outcome: Outcome) -> Chain:
+def _outcome_chain(entry: Numbered, outcome: Outcome, flow: Flow) -> Chain:
     number, policy = entry
     noted = tuple(_notes(number, policy))
     if policy.action == "permit":
         timeout = (Do(f'ct timeout set "{timeout_name(outcome)}"'),) if outcome.timeout_s else ()
         verdict = Do(f"goto {binding.chain_name(outcome.alg)}") if outcome.alg else Do("accept")
-        rules: tuple[Rule, ...] = ((*noted, *timeout, verdict),)
+        rules: tuple[Rule, ...] = ((*noted, *timeout, *_offload(policy, outcome, flow), verdict),)
     elif policy.action == "reject":
         rules = (noted, *REJECT)
     else:
         rules = ((*noted, Do("drop")),)
     return Chain(name=_chain_name(number, outcome), rules=rules)
+
+
+def _offload(policy: Policy, outcome: Outcome, flow: Flow) -> Iterator[Do]:
+    """The label of a session that may be offloaded; a control session has it for its data sessions.
+
+    A session that has fallen silent leaves the flow table with the time of its protocol, whatever object it has. A
+    shorter one is noted, for the agent to set right. A longer one would end too early: such a session stays out.
+    """
+    time_s = outcome.timeout_s
+    longest = flow.tcp_session_timeout_s if outcome.timeout_of == "tcp" else flow.udp_session_timeout_s
+    if not policy.offload or (time_s > longest and not outcome.alg):
+        return
+    yield Do(f"ct label set {OFFLOAD_LABEL}")
+    if time_s and not outcome.alg:
+        yield Do(f"ct mark set {OWN_TIME | time_s << OWN_TIME_SHIFT:#x}")
 
 
 REJECT: tuple[Rule, ...] = (

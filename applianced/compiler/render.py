@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from applianced.compiler.ruleset import Chain, Choice, Elements, Hook, Match, Rule, Ruleset, Statement, Timeout
+from applianced.compiler.ruleset import (
+    Chain,
+    Choice,
+    Elements,
+    Flowtable,
+    Hook,
+    Match,
+    Rule,
+    Ruleset,
+    Statement,
+    Timeout,
+    quoted,
+)
 
 _PER_LINE = 8
 _TIMEOUT_STATES = {"tcp": ("established",), "udp": ("unreplied", "replied")}
@@ -30,6 +42,8 @@ def _lines(ruleset: Ruleset) -> Iterator[str]:
         yield "\t}"
     for timeout in table.timeouts:
         yield from _timeout(timeout)
+    for flowtable in table.flowtables:
+        yield from _flowtable(flowtable)
     for chain in table.chains:
         yield from _chain(chain)
     yield "}"
@@ -43,6 +57,14 @@ def _timeout(timeout: Timeout) -> Iterator[str]:
     yield f"\t\tprotocol {timeout.protocol}"
     yield "\t\tl3proto inet"
     yield f"\t\tpolicy = {{ {policy} }}"
+    yield "\t}"
+
+
+def _flowtable(flowtable: Flowtable) -> Iterator[str]:
+    yield f"\tflowtable {flowtable.name} {{"
+    yield "\t\thook ingress priority 0"
+    yield f"\t\tdevices = {_braced([quoted(device) for device in flowtable.devices], 3)}"
+    yield "\t\tcounter"
     yield "\t}"
 
 

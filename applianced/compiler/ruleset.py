@@ -68,6 +68,14 @@ class Timeout(NamedTuple):
     seconds: int
 
 
+class Flowtable(NamedTuple):
+    """Where the kernel keeps the sessions that it forwards from the ingress of these devices, past all chains. What
+    passes is counted in conntrack."""
+
+    name: str
+    devices: tuple[str, ...]
+
+
 class Elements(NamedTuple):
     """The new content of a set that another table owns."""
 
@@ -83,6 +91,7 @@ class Table:
     name: str
     counters: tuple[str, ...] = ()
     timeouts: tuple[Timeout, ...] = ()
+    flowtables: tuple[Flowtable, ...] = ()
     chains: tuple[Chain, ...] = ()
 
 

@@ -36,7 +36,7 @@ def compiled(config: Config, numbers: Sequence[Numbered], views: Views) -> Compi
     rests = {zone.name: last.names[views.first(zone.name)] for zone in transit(config)}
     for pair in sorted(of_pair):
         rest = last.names[views.first(pair[0])]
-        part = policies.chain_of(rest, of_pair[pair], apps, views.of(pair[0]))
+        part = policies.chain_of(rest, of_pair[pair], apps, views.of(pair[0]), config.flow)
         _take(whole, identifier("pair", *pair), part)
     for name, part in last.parts:
         _take(whole, name, part)
@@ -64,9 +64,9 @@ def _last(config: Config, entries: Sequence[Numbered], views: Views) -> _Last:
     found: dict[str, Compiled] = {}
     for zone, algs in views.algs.items():
         rest = last.names[zone]
-        found[zone] = policies.chain_of(rest, entries, config.applications, algs)
+        found[zone] = policies.chain_of(rest, entries, config.applications, algs, config.flow)
         if found[zone] != found[""]:
-            found[zone] = policies.chain_of(rest, entries, config.applications, algs, zone=zone)
+            found[zone] = policies.chain_of(rest, entries, config.applications, algs, config.flow, zone=zone)
     first = _named(GLOBAL_CHAIN, found)
     return _Last(first.parts + last.parts, first.names)
 

@@ -96,7 +96,7 @@ class AddressBook:
 class Policy:
     """A policy, with its addresses resolved to networks (() means any) and its applications by name (() means any).
 
-    action: "permit", "deny" or "reject".
+    action: "permit", "deny" or "reject". offload: the kernel may forward what is permitted past the rules.
     """
 
     name: str
@@ -111,6 +111,7 @@ class Policy:
     log_init: bool = False
     log_close: bool = False
     count: bool = False
+    offload: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

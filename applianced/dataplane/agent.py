@@ -35,6 +35,7 @@ from applianced.dataplane.books import Books, Operation
 from applianced.dataplane.channel import FOLLOW, Decoder, Message, arrived, encode
 from applianced.dataplane.conntrack import Conntrack
 from applianced.dataplane.eventlog import EventLog
+from applianced.dataplane.fastpath import FastPath
 from applianced.dataplane.interfaces import Interfaces
 from applianced.dataplane.listings import Listings
 from applianced.dataplane.memory import Memory
@@ -105,7 +106,8 @@ class Agent:
             len(memory), become=self._become_worker, hear=self._algs.take, selector=self._selector, events=self._events
         )
         self._tables = Tables(self._netlink, self._workers, self._events)
-        self._books = Books(self._conntrack, self._workers, [each.counters() for each in memory])
+        self._fast_path = FastPath(self._netlink, self._conntrack)
+        self._books = Books(self._conntrack, self._workers, [each.counters() for each in memory], self._fast_path)
         self._supplies = Supplies(self._workers, queue_file)
         upkeep = Upkeep(
             self._conntrack,
@@ -127,6 +129,7 @@ class Agent:
             **self._books.operations,
             **Listings(self._conntrack, self._workers).operations,
             **self._supplies.operations,
+            **self._fast_path.operations,
             **upkeep.operations,
         }
         self._applied: Message | None = None
@@ -158,6 +161,7 @@ class Agent:
             self._workers.reap()
             self._tables.tick(self._applied)
             self._supplies.tick()
+            self._fast_path.tick()
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         if self._ending is Ending.ORPHANED:
             self._step_back()
@@ -189,15 +193,17 @@ class Agent:
             self._before = self._sysctls.kept_plan_before()
             self._generation = int(plan["generation"])
             self._log_as(plan)
+            self._fast_path.take(plan)
             self._workers.start()
 
     def _remove(self) -> None:
         """Nothing that was made here is left."""
         self._workers.end()
+        self._fast_path.take(None)
         with contextlib.suppress(DataplaneError):
             nft.remove_tables()
-        for entry in [*self._conntrack.marked(CONTROL, CONTROL), *self._conntrack.marked(DATA, DATA)]:
-            self._conntrack.delete(entry.translation.original)
+        ours = [*self._conntrack.marked(CONTROL, CONTROL), *self._conntrack.marked(DATA, DATA)]
+        self._fast_path.end([entry.translation.original for entry in ours])
         self._interfaces.release()
         self._sysctls.release()
         self._events.close()
@@ -241,6 +247,7 @@ class Agent:
         self._selector.close()
         self._events.close()
         self._sessions.abandon()
+        self._fast_path.close()
         self._netlink.close()
 
     # ----- management
@@ -361,6 +368,7 @@ class Agent:
         self._generation = max(self._generation, int(plan["generation"]))
         self._interfaces.apply(plan["interfaces"])
         self._sysctls.timeouts(plan["flow"])
+        self._fast_path.take(plan)
         self._log_as(plan)
         for worker in self._workers.running():
             self._workers.tell(worker, {"op": "switch", "generation": plan["generation"]})
@@ -390,6 +398,7 @@ class Agent:
         self._sysctls.keep_plan_before()
         if before is None:
             nft.load(f"table inet {POLICY_TABLE} {{ }}\ndelete table inet {POLICY_TABLE}\n")
+            self._fast_path.take(None)
             self._in_force(None)
             return
         nft.load(before["ruleset"])

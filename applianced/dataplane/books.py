@@ -10,7 +10,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from applianced.compiler.marks import ALG_MASK, CONTROL, QUEUE_MASK, QUEUE_SHIFT, SLOT_SHIFT, SLOTS
 from applianced.dataplane import nft
@@ -28,6 +28,18 @@ Operation = Callable[[Message], Message | None]
 log = logging.getLogger("applianced.agent")
 
 
+class SessionEnder(Protocol):
+    """Who ends sessions, whatever the kernel does with them; see fastpath.py."""
+
+    def end(self, flows: Sequence[FlowTuple]) -> list[bool]:
+        """Delete the sessions with these original tuples; of each, whether it was there."""
+        ...
+
+    def renew(self) -> None:
+        """Every session meets the rules again."""
+        ...
+
+
 class Place(NamedTuple):
     """Where a control session is kept."""
 
@@ -38,8 +50,11 @@ class Place(NamedTuple):
 class Books:
     """Operations of management that end sessions and gates, on counters, and on the sessions of policies."""
 
-    def __init__(self, conntrack: Conntrack, workers: Workers, counters: Sequence[Counters]) -> None:
+    def __init__(
+        self, conntrack: Conntrack, workers: Workers, counters: Sequence[Counters], ender: SessionEnder
+    ) -> None:
         self._conntrack = conntrack
+        self._ender = ender
         self._workers = workers
         self._counters = counters
 
@@ -79,6 +94,8 @@ class Books:
         """Sessions, by their original tuples, that another policy admits from now on."""
         for plain in request["originals"]:
             self._conntrack.relabel(flow_of(plain), int(request["policy"]))
+        # Whether they may be offloaded is for the other policy to say.
+        self._ender.renew()
 
     # ----- ends
 
@@ -99,13 +116,16 @@ class Books:
         announced = self._announced_by(controls)
         gates = [self._end(place)["gates"] for place in controls]
         # A worker that ends its session has deleted the entry already.
-        deleted = [self._conntrack.delete(entry.translation.original) == 0 for entry in (*announced, *over)]
+        deleted = self._delete((*announced, *over))
         return {
             "control-sessions": len(controls),
             "gates": sum(gates),
             "data-sessions": sum(deleted[: len(announced)]),
             "ended": sum(deleted),
         }
+
+    def _delete(self, entries: Sequence[Entry]) -> list[bool]:
+        return self._ender.end([entry.translation.original for entry in entries])
 
     def _silenced(self, request: Message) -> set[FlowTuple]:
         """The original tuples of the control sessions that an ALG read of a policy and that entered by one of some
@@ -141,8 +161,7 @@ class Books:
         """End one control session by the number under which it is shown."""
         worker, slot = divmod(int(request["session"]), SLOTS)
         place = Place(slot, worker)
-        for entry in self._announced_by({place}):
-            self._conntrack.delete(entry.translation.original)
+        self._delete(self._announced_by({place}))
         return {"found": self._end(place)["found"]}
 
     def _end(self, place: Place) -> Message:
@@ -156,7 +175,7 @@ class Books:
         """End one data session by the kernel's number of it."""
         wanted = int(request["session"])
         found = [entry for entry in self._conntrack.data_sessions() if entry.id == wanted]
-        return {"found": any(self._conntrack.delete(entry.translation.original) == 0 for entry in found)}
+        return {"found": any(self._delete(found))}
 
     def _announced_by(self, controls: set[Place]) -> list[Entry]:
         """The data sessions of these control sessions, as far as the books go back."""
@@ -176,8 +195,7 @@ class Books:
             answer = self._workers.tell(worker, request)
             if answer["found"]:
                 admitted = [entry for entry, _ in Uses([answer["gate"]]).of(self._conntrack.data_sessions())]
-                ended = [self._conntrack.delete(entry.translation.original) == 0 for entry in admitted]
-                return {"found": True, "data-sessions": sum(ended)}
+                return {"found": True, "data-sessions": sum(self._delete(admitted))}
         return {"found": False}
 
 
@@ -220,4 +238,5 @@ def plain_entry(entry: Entry) -> Message:
         "octets": entry.octets,
         "timeout": entry.timeout_s,
         "started": entry.started_s,
+        "offloaded": entry.offloaded,
     }

@@ -6,12 +6,12 @@ as the forward path shows it when only its source is translated, by the reply on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
 
-from applianced.compiler.marks import DATA, POLICY_LABEL_BITS, SLOT_SHIFT
+from applianced.compiler.marks import DATA, OFFLOAD_LABEL, POLICY_LABEL_BITS, SLOT_SHIFT
 from applianced.dataplane.netlink import (
     ACK,
     CONNTRACK,
@@ -24,12 +24,16 @@ from applianced.dataplane.netlink import (
     number,
 )
 from applianced.engine.kernel import Translation
-from applianced.model.tuples import Direction, Endpoint, FlowTuple
+from applianced.model.tuples import TCP, Direction, Endpoint, FlowTuple
 
 _NEW, _GET, _DELETE = 0, 1, 2
 _TUPLE = (1, 2)
 _ID, _PROTOINFO, _TIMEOUT, _MARK, _COUNTERS, _MARK_MASK, _LABELS, _TIMESTAMP = 12, 4, 7, 8, (9, 10), 21, 22, 20
 _LABELS_MASK, _LABEL_OCTETS = 23, 16
+_STATUS, _STATUS_MASK = 3, 26
+_OFFLOADED = 1 << 14
+"""IPS_OFFLOAD: the session is in a flow table. The kernel then tells neither its timeout nor the state of TCP."""
+_ESTABLISHED = 3
 _SEQUENCE_OFFSETS = (15, 16)
 _SIGNED = Struct("!i")
 _ICMP = {1: 4, 58: 7}
@@ -56,7 +60,8 @@ AT_ONCE = 64
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A conntrack entry. octets, packets: both directions together. started_s: wall clock, 0 when unknown. id: the
-    kernel's own number of it, 0 when unknown."""
+    kernel's own number of it, 0 when unknown. offloaded: the kernel forwards it past the rules; it has no timeout_s
+    meanwhile."""
 
     translation: Translation
     mark: int
@@ -68,6 +73,7 @@ class Entry:
     timeout_s: int
     started_s: float
     id: int = 0
+    offloaded: bool = False
 
 
 @lru_cache(maxsize=4096)
@@ -156,7 +162,17 @@ def _parse_offset(octets: bytes | None) -> int:
 
 def _translation(found: dict[int, bytes]) -> Translation:
     first, second = [_parse_offset(found.get(kind)) for kind in _SEQUENCE_OFFSETS]
-    return Translation(parse_tuple(found[1]), parse_tuple(found[2]), (first, second))
+    offload = bool(_labels(found) >> OFFLOAD_LABEL & 1)
+    return Translation(parse_tuple(found[1]), parse_tuple(found[2]), (first, second), offload)
+
+
+def _labels(found: Mapping[int, bytes]) -> int:
+    return int.from_bytes(found.get(_LABELS, b"")[:4], "little")
+
+
+def offloaded(found: Mapping[int, bytes]) -> bool:
+    """Whether the entry with these attributes is in a flow table."""
+    return bool(int.from_bytes(found.get(_STATUS, b""), "big") & _OFFLOADED)
 
 
 def _packets(found: dict[int, bytes]) -> int:
@@ -165,16 +181,17 @@ def _packets(found: dict[int, bytes]) -> int:
 
 
 def _parse(found: dict[int, bytes]) -> Entry:
-    state = 0
+    translation = _translation(found)
+    fast = offloaded(found)
+    state = _ESTABLISHED if fast and translation.original.protocol == TCP else 0
     if _PROTOINFO in found and (tcp := attributes(found[_PROTOINFO]).get(1)):
         state = attributes(tcp).get(1, b"\0")[0]
     counters = [attributes(found[kind]) for kind in _COUNTERS if kind in found]
-    labels = int.from_bytes(found.get(_LABELS, b"")[:4], "little") & ((1 << POLICY_LABEL_BITS) - 1)
     started = attributes(found[_TIMESTAMP]).get(1, b"") if _TIMESTAMP in found else b""
     return Entry(
-        translation=_translation(found),
+        translation=translation,
         mark=int.from_bytes(found.get(_MARK, b""), "big"),
-        policy=labels,
+        policy=_labels(found) & ((1 << POLICY_LABEL_BITS) - 1),
         state=TCP_STATES[state] if state < len(TCP_STATES) else "none",
         ending=state in _TCP_ENDING,
         packets=sum(int.from_bytes(counter.get(1, b""), "big") for counter in counters),
@@ -182,6 +199,7 @@ def _parse(found: dict[int, bytes]) -> Entry:
         timeout_s=int.from_bytes(found.get(_TIMEOUT, b""), "big"),
         started_s=int.from_bytes(started, "big") / 1e9,
         id=int.from_bytes(found.get(_ID, b""), "big"),
+        offloaded=fast,
     )
 
 
@@ -246,6 +264,11 @@ class Conntrack:
     def data_sessions(self) -> list[Entry]:
         """Every session that a gate admitted."""
         return list(self.marked(DATA, DATA))
+
+    def offloaded(self) -> int:
+        """How many sessions are in flow tables; kernels from 5.19 on look through the others by themselves."""
+        body = attribute(_STATUS, number(_OFFLOADED)) + attribute(_STATUS_MASK, number(_OFFLOADED))
+        return sum(map(offloaded, self._netlink.dump(CONNTRACK, _GET, 0, body)))
 
     def announce(self, session: Translation, direction: Direction, position: int, before: int, after: int) -> int:
         """Set the direction's correction point: from this sequence number on the offset is `after`. The errno."""

@@ -15,6 +15,7 @@ from errno import EINVAL
 from struct import Struct
 
 from applianced.compiler.gates_media import SENT_TO
+from applianced.compiler.gates_table import ONCE_OFFLOAD
 from applianced.compiler.marks import GATES_TABLE
 from applianced.dataplane import calls, keyed
 from applianced.dataplane.netlink import (
@@ -65,7 +66,8 @@ def elements(gate: Gate) -> list[Element]:
     if gate.every_port:
         return [(f"pair{version}", flow, b"")]
     inside_port = inside.port.to_bytes(2, "big") + b"\0\0"
-    found: list[Element] = [(("once" if gate.one_shot else "several") + version, flow + inside_port, b"")]
+    once = ONCE_OFFLOAD if gate.offload else "once"
+    found: list[Element] = [((once if gate.one_shot else "several") + version, flow + inside_port, b"")]
     if outside != inside:
         key = protocol + gate.peer + outside.address + outside.port.to_bytes(2, "big") + b"\0\0"
         found.append((f"dnat{version}", key, inside.address + inside_port))

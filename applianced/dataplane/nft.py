@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from applianced.compiler.gates_table import HELPER_OBJECT, gates_table
-from applianced.compiler.marks import GATES_TABLE, POLICY_TABLE
+from applianced.compiler.marks import GATES_TABLE, OFFLOAD_TABLE, POLICY_TABLE
 from applianced.dataplane import extension, layout
 from applianced.dataplane.host import run
 from applianced.dataplane.netlink import FAMILY_INET, NFTABLES, Netlink, attribute, number, text
@@ -51,6 +51,22 @@ def has_queue_statement() -> bool:
     """Whether the kernel has NFT_QUEUE."""
     try:
         check(QUEUE_PROBE)
+    except DataplaneError:
+        return False
+    return True
+
+
+FLOWTABLE_PROBE = """table inet applianced_probe {
+  flowtable f { hook ingress priority 0; devices = { lo }; counter; }
+  chain c { type filter hook forward priority 0; flow add @f; }
+}"""
+"""What a kernel refuses that has no flow tables."""
+
+
+def has_flowtables() -> bool:
+    """Whether the kernel has NF_FLOW_TABLE and NFT_FLOW_OFFLOAD."""
+    try:
+        check(FLOWTABLE_PROBE)
     except DataplaneError:
         return False
     return True
@@ -108,8 +124,8 @@ def has_chain(netlink: Netlink, table: str, chain: str) -> bool:
 
 
 def remove_tables() -> None:
-    """Take both tables away, whether they are there or not."""
-    for table in (POLICY_TABLE, GATES_TABLE):
+    """Take all tables away, whether they are there or not."""
+    for table in (OFFLOAD_TABLE, POLICY_TABLE, GATES_TABLE):
         load(f"table inet {table} {{ }}\ndelete table inet {table}\n")
 
 

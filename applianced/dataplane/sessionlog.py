@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from applianced.compiler.marks import ALG_MASK, ALG_NAMES, CONTROL, LOG_GROUP, POLICY_LABEL_BITS
 from applianced.dataplane.channel import Message
-from applianced.dataplane.conntrack import Conntrack, parse_tuple
+from applianced.dataplane.conntrack import Conntrack, offloaded, parse_tuple
 from applianced.dataplane.eventlog import EventLog
 from applianced.dataplane.listener import Heard, Listener, log_listener, messages
 from applianced.dataplane.naming import UNKNOWN, Logged, Naming
@@ -291,11 +291,11 @@ def _tcp_state(found: Mapping[int, bytes]) -> int:
 
 
 def _why_destroyed(found: Mapping[int, bytes]) -> str:
-    """An entry whose time has run out says no timeout; one that was deleted says what was left."""
+    """An entry whose time has run out says no timeout; one that was deleted says what was left, or is offloaded yet."""
     state = _tcp_state(found)
     if state == _CLOSE:
         return "TCP RST"
-    if _TIMEOUT in found and (state in (0, _ESTABLISHED)):
+    if offloaded(found) or (_TIMEOUT in found and state in (0, _ESTABLISHED)):
         return "session cleared"
     return "TCP FIN" if state in _FIN_STATES else "idle Timeout"
 

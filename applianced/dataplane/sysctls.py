@@ -29,6 +29,14 @@ TIMEOUTS = {
 }
 
 
+OFFLOADED = {
+    "tcp_session_timeout_s": "nf_flowtable_tcp_timeout",
+    "udp_session_timeout_s": "nf_flowtable_udp_timeout",
+}
+"""How long a silent session stays in a flow table; what is left of its time begins then. Where the kernel has them."""
+OFFLOADED_S = 30
+
+
 class Sysctls:
     """The settings of this process's namespace; `directory` keeps what an agent after a crash must know."""
 
@@ -61,6 +69,9 @@ class Sysctls:
         for name, settings in TIMEOUTS.items():
             for setting in settings:
                 self._set(f"/proc/sys/net/netfilter/{setting}", str(flow[name]))
+        for name, setting in OFFLOADED.items():
+            if Path(path := f"/proc/sys/net/netfilter/{setting}").exists():
+                self._set(path, str(min(OFFLOADED_S, flow[name])))
         if len(self._found) > known:
             keep(self._originals, self._found)
 

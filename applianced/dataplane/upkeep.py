@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
-from applianced.compiler.marks import CONTROL, DATA, GATES_TABLE, POLICY_TABLE
+from applianced.compiler.marks import CONTROL, DATA, GATES_TABLE, OFFLOAD_TABLE, POLICY_TABLE
 from applianced.dataplane.books import Operation
 from applianced.dataplane.channel import Message
 from applianced.dataplane.conntrack import Conntrack
@@ -97,6 +97,8 @@ class Upkeep:
             "kernel/connections.txt": self._connections,
             "logs/dataplane.log": recent,
         }
+        if (self._applied() or {}).get("offload", {}).get("policies"):
+            parts["kernel/fastpath.nft"] = lambda: _listed(OFFLOAD_TABLE)
         for name, part in parts.items():
             try:
                 files[name] = _end_of(part())

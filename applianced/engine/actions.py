@@ -10,7 +10,7 @@ from applianced.compiler.marks import AWAITED_S
 from applianced.engine import keyed, media
 from applianced.engine.gatekeeper import LASTING_S
 from applianced.model.gates import Gate
-from applianced.model.tuples import GRE, ORIGINAL, REPLY, Direction, Endpoint
+from applianced.model.tuples import GRE, ORIGINAL, REPLY, TCP, Direction, Endpoint
 
 if TYPE_CHECKING:
     from applianced.engine.sessions import Session
@@ -74,6 +74,7 @@ def open_gate(session: Session, asked: OpenGate) -> int | None:
         bound=bound,
         lasting=asked.lasting,
         account=session.control.party(ORIGINAL).address if asked.lasting else b"",
+        offload=_offload(session, asked),
     )
     if not keeper.open(gate, session.closing, len(session.gates), session.count):
         session.reporter.gate_refused(session, asked.reason)
@@ -83,6 +84,15 @@ def open_gate(session: Session, asked: OpenGate) -> int | None:
     session.take(gate)
     session.reporter.gate_opened(session, gate)
     return gate.number
+
+
+def _offload(session: Session, asked: OpenGate) -> bool:
+    """Whether the kernel may forward the data session past the rules: not where somebody must be able to end it in a
+    moment, which kernels before 6.4 cannot."""
+    if asked.protocol != TCP or not asked.one_shot or asked.any_port or session.keeper.limits.coupled:
+        return False
+    translation = session.known_translation()
+    return translation is not None and translation.offload
 
 
 def _published(session: Session, speaker: Direction) -> bool:

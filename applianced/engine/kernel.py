@@ -14,12 +14,13 @@ class Translation(NamedTuple):
     """Both tuples of a session as conntrack has them.
 
     original: as its first packet arrived. reply: as answers arrive. offsets: sums of the length changes that the
-    kernel knows, by direction.
+    kernel knows, by direction. offload: it was admitted under `services-offload`.
     """
 
     original: FlowTuple
     reply: FlowTuple
     offsets: tuple[int, int] = (0, 0)
+    offload: bool = False
 
     @property
     def translated(self) -> bool:
@@ -29,7 +30,7 @@ class Translation(NamedTuple):
     @property
     def turned(self) -> Translation:
         """The same session, taken for one that the other party has opened."""
-        return Translation(self.reply, self.original, (self.offsets[1], self.offsets[0]))
+        return Translation(self.reply, self.original, (self.offsets[1], self.offsets[0]), self.offload)
 
     def outside(self, speaker: Direction) -> bytes:
         """The address by which the other party knows the speaker."""

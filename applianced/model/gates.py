@@ -27,6 +27,7 @@ class Gate:
     quiet_s: a lasting one ends when for so long no packet of it came; 0: with its session.
     awaits: packet mark of what goes to its worker, where that is to see what nobody has announced: the gate has no SPI.
     key: what datagrams begin with that are for the control session known as `outside`, whatever port they name.
+    offload: the kernel may forward its session past the rules.
     bound: `outside` has a port of the range that NAT leaves to the ALGs, taken for this gate.
     Others than one for data sessions: see model.media.
     """
@@ -59,6 +60,7 @@ class Gate:
     quiet_s: float = 0.0
     awaits: int = 0
     key: bytes = b""
+    offload: bool = False
 
     @property
     def every_port(self) -> bool:
@@ -107,6 +109,7 @@ class Gate:
             self.quiet_s,
             self.awaits,
             self.key,
+            self.offload,
         )
 
     @classmethod
@@ -118,7 +121,8 @@ class Gate:
     def values(plain: tuple[Any, ...]) -> dict[str, Any]:
         """What `plain` has, by the names of the fields."""
         number, alg, session, protocol, peer, inside, outside, *rest = plain
-        one_shot, source, reason, created_s, expires_s, bound, awaited, lasting, account, quiet_s, awaits, key = rest
+        one_shot, source, reason, created_s, expires_s, bound, awaited, lasting, account, quiet_s, awaits, *rest = rest
+        key, offload = rest
         return {
             "number": number,
             "alg": alg,
@@ -139,4 +143,5 @@ class Gate:
             "quiet_s": quiet_s,
             "awaits": awaits,
             "key": key,
+            "offload": offload,
         }

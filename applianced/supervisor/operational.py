@@ -99,6 +99,8 @@ class DataplaneState:
             found["applianced-state:workers"] = {"worker": [shapes.worker(worker) for worker in workers]}
         if wanted(f"{_FLOW}resources"):
             found["applianced-state:resources"] = shapes.resources(await agent.call("resources"))
+        if wanted(f"{_FLOW}services-offload"):
+            found["applianced-state:services-offload"] = shapes.offload(await agent.call("offload"))
         return found
 
     async def act(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

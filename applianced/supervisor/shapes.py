@@ -166,6 +166,7 @@ def data_session(entry: Mapping[str, Any]) -> dict[str, Any]:
         "state": entry["state"],
         "packets": str(entry["packets"]),
         "octets": str(entry["octets"]),
+        "offloaded": entry["offloaded"],
         "created": timestamp(entry["started"]),
     }
     through = entry["gate"]
@@ -202,6 +203,13 @@ def resources(answer: Mapping[str, Any], queue: int | None = None) -> dict[str, 
             sums[name] = [one + other for one, other in zip(sums.get(name, (0, 0, 0)), numbers, strict=True)]
     whole = [_resource(name, *numbers) for name, numbers in sums.items()]
     return {"resource": whole + [_resource(*row) for row in answer["whole"]], "worker": workers}
+
+
+def offload(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The container services-offload."""
+    shown = {name: answer[name] for name in ("state", "reason", "interfaces", "sessions") if answer[name] != ""}
+    shown["interface"] = shown.pop("interfaces")
+    return shown
 
 
 def _resource(name: str, used: int, peak: int, limit: int) -> dict[str, str]:

@@ -361,3 +361,33 @@ def ike_esp() -> Case:
     """IKE is read, by whatever worker reads the gateway's other hosts: the hash is of the far side's address."""
     on = {"ike-esp-nat": AlgConfig(name="ike-esp-nat", state="enabled", leaves={"esp_gate_timeout": 30})}
     return Case(Config(applications=known(), zones=ZONES, policies=(outbound("ike", "junos-ike"),), algs=on))
+
+
+@case
+def services_offload() -> Case:
+    """What may pass the rules by: not what an ALG reads, what has a longer timeout, or other policies' sessions."""
+    slow = Application(
+        name="slow", terms=(Term(protocol=6, destination_ports=(8000, 8000), inactivity_timeout_s=9000),)
+    )
+    game = Application(name="game", terms=(Term(protocol=17, destination_ports=(8000, 8000), inactivity_timeout_s=61),))
+    same = Application(name="same", terms=(Term(protocol=17, destination_ports=(8001, 8001), inactivity_timeout_s=60),))
+    never = Application(
+        name="never", terms=(Term(protocol=6, destination_ports=(8002, 8002), inactivity_timeout_s=inf),)
+    )
+    everywhere = Policy(
+        name="web", from_zone="", to_zone="", action="permit", applications=("junos-https",), offload=True
+    )
+    management = Zone(name="management", interfaces=("mgmt0",), functional=True)
+    return Case(
+        Config(
+            applications=known(slow, game, same, never),
+            zones={**ZONES, "management": management},
+            policies=(
+                outbound("ssh", "junos-ssh", offload=True, log_close=True),
+                outbound("counted", "junos-smtp", count=True),
+                outbound("mixed", "junos-ftp", "slow", "game", "same", "never", "junos-http", offload=True),
+                outbound("denied", action="deny"),
+            ),
+            global_policies=(everywhere,),
+        )
+    )

@@ -96,6 +96,8 @@ class FakeKernel:
     """What `published` answers."""
     adopted: list[Gate] = field(default_factory=list)
     tidied: int = 0
+    offload: bool = False
+    """Whether sessions were admitted under services-offload."""
 
     def adopt(self, gate: Gate) -> None:
         self.adopted.append(gate)
@@ -117,7 +119,8 @@ class FakeKernel:
 
     def translation(self, flow: FlowTuple, mark: int) -> Translation | None:
         outside = Endpoint(self.public, flow.source.port)
-        return Translation(flow, FlowTuple(TCP, flow.destination, outside)) if self.knows else None
+        reply = FlowTuple(TCP, flow.destination, outside)
+        return Translation(flow, reply, offload=self.offload) if self.knows else None
 
     def count(self, gate: Gate, now: float) -> None:
         gate.packets = self.passed.get(gate.number, gate.packets)

@@ -118,6 +118,11 @@ def _static(match: Data, prefix: Data) -> list[Data]:
         (_set(f"{_POLICY}.then", {}), "/then", "action"),
         (_set(f"{_POLICY}.then", {"permit": {}, "deny": [None]}), "", "keep one case"),
         (_set(f"{_POLICY}.then", {"deny": [None], "log": {"session-close": [None]}}), "/session-close", "session-init"),
+        (
+            _set(f"{_POLICY}.then", {"permit": {"services-offload": [None]}, "count": {}}),
+            "/services-offload",
+            "not counted",
+        ),
         (_set(f"{_POLICY}.match.application", []), "/match", "application"),
         (lambda data: data[SEC]["zones"]["security-zone"].append({"name": "management"}), "/name", "reserved"),
         (_set(f"{SEC}.zones.security-zone.0.interfaces.0.name", "way-too-long-name"), "/interfaces", ""),

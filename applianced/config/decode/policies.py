@@ -82,4 +82,5 @@ def _policy(entry: Node, resolver: Resolver, from_zone: str, to_zone: str) -> Po
         log_init=log.has("session-init"),
         log_close=log.has("session-close"),
         count=then.has("count"),
+        offload=then.child("permit").has("services-offload"),
     )

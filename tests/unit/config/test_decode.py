@@ -111,6 +111,13 @@ def test_actions_and_logs() -> None:
     assert (policy.source_excluded, policy.destination_excluded) == (True, False)
 
 
+def test_what_may_be_offloaded() -> None:
+    (policy,) = _security(_policy({}, {"permit": {"services-offload": [None]}})).policies
+    assert (policy.action, policy.offload) == ("permit", True)
+    (policy,) = _security(_policy({}, {"permit": {}})).policies
+    assert not policy.offload
+
+
 def test_global_policies_and_defaults() -> None:
     inner = _policy({}, {"deny": [None]})["policies"]["policy"][0]["policy"]
     policies = {"global": {"policy": inner}, "default-policy": {"permit-all": [None]}, "policy-rematch": {}}

@@ -54,6 +54,11 @@ def test_more_than_once() -> None:
     assert elements(gate(one_shot=False))[0][0] == "several4"
 
 
+def test_one_whose_session_may_be_offloaded() -> None:
+    key = TCP_KEY + PEER + CLIENT + port(2000)
+    assert elements(gate(offload=True, source=PUBLIC)) == [("once_offload4", key, b""), ("source4", key, PUBLIC)]
+
+
 def test_every_port() -> None:
     """The outside endpoint does not matter: nothing is announced."""
     opened = gate(inside=Endpoint(PEER, 0), outside=Endpoint(PEER, 0), peer=CLIENT)

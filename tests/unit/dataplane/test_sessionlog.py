@@ -160,6 +160,7 @@ def test_a_session_is_over_when_tcp_says_so_and_only_once(bench: Bench, tcp: int
     [
         (state(ESTABLISHED) + attribute(7, number(300)), "session cleared"),
         (state(ESTABLISHED), "idle Timeout"),
+        (attribute(3, number(1 << 14)), "session cleared"),
         (state(5), "TCP FIN"),
         (state(CLOSE) + attribute(7, number(120)), "TCP RST"),
         (b"", "idle Timeout"),

@@ -59,6 +59,19 @@ def test_an_announcement_is_rewritten_and_its_gate_is_in_the_kernel_first(bench:
     assert (bench.count("asked"), bench.count("gates-opened"), bench.count("length-changes")) == (1, 1, 1)
 
 
+@pytest.mark.parametrize(("offload", "coupled"), [(True, False), (True, True), (False, False)])
+def test_a_gate_for_data_that_may_be_offloaded(offload: bool, coupled: bool) -> None:
+    """Not where a data session must be able to end with its control session; and it stays so after a restart."""
+    bench = Bench(kernel=FakeKernel(offload=offload))
+    bench.start(GateLimits(coupled=coupled))
+    opened(bench)
+    say(bench, b"P2000\n")
+    (gate,) = bench.kernel.gates.values()
+    assert gate.offload is (offload and not coupled)
+    bench.start(GateLimits(coupled=coupled))
+    assert [gate.offload for gate in bench.keeper.gates.values()] == [offload and not coupled]
+
+
 def test_the_mark_asks_for_acknowledgements_while_a_change_is_on_its_way(bench: Bench) -> None:
     opened(bench)
     packet = say(bench, b"P2000\n")

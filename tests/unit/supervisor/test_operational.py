@@ -15,7 +15,7 @@ from applianced.config.schema import Config
 from applianced.datastore.native import Form
 from applianced.datastore.tree import Tree
 from applianced.supervisor.operational import DataplaneState, PlanMemory
-from applianced.supervisor.shapes import control_session, gate, session_id
+from applianced.supervisor.shapes import control_session, gate, offload, session_id
 from tests.support.agent_books import ENTRY, GATE, LISTS, SESSION, Agent, provider
 from tests.support.configs import FTP_OUT, TFTP_OUT
 from tests.yang.models import shipped
@@ -141,10 +141,19 @@ def test_resources() -> None:
     assert [worker["queue"] for worker in found["worker"]] == [0, 1]
 
 
+def test_offload() -> None:
+    found = shown(Agent())["flow"]["applianced-state:services-offload"]
+    assert found == {"state": "active", "interface": ["lan0", "wan0"], "sessions": 3}
+    said = {"state": "unsupported", "reason": "none here", "interfaces": [], "sessions": 0}
+    assert offload(said) == {"state": "unsupported", "reason": "none here", "interface": [], "sessions": 0}
+
+
 def test_the_agent_is_asked_for_what_is_wanted_only() -> None:
     agent = Agent()
     everything = shown(agent)
-    assert {name for name, _ in agent.asked} == {*LISTS, "counters", "workers", "hits", "resources", "alg-lists"}
+    assert {name for name, _ in agent.asked} == {
+        *LISTS, "counters", "workers", "hits", "resources", "offload", "alg-lists",
+    }  # fmt: skip
     agent = Agent()
     assert asyncio.run(provider(agent).state(lambda _: False)) == {}
     assert agent.asked == []

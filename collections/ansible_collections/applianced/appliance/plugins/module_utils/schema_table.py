@@ -237,7 +237,11 @@ DATA = {
                                     "then": {
                                         "kind": "container",
                                         "children": {
-                                            "permit": {"kind": "container", "presence": True},
+                                            "permit": {
+                                                "kind": "container",
+                                                "presence": True,
+                                                "children": {"services-offload": {"value": "empty"}},
+                                            },
                                             "deny": {"value": "empty"},
                                             "reject": {"kind": "container", "presence": True},
                                             "log": {
@@ -277,7 +281,11 @@ DATA = {
                                     "then": {
                                         "kind": "container",
                                         "children": {
-                                            "permit": {"kind": "container", "presence": True},
+                                            "permit": {
+                                                "kind": "container",
+                                                "presence": True,
+                                                "children": {"services-offload": {"value": "empty"}},
+                                            },
                                             "deny": {"value": "empty"},
                                             "reject": {"kind": "container", "presence": True},
                                             "log": {
@@ -420,6 +428,7 @@ DATA = {
                                     "gate": {"value": "int", "config": False},
                                     "control-session": {"value": "int", "config": False},
                                     "state": {"config": False},
+                                    "offloaded": {"value": "bool", "config": False},
                                     "created": {"config": False},
                                     "packets": {"value": "long", "config": False},
                                     "octets": {"value": "long", "config": False},
@@ -483,6 +492,17 @@ DATA = {
                                     },
                                 },
                             },
+                        },
+                    },
+                    "services-offload": {
+                        "module": "applianced-state",
+                        "kind": "container",
+                        "config": False,
+                        "children": {
+                            "state": {"config": False},
+                            "reason": {"config": False},
+                            "interface": {"kind": "leaf-list", "config": False},
+                            "sessions": {"value": "int", "config": False},
                         },
                     },
                 },
@@ -1982,6 +2002,7 @@ OPERATIONS = {
                     "gate": {"value": "int"},
                     "control-session": {"value": "int"},
                     "state": {},
+                    "offloaded": {"value": "bool"},
                     "created": {},
                     "packets": {"value": "long"},
                     "octets": {"value": "long"},

@@ -93,7 +93,18 @@ options:
                   permit:
                     description:
                       - Forward it; the application's ALG reads it.
-                    type: bool
+                    type: dict
+                    suboptions:
+                      services_offload:
+                        description:
+                          - Have the kernel forward established TCP and UDP sessions by its flow table, past the
+                            rules, where it has one; the state 'flow services-offload' says whether it does. Sessions
+                            that an ALG reads are forwarded as without it, and so are those of applications whose
+                            inactivity-timeout is longer than the protocol's in 'flow'. TCP data sessions of an
+                            ALG's control session under this policy are offloaded, unless 'flow alg-data-session-coupled'
+                            is set. It counts for sessions that begin afterwards; without it none is offloaded any
+                            longer.
+                        type: bool
                   deny:
                     description:
                       - Drop it silently.
@@ -176,7 +187,18 @@ options:
                   permit:
                     description:
                       - Forward it; the application's ALG reads it.
-                    type: bool
+                    type: dict
+                    suboptions:
+                      services_offload:
+                        description:
+                          - Have the kernel forward established TCP and UDP sessions by its flow table, past the
+                            rules, where it has one; the state 'flow services-offload' says whether it does. Sessions
+                            that an ALG reads are forwarded as without it, and so are those of applications whose
+                            inactivity-timeout is longer than the protocol's in 'flow'. TCP data sessions of an
+                            ALG's control session under this policy are offloaded, unless 'flow alg-data-session-coupled'
+                            is set. It counts for sessions that begin afterwards; without it none is offloaded any
+                            longer.
+                        type: bool
                   deny:
                     description:
                       - Drop it silently.

@@ -35,7 +35,7 @@ CONFIG = {
                             "type": "dict",
                             "mutually_exclusive": [["permit", "deny", "reject"]],
                             "options": {
-                                "permit": {"type": "bool"},
+                                "permit": {"type": "dict", "options": {"services_offload": {"type": "bool"}}},
                                 "deny": {"type": "bool"},
                                 "reject": {"type": "bool"},
                                 "log": {
@@ -75,7 +75,7 @@ CONFIG = {
                             "type": "dict",
                             "mutually_exclusive": [["permit", "deny", "reject"]],
                             "options": {
-                                "permit": {"type": "bool"},
+                                "permit": {"type": "dict", "options": {"services_offload": {"type": "bool"}}},
                                 "deny": {"type": "bool"},
                                 "reject": {"type": "bool"},
                                 "log": {
