@@ -65,7 +65,7 @@ def compile_plan(
         trace=plain(asdict(config.trace)),
         notified=config.system.netconf.notifications.dataplane(),
         interfaces=tuple(plain(asdict(link)) for link in config.interfaces),
-        offload=offload.plan(config, entries),
+        offload=offload.plan(config, entries, ruleset.table.timeouts),
     )
 
 

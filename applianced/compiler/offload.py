@@ -11,15 +11,15 @@ through a one-shot gate. Control sessions, and media whose packets get a code po
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from applianced.compiler import by_policy
 from applianced.compiler.marks import CONTROL, DATA, OFFLOAD_TABLE
 from applianced.compiler.marks import OFFLOAD_LABEL as LABEL
-from applianced.compiler.plan import OffloadPlan
+from applianced.compiler.plan import OFFLOAD_SILENT_S, OffloadPlan
 from applianced.compiler.policies import Numbered
 from applianced.compiler.render import render
-from applianced.compiler.ruleset import Chain, Do, Flowtable, Hook, Match, Rule, Ruleset, Table
+from applianced.compiler.ruleset import Chain, Do, Flowtable, Hook, Match, Rule, Ruleset, Table, Timeout
 from applianced.compiler.zones import transit
 from applianced.config.schema import Config
 
@@ -30,13 +30,18 @@ BY_POLICY = "by_policy"
 _ADD = Do(f"flow add @{FLOWTABLE}")
 
 
-def plan(config: Config, entries: Sequence[Numbered]) -> OffloadPlan:
-    """Which policies have it, and the interfaces that their sessions may use."""
+def plan(config: Config, entries: Sequence[Numbered], timeouts: Iterable[Timeout]) -> OffloadPlan:
+    """Which policies have it, and the interfaces that their sessions may use.
+
+    timeouts: those of applications. What begins when a session leaves the flow table is the rest of its time.
+    """
     numbers = sorted(entry.number for entry in entries if entry.policy.offload)
     if not numbers:
         return OffloadPlan()
     interfaces = sorted(interface for zone in transit(config) for interface in zone.interfaces)
-    return OffloadPlan(policies=tuple(numbers), interfaces=tuple(interfaces))
+    flow = config.flow
+    times = [flow.tcp_session_timeout_s, flow.udp_session_timeout_s, *(timeout.seconds for timeout in timeouts)]
+    return OffloadPlan(policies=tuple(numbers), interfaces=tuple(interfaces), silent_s=min(OFFLOAD_SILENT_S, *times))
 
 
 def table(devices: Sequence[str], policies: Sequence[int]) -> str:

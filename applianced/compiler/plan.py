@@ -7,6 +7,9 @@ from typing import Any
 
 from applianced.config.schema import Config
 
+OFFLOAD_SILENT_S = 30
+"""As Linux has it by itself."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyName:
@@ -61,10 +64,12 @@ class AlgPlan:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OffloadPlan:
     """Flow offload. policies: numbers of those whose sessions are to be offloaded, sorted. interfaces: that they may
-    use, whether they are there or not; none without policies."""
+    use, whether they are there or not; none without policies. silent_s: how long a session without packets stays in
+    the flow table."""
 
     policies: tuple[int, ...] = ()
     interfaces: tuple[str, ...] = ()
+    silent_s: int = OFFLOAD_SILENT_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

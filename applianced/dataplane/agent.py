@@ -35,7 +35,7 @@ from applianced.dataplane.books import Books, Operation
 from applianced.dataplane.channel import FOLLOW, Decoder, Message, arrived, encode
 from applianced.dataplane.conntrack import Conntrack
 from applianced.dataplane.eventlog import EventLog
-from applianced.dataplane.fastpath import FastPath
+from applianced.dataplane.fastpath import FastPath, Wanted
 from applianced.dataplane.interfaces import Interfaces
 from applianced.dataplane.listings import Listings
 from applianced.dataplane.memory import Memory
@@ -367,7 +367,7 @@ class Agent:
         self._in_force(plan)
         self._generation = max(self._generation, int(plan["generation"]))
         self._interfaces.apply(plan["interfaces"])
-        self._sysctls.timeouts(plan["flow"])
+        self._sysctls.timeouts(plan["flow"], Wanted.of(plan).silent_s)
         self._fast_path.take(plan)
         self._log_as(plan)
         for worker in self._workers.running():

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from applianced.compiler import offload
 from applianced.compiler.marks import OFFLOAD_TABLE
+from applianced.compiler.plan import OFFLOAD_SILENT_S
 from applianced.dataplane import nft
 from applianced.dataplane.books import Operation
 from applianced.dataplane.channel import Message
@@ -49,10 +50,11 @@ class State(StrEnum):
 
 
 class Wanted(NamedTuple):
-    """What a plan wants: numbers of policies, and interfaces. Nothing without policies."""
+    """What a plan wants, see compiler.plan.OffloadPlan. Nothing without policies."""
 
     policies: tuple[int, ...] = ()
     interfaces: frozenset[str] = frozenset()
+    silent_s: int = OFFLOAD_SILENT_S
 
     @classmethod
     def of(cls, plan: Mapping[str, object] | None) -> Wanted:
@@ -60,7 +62,7 @@ class Wanted(NamedTuple):
         said = (plan or {}).get("offload")
         if not isinstance(said, dict):
             return cls()
-        return cls(tuple(said["policies"]), frozenset(said["interfaces"]))
+        return cls(tuple(said["policies"]), frozenset(said["interfaces"]), int(said["silent_s"]))
 
 
 class Loaded(NamedTuple):

@@ -29,12 +29,8 @@ TIMEOUTS = {
 }
 
 
-OFFLOADED = {
-    "tcp_session_timeout_s": "nf_flowtable_tcp_timeout",
-    "udp_session_timeout_s": "nf_flowtable_udp_timeout",
-}
-"""How long a silent session stays in a flow table; what is left of its time begins then. Where the kernel has them."""
-OFFLOADED_S = 30
+OFFLOADED = "/proc/sys/net/netfilter/nf_flowtable_tcp_timeout", "/proc/sys/net/netfilter/nf_flowtable_udp_timeout"
+"""How long a silent session stays in a flow table, where the kernel has them."""
 
 
 class Sysctls:
@@ -63,15 +59,18 @@ class Sysctls:
         if found != value:
             write(path, value)
 
-    def timeouts(self, flow: dict[str, Any]) -> None:
-        """Session timeouts of the configuration, in seconds. Raises DataplaneError."""
+    def timeouts(self, flow: dict[str, Any], offloaded_s: int) -> None:
+        """Session timeouts of the configuration, and of offloaded sessions without packets, in seconds.
+
+        Raises DataplaneError.
+        """
         known = len(self._found)
         for name, settings in TIMEOUTS.items():
             for setting in settings:
                 self._set(f"/proc/sys/net/netfilter/{setting}", str(flow[name]))
-        for name, setting in OFFLOADED.items():
-            if Path(path := f"/proc/sys/net/netfilter/{setting}").exists():
-                self._set(path, str(min(OFFLOADED_S, flow[name])))
+        for path in OFFLOADED:
+            if Path(path).exists():
+                self._set(path, str(offloaded_s))
         if len(self._found) > known:
             keep(self._originals, self._found)
 

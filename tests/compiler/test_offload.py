@@ -10,8 +10,9 @@ import pytest
 from applianced.compiler import offload
 from applianced.compiler.compile import compile_plan
 from applianced.compiler.plan import OffloadPlan
+from applianced.config.schema import Application, Flow, Term
 from applianced.errors import ConfigError
-from tests.compiler.configurations import CASES, outbound
+from tests.compiler.configurations import CASES, known, outbound
 from tests.support.expected import compare
 
 DIRECTORY = Path(__file__).parent / "cases"
@@ -28,6 +29,15 @@ def test_only_transit_interfaces_and_the_policies_that_ask_for_it() -> None:
     names = {each.number: each.name for each in plan.policies}
     assert [names[number] for number in plan.offload.policies] == ["ssh", "mixed", "web"]
     assert plan.offload.interfaces == ("lan0", "wan0")
+
+
+def test_no_session_is_silent_there_for_longer_than_it_may_be() -> None:
+    case = CASES["services-offload"]().config
+    assert compile_plan(case).offload.silent_s == 30
+    short = Application(name="short", terms=(Term(protocol=6, destination_ports=(9, 9), inactivity_timeout_s=7),))
+    config = replace(case, applications=known(short), policies=(outbound("p", "short", offload=True),))
+    assert compile_plan(config).offload.silent_s == 7
+    assert compile_plan(replace(config, flow=Flow(udp_session_timeout_s=5))).offload.silent_s == 5
 
 
 def test_without_such_a_policy_no_interface_is_named() -> None:

@@ -21,7 +21,7 @@ FLOW = {"tcp_session_timeout_s": 1800, "udp_session_timeout_s": 60}
 
 
 def plan(*policies: int, interfaces: tuple[str, ...] = ("lan0", "wan0")) -> dict[str, Any]:
-    return {"offload": {"policies": list(policies), "interfaces": list(interfaces)}, "flow": FLOW}
+    return {"offload": {"policies": list(policies), "interfaces": list(interfaces), "silent_s": 30}, "flow": FLOW}
 
 
 @dataclass

@@ -1,0 +1,219 @@
+"""Flow offload on the image's kernel: what is in the flow table, what is counted, and what ends it."""
+
+from __future__ import annotations
+
+import filecmp
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from lxml import etree
+
+from applianced.tools.ftp_server import FtpServer, vsftpd
+from applianced.tools.lab_report import leaf
+from applianced.tools.namespaces import IPV4, PLANS
+from applianced.tools.netconf_client import PREFIXES, SECURITY, STATE, NetconfClient
+from tests.image.lab import Lab
+from tests.support.offload import OFFLOAD, Stream, flow, outbound, policy, push, shown
+from tests.support.sockets import connect_in, datagrams_in, listen_in
+from tests.support.syslog_receiver import Receiver
+from tests.support.until import until
+
+OPERATIONS = "urn:applianced:yang:operations"
+APPLICATIONS = "urn:applianced:yang:applications"
+SYSTEM = "urn:applianced:yang:system"
+OCTETS = 3_000_000
+WAIT_S = 60
+"""For what takes a moment on a machine that is not emulated."""
+LIMIT = ["--limit-rate", "300k"]
+REMATCH = "<policies><policy-rematch/></policies>"
+HITS = f'<security xmlns="{SECURITY}"><policies><hit-count xmlns="{STATE}"/></policies></security>'
+
+
+@pytest.fixture(scope="module")
+def server(lab: Lab) -> FtpServer:
+    directory = lab.directory / "server"
+    directory.mkdir()
+    made = vsftpd(lab.topology, directory)
+    (made.files / "file").write_bytes(bytes(range(256)) * (OCTETS // 256))
+    (made.files / "file").chmod(0o644)
+    return made
+
+
+@pytest.fixture
+def netconf(lab: Lab) -> Iterator[NetconfClient]:
+    """A session, under one policy that permits and offloads everything."""
+    with lab.netconf() as session:
+        push(session, outbound(policy("all")))
+        yield session
+
+
+def offloaded(netconf: NetconfClient) -> int:
+    return shown(netconf).sessions
+
+
+def hits(netconf: NetconfClient, name: str) -> int:
+    found = netconf.get(HITS).iterfind(".//state:hit-count/state:policy", PREFIXES)
+    return next(int(leaf(each, "sessions")) for each in found if leaf(each, "name") == name)
+
+
+@pytest.mark.parametrize("version", PLANS)
+def test_a_session_passes_the_rules_by_and_all_of_it_is_counted(lab: Lab, netconf: NetconfClient, version: int) -> None:
+    receiver = Receiver(lab.topology.server, IPV4.server)
+    logged = policy("logged", then=f"{OFFLOAD}<log><session-close/></log>")
+    push(netconf, outbound(logged) + f"<log>{receiver.stream('s')}</log>")
+    before = hits(netconf, "logged")
+    with Stream(lab.topology, PLANS[version]) as stream:
+        until(lambda: offloaded(netconf), WAIT_S)
+        state = shown(netconf)
+        assert (state.state, state.reason) == ("active", "")
+        assert len(state.interfaces) == 2
+        until(lambda: stream.received > OCTETS, WAIT_S)
+        assert offloaded(netconf) == 1
+        received = stream.finish()
+    wanted = {"policy_name": "logged", "source_address": PLANS[version].client, "reason": "TCP FIN"}
+    closed = until(lambda: receiver.find("RT_FLOW_SESSION_CLOSE", **wanted), WAIT_S)
+    assert received < int(closed["bytes-from-server"]) < received * 1.2, "with headers, both paths together"
+    assert hits(netconf, "logged") == before + 1
+    until(lambda: offloaded(netconf) == 0, WAIT_S)
+
+
+def test_datagrams(lab: Lab, netconf: NetconfClient) -> None:
+    with (
+        datagrams_in(lab.topology.server, IPV4.server) as server,
+        datagrams_in(lab.topology.client, IPV4.client) as own,
+    ):
+        for _ in range(20):
+            own.sendto(b"there", server.getsockname())
+            _, sender = server.recvfrom(100)
+            server.sendto(b"back", sender)
+            assert own.recv(100) == b"back"
+        assert offloaded(netconf) == 1
+
+
+def test_without_it_the_rules_see_everything(lab: Lab, netconf: NetconfClient) -> None:
+    push(netconf, outbound(policy("all", then="<permit/>")))
+    with Stream(lab.topology, IPV4) as stream:
+        until(lambda: stream.received > OCTETS, WAIT_S)
+        assert shown(netconf) == ("unused", "", frozenset(), 0)
+
+
+def ftp_data(netconf: NetconfClient) -> list[etree._Element]:
+    """FTP's data sessions that are under way."""
+    found = flow(netconf, "data-sessions")
+    return [each for each in found if leaf(each, "alg") == "ftp" and leaf(each, "state") == "established"]
+
+
+@pytest.mark.parametrize("version", PLANS)
+@pytest.mark.parametrize("mode", [["--ftp-port", "-"], ["--ftp-pasv"]], ids=["active", "passive"])
+def test_ftp_s_data_are_offloaded_and_its_control_session_is_read(
+    lab: Lab, netconf: NetconfClient, server: FtpServer, mode: list[str], version: int
+) -> None:
+    copy = lab.directory / "copy"
+    url = server.url(PLANS[version], "file")
+    client = lab.topology.popen(lab.topology.client, ["curl", "-sS", *mode, *LIMIT, "-o", str(copy), url])
+    (data,) = until(lambda: [each for each in ftp_data(netconf) if leaf(each, "offloaded") == "true"], WAIT_S)
+    assert offloaded(netconf) == 1, "the data session alone"
+    control = {leaf(each, "id"): leaf(each, "state") for each in flow(netconf, "control-sessions")}
+    assert control[leaf(data, "control-session")] == "reading"
+    assert client.wait(WAIT_S) == 0
+    assert filecmp.cmp(copy, server.files / "file", shallow=False)
+    until(lambda: offloaded(netconf) == 0, WAIT_S)
+
+
+@pytest.mark.parametrize(
+    "security",
+    [
+        outbound(policy("all", then="<permit/>")),
+        outbound(policy("all", "junos-ftp", then="<permit/>"), policy("web", "junos-http")),
+        "<flow><alg-data-session-coupled>true</alg-data-session-coupled></flow>",
+    ],
+    ids=["no policy", "not this policy", "coupled"],
+)
+def test_ftp_s_data_are_not_offloaded(lab: Lab, netconf: NetconfClient, server: FtpServer, security: str) -> None:
+    push(netconf, security)
+    url = server.url(IPV4, "file")
+    client = lab.topology.popen(lab.topology.client, ["curl", "-sS", *LIMIT, "-o", "/dev/null", url])
+    (data,) = until(lambda: [each for each in ftp_data(netconf) if int(leaf(each, "octets")) > OCTETS / 4], WAIT_S)
+    assert leaf(data, "offloaded") == "false"
+    assert client.wait(WAIT_S) == 0
+    push(netconf, "<flow><alg-data-session-coupled>false</alg-data-session-coupled></flow>")
+
+
+@pytest.mark.parametrize(
+    "security",
+    [
+        outbound(policy("other", "junos-ssh")),
+        outbound(policy("all", then="<deny/>")).replace("</policies>", "") + REMATCH.removeprefix("<policies>"),
+    ],
+    ids=["the policy goes", "it denies, with policy-rematch"],
+)
+def test_a_commit_ends_what_is_no_longer_permitted(lab: Lab, netconf: NetconfClient, security: str) -> None:
+    with Stream(lab.topology, IPV4) as stream:
+        until(lambda: offloaded(netconf), WAIT_S)
+        push(netconf, security)
+        until(stream.over, WAIT_S)
+        received = stream.received
+        until(lambda: offloaded(netconf) == 0, WAIT_S)
+        assert stream.received == received
+
+
+def test_a_policy_that_no_longer_offloads_forwards_its_sessions_by_the_rules(lab: Lab, netconf: NetconfClient) -> None:
+    with Stream(lab.topology, IPV4) as stream:
+        until(lambda: offloaded(netconf), WAIT_S)
+        push(netconf, outbound(policy("all", then="<permit/>"), policy("ssh", "junos-ssh")))
+        until(lambda: offloaded(netconf) == 0, WAIT_S)
+        until(stream.goes_on, WAIT_S)
+        assert (shown(netconf).state, offloaded(netconf)) == ("active", 0)
+
+
+def test_a_commit_about_something_else_leaves_it_alone(lab: Lab, netconf: NetconfClient) -> None:
+    with Stream(lab.topology, IPV4) as stream:
+        until(lambda: offloaded(netconf), WAIT_S)
+        push(netconf, outbound(policy("first", "junos-ssh", then="<permit/>"), policy("all")))
+        assert offloaded(netconf) == 1
+        until(stream.goes_on, WAIT_S)
+
+
+def test_an_offloaded_data_session_can_be_cleared(lab: Lab, netconf: NetconfClient, server: FtpServer) -> None:
+    url = server.url(IPV4, "file")
+    client = lab.topology.popen(lab.topology.client, ["curl", "-sS", "--limit-rate", "50k", "-o", "/dev/null", url])
+    (data,) = until(lambda: [each for each in ftp_data(netconf) if leaf(each, "offloaded") == "true"], WAIT_S)
+    request = etree.Element(f"{{{OPERATIONS}}}clear-data-session")
+    etree.SubElement(request, f"{{{OPERATIONS}}}id").text = leaf(data, "id")
+    netconf.session.dispatch(request)
+    assert client.wait(WAIT_S) != 0
+    assert leaf(data, "id") not in [leaf(each, "id") for each in flow(netconf, "data-sessions")]
+
+
+def application(name: str, port: int, timeout_s: int) -> str:
+    return (
+        f'<applications xmlns="{APPLICATIONS}"><application><name>{name}</name><protocol>tcp</protocol>'
+        f"<destination-port>{port}</destination-port><inactivity-timeout>{timeout_s}</inactivity-timeout>"
+        "</application></applications>"
+    )
+
+
+def test_a_silent_session_ends_by_the_timeout_of_its_application(lab: Lab, netconf: NetconfClient) -> None:
+    push(netconf, outbound(policy("short", "short")), application("short", 9999, 8))
+    with listen_in(lab.topology.server, IPV4.server, port=9999) as listener:
+        client = connect_in(lab.topology.client, IPV4.server, 9999, timeout_s=10)
+        served, _ = listener.accept()
+    with client, served:
+        for _ in range(5):
+            echo(client, served)
+        assert offloaded(netconf) == 1
+        time.sleep(4)  # silence is the subject
+        echo(client, served)
+        time.sleep(8 + 5 + 7)  # the timeout, the pause between two looks, and what emulation adds
+        with pytest.raises((ConnectionResetError, TimeoutError)):
+            echo(client, served)
+
+
+def echo(client: socket.socket, served: socket.socket) -> None:
+    served.settimeout(10)
+    client.sendall(b"x")
+    assert served.recv(1) == b"x"
+    served.sendall(b"y")
+    assert client.recv(1) == b"y"
