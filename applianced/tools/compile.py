@@ -11,6 +11,7 @@ import json
 import sys
 from pathlib import Path
 
+from applianced.compiler import offload
 from applianced.compiler.compile import compile_plan
 from applianced.compiler.gates_table import HELPER_CHAIN, HELPER_OBJECT, gates_table
 from applianced.compiler.marks import GATES_TABLE, QUEUES
@@ -38,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--policy-only", action="store_true", help="the policy table alone, which loads where the gates table is"
     )
     form.add_argument(
+        "--flow-table",
+        action="store_true",
+        help="the table of flow offload alone, with all interfaces of the zones; nothing when no policy wants it",
+    )
+    form.add_argument(
         "--queue-statement", action="store_true", help="with the rules that queue, for kernels with NFT_QUEUE alone"
     )
     parser.add_argument("--workers", type=int, choices=range(1, 17), default=2, metavar="N", help="queues, 1 to 16")
@@ -48,6 +54,10 @@ def run(options: argparse.Namespace) -> int:
     plan = compile_plan(load_config(options.config), queues=options.workers)
     if options.json:
         sys.stdout.write(json.dumps(plan.as_dict(), indent=1) + "\n")
+        return 0
+    if options.flow_table:
+        wanted = plan.offload
+        sys.stdout.write(offload.table(wanted.interfaces, wanted.policies) if wanted.policies else "")
         return 0
     if not options.policy_only:
         note = _NOTE if options.queue_statement else _NOTE + _QUEUE_NOTE

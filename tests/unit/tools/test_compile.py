@@ -39,6 +39,19 @@ def test_queue_rules_where_the_kernel_has_them(capsys: pytest.CaptureFixture[str
     assert "xt NFQUEUE" not in text
 
 
+def test_flow_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert printed(capsys, "--flow-table") == ""
+    config = json.loads(EXAMPLE.read_text())
+    pair = config["applianced-security:security"]["policies"]["policy"][0]
+    pair["policy"][0]["then"] = {"permit": {"services-offload": [None]}}
+    changed = tmp_path / "offload.json"
+    changed.write_text(json.dumps(config))
+    assert main(["compile", str(changed), "--flow-table"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("table inet fastpath {}")
+    assert 'devices = { "lan0", "wan0" }' in text
+
+
 def test_whole_plan(capsys: pytest.CaptureFixture[str]) -> None:
     plan = json.loads(printed(capsys, "--json"))
     assert plan["ruleset"] == printed(capsys, "--policy-only")
