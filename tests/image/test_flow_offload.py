@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import filecmp
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from lxml import etree
@@ -15,6 +15,7 @@ from applianced.tools.lab_report import leaf
 from applianced.tools.namespaces import IPV4, PLANS
 from applianced.tools.netconf_client import PREFIXES, SECURITY, STATE, NetconfClient
 from tests.image.lab import Lab
+from tests.support.ftp_session import FtpSession
 from tests.support.offload import OFFLOAD, Stream, flow, outbound, policy, push, shown
 from tests.support.sockets import connect_in, datagrams_in, listen_in
 from tests.support.syslog_receiver import Receiver
@@ -26,7 +27,7 @@ SYSTEM = "urn:applianced:yang:system"
 OCTETS = 3_000_000
 WAIT_S = 60
 """For what takes a moment on a machine that is not emulated."""
-LIMIT = ["--limit-rate", "300k"]
+PIECE, PIECES = bytes(range(256)) * 256, 8
 REMATCH = "<policies><policy-rematch/></policies>"
 HITS = f'<security xmlns="{SECURITY}"><policies><hit-count xmlns="{STATE}"/></policies></security>'
 
@@ -35,10 +36,7 @@ HITS = f'<security xmlns="{SECURITY}"><policies><hit-count xmlns="{STATE}"/></po
 def server(lab: Lab) -> FtpServer:
     directory = lab.directory / "server"
     directory.mkdir()
-    made = vsftpd(lab.topology, directory)
-    (made.files / "file").write_bytes(bytes(range(256)) * (OCTETS // 256))
-    (made.files / "file").chmod(0o644)
-    return made
+    return vsftpd(lab.topology, directory)
 
 
 @pytest.fixture
@@ -62,7 +60,7 @@ def hits(netconf: NetconfClient, name: str) -> int:
 def test_a_session_passes_the_rules_by_and_all_of_it_is_counted(lab: Lab, netconf: NetconfClient, version: int) -> None:
     receiver = Receiver(lab.topology.server, IPV4.server)
     logged = policy("logged", then=f"{OFFLOAD}<log><session-close/></log>")
-    push(netconf, outbound(logged) + f"<log>{receiver.stream('s')}</log>")
+    push(netconf, outbound(logged) + f"<log>{receiver.stream('s', format='sd-syslog')}</log>")
     before = hits(netconf, "logged")
     with Stream(lab.topology, PLANS[version]) as stream:
         until(lambda: offloaded(netconf), WAIT_S)
@@ -99,26 +97,45 @@ def test_without_it_the_rules_see_everything(lab: Lab, netconf: NetconfClient) -
         assert shown(netconf) == ("unused", "", frozenset(), 0)
 
 
-def ftp_data(netconf: NetconfClient) -> list[etree._Element]:
-    """FTP's data sessions that are under way."""
+def ftp_data(netconf: NetconfClient) -> etree._Element:
+    """FTP's one data session that is under way."""
     found = flow(netconf, "data-sessions")
-    return [each for each in found if leaf(each, "alg") == "ftp" and leaf(each, "state") == "established"]
+    (entry,) = [each for each in found if leaf(each, "alg") == "ftp" and leaf(each, "state") == "established"]
+    return entry
+
+
+def upload(session: FtpSession, *, active: bool) -> socket.socket:
+    """The data connection of a STOR that has begun."""
+    store = f"STOR {session.server.remote}up"
+    if not active:
+        data = session.connect(*session.passive())
+        session.command(store, 150)
+        return data
+    listener, announced = session.listen()
+    with listener:
+        session.send(announced)
+        session.expect(200)
+        session.command(store, 150)
+        return listener.accept()[0]
 
 
 @pytest.mark.parametrize("version", PLANS)
-@pytest.mark.parametrize("mode", [["--ftp-port", "-"], ["--ftp-pasv"]], ids=["active", "passive"])
+@pytest.mark.parametrize("active", [True, False], ids=["active", "passive"])
 def test_ftp_s_data_are_offloaded_and_its_control_session_is_read(
-    lab: Lab, netconf: NetconfClient, server: FtpServer, mode: list[str], version: int
+    lab: Lab, netconf: NetconfClient, server: FtpServer, active: bool, version: int
 ) -> None:
-    copy = lab.directory / "copy"
-    url = server.url(PLANS[version], "file")
-    client = lab.topology.popen(lab.topology.client, ["curl", "-sS", *mode, *LIMIT, "-o", str(copy), url])
-    (data,) = until(lambda: [each for each in ftp_data(netconf) if leaf(each, "offloaded") == "true"], WAIT_S)
-    assert offloaded(netconf) == 1, "the data session alone"
-    control = {leaf(each, "id"): leaf(each, "state") for each in flow(netconf, "control-sessions")}
-    assert control[leaf(data, "control-session")] == "reading"
-    assert client.wait(WAIT_S) == 0
-    assert filecmp.cmp(copy, server.files / "file", shallow=False)
+    with closing(FtpSession(lab.topology, server, PLANS[version])) as session:
+        with upload(session, active=active) as data:
+            for _ in range(PIECES):
+                data.sendall(PIECE)
+            until(lambda: int(leaf(ftp_data(netconf), "octets")) > len(PIECE) * PIECES, WAIT_S)
+            entry = ftp_data(netconf)
+            assert leaf(entry, "offloaded") == "true"
+            assert offloaded(netconf) == 1, "the data session alone"
+            control = {leaf(each, "id"): leaf(each, "state") for each in flow(netconf, "control-sessions")}
+            assert control[leaf(entry, "control-session")] == "reading"
+        session.expect(226)
+    assert (server.files / "up").read_bytes() == PIECE * PIECES
     until(lambda: offloaded(netconf) == 0, WAIT_S)
 
 
@@ -133,11 +150,13 @@ def test_ftp_s_data_are_offloaded_and_its_control_session_is_read(
 )
 def test_ftp_s_data_are_not_offloaded(lab: Lab, netconf: NetconfClient, server: FtpServer, security: str) -> None:
     push(netconf, security)
-    url = server.url(IPV4, "file")
-    client = lab.topology.popen(lab.topology.client, ["curl", "-sS", *LIMIT, "-o", "/dev/null", url])
-    (data,) = until(lambda: [each for each in ftp_data(netconf) if int(leaf(each, "octets")) > OCTETS / 4], WAIT_S)
-    assert leaf(data, "offloaded") == "false"
-    assert client.wait(WAIT_S) == 0
+    with closing(FtpSession(lab.topology, server, IPV4)) as session:
+        with upload(session, active=False) as data:
+            for _ in range(PIECES):
+                data.sendall(PIECE)
+            until(lambda: int(leaf(ftp_data(netconf), "octets")) > len(PIECE) * PIECES, WAIT_S)
+            assert leaf(ftp_data(netconf), "offloaded") == "false"
+        session.expect(226)
     push(netconf, "<flow><alg-data-session-coupled>false</alg-data-session-coupled></flow>")
 
 
@@ -177,14 +196,23 @@ def test_a_commit_about_something_else_leaves_it_alone(lab: Lab, netconf: Netcon
 
 
 def test_an_offloaded_data_session_can_be_cleared(lab: Lab, netconf: NetconfClient, server: FtpServer) -> None:
-    url = server.url(IPV4, "file")
-    client = lab.topology.popen(lab.topology.client, ["curl", "-sS", "--limit-rate", "50k", "-o", "/dev/null", url])
-    (data,) = until(lambda: [each for each in ftp_data(netconf) if leaf(each, "offloaded") == "true"], WAIT_S)
-    request = etree.Element(f"{{{OPERATIONS}}}clear-data-session")
-    etree.SubElement(request, f"{{{OPERATIONS}}}id").text = leaf(data, "id")
-    netconf.session.dispatch(request)
-    assert client.wait(WAIT_S) != 0
-    assert leaf(data, "id") not in [leaf(each, "id") for each in flow(netconf, "data-sessions")]
+    with closing(FtpSession(lab.topology, server, IPV4)) as session, upload(session, active=False) as data:
+        data.sendall(PIECE)
+        until(lambda: leaf(ftp_data(netconf), "offloaded") == "true", WAIT_S)
+        request = etree.Element(f"{{{OPERATIONS}}}clear-data-session")
+        etree.SubElement(request, f"{{{OPERATIONS}}}id").text = leaf(ftp_data(netconf), "id")
+        netconf.session.dispatch(request)
+        until(lambda: refused(data), WAIT_S)
+        assert not [each for each in flow(netconf, "data-sessions") if leaf(each, "state") == "established"]
+
+
+def refused(data: socket.socket) -> bool:
+    """Whether what is sent now meets a reset."""
+    try:
+        data.sendall(b"x")
+    except ConnectionError:
+        return True
+    return False
 
 
 def application(name: str, port: int, timeout_s: int) -> str:
