@@ -203,7 +203,7 @@ class Agent:
         with contextlib.suppress(DataplaneError):
             nft.remove_tables()
         ours = [*self._conntrack.marked(CONTROL, CONTROL), *self._conntrack.marked(DATA, DATA)]
-        self._fast_path.end([entry.translation.original for entry in ours])
+        self._fast_path.end(ours)
         self._interfaces.release()
         self._sysctls.release()
         self._events.close()

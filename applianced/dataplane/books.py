@@ -31,8 +31,8 @@ log = logging.getLogger("applianced.agent")
 class SessionEnder(Protocol):
     """Who ends sessions, whatever the kernel does with them; see fastpath.py."""
 
-    def end(self, flows: Sequence[FlowTuple]) -> list[bool]:
-        """Delete the sessions with these original tuples; of each, whether it was there."""
+    def end(self, entries: Sequence[Entry]) -> list[bool]:
+        """Delete sessions; of each, whether it was there."""
         ...
 
     def renew(self) -> None:
@@ -116,16 +116,13 @@ class Books:
         announced = self._announced_by(controls)
         gates = [self._end(place)["gates"] for place in controls]
         # A worker that ends its session has deleted the entry already.
-        deleted = self._delete((*announced, *over))
+        deleted = self._ender.end((*announced, *over))
         return {
             "control-sessions": len(controls),
             "gates": sum(gates),
             "data-sessions": sum(deleted[: len(announced)]),
             "ended": sum(deleted),
         }
-
-    def _delete(self, entries: Sequence[Entry]) -> list[bool]:
-        return self._ender.end([entry.translation.original for entry in entries])
 
     def _silenced(self, request: Message) -> set[FlowTuple]:
         """The original tuples of the control sessions that an ALG read of a policy and that entered by one of some
@@ -161,7 +158,7 @@ class Books:
         """End one control session by the number under which it is shown."""
         worker, slot = divmod(int(request["session"]), SLOTS)
         place = Place(slot, worker)
-        self._delete(self._announced_by({place}))
+        self._ender.end(self._announced_by({place}))
         return {"found": self._end(place)["found"]}
 
     def _end(self, place: Place) -> Message:
@@ -175,7 +172,7 @@ class Books:
         """End one data session by the kernel's number of it."""
         wanted = int(request["session"])
         found = [entry for entry in self._conntrack.data_sessions() if entry.id == wanted]
-        return {"found": any(self._delete(found))}
+        return {"found": any(self._ender.end(found))}
 
     def _announced_by(self, controls: set[Place]) -> list[Entry]:
         """The data sessions of these control sessions, as far as the books go back."""
@@ -195,7 +192,7 @@ class Books:
             answer = self._workers.tell(worker, request)
             if answer["found"]:
                 admitted = [entry for entry, _ in Uses([answer["gate"]]).of(self._conntrack.data_sessions())]
-                return {"found": True, "data-sessions": sum(self._delete(admitted))}
+                return {"found": True, "data-sessions": sum(self._ender.end(admitted))}
         return {"found": False}
 
 

@@ -4,8 +4,9 @@ The table names devices, which come and go: who is here is looked at now and the
 is only a matter of speed. Where the kernel has no flow tables, or does not take this one, the rules forward everything,
 and the state says why; a commit does not fail for it.
 
-Kernels before 6.4 do not delete a session while it is in a flow table (EBUSY). Then the table goes away, which takes
-the kernel a moment, and comes back when the session has ended.
+A session that is deleted stays in the flow table for up to a second, until the kernel's collector comes by. So the
+table is made anew when one of its sessions is to end. Some kernels (Linux before 6.4) do not even delete it meanwhile
+(EBUSY): then the table goes away, which takes the kernel a moment, and comes back when the session has ended.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from applianced.compiler.plan import OFFLOAD_SILENT_S
 from applianced.dataplane import nft
 from applianced.dataplane.books import Operation
 from applianced.dataplane.channel import Message
-from applianced.dataplane.conntrack import Conntrack
+from applianced.dataplane.conntrack import Conntrack, Entry
 from applianced.dataplane.netlink import Netlink
 from applianced.dataplane.owntimes import OwnTimes
 from applianced.errors import DataplaneError
@@ -120,8 +121,9 @@ class FastPath:
             self._loaded = None
             self._update()
 
-    def end(self, flows: Sequence[FlowTuple]) -> list[bool]:
-        """Delete the sessions with these original tuples, offloaded or not; of each, whether it was there."""
+    def end(self, entries: Sequence[Entry]) -> list[bool]:
+        """Delete sessions, offloaded or not; of each, whether it was there. None of their packets passes afterwards."""
+        flows = [entry.translation.original for entry in entries]
         codes = [self._conntrack.delete(flow) for flow in flows]
         busy = [place for place, code in enumerate(codes) if code == errno.EBUSY]
         if busy:
@@ -129,6 +131,8 @@ class FastPath:
             for place, code in zip(busy, self._delete([flows[place] for place in busy]), strict=True):
                 codes[place] = code
             self._update()
+        elif any(entry.offloaded for entry in entries):
+            self.renew()
         return [code == 0 for code in codes]
 
     def _delete(self, flows: Sequence[FlowTuple]) -> list[int]:

@@ -87,8 +87,8 @@ def open_gate(session: Session, asked: OpenGate) -> int | None:
 
 
 def _offload(session: Session, asked: OpenGate) -> bool:
-    """Whether the kernel may forward the data session past the rules: not where somebody must be able to end it in a
-    moment, which kernels before 6.4 cannot."""
+    """Whether the kernel may forward the data session past the rules: not where its worker is to end it, which not
+    every kernel does while it is offloaded."""
     if asked.protocol != TCP or not asked.one_shot or asked.any_port or session.keeper.limits.coupled:
         return False
     translation = session.known_translation()

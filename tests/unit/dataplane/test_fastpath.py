@@ -10,13 +10,24 @@ from typing import Any
 import pytest
 
 from applianced.dataplane import fastpath
+from applianced.dataplane.conntrack import Entry
 from applianced.dataplane.fastpath import FastPath
+from applianced.engine.kernel import Translation
 from applianced.errors import DataplaneError
 from applianced.model.tuples import TCP, Endpoint, FlowTuple, packed
 
 ONE, OTHER = (
     FlowTuple(TCP, Endpoint(packed("10.0.0.1"), port), Endpoint(packed("192.0.2.1"), 80)) for port in (1000, 1001)
 )
+
+
+def entry(flow: FlowTuple, *, offloaded: bool = False) -> Entry:
+    return Entry(
+        translation=Translation(flow, flow.reversed), mark=0, policy=1, state="established", ending=False, packets=9,
+        octets=900, timeout_s=0, started_s=0.0, offloaded=offloaded,
+    )  # fmt: skip
+
+
 FLOW = {"tcp_session_timeout_s": 1800, "udp_session_timeout_s": 60}
 
 
@@ -185,14 +196,23 @@ def test_renewal_is_a_new_table_where_there_is_one(path: FastPath, kernel: Kerne
 def test_sessions_that_are_not_offloaded_end_beside_the_table(path: FastPath, kernel: Kernel) -> None:
     path.take(plan(1))
     kernel.sessions = {ONE}
-    assert path.end([ONE, OTHER]) == [True, False]
+    assert path.end([entry(ONE), entry(OTHER)]) == [True, False]
     assert len(kernel.loads) == 1
+
+
+def test_an_offloaded_session_leaves_the_table_at_once(path: FastPath, kernel: Kernel) -> None:
+    """Also where the kernel deletes it right away."""
+    path.take(plan(1))
+    kernel.sessions = {ONE}
+    assert path.end([entry(ONE, offloaded=True)]) == [True]
+    assert len(kernel.loads) == 2
+    assert kernel.loads[0] == kernel.loads[1]
 
 
 def test_an_offloaded_session_ends_while_the_table_is_away(path: FastPath, kernel: Kernel) -> None:
     path.take(plan(1))
     kernel.sessions, kernel.offloaded_sessions, kernel.leaving = {ONE, OTHER}, {OTHER}, 3
-    assert path.end([ONE, OTHER]) == [True, True]
+    assert path.end([entry(ONE), entry(OTHER, offloaded=True)]) == [True, True]
     assert not kernel.sessions
     assert kernel.loads[1] == "delete table inet fastpath\n"
     assert kernel.named() == ["lan0", "wan0"], "and it is back"
@@ -204,5 +224,5 @@ def test_one_that_does_not_leave_is_reported(
     monkeypatch.setattr(fastpath, "LEAVING_S", 0.05)
     path.take(plan(1))
     kernel.sessions, kernel.offloaded_sessions, kernel.leaving = {ONE}, {ONE}, 1 << 30
-    assert path.end([ONE]) == [False]
+    assert path.end([entry(ONE, offloaded=True)]) == [False]
     assert "did not end" in caplog.text
