@@ -147,7 +147,9 @@ def loader_files(facts: Facts, slot: str) -> Mapping[str, str]:
     for each in SLOTS:
         title = f"system {each.upper()}, FORGET EVERYTHING"
         entries[f"reset-{each}"] = (title, each, f"{kernel_arguments(facts, each)} applianced.reset")
-    lines = ["SERIAL 0 115200", "PROMPT 1", "TIMEOUT 10", "ALLOWOPTIONS 0", "NOESCAPE 1", f"DEFAULT {slot}"]
+    # An octet on the serial line ends the first timeout, and nothing the second: nobody may be there.
+    lines = ["SERIAL 0 115200", "PROMPT 1", "TIMEOUT 10", "TOTALTIMEOUT 600"]
+    lines += ["ALLOWOPTIONS 0", "NOESCAPE 1", f"DEFAULT {slot}"]
     lines += ["SAY a, b: a system; reset-a, reset-b: it forgets everything"]
     files = {"loader/loader.conf": f"timeout 1\ndefault {slot}.conf\neditor no\nconsole-mode keep\n"}
     for label, (title, folder, arguments) in entries.items():
