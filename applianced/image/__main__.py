@@ -48,8 +48,11 @@ def _seed(places: Places, device: Path | None) -> int:
         return 0
     disk = device or _labelled()
     if disk is None:
-        # It may come later.
-        return _banner(places, answering=False)
+        shown = _banner(places, answering=False)
+        # Later ones start this anew; one that has come meanwhile did not, since this was running.
+        disk = _labelled()
+        if disk is None:
+            return shown
     try:
         seed = parse(_files(disk))
         apply(seed, places)

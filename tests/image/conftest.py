@@ -73,9 +73,6 @@ def opened_lab(module: ModuleType) -> Iterator[Lab]:
         try:
             made.open()
             yield made
-        except BaseException:
-            print(made.console()[-4000:])
-            raise
         finally:
             made.close()
             made.keep_logs(Path(IMAGE) / "logs", name)

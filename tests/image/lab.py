@@ -176,6 +176,7 @@ class Lab:
             )
 
     def console(self) -> str:
+        """What it has shown since power-on."""
         return serving.tail(self.machine.console_log)
 
     def keep_logs(self, directory: Path, name: str) -> None:

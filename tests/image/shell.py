@@ -21,8 +21,8 @@ from applianced.tools.vm.qemu import Kernel
 
 _HANDS_OVER = "exec switch_root /system"
 _LOOP = r"""
+stty -F /dev/ttyS1 raw -echo clocal
 exec </dev/ttyS1 >/dev/ttyS1
-stty raw -echo
 printf 'READY\n'
 while read -r number script; do
     printf %s "$script" | base64 -d >/run/test-script

@@ -30,6 +30,7 @@ RECOVERY_S = 120
 
 @pytest.fixture(scope="module")
 def server(lab: Lab) -> FtpServer:
+    """For the tests that come after those that are the server themselves."""
     directory = lab.directory / "server"
     directory.mkdir()
     made = vsftpd(lab.topology, directory)
@@ -56,26 +57,7 @@ def queued_packets(lab: Lab) -> int:
     return sum(int(line.split()[7]) for line in lines)
 
 
-def test_the_kernel_s_queue_statement_gives_packets_to_the_workers(lab: Lab, server: FtpServer) -> None:
-    before = queued_packets(lab)
-    with ftp_session(lab.topology, server, IPV4) as session:
-        for _ in range(10):
-            session.command("NOOP", 200)
-    assert queued_packets(lab) >= before + 20, "a command and a reply ten times"
-    assert re.search(r"queue (flags bypass )?(to|num) \d", lab.shell.run("nft list table inet gates"))
-    used = {line.split()[0]: int(line.split()[2]) for line in lab.shell.run("lsmod").splitlines()[1:]}
-    assert used["nft_queue"] > 0, "each rule with a queue statement holds its module"
-    assert "xt_NFQUEUE" not in used
-
-
-def test_bulk_data_passes_no_queue(lab: Lab, server: FtpServer) -> None:
-    with ftp_session(lab.topology, server, IPV4) as session:
-        before = queued_packets(lab)
-        fetch(session, "big", BIG_OCTETS)
-        assert queued_packets(lab) < before + 50
-
-
-def test_offsets_add_up_and_stay_right(lab: Lab, server: FtpServer, plan: Plan) -> None:
+def test_offsets_add_up_and_stay_right(lab: Lab, plan: Plan) -> None:
     """Every announcement is longer behind the translation; what follows arrives octet by octet all the same."""
     with both_ends((lab.topology.client, plan), (lab.topology.server, plan.server)) as ends:
         longer = 0
@@ -85,19 +67,11 @@ def test_offsets_add_up_and_stay_right(lab: Lab, server: FtpServer, plan: Plan) 
             assert plan.public.replace(".", ",") in heard.decode()
             longer += len(heard) - len(sent)
             assert ends.reply(b"200 noted\r\n") == b"200 noted\r\n"
-        assert longer >= 30, "the public address is longer than the client's"
+        assert longer > 0, "the public address is longer than the client's"
         for number in range(100):
             said = b"STAT " + b"%03d" % number * 30 + b"\r\n"
             assert ends.command(said) == said
             assert ends.reply(b"211 " + said) == b"211 " + said
-
-
-def test_transfers_after_many_offsets(lab: Lab, server: FtpServer, plan: Plan) -> None:
-    with ftp_session(lab.topology, server, plan) as session:
-        for _ in range(15):
-            fetch(session, "small", SMALL_OCTETS)
-        fetch(session, "big", BIG_OCTETS)
-        session.command("NOOP", 200)
 
 
 def test_a_gate_admits_one_session(lab: Lab, plan: Plan) -> None:
@@ -118,6 +92,33 @@ def test_a_gate_admits_one_session(lab: Lab, plan: Plan) -> None:
             for shut in (port, announced_port(announcement(plan.client, other.getsockname()[1]).decode())):
                 with pytest.raises(OSError, match=r"timed out|refused|reset"):
                     connect_in(server, plan.public, shut, source=plan.server, timeout_s=REFUSED_S)
+
+
+def test_the_kernel_s_queue_statement_gives_packets_to_the_workers(lab: Lab, server: FtpServer) -> None:
+    before = queued_packets(lab)
+    with ftp_session(lab.topology, server, IPV4) as session:
+        for _ in range(10):
+            session.command("NOOP", 200)
+    assert queued_packets(lab) >= before + 20, "a command and a reply ten times"
+    assert re.search(r"queue (flags bypass )?(to|num) \d", lab.shell.run("nft list table inet gates"))
+    used = {line.split()[0]: int(line.split()[2]) for line in lab.shell.run("lsmod").splitlines()[1:]}
+    assert used["nft_queue"] > 0, "each rule with a queue statement holds its module"
+    assert "xt_NFQUEUE" not in used
+
+
+def test_bulk_data_passes_no_queue(lab: Lab, server: FtpServer) -> None:
+    with ftp_session(lab.topology, server, IPV4) as session:
+        before = queued_packets(lab)
+        fetch(session, "big", BIG_OCTETS)
+        assert queued_packets(lab) < before + 50
+
+
+def test_transfers_after_many_offsets(lab: Lab, server: FtpServer, plan: Plan) -> None:
+    with ftp_session(lab.topology, server, plan) as session:
+        for _ in range(15):
+            fetch(session, "small", SMALL_OCTETS)
+        fetch(session, "big", BIG_OCTETS)
+        session.command("NOOP", 200)
 
 
 def test_a_new_table_of_rules_leaves_sessions_alone(lab: Lab, server: FtpServer) -> None:
@@ -169,7 +170,8 @@ def test_workers_are_restarted_under_a_session(lab: Lab, session_with_offset: Ft
     reply = asked(lab, "restart-worker")
     kept = [int(str(each.text)) for each in reply.iterfind(f".//{{{OPERATIONS}}}control-sessions")]
     lost = [int(str(each.text)) for each in reply.iterfind(f".//{{{OPERATIONS}}}control-sessions-lost")]
-    assert (sum(kept), sum(lost)) == (1, 0)
+    assert sum(kept) >= 1
+    assert sum(lost) == 0
     assert before.isdisjoint(workers(lab))
 
 
@@ -179,19 +181,27 @@ def test_workers_are_killed_under_a_session(lab: Lab, session_with_offset: FtpSe
     until(lambda: len(workers(lab) - before) == len(before), RECOVERY_S, what="others read the queues")
 
 
+def main_process(lab: Lab, unit: str) -> str:
+    """Of a unit that is up, else "0"."""
+    script = f"systemctl is-active {unit} >/dev/null && systemctl show -P MainPID {unit} || echo 0"
+    return lab.shell.run(script).strip()
+
+
 def test_management_is_killed_under_a_session(lab: Lab, session_with_offset: FtpSession) -> None:
-    before = workers(lab)
+    before, readers = main_process(lab, "applianced"), workers(lab)
     lab.shell.run("systemctl kill -s KILL applianced.service")
     session_with_offset.command("NOOP", 200)
-    until(lambda: lab.shell.tried("systemctl is-active applianced.service")[0] == 0, RECOVERY_S)
-    assert workers(lab) == before
+    until(lambda: main_process(lab, "applianced") not in ("0", before), RECOVERY_S)
+    assert workers(lab) == readers
 
 
 def test_the_whole_dataplane_is_killed(lab: Lab, server: FtpServer) -> None:
     """Nothing passes until all rules are in force again, without anybody's help."""
+    before = main_process(lab, "applianced"), main_process(lab, "applianced-dataplane")
     lab.shell.run("systemctl kill -s KILL applianced-dataplane.service")
-    until(lambda: lab.shell.tried("nft list table inet boot")[0] == 0, RECOVERY_S, what="nothing passes")
-    until(lambda: lab.shell.tried("systemctl is-active applianced.service")[0] == 0, RECOVERY_S)
-    assert lab.shell.tried("nft list table inet boot")[0] != 0
+    until(lambda: not lab.shell.tried("nft list table inet boot")[0], RECOVERY_S, what="nothing passes")
+    until(lambda: main_process(lab, "applianced") not in ("0", before[0]), RECOVERY_S)
+    assert main_process(lab, "applianced-dataplane") not in ("0", before[1])
+    assert lab.shell.tried("nft list table inet boot")[0]
     with ftp_session(lab.topology, server, IPV4) as session:
         fetch(session, "small", SMALL_OCTETS)
