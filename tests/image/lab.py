@@ -120,6 +120,8 @@ class Lab:
             self.port, self._wiring(), uefi=uefi, disks=disks or self._disks(), kernel=self._kernel(), options=options
         )
         if self.wanted.shell:
+            if self._shell:
+                self._shell.close()
             self._shell = Shell(self.machine.directory)
 
     def boot(self, disks: Sequence[Path] = (), *, uefi: bool = False) -> None:
