@@ -8,6 +8,7 @@ import time
 
 from ncclient import NCClientError  # type: ignore[import-untyped]
 from ncclient.transport.errors import TransportError  # type: ignore[import-untyped]
+from paramiko import SSHException  # type: ignore[import-untyped]
 
 from applianced.tools.netconf_client import PREFIXES, SYSTEM
 from tests.image.lab import Lab, Wanted
@@ -35,7 +36,7 @@ class Stream:
                     self.sent += 1
                     session.push(f'<system xmlns="{SYSTEM}"><host-name>n{self.sent}</host-name></system>')
                     self.acknowledged = self.sent
-        except (NCClientError, TransportError, OSError, EOFError):
+        except (NCClientError, TransportError, SSHException, OSError, EOFError):
             return
 
     def join(self) -> None:
