@@ -7,6 +7,7 @@ import threading
 import time
 
 from ncclient import NCClientError  # type: ignore[import-untyped]
+from ncclient.operations.rpc import RPCError  # type: ignore[import-untyped]
 from ncclient.transport.errors import TransportError  # type: ignore[import-untyped]
 from paramiko import SSHException  # type: ignore[import-untyped]
 
@@ -26,6 +27,7 @@ class Stream:
     def __init__(self, lab: Lab, first: int) -> None:
         self._lab = lab
         self.acknowledged = self.sent = first
+        self._refused = ""
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
@@ -36,12 +38,15 @@ class Stream:
                     self.sent += 1
                     session.push(f'<system xmlns="{SYSTEM}"><host-name>n{self.sent}</host-name></system>')
                     self.acknowledged = self.sent
+        except RPCError as error:
+            self._refused = str(error)
         except (NCClientError, TransportError, SSHException, OSError, EOFError):
             return
 
     def join(self) -> None:
         self._thread.join(120)
         assert not self._thread.is_alive()
+        assert not self._refused
 
 
 def running(lab: Lab) -> int:
