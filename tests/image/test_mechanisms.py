@@ -12,6 +12,7 @@ from lxml import etree
 from applianced.tools.ftp_server import FtpServer, vsftpd
 from applianced.tools.namespaces import IPV4, PLANS, Plan
 from tests.image.lab import Lab, Wanted
+from tests.support.appliance import SECURITY_ELEMENT
 from tests.support.both_ends import both_ends
 from tests.support.faults import SMALL_OCTETS, retrieve
 from tests.support.ftp_session import FtpSession, announced_port, announcement, ftp_session, read_all
@@ -142,7 +143,11 @@ def test_a_new_table_of_rules_leaves_sessions_alone(lab: Lab, server: FtpServer)
 FTP_AT = f"""
 <applications xmlns="{APPLICATIONS}"><application><name>ftp-{{0}}</name><application-protocol>ftp</application-protocol>
 <protocol>tcp</protocol><destination-port>{{1}}</destination-port></application></applications>
-"""
+""" + SECURITY_ELEMENT.format("""
+<policies><policy><from-zone-name>trust</from-zone-name><to-zone-name>untrust</to-zone-name>
+  <policy><name>ftp-{0}</name><match><source-address>any</source-address><destination-address>any</destination-address>
+    <application>ftp-{0}</application></match><then><permit/></then></policy></policy></policies>
+""")
 
 
 @pytest.fixture

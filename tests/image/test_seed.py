@@ -200,7 +200,7 @@ def test_all_of_it_outlives_a_shutdown(late: Lab, collectors: dict[int, Collecto
     late.machine.shut_down()
     late.boot()
     assert host_name(late) == "mended"
-    assert "the configuration of the seed was refused" in late.console()
+    shows(late, "NETCONF answers", "the configuration of the seed was refused")
     until(lambda: reaches(late), WAITING_S)
     passes(late)
     for each in (collectors[TCP], collectors[TLS]):
