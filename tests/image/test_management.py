@@ -85,7 +85,7 @@ def test_management_s_unit_is_confined_as_run(lab: Lab) -> None:
 def test_the_command_makes_a_support_bundle_without_secrets(lab: Lab) -> None:
     """Whoever has no shell gets one over NETCONF, see test_forwarding."""
     made = "applianced support --state-dir /var/lib/applianced --output /run/bundle.tar.gz"
-    assert lab.shell.run(made, timeout_s=300).splitlines()[0] == "/run/bundle.tar.gz"
+    assert "/run/bundle.tar.gz" in lab.shell.run(made, timeout_s=300).splitlines()
     files = lab.shell.run("tar -tzf /run/bundle.tar.gz").split()
     for name in ("configuration.json", "state.json", "kernel/rules.nft", "kernel/versions.txt", "missing.txt"):
         assert [file for file in files if file.endswith(f"/{name}")], name

@@ -108,7 +108,7 @@ class Machine:
             number = int((self.directory / "qemu.pid").read_text())
         except (OSError, ValueError):
             return 0
-        return number if serving.alive(number) else 0
+        return number if _runs(number) else 0
 
     def make_disk(self, image: Path) -> None:
         """A new disk on top of an image. Raises CommandError."""
@@ -210,7 +210,7 @@ class Machine:
         number = self.process_id
         if number:
             os.kill(number, signal.SIGKILL)
-            while serving.alive(number):
+            while _runs(number):
                 time.sleep(0.02)
 
     def shut_down(self, timeout_s: float = 120.0) -> None:
@@ -228,6 +228,16 @@ class Machine:
     def _press(self) -> None:
         with contextlib.suppress(CommandError, OSError), monitor(self.directory) as opened:
             opened.ask("system_powerdown")
+
+
+def _runs(number: int) -> bool:
+    """Whether a thread of a process runs: while one does, its files stay open and locked."""
+    try:
+        states = [task.joinpath("stat").read_text() for task in Path(f"/proc/{number}/task").iterdir()]
+    except (FileNotFoundError, ProcessLookupError):
+        # One has ended while it was looked at, or all have.
+        return Path(f"/proc/{number}").exists()
+    return any(state.rpartition(")")[2].split()[0] not in "ZX" for state in states)
 
 
 def _disk(name: str, options: str) -> list[str]:
