@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from applianced.tools import serving
 from applianced.tools.namespaces import CommandError, run
 from applianced.tools.vm.diagnosis import explain
 from applianced.tools.vm.disk import make_iso
