@@ -15,7 +15,7 @@ ANSWER_S = 3.0
 """In which a port that is open has answered, on an emulated machine."""
 TCP_PORTS = range(1, 65536) if LONG else (*range(1, 1025), 2222, 4334, 5355, 6514, 8080, 8300, 8443, 9090)
 UDP_PORTS = range(1, 65536) if LONG else (*range(1, 1025), 1812, 4500, 4789, 5060, 5353, 5355, 33434)
-_AT_ONCE = 500
+_AT_ONCE = 600
 
 
 def open_ports(namespace: str, address: str, ports: Sequence[int] = TCP_PORTS) -> list[int]:
