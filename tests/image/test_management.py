@@ -95,17 +95,22 @@ def test_the_command_makes_a_support_bundle_without_secrets(lab: Lab) -> None:
 
 
 FILL = """
-fallocate -l $(df --output=avail -B1 /var | tail -n 1) /var/fill$$
-dd if=/dev/zero of=/var/rest$$ bs=4096
+setpriv --reuid applianced --regid applianced --clear-groups sh -c '
+    cd /var/lib/applianced/url || exit
+    fallocate -l $(df --output=avail -B1 . | tail -n 1) fill$$
+    dd if=/dev/zero of=rest$$ bs=4096
+    :'
 sync
 df /var
 """
+"""As management itself can do it, for example by files that are stored by URL."""
 
 
 def test_a_full_disk(lab: Lab) -> None:
     """Commits are refused and say why, everything else goes on, also after the power was cut; with room all is well."""
     with lab.netconf() as session:
         session.push(NAME.format("before"))
+        lab.shell.run("install -d -o applianced -g applianced /var/lib/applianced/url")
         for _ in range(3):
             # What the journal gives up in between is taken, too.
             print(lab.shell.run(FILL))
@@ -120,6 +125,6 @@ def test_a_full_disk(lab: Lab) -> None:
         lab.shell.run(FILL)
         with pytest.raises(RPCError, match="No space left"):
             session.push(NAME.format("refused"))
-        lab.shell.run("rm /var/fill* /var/rest*")
+        lab.shell.run("rm /var/lib/applianced/url/*")
         session.push(NAME.format("after"))
     assert host_name(lab) == "after"

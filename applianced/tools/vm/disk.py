@@ -110,7 +110,7 @@ def _system(facts: Facts, root: Path, path: Path) -> Path:
 
 def _state(facts: Facts, path: Path) -> Path:
     partition = facts.partition("state")
-    return _ext4(facts, partition, path, partition.size_mib, "-m", "1", "-O", "metadata_csum")
+    return _ext4(facts, partition, path, partition.size_mib, "-m", "2", "-O", "metadata_csum")
 
 
 def _boot_partition(facts: Facts, boot: Path, path: Path) -> Path:
