@@ -12,7 +12,7 @@ from pathlib import Path
 from applianced.tools import serving
 from applianced.tools.namespaces import HOST_INTERFACE, PLANS, Topology, run
 from applianced.tools.netconf_client import NetconfClient, connect
-from applianced.tools.vm.__main__ import BOOTING_S, seed_files
+from applianced.tools.vm.__main__ import seed_files
 from applianced.tools.vm.facts import read_facts
 from applianced.tools.vm.qemu import Kernel, Machine, Wiring
 from tests.image import shell
@@ -24,6 +24,8 @@ ROOT = Path(__file__).parents[2]
 MANAGER, MANAGEMENT = "192.0.2.1", "192.0.2.10"
 """Addresses of the management network: ours, the machine's."""
 SHELL_S = 120
+BOOTING_S = 400
+"""On a machine that does other things, too; a boot that takes so long never ends."""
 NETWORK = f"""
 version: 2
 ethernets:

@@ -12,13 +12,12 @@ import yaml  # type: ignore[import-untyped]
 
 from applianced.tools.namespaces import IPV4, CommandError
 from applianced.tools.netconf_client import PREFIXES, SYSTEM
-from applianced.tools.vm.__main__ import BOOTING_S
 from applianced.tools.vm.disk import make_iso
 from applianced.tools.vm.monitor import monitor
 from applianced.tools.vm.qemu import speaks
 from tests.image.collector import Authority, Collector
 from tests.image.conftest import opened_lab
-from tests.image.lab import Lab, Wanted
+from tests.image.lab import BOOTING_S, Lab, Wanted
 from tests.support.appliance import SECURITY_ELEMENT
 from tests.support.sockets import connect_in, listen_in
 from tests.support.until import until
