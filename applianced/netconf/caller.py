@@ -37,7 +37,10 @@ class Caller(Protocol):
         ...
 
 
-Operation = Callable[[Caller, Element], Awaitable[bytes]]
+Body = bytes | tuple[bytes, ...]
+"""The inner XML of an <rpc-reply>; that of a long one in parts, since copying it keeps everybody waiting."""
+
+Operation = Callable[[Caller, Element], Awaitable[Body]]
 """Parameters in, the inner XML of the <rpc-reply> out. Raises RpcError, ApplianceError."""
 
 Offered = Mapping[str, Operation]

@@ -13,6 +13,7 @@ from applianced.datastore.edit import NETCONF_NS
 from applianced.datastore.faults import NamedFaultError
 from applianced.datastore.lock import LockDeniedError, LockError
 from applianced.errors import ConfigError
+from applianced.netconf.caller import Body
 from applianced.netconf.xmltext import Element, escape, escape_attribute
 from applianced.northbound.conflicts import NodeConflictError, shortened
 from applianced.northbound.state import timestamp
@@ -99,9 +100,10 @@ def read_rpc(root: Element) -> Element:
     return operations[0]
 
 
-def reply(start: bytes, body: bytes) -> Sequence[bytes]:
+def reply(start: bytes, body: Body) -> Sequence[bytes]:
     """A whole <rpc-reply>, in parts."""
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n', start, body, b"</rpc-reply>"
+    parts = body if isinstance(body, tuple) else (body,)
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n', start, *parts, b"</rpc-reply>"
 
 
 def bad(what: str, name: str) -> str:

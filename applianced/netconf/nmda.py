@@ -5,7 +5,7 @@ from __future__ import annotations
 from applianced.datastore.edit import EditOptions, ErrorOption, Operation
 from applianced.datastore.native import Defaults
 from applianced.datastore.selective import Options, SelectiveWriter
-from applianced.netconf.caller import Caller, Offered
+from applianced.netconf.caller import Body, Caller, Offered
 from applianced.netconf.changing import DefaultOperation
 from applianced.netconf.editing import edit
 from applianced.netconf.filters import Filter
@@ -47,7 +47,7 @@ class DatastoreOperations:
         options = EditOptions(default_operation=Operation(default.value), error_option=ErrorOption.ROLLBACK)
         return await edit(self._configuration, self._urls, caller, given, options)
 
-    async def _get_data(self, caller: Caller, operation: Element) -> bytes:
+    async def _get_data(self, caller: Caller, operation: Element) -> Body:
         given = Parameters(
             operation,
             *("datastore", "subtree-filter", "xpath-filter", "config-filter", *_ORIGIN_FILTERS),
@@ -76,7 +76,7 @@ class DatastoreOperations:
             roots = list(tree.roots())
             return _data(await in_thread(wanted.select, self._models, roots, writer), options)
 
-    async def _operational(self, caller: Caller, wanted: Filter, options: Options, defaults: Defaults) -> bytes:
+    async def _operational(self, caller: Caller, wanted: Filter, options: Options, defaults: Defaults) -> Body:
         # All values in use are shown, also when the basic mode hides them elsewhere (RFC 8342 5.3).
         defaults = Defaults.ALL if defaults is Defaults.EXPLICIT else defaults
         with OperationalDatastore(self._models) as operational:
@@ -155,7 +155,7 @@ def _invalid(name: str, message: str) -> RpcError:
     return RpcError("invalid-value", message, info=bad("element", name))
 
 
-def _data(inner: bytes, options: Options) -> bytes:
+def _data(inner: bytes, options: Options) -> Body:
     declared = f' xmlns:or="{ORIGIN_NS}"' if options.with_origin else ""
     # The data are in namespaces of their own; each of their top-level elements declares it.
-    return f'<data xmlns="{NMDA_NS}"{declared}>'.encode() + inner + b"</data>"
+    return f'<data xmlns="{NMDA_NS}"{declared}>'.encode(), inner, b"</data>"

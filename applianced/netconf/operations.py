@@ -11,7 +11,7 @@ from applianced.access.changes import AccessDeniedError
 from applianced.datastore import native, rpc
 from applianced.datastore.edit import NETCONF_NS
 from applianced.errors import ConfigError
-from applianced.netconf.caller import Caller, Offered
+from applianced.netconf.caller import Body, Caller, Offered
 from applianced.netconf.changing import Changing
 from applianced.netconf.comparing import Comparing
 from applianced.netconf.history import Act, History
@@ -85,7 +85,7 @@ class Operations:
             "kill-session": self._kill_session,
         }
 
-    async def perform(self, caller: Caller, operation: Element) -> bytes:
+    async def perform(self, caller: Caller, operation: Element) -> Body:
         """Carry out one operation; the inner XML of its <rpc-reply>. Raises RpcError, ApplianceError."""
         try:
             return await self._perform(caller, operation)
@@ -96,7 +96,7 @@ class Operations:
             # What is in conflict is shown with all below it.
             raise FaultsError(access.told(said(error), below=isinstance(error, ConflictError))) from error
 
-    async def _perform(self, caller: Caller, operation: Element) -> bytes:
+    async def _perform(self, caller: Caller, operation: Element) -> Body:
         name = etree.QName(operation)
         if name.namespace == NETCONF_NS:
             perform = self._operations.get(name.localname)

@@ -16,7 +16,7 @@ from applianced.datastore.tree import Tree
 from applianced.datastore.writer import Writer
 from applianced.errors import ApplianceError, ConfigError
 from applianced.netconf import monitoring
-from applianced.netconf.caller import Caller, Offered
+from applianced.netconf.caller import Body, Caller, Offered
 from applianced.netconf.filters import Filter
 from applianced.netconf.monitoring import Monitoring
 from applianced.netconf.notifications import streams as event_streams
@@ -71,7 +71,7 @@ class Reading:
     def offered(self) -> Offered:
         return {"get": self._get, "get-config": self._get_config}
 
-    async def _get_config(self, caller: Caller, operation: Element) -> bytes:
+    async def _get_config(self, caller: Caller, operation: Element) -> Body:
         given = Parameters(operation, "source", "filter", "with-defaults")
         store, wanted = given.datastore("source"), Filter.read(self._models, given.get("filter"))
         asked, writer = Asked.take(operation, given.get("filter")), Writer(given.defaults())
@@ -83,7 +83,7 @@ class Reading:
         async with self.shown(caller, store, writer.defaults, lasting=True) as tree:
             return _data(await wanted.evaluate(tree, writer))
 
-    async def _get(self, caller: Caller, operation: Element) -> bytes:
+    async def _get(self, caller: Caller, operation: Element) -> Body:
         given = Parameters(operation, "filter", "with-defaults")
         wanted, writer = Filter.read(self._models, given.get("filter")), Writer(given.defaults())
         if asked := Asked.take(operation, given.get("filter")):
@@ -229,5 +229,5 @@ def _encoded(value: Any) -> Iterator[str]:
         yield written(value)
 
 
-def _data(inner: bytes) -> bytes:
-    return b"<data>" + inner + b"</data>" if inner else b"<data/>"
+def _data(inner: bytes) -> Body:
+    return (b"<data>", inner, b"</data>") if inner else b"<data/>"

@@ -36,7 +36,7 @@ from applianced.system.allocation import give_back_large_blocks
 from applianced.system.users import Users
 
 _LOG = logging.getLogger(__name__)
-SWITCH_S = 0.0005
+SWITCH_S = 0.0001
 """A thread with long work lets the others run so often: short requests of other sessions want the interpreter several
 times each, and Python's own 5 ms for each of them would add up."""
 SAY = partial(print, flush=True)

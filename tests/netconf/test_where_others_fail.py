@@ -321,6 +321,8 @@ def test_few_huge_messages_are_worked_on_at_once(tmp_path: Path, monkeypatch: py
         asking = [asyncio.create_task(each.rpc(GET + " " * server_module.HUGE)) for each in many]
         for _ in range(3):
             assert "<title>t</title>" in await one.rpc(GET)
+        while at_work < server_module.HUGE_AT_ONCE:
+            await asyncio.sleep(0.01)
         go_on.set()
         for answer in asyncio.as_completed(asking):
             assert "<title>t</title>" in await answer
