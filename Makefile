@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LAB := build/lab
-TYPED_TESTS := tests/support tests/topology tests/bench
+TYPED_TESTS := tests/support tests/topology tests/bench tests/image
 PYTEST := $(BIN)/python -m pytest
 OWN_CASES := tests/alg tests/unit/alg tests/compiler tests/unit/compiler tests/fuzz
 # They wait more than they work: a process for each processor. Each takes whole files, in their order, so that the many
@@ -81,8 +81,8 @@ boot-stop:  ## shut the booted machine down
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m applianced.tools.vm stop; fi
 
 .PHONY: test-image
-test-image: $(STAMP) image-packages  ## end-to-end on the VM image, which it makes when there is none
-	@[ -e build/image/applianced.qcow2 ] || $(MAKE) --no-print-directory image
+test-image: $(STAMP) packages image-packages  ## end-to-end on the VM image, made anew when its sources have changed
+	@$(BIN)/python -m applianced.tools.vm build --when-stale
 	@APPLIANCED_IMAGE=build/image $(PYTEST) tests/image --timeout 1800
 
 .PHONY: coverage

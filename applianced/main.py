@@ -106,6 +106,7 @@ def _dataplane_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 def _support_bundle_parser(commands: Commands[argparse.ArgumentParser]) -> None:
     bundle = commands.add_parser(
         "support-bundle",
+        aliases=["support"],
         help="collect what somebody needs who is to find a fault, without secrets",
         description="Writes an archive with versions, the newest commit without its secrets, the list of commits, the"
         " state, the rules in the kernel, logs and limits. Management need not run. Started by root.",
@@ -231,6 +232,7 @@ _COMMANDS = {
     "serve": _serve,
     "dataplane": _dataplane,
     "support-bundle": _support_bundle,
+    "support": _support_bundle,
     "replay": _replay,
     "compile": _compile,
 }

@@ -102,6 +102,11 @@ def claim(state_dir: Path) -> int:
     return lock
 
 
+def holds_commits(state_dir: Path) -> bool:
+    """Whether there is a commit in a state directory, be it a broken one."""
+    return any(_NAME.fullmatch(path.name) for path in (state_dir / "commits").glob("commit-*"))
+
+
 class CommitLog:
     """The last commits in a directory that this process alone uses."""
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from applianced import __version__
@@ -48,8 +48,11 @@ def _seed(places: Places, device: Path | None) -> int:
         return 0
     disk = device or _labelled()
     if disk is None:
-        # It may come later.
-        return _banner(places, answering=False)
+        shown = _banner(places, answering=False)
+        # Later ones start this anew; one that has come meanwhile did not, since this was running.
+        disk = _labelled()
+        if disk is None:
+            return shown
     try:
         seed = parse(_files(disk))
         apply(seed, places)
@@ -60,13 +63,34 @@ def _seed(places: Places, device: Path | None) -> int:
         return 1
     if seed.hostname:
         socket.sethostname(seed.hostname)
-    if seed.network:
+    if seed.network.names:
+        _rename_cards(places, seed.network.names)
+    if seed.network.files:
         _run("systemctl", "--no-block", "restart", "systemd-networkd.service")
     if seed.time_servers:
         _run("systemctl", "--no-block", "try-restart", "systemd-timesyncd.service")
     units = ["applianced.service", *(["rsyslog.service"] if seed.log_targets else [])]
     _run("systemctl", "--no-block", "start", *units)
     return 0
+
+
+def _rename_cards(places: Places, names: Mapping[str, str]) -> None:
+    """As the initial file system does from the next boot on."""
+    from applianced.image.cards import renaming
+
+    present = {
+        card.name: (card / "address").read_text().strip()
+        for card in places.network_cards.iterdir()
+        if (card / "device").exists()
+    }
+    # It would raise again what must be down to be renamed.
+    _run("systemctl", "stop", "systemd-networkd.socket", "systemd-networkd.service")
+    for old, new in renaming(present, names):
+        link = ("link", "set", old)
+        for change in (("address", "flush", "dev", old), (*link, "down"), (*link, "name", new)):
+            if problem := _run("ip", *change):
+                print(f"ip {' '.join(change)}: {problem}", file=sys.stderr)
+    _run("systemctl", "--no-block", "start", "systemd-networkd.socket", "systemd-networkd.service")
 
 
 def _labelled() -> Path | None:

@@ -25,8 +25,10 @@ def apply(seed: Seed, places: Places) -> None:
         (places.state / name).mkdir(parents=True, mode=0o755)
     if seed.hostname:
         write(places.state / "hostname", f"{seed.hostname}\n".encode())
-    for name, content in seed.network.items():
+    for name, content in seed.network.files.items():
         write(places.state / "network" / name, content.encode())
+    # The initial file system reads it.
+    write(places.interfaces, "".join(f"{mac} {name}\n" for mac, name in seed.network.names.items()).encode())
     if seed.time_servers:
         servers = f"[Time]\nNTP={' '.join(seed.time_servers)}\n"
         write(places.state / "timesyncd.d/seed.conf", servers.encode())

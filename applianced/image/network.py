@@ -9,21 +9,31 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+from applianced.image.cards import card_names, matched_address
 
 Files = Mapping[str, str]
 """Name below /etc/systemd/network -> content."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,14}")
 _HOST = re.compile(r"[0-9A-Fa-f:.]{2,45}")
-_USED = frozenset({"dhcp4", "dhcp6", "addresses", "gateway4", "gateway6", "routes", "nameservers", "mtu", "accept-ra"})
+_ADDRESSING = ("dhcp4", "dhcp6", "addresses", "gateway4", "gateway6", "routes", "nameservers", "mtu", "accept-ra")
+_USED = frozenset((*_ADDRESSING, "match", "set-name"))
 _NETWORK = ("[Network]", "KeepConfiguration=static", "LLMNR=no", "MulticastDNS=no")
 
 
-def networkd_files(network: Mapping[str, Any]) -> Files:
+class Network(NamedTuple):
+    """names: of cards, by MAC address in small letters; empty when their order names them."""
+
+    files: Files
+    names: Mapping[str, str]
+
+
+def read_network(network: Mapping[str, Any]) -> Network:
     """A file for every interface of `ethernets`. Raises ValueError that says what cannot be done."""
     if not network:
-        return {}
+        return Network({}, {})
     if network.get("version") != 2:
         raise ValueError(f"version {network.get('version')!r}: only version 2 is read")
     unknown = sorted(set(network) - {"version", "ethernets", "renderer"})
@@ -32,18 +42,28 @@ def networkd_files(network: Mapping[str, Any]) -> Files:
     ethernets = network.get("ethernets") or {}
     if not isinstance(ethernets, dict):
         raise ValueError("ethernets: must be a mapping of interfaces")
-    return {f"10-{name}.network": _file(str(name), each or {}) for name, each in ethernets.items()}
+    files: dict[str, str] = {}
+    for entry, each in ethernets.items():
+        name, content = _file(str(entry), each or {})
+        if f"10-{name}.network" in files:
+            raise ValueError(f"{entry}: another entry is for {name}, too")
+        files[f"10-{name}.network"] = content
+    return Network(files, card_names(ethernets))
 
 
-def _file(name: str, ethernet: Any) -> str:
+def _file(entry: str, ethernet: Any) -> tuple[str, str]:
+    """Its name and content."""
+    if not isinstance(ethernet, dict):
+        raise ValueError(f"{entry}: must be a mapping")
+    name = str(ethernet.get("set-name", entry))
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no name of an interface; the first three are management, inside, outside")
-    if not isinstance(ethernet, dict):
-        raise ValueError(f"{name}: must be a mapping")
     unknown = sorted(str(key) for key in ethernet if key not in _USED)
     if unknown:
         raise ValueError(f"{name}: {unknown[0]}: is not supported; these are: {', '.join(sorted(_USED))}")
-    lines = ["[Match]", f"Name={name}"]
+    address = matched_address(name, ethernet)
+    by_address = address and "set-name" not in ethernet
+    lines = ["[Match]", f"MACAddress={address}" if by_address else f"Name={name}"]
     if ethernet.get("mtu"):
         lines += ["[Link]", f"MTUBytes={_number(name, ethernet['mtu'])}"]
     lines += [*_NETWORK, f"DHCP={_dhcp(ethernet)}"]
@@ -53,7 +73,7 @@ def _file(name: str, ethernet: Any) -> str:
     lines += [f"Gateway={_host(name, ethernet[key])}" for key in ("gateway4", "gateway6") if ethernet.get(key)]
     for route in _list(name, ethernet, "routes"):
         lines += _route(name, route)
-    return "\n".join([*lines, ""])
+    return name, "\n".join([*lines, ""])
 
 
 def _dhcp(ethernet: Mapping[str, Any]) -> str:

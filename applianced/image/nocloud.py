@@ -17,7 +17,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from applianced.errors import ApplianceError
-from applianced.image.network import Files, networkd_files
+from applianced.image.network import Network, read_network
 
 META_DATA, USER_DATA, NETWORK_CONFIG = "meta-data", "user-data", "network-config"
 CONFIGURATIONS = ("applianced.json", "applianced.xml")
@@ -55,13 +55,13 @@ class LogTarget:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """What a seed says. network: files for systemd-networkd by name."""
+    """What a seed says."""
 
     instance_id: str
     hostname: str
     admin_key: str
     configuration: Configuration | None
-    network: Files
+    network: Network
     time_servers: tuple[str, ...]
     log_targets: tuple[LogTarget, ...]
     ignored: tuple[str, ...]
@@ -76,7 +76,7 @@ def parse(files: Mapping[str, bytes]) -> Seed:
         raise SeedError(f"{USER_DATA}: 'applianced' must be a mapping with configuration, log or both")
     network = _mapping(NETWORK_CONFIG, files.get(NETWORK_CONFIG, b""))
     try:
-        network_files = networkd_files(network.get("network") or network)
+        read = read_network(network.get("network") or network)
     except ValueError as error:
         raise SeedError(f"{NETWORK_CONFIG}: {error}") from error
     keys = [*_keys(USER_DATA, user.get("ssh_authorized_keys")), *_keys(META_DATA, meta.get("public-keys"))]
@@ -85,7 +85,7 @@ def parse(files: Mapping[str, bytes]) -> Seed:
         hostname=_hostname(user.get("hostname") or meta.get("local-hostname") or meta.get("hostname")),
         admin_key=keys[0] if keys else "",
         configuration=_configuration(files, own.get("configuration")),
-        network=network_files,
+        network=read,
         time_servers=_time_servers(user.get("ntp")),
         log_targets=_log_targets(own.get("log")),
         ignored=(*_ignored(user, own), *(f"{USER_DATA}: key {key[:40]}..." for key in keys[1:])),

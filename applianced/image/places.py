@@ -19,6 +19,16 @@ class Places:
         return self.root / "var/lib/image"
 
     @property
+    def interfaces(self) -> Path:
+        """A line "MAC NAME" for each network card that a seed names; empty when their order names them."""
+        return self.state / "interfaces"
+
+    @property
+    def network_cards(self) -> Path:
+        """A folder for each, by name, with its `address`."""
+        return self.root / "sys/class/net"
+
+    @property
     def first(self) -> Path:
         """What management gets at its first start; it may hold hashes of passwords."""
         return self.state / "first"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import pwd
 import socket
@@ -20,7 +21,7 @@ from typing import Any
 
 from applianced.dataplane.participant import AgentClient, DataplaneParticipant
 from applianced.datastore.models import Models, load_models
-from applianced.datastore.persist import claim
+from applianced.datastore.persist import claim, holds_commits
 from applianced.datastore.sealed import StorageError
 from applianced.errors import ConfigError
 from applianced.northbound.transaction import Participant
@@ -30,6 +31,8 @@ from applianced.supervisor.happenings import DataplaneEvents
 from applianced.supervisor.management import ManagementOptions
 from applianced.supervisor.operational import DataplaneState, PlanMemory
 from applianced.supervisor.privileges import CAP_NET_BIND_SERVICE, account, drop_privileges
+
+_LOG = logging.getLogger(__name__)
 
 Management = Callable[[Any, Any, Any, Models], Any]
 """(ManagementOptions, participants, state provider, models) -> the coroutine that serves until told to stop."""
@@ -121,7 +124,8 @@ def _own(state_dir: Path, user: pwd.struct_passwd | None) -> None:
 def _before_dropping(options: Options, bound: socket.socket, lock: int) -> ManagementOptions:
     """The options of management, with the files that only root may be able to read copied to where it can.
 
-    Raises ConfigError when one of them cannot be read.
+    A full disk costs them where there are commits, which count in their place, and not the start.
+    Raises ConfigError when one of them cannot be read, StorageError.
     """
     files: dict[str, bytes] = {}
     copies: dict[str, Path | None] = {}
@@ -139,10 +143,11 @@ def _before_dropping(options: Options, bound: socket.socket, lock: int) -> Manag
     try:
         _copy_privately(options.state_dir, files)
     except OSError as error:
-        message = (
-            f"cannot write to {options.state_dir}: {error.strerror}; free space there or mend it, then start again"
-        )
-        raise StorageError(message) from error
+        why = f"cannot write to {options.state_dir}: {error.strerror}; free space there or mend it"
+        if not holds_commits(options.state_dir):
+            raise StorageError(f"{why}, then start again") from error
+        _LOG.warning("%s; --config and --admin-key are not looked at", why)
+        copies = dict.fromkeys(copies)
     return ManagementOptions(
         state_dir=Path(),
         config=copies["config"],

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.bench import commits, datagrams, gates, loads, report, sip
+from tests.bench import commits, datagrams, gates, image, loads, report, sip
 from tests.bench.gateways import GATEWAYS
 from tests.bench.management import rows
 from tests.bench.management.report import Management
@@ -36,6 +36,8 @@ def measure_management(results: Management, only: str) -> None:
 
 
 PARTS = ("gateways", "datagrams", "sip", "gates", "commits", "management")
+WITH_IMAGE = ("image",)
+"""Needs what `make image` makes, and QEMU: only when asked for."""
 
 
 def main() -> None:
@@ -48,15 +50,16 @@ def main() -> None:
     parser.add_argument("--rows", default="", metavar="TEXT", help="of management: groups whose name contains this")
     options = parser.parse_args()
     parts = options.only.split(",")
-    if unknown := set(parts) - set(PARTS):
-        parser.error(f"--only {', '.join(sorted(unknown))}: use {', '.join(PARTS)}")
+    if unknown := set(parts) - {*PARTS, *WITH_IMAGE}:
+        parser.error(f"--only {', '.join(sorted(unknown))}: use {', '.join((*PARTS, *WITH_IMAGE))}")
     wanted = [load for load in loads.LOADS if load.name in options.loads.split(",")] if "gateways" in parts else []
-    if wanted or {"datagrams", "sip", "gates"} & set(parts):
+    if wanted or {"datagrams", "sip", "gates", "image"} & set(parts):
         loads.build_tools()
     results = report.Results()
     rates: dict[str, datagrams.Rates] = {}
     calls: sip.Results = {}
     opened: dict[str, list[gates.Figures]] = {}
+    through_image: image.Rates = {}
     for number in range(1, options.rounds + 1):
         if wanted:
             measure_round(results, wanted, number)
@@ -68,6 +71,8 @@ def main() -> None:
             gates.measure_round(opened, number)
         if "management" in parts:
             measure_management(results.management, options.rows)
+    if "image" in parts:
+        image.measure(through_image, options.rounds)
     for case in commits.CASES if "commits" in parts else ():
         results.commits.append(commits.measure(case))
         print(results.commits[-1], flush=True)
@@ -78,6 +83,8 @@ def main() -> None:
         print(sip.write(calls, options.output))
     if opened:
         print(gates.write(opened, options.output))
+    if through_image:
+        print(image.write(through_image, options.output))
 
 
 if __name__ == "__main__":

@@ -9,16 +9,23 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from tests.image.lab import Lab
+from applianced.tools.vm import inputs
+from applianced.tools.vm.build import ORIGIN
+from tests.image.lab import ROOT, Lab
 from tests.support.netns import unique_topology
 
 IMAGE = os.environ.get("APPLIANCED_IMAGE", "")
 if not IMAGE:
     collect_ignore_glob = ["test_*.py"]
+
+
+BOOT_TIMES_S: dict[str, list[float]] = {}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,19 +34,46 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.image)
 
 
+def pytest_report_header() -> str:
+    return f"image: {inputs.recorded(Path(IMAGE) / ORIGIN)}" if IMAGE else ""
+
+
+def pytest_sessionstart() -> None:
+    """No test of an image that is not of these sources."""
+    if IMAGE and not inputs.current(Path(IMAGE) / ORIGIN, ROOT):
+        found = inputs.recorded(Path(IMAGE) / ORIGIN) or "none"
+        pytest.exit(f"the image in {IMAGE} is not of these sources ({found}): run 'make image'", returncode=1)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for name, times in BOOT_TIMES_S.items():
+        shown = " ".join(f"{each:.1f}" for each in times)
+        terminalreporter.write_line(f"{name}: NETCONF answered so many seconds after power-on: {shown}")
+
+
+def the_image() -> Path:
+    return next(Path(IMAGE).glob("*.qcow2")).absolute()
+
+
 @pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """A machine that has booted for the first time, with the addresses of the topology configured."""
-    image = next(Path(IMAGE).glob("*.qcow2")).absolute()
+    with opened_lab(request.module) as made:
+        made.boot()
+        made.configure_addresses()
+        yield made
+
+
+@contextmanager
+def opened_lab(module: ModuleType) -> Iterator[Lab]:
+    """A machine that is off. Its logs stay, beside the image."""
+    name = module.__name__.rpartition(".")[2]
     with tempfile.TemporaryDirectory(prefix="applianced-image-") as directory:
-        made = Lab(unique_topology(), Path(directory), image)
+        made = Lab(unique_topology(), Path(directory), the_image(), getattr(module, "WANTED", None))
         try:
             made.open()
-            made.boot()
-            made.configure_addresses()
             yield made
-        except BaseException:
-            print(made.console()[-4000:])
-            raise
         finally:
             made.close()
+            made.keep_logs(Path(IMAGE) / "logs", name)
+            BOOT_TIMES_S[name] = made.boot_times_s

@@ -3,19 +3,45 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from applianced.tools import serving
 from applianced.tools.namespaces import HOST_INTERFACE, PLANS, Topology, run
 from applianced.tools.netconf_client import NetconfClient, connect
-from applianced.tools.vm.__main__ import BOOTING_S, seed_files
+from applianced.tools.vm.__main__ import seed_files
 from applianced.tools.vm.facts import read_facts
-from applianced.tools.vm.qemu import Machine, Wiring
+from applianced.tools.vm.qemu import Kernel, Machine, Wiring
+from tests.image import shell
+from tests.image.relay import Relay
+from tests.image.shell import Shell
 from tests.image.taps import tap_in
 
 ROOT = Path(__file__).parents[2]
+MANAGER, MANAGEMENT = "192.0.2.1", "192.0.2.10"
+"""Addresses of the management network: ours, the machine's."""
+SHELL_S = 120
+BOOTING_S = 400
+"""On a machine that does other things, too; a boot that takes so long never ends."""
+NETWORK = f"""
+version: 2
+ethernets:
+  management:
+    addresses: [{MANAGEMENT}/24]
+    routes: [{{to: default, via: {MANAGER}}}]
+    nameservers: {{addresses: [{MANAGER}]}}
+    mtu: 1400
+"""
+
+
+def seed_with_address(public_key: str) -> dict[str, str]:
+    """A seed that gives management its address, where nobody answers DHCP."""
+    return {**seed_files(public_key), "network-config": NETWORK}
+
+
 _INTERFACE = """
 <interface><name>{name}</name><type xmlns:ianaift="urn:ietf:params:xml:ns:yang:iana-if-type">ianaift:ethernetCsmacd</type>
   <ipv4 xmlns="urn:ietf:params:xml:ns:yang:ietf-ip"><address><ip>{ipv4}</ip><prefix-length>24</prefix-length></address></ipv4>
@@ -24,42 +50,118 @@ _INTERFACE = """
 """  # noqa: E501
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How the lab of a module differs from the usual one, which a module says by its WANTED.
+
+    seed: the files of the seed, from the public key of admin. seeded: it is there from power-on.
+    managed_by_card: management ends in the namespace of the topology's gateway, not in QEMU's user network; the seed is
+    to give it MANAGEMENT. past_loader: QEMU itself loads the kernel. shell: and there is a root shell inside.
+    swapped: the card that is second on the bus ends at the server, the third one at the client. options: of QEMU.
+    """
+
+    seed: Callable[[str], Mapping[str, str]] = seed_files
+    seeded: bool = True
+    managed_by_card: bool = False
+    past_loader: bool = False
+    shell: bool = False
+    swapped: bool = False
+    options: tuple[str, ...] = ()
+
+
 class Lab:
     """A machine, whose inside and outside cards end in the client's and the server's namespace."""
 
-    def __init__(self, topology: Topology, directory: Path, image: Path) -> None:
+    def __init__(self, topology: Topology, directory: Path, image: Path, wanted: Wanted | None = None) -> None:
         directory.chmod(0o755)
         self.topology = topology
         self.directory = directory
         self.machine = Machine(read_facts(ROOT / "vm-image"), directory / "vm")
         self.image = image
+        self.wanted = wanted or Wanted()
+        self.boot_times_s: list[float] = []
+        self._taps: dict[str, int] = {}
+        self._relay: Relay | None = None
+        self._shell: Shell | None = None
         self.port = serving.free_port("127.0.0.1")
-        self._taps: list[int] = []
-        self._seed = Path()
+        self.seed = Path()
+
+    @property
+    def shell(self) -> Shell:
+        """Inside; needs Wanted.shell."""
+        assert self._shell
+        return self._shell
 
     def open(self) -> None:
         """Make disk, seed, namespaces and their cards."""
         serving.make_admin_key(self.machine.directory)
         public = self.machine.key.with_name("admin.pub").read_text()
-        self._seed = self.machine.make_seed(seed_files(public))
+        self.seed = self.machine.make_seed(self.wanted.seed(public))
         self.machine.make_disk(self.image)
-        for namespace in (self.topology.client, self.topology.server):
+        managing = [self.topology.gateway] if self.wanted.managed_by_card else []
+        for namespace in (self.topology.client, self.topology.server, *managing):
             run(["ip", "netns", "add", namespace])
             run(["ip", "-n", namespace, "link", "set", "lo", "up"])
-            self._taps.append(tap_in(namespace, HOST_INTERFACE))
+            self._taps[namespace] = tap_in(namespace, HOST_INTERFACE)
             self.topology.sysctl(namespace, f"net/ipv6/conf/{HOST_INTERFACE}/accept_dad", "0")
             run(["ip", "-n", namespace, "link", "set", HOST_INTERFACE, "up"])
         for plan in PLANS.values():
             self.topology.add_address(self.topology.client, plan, plan.client)
             self.topology.add_address(self.topology.server, plan, plan.server)
             self.topology.add_route(self.topology.client, plan, "default", plan.lan)
+        for namespace in managing:
+            run(["ip", "-n", namespace, "address", "add", f"{MANAGER}/24", "dev", HOST_INTERFACE])
+            self._relay = Relay(namespace, MANAGEMENT, self.machine.facts.netconf_port)
+            self.port = self._relay.port
+
+    def start(self, disks: Sequence[Path] = (), *, uefi: bool = False) -> None:
+        """Power on."""
+        self._set_console_aside()
+        options = [*self.wanted.options, *(shell.options(self.machine.directory) if self.wanted.shell else ())]
+        self.machine.start(
+            self.port, self._wiring(), uefi=uefi, disks=disks or self._disks(), kernel=self._kernel(), options=options
+        )
+        if self.wanted.shell:
+            if self._shell:
+                self._shell.close()
+            self._shell = Shell(self.machine.directory)
 
     def boot(self, disks: Sequence[Path] = (), *, uefi: bool = False) -> None:
         """Power on, and return when NETCONF answers."""
-        inside, outside = self._taps
-        wiring = Wiring(f"tap,fd={inside}", f"tap,fd={outside}", (inside, outside))
-        self.machine.start(self.port, wiring, uefi=uefi, disks=disks or [self._seed])
+        started = time.monotonic()
+        self.start(disks, uefi=uefi)
         self.machine.await_netconf(self.port, BOOTING_S)
+        self.boot_times_s.append(time.monotonic() - started)
+        if self._shell:
+            self._shell.await_ready(SHELL_S)
+
+    @property
+    def _earlier(self) -> Path:
+        return self.directory / "earlier.log"
+
+    def _set_console_aside(self) -> None:
+        """QEMU begins it anew."""
+        if self.machine.console_log.exists():
+            with self._earlier.open("ab") as file:
+                file.write(self.machine.console_log.read_bytes() + b"\n---- off\n")
+
+    def _disks(self) -> list[Path]:
+        return [self.seed] if self.wanted.seeded else []
+
+    def _wiring(self) -> Wiring:
+        inside, outside = (f"tap,fd={self._taps[name]}" for name in (self.topology.client, self.topology.server))
+        if self.wanted.swapped:
+            inside, outside = outside, inside
+        managing = self._taps.get(self.topology.gateway)
+        management = None if managing is None else f"tap,fd={managing}"
+        return Wiring(inside, outside, management, tuple(self._taps.values()))
+
+    def _kernel(self) -> Kernel | None:
+        facts, boot = self.machine.facts, self.image.parent / "boot"
+        if self.wanted.shell:
+            init = ROOT / "vm-image/initrd/init"
+            return shell.kernel_with_shell(facts, boot, init, self.machine.directory)
+        return shell.plain_kernel(facts, boot) if self.wanted.past_loader else None
 
     @contextmanager
     def netconf(self) -> Iterator[NetconfClient]:
@@ -78,11 +180,26 @@ class Lab:
             )
 
     def console(self) -> str:
+        """What it has shown since power-on."""
         return serving.tail(self.machine.console_log)
+
+    def keep_logs(self, directory: Path, name: str) -> None:
+        """Leave there what the console showed from the first boot on, and what was seen of boots that took long."""
+        directory.mkdir(exist_ok=True)
+        self._set_console_aside()
+        for log, suffix in ((self._earlier, "console.log"), (self.machine.stall_log, "stall.log")):
+            kept = directory / f"{name}.{suffix}"
+            kept.unlink(missing_ok=True)
+            if log.exists():
+                kept.write_bytes(log.read_bytes())
 
     def close(self) -> None:
         """Power off and remove everything."""
         self.machine.power_cut()
-        for descriptor in self._taps:
+        if self._shell:
+            self._shell.close()
+        if self._relay:
+            self._relay.close()
+        for descriptor in self._taps.values():
             os.close(descriptor)
         self.topology.close()

@@ -6,9 +6,7 @@ import base64
 import filecmp
 import io
 import re
-import select
 import tarfile
-import time
 from pathlib import Path
 
 import pytest
@@ -19,15 +17,11 @@ from applianced.tools.lab_report import state_of
 from applianced.tools.namespaces import IPV4, PLANS, run
 from applianced.tools.netconf_client import PREFIXES
 from tests.image.lab import Lab
-from tests.support.soak import LONG
-from tests.support.sockets import family_of, socket_in
+from tests.image.scan import answering_ports, open_ports
 from tests.support.until import until
 
 OPERATIONS = "urn:applianced:yang:operations"
 SIZE_OCTETS = 300_000
-ANSWER_S = 3.0
-"""In which a port that is open has answered, on an emulated machine."""
-PORTS = range(1, 65536) if LONG else (*range(1, 1025), 2222, 4334, 5355, 6514, 8080, 8300, 8443, 9090)
 
 
 @pytest.fixture(scope="module")
@@ -93,37 +87,16 @@ def test_the_kernel_s_own_queue_statement_is_in_use(lab: Lab, server: FtpServer)
     assert "NFQUEUE" not in rules
 
 
-def open_ports(namespace: str, address: str) -> list[int]:
-    """Ports that accept a TCP connection. Most are dropped, so many are tried at once."""
-    found = []
-    ports = list(PORTS)
-    for start in range(0, len(ports), 500):
-        tried = {}
-        waiting = select.poll()
-        for port in ports[start : start + 500]:
-            connection = socket_in(namespace, family_of(address))
-            connection.setblocking(False)
-            connection.connect_ex((address, port))
-            tried[connection.fileno()] = (port, connection)
-            waiting.register(connection, select.POLLOUT)
-        until_s = time.monotonic() + ANSWER_S
-        while (left := until_s - time.monotonic()) > 0:
-            for descriptor, events in waiting.poll(left * 1000):
-                waiting.unregister(descriptor)
-                if not events & (select.POLLERR | select.POLLHUP):
-                    found.append(tried[descriptor][0])
-        for _, connection in tried.values():
-            connection.close()
-    return found
-
-
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("side", ["inside", "outside"])
 def test_nothing_listens_inside_and_outside(lab: Lab, server: FtpServer, side: str, version: int) -> None:
     plan = PLANS[version]
     namespace, address = (lab.topology.client, plan.lan) if side == "inside" else (lab.topology.server, plan.public)
-    assert open_ports(lab.topology.client, plan.server) == [server.port], "the scan itself finds what is there"
+    near = range(server.port - 2, server.port + 3)
+    assert open_ports(lab.topology.client, plan.server, near) == [server.port], "the scan itself finds what is there"
+    assert answering_ports(lab.topology.client, plan.server, [9]) == [9], "so does that of datagrams"
     assert open_ports(namespace, address) == []
+    assert answering_ports(namespace, address) == []
 
 
 def test_the_console_shows_the_fingerprint_that_ssh_sees(lab: Lab) -> None:

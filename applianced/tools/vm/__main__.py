@@ -12,8 +12,8 @@ from pathlib import Path
 from applianced.errors import ApplianceError
 from applianced.tools import serving
 from applianced.tools.namespaces import CommandError
-from applianced.tools.vm import formats
-from applianced.tools.vm.build import build
+from applianced.tools.vm import formats, inputs
+from applianced.tools.vm.build import ORIGIN, build
 from applianced.tools.vm.facts import MIB, read_facts
 from applianced.tools.vm.qemu import Machine
 
@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--image", type=Path, default=Path("build/image"), help="directory of the image")
     parser.add_argument("--machine", type=Path, default=Path("build/vm"), help="directory of the machine to boot")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("build", help="make the image; needs root")
+    making = commands.add_parser("build", help="make the image; needs root")
+    making.add_argument("--when-stale", action="store_true", help="only when the sources are others than its own")
     boot = commands.add_parser("boot", help="boot it under QEMU and say how to reach it")
     boot.add_argument("--fresh", action="store_true", help="forget the machine of the last time")
     boot.add_argument("--port", type=int, default=PORT, help="of this host, for NETCONF (default %(default)s)")
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.command == "build":
-            return _build(options.image)
+            return _build(options.image, when_stale=options.when_stale)
         if options.command == "boot":
             return _boot(options)
         Machine(read_facts(), options.machine).shut_down()
@@ -47,7 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _build(directory: Path) -> int:
+def _build(directory: Path, *, when_stale: bool) -> int:
+    made = directory / f"{read_facts().name}.qcow2"
+    if when_stale and made.exists() and inputs.current(directory / ORIGIN):
+        print(f"{directory}: {inputs.recorded(directory / ORIGIN)}: nothing has changed since")
+        return 0
     started = time.monotonic()
     qcow2 = build(directory)
     formats.write(read_facts(), directory)

@@ -6,31 +6,35 @@ import shutil
 from pathlib import Path
 
 from applianced import __version__
-from applianced.tools.vm import contents, disk, system
+from applianced.tools.vm import contents, disk, inputs, system
 from applianced.tools.vm.facts import RECIPE, Facts, read_facts
 
 CONSTRAINTS = Path("constraints.txt")
 SHARED = Path("usr/share/applianced")
+ORIGIN = "origin.json"
 
 
 def build(directory: Path) -> Path:
     """Build everything in `directory` and return the qcow2. Raises CommandError, OSError.
 
-    The raw disk lies beside it, with manifest, SBOM (.cdx.json) and the listing of every file.
+    The raw disk lies beside it, with manifest, SBOM (.cdx.json), the listing of every file, and what it was made of.
     """
     facts = read_facts()
     directory.mkdir(parents=True, exist_ok=True)
+    sources = inputs.digest()
+    (directory / ORIGIN).unlink(missing_ok=True)
     wheels, root, boot = directory / "wheels", directory / "root", directory / "boot"
     system.make_wheels(wheels, CONSTRAINTS)
     system.make_system(facts, RECIPE, wheels, root)
     _take_kernel(root, boot)
     name = directory / facts.name
-    _describe(facts, root, name)
+    _describe(facts, root, boot, name)
     raw, qcow2 = name.with_suffix(".raw"), name.with_suffix(".qcow2")
     file_system = disk.make_disk(facts, root, boot, raw)
     disk.make_upgrade(file_system, boot, name.with_suffix(".upgrade.iso"))
     file_system.unlink()
     disk.compress(raw, qcow2)
+    inputs.record(directory / ORIGIN, sources)
     return qcow2
 
 
@@ -45,7 +49,7 @@ def _take_kernel(root: Path, boot: Path) -> None:
         left.unlink()
 
 
-def _describe(facts: Facts, root: Path, name: Path) -> None:
+def _describe(facts: Facts, root: Path, boot: Path, name: Path) -> None:
     packages = contents.packages_in(root)
     texts = {
         ".manifest": contents.manifest(packages),
@@ -54,4 +58,5 @@ def _describe(facts: Facts, root: Path, name: Path) -> None:
     for suffix, text in texts.items():
         name.with_suffix(suffix).write_text(text)
         shutil.copy(name.with_suffix(suffix), root / SHARED)
-    name.with_suffix(".contents").write_text("".join(f"{line}\n" for line in contents.listing(root)))
+    listed = [*contents.listing(root), *contents.listing(boot, Path("boot"))]
+    name.with_suffix(".contents").write_text("".join(f"{line}\n" for line in listed))

@@ -95,15 +95,18 @@ def bill_of_materials(facts: Facts, version: str, packages: Sequence[Package]) -
     return json.dumps({**body, "serialNumber": f"urn:uuid:{serial}"}, indent=1) + "\n"
 
 
-def listing(root: Path) -> Iterator[str]:
-    """A line for every file, in order: mode, owner, SHA-256 or target, path. Two equal listings are equal systems."""
+def listing(root: Path, below: Path = Path()) -> Iterator[str]:
+    """A line for every file, in order: mode, owner, SHA-256 or target, path. Two equal listings are equal systems.
+
+    below: where the files will lie.
+    """
     for directory, folders, files in os.walk(root):
         folders.sort()
         for name in sorted([*files, *folders]):
             path = Path(directory) / name
             about = path.lstat()
             owner = f"{about.st_uid}:{about.st_gid}"
-            yield f"{stat.filemode(about.st_mode)} {owner} {_digest(path, about)} {path.relative_to(root)}"
+            yield f"{stat.filemode(about.st_mode)} {owner} {_digest(path, about)} {below / path.relative_to(root)}"
 
 
 def _digest(path: Path, about: os.stat_result) -> str:

@@ -110,7 +110,7 @@ def _system(facts: Facts, root: Path, path: Path) -> Path:
 
 def _state(facts: Facts, path: Path) -> Path:
     partition = facts.partition("state")
-    return _ext4(facts, partition, path, partition.size_mib, "-m", "1", "-O", "metadata_csum")
+    return _ext4(facts, partition, path, partition.size_mib, "-m", "2", "-O", "metadata_csum")
 
 
 def _boot_partition(facts: Facts, boot: Path, path: Path) -> Path:
@@ -142,12 +142,14 @@ def loader_files(facts: Facts, slot: str) -> Mapping[str, str]:
     Nobody changes the kernel's arguments at the console: that would be a root shell.
     """
     entries = {
-        each: (f"system {each.upper()}", each, _arguments(facts, each)) for each in SLOTS
+        each: (f"system {each.upper()}", each, kernel_arguments(facts, each)) for each in SLOTS
     }  # fmt: skip
     for each in SLOTS:
-        title, arguments = f"system {each.upper()}, FORGET EVERYTHING", f"{_arguments(facts, each)} applianced.reset"
-        entries[f"reset-{each}"] = (title, each, arguments)
-    lines = ["SERIAL 0 115200", "PROMPT 1", "TIMEOUT 10", "ALLOWOPTIONS 0", "NOESCAPE 1", f"DEFAULT {slot}"]
+        title = f"system {each.upper()}, FORGET EVERYTHING"
+        entries[f"reset-{each}"] = (title, each, f"{kernel_arguments(facts, each)} applianced.reset")
+    # An octet on the serial line ends the first timeout, and nothing the second: nobody may be there.
+    lines = ["SERIAL 0 115200", "PROMPT 1", "TIMEOUT 10", "TOTALTIMEOUT 600"]
+    lines += ["ALLOWOPTIONS 0", "NOESCAPE 1", f"DEFAULT {slot}"]
     lines += ["SAY a, b: a system; reset-a, reset-b: it forgets everything"]
     files = {"loader/loader.conf": f"timeout 1\ndefault {slot}.conf\neditor no\nconsole-mode keep\n"}
     for label, (title, folder, arguments) in entries.items():
@@ -159,5 +161,6 @@ def loader_files(facts: Facts, slot: str) -> Mapping[str, str]:
     return files
 
 
-def _arguments(facts: Facts, slot: str) -> str:
+def kernel_arguments(facts: Facts, slot: str) -> str:
+    """Of the system in a slot."""
     return " ".join([f"root=PARTLABEL={SLOTS[slot]}", *facts.kernel_arguments])

@@ -15,16 +15,20 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from applianced.tools import serving
 from applianced.tools.namespaces import CommandError, run
+from applianced.tools.vm.diagnosis import explain
 from applianced.tools.vm.disk import make_iso
 from applianced.tools.vm.facts import Facts
+from applianced.tools.vm.monitor import monitor
 
 OVMF = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 _PROBE_S = 1.5
 _PRESSING_S = 5.0
+_STALLED_S = 90.0
+"""A machine that has not answered for so long is looked at, once in so much time."""
 _BANNER = b"SSH-2.0-"
 
 
@@ -32,15 +36,29 @@ _BANNER = b"SSH-2.0-"
 class Wiring:
     """Where the cards inside and outside lead, as options of -netdev without id; None leads nowhere.
 
-    Management is in QEMU's user network, with a port of the host forwarded to NETCONF.
+    management: None is QEMU's user network, with a port of the host forwarded to NETCONF.
     descriptors: files that QEMU inherits, named in the options.
     """
 
     inside: str | None = None
     outside: str | None = None
+    management: str | None = None
     descriptors: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """What QEMU itself loads, instead of a boot loader of the disk."""
+
+    kernel: Path
+    initial: Path
+    arguments: str
+
+    def argv(self) -> list[str]:
+        return ["-kernel", str(self.kernel), "-initrd", str(self.initial), "-append", self.arguments]
+
+
+@lru_cache
 def accelerator() -> str:
     """`kvm` when a machine really runs with it, else `tcg`. A device that is there may still not work."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
@@ -89,7 +107,7 @@ class Machine:
             number = int((self.directory / "qemu.pid").read_text())
         except (OSError, ValueError):
             return 0
-        return number if serving.alive(number) else 0
+        return number if _runs(number) else 0
 
     def make_disk(self, image: Path) -> None:
         """A new disk on top of an image. Raises CommandError."""
@@ -112,13 +130,16 @@ class Machine:
         *,
         uefi: bool = False,
         disks: Sequence[Path] = (),
+        kernel: Kernel | None = None,
+        options: Sequence[str] = (),
     ) -> str:
         """Power on; the accelerator. port: of the host, forwarded to NETCONF. disks: further ones, read-only.
 
+        kernel: loaded past the disk's boot loaders. options: further ones of QEMU.
         Raises CommandError when QEMU does not start.
         """
         accel, wiring = accelerator(), wiring or Wiring()
-        argv = self._argv(port, wiring, accel, disks, uefi=uefi)
+        argv = [*self._argv(port, wiring, accel, disks, uefi=uefi), *(kernel.argv() if kernel else ()), *options]
         with (self.directory / "qemu.log").open("wb") as log:
             done = subprocess.run(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=wiring.descriptors, check=False
@@ -141,7 +162,7 @@ class Machine:
         for number, disk in enumerate(disks):
             argv += _disk(f"more{number}", f"file={disk},format=raw,readonly=on")
         ends = (
-            f"user,hostfwd=tcp:127.0.0.1:{port}-:{self.facts.netconf_port}",
+            wiring.management or f"user,hostfwd=tcp:127.0.0.1:{port}-:{self.facts.netconf_port}",
             wiring.inside or "user,restrict=on",
             wiring.outside or "user,restrict=on",
         )
@@ -153,19 +174,32 @@ class Machine:
         argv += ["-serial", "chardev:console", "-qmp", f"unix:{monitor},server=on,wait=off"]
         return argv
 
+    @property
+    def stall_log(self) -> Path:
+        """What was seen of a boot that took long."""
+        return self.directory / "stall.log"
+
     def await_netconf(self, port: int, timeout_s: float) -> None:
-        """Return when the guest's SSH server speaks. Raises CommandError with the end of the console's log."""
-        deadline = time.monotonic() + timeout_s
-        while not _speaks(port):
-            if not self.process_id or time.monotonic() > deadline:
-                shown = serving.tail(self.console_log)[-2000:] if self.console_log.exists() else ""
-                raise CommandError(f"NETCONF does not answer within {timeout_s:.0f} s; the console shows:\n{shown}")
+        """Return when the guest's SSH server speaks. A boot that takes long is looked at meanwhile, see stall_log.
+
+        Raises CommandError that says what is known.
+        """
+        started = looked = time.monotonic()
+        while not speaks(port):
+            now = time.monotonic()
+            if not self.process_id or now - started > timeout_s:
+                told = explain(self.directory)
+                raise CommandError(f"NETCONF does not answer after {now - started:.0f} s of {timeout_s:.0f}\n{told}")
+            if now - looked > _STALLED_S:
+                looked = now
+                with self.stall_log.open("a") as log:
+                    log.write(f"{now - started:.0f} s, and NETCONF does not answer\n{explain(self.directory)}\n\n")
             time.sleep(0.1)
 
     def await_silence(self, port: int, timeout_s: float) -> None:
         """Return when the guest's SSH server speaks no more. Raises CommandError."""
         deadline = time.monotonic() + timeout_s
-        while _speaks(port):
+        while speaks(port):
             if time.monotonic() > deadline:
                 raise CommandError(f"NETCONF still answers after {timeout_s:.0f} s")
             time.sleep(0.1)
@@ -175,7 +209,7 @@ class Machine:
         number = self.process_id
         if number:
             os.kill(number, signal.SIGKILL)
-            while serving.alive(number):
+            while _runs(number):
                 time.sleep(0.02)
 
     def shut_down(self, timeout_s: float = 120.0) -> None:
@@ -191,14 +225,18 @@ class Machine:
         self.power_cut()
 
     def _press(self) -> None:
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as monitor:
-            monitor.settimeout(5)
-            # Relative to the directory: the path may be too long for the kernel.
-            monitor.connect(os.path.relpath(self.directory / "monitor"))
-            monitor.recv(4096)
-            for name in ("qmp_capabilities", "system_powerdown"):
-                monitor.sendall(json.dumps({"execute": name}).encode())
-                monitor.recv(4096)
+        with contextlib.suppress(CommandError, OSError), monitor(self.directory) as opened:
+            opened.ask("system_powerdown")
+
+
+def _runs(number: int) -> bool:
+    """Whether a thread of a process runs: while one does, its files stay open and locked."""
+    try:
+        states = [task.joinpath("stat").read_text() for task in Path(f"/proc/{number}/task").iterdir()]
+    except (FileNotFoundError, ProcessLookupError):
+        # One has ended while it was looked at, or all have.
+        return Path(f"/proc/{number}").exists()
+    return any(state.rpartition(")")[2].split()[0] not in "ZX" for state in states)
 
 
 def _disk(name: str, options: str) -> list[str]:
@@ -210,7 +248,8 @@ def _with_id(end: str, name: str) -> str:
     return f"{kind},id={name}{comma}{rest}"
 
 
-def _speaks(port: int) -> bool:
+def speaks(port: int) -> bool:
+    """Whether an SSH server answers at a port of this host."""
     try:
         with socket.create_connection(("127.0.0.1", port), 2) as connection:
             connection.settimeout(2)

@@ -79,6 +79,7 @@ applianced: {{log: ['tcp://192.0.2.3:601', {{to: 'tls://log.example:6514', ca: '
   'tls://other.example:6514']}}"""
     seed(places, user=user, network_config="version: 2\nethernets: {inside: {addresses: [192.0.2.9/24]}}\n")
     assert (places.state / "timesyncd.d/seed.conf").read_text() == "[Time]\nNTP=192.0.2.1 192.0.2.2\n"
+    assert not places.interfaces.read_text(), "their order names the cards"
     assert "Address=192.0.2.9/24" in (places.state / "network/10-inside.network").read_text()
     plain, pinned, trusted = (places.state / "rsyslog.d/seed.conf").read_text().splitlines()
     assert 'target="192.0.2.3" port="601"' in plain
@@ -88,3 +89,9 @@ applianced: {{log: ['tcp://192.0.2.3:601', {{to: 'tls://log.example:6514', ca: '
     assert (places.state / "rsyslog.d/ca-1.pem").exists()
     assert "ca-certificates.crt" in trusted
     assert places.problem.read_text() == "not used from the seed: user-data: packages\n"
+
+
+def test_names_of_cards_are_left_to_the_initial_file_system(places: Places) -> None:
+    card = "{match: {macaddress: '52:54:00:AB:00:01'}, set-name: outside}"
+    seed(places, network_config=f"version: 2\nethernets: {{nic0: {card}}}\n")
+    assert places.interfaces.read_text() == "52:54:00:ab:00:01 outside\n"

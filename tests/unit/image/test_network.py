@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from applianced.image.network import networkd_files
+from applianced.image.network import read_network
 
 COMMON = "[Network]\nKeepConfiguration=static\nLLMNR=no\nMulticastDNS=no\n"
 
 
 def one(**ethernet: Any) -> str:
-    return networkd_files({"version": 2, "ethernets": {"management": ethernet}})["10-management.network"]
+    return read_network({"version": 2, "ethernets": {"management": ethernet}}).files["10-management.network"]
 
 
 def test_everything() -> None:
@@ -46,9 +46,21 @@ def test_dhcp(ethernet: dict[str, Any], dhcp: str) -> None:
 
 
 def test_nothing_makes_no_files() -> None:
-    assert networkd_files({}) == {}
-    assert networkd_files({"version": 2}) == {}
-    assert list(networkd_files({"version": 2, "ethernets": {"inside": None}})) == ["10-inside.network"]
+    assert read_network({}) == ({}, {})
+    assert read_network({"version": 2}) == ({}, {})
+    assert list(read_network({"version": 2, "ethernets": {"inside": None}}).files) == ["10-inside.network"]
+
+
+def test_a_card_is_found_by_its_address() -> None:
+    text = one(match={"macaddress": "52:54:00:AB:00:01"})
+    assert text.startswith("[Match]\nMACAddress=52:54:00:ab:00:01\n[Network]")
+
+
+def test_a_card_gets_a_name() -> None:
+    match = {"macaddress": "52:54:00:AB:00:01"}
+    files, names = read_network({"version": 2, "ethernets": {"nic0": {"match": match, "set-name": "inside"}}})
+    assert names == {"52:54:00:ab:00:01": "inside"}
+    assert files["10-inside.network"].startswith("[Match]\nName=inside\n[Network]")
 
 
 @pytest.mark.parametrize(
@@ -60,14 +72,15 @@ def test_nothing_makes_no_files() -> None:
         ({"version": 2, "ethernets": ["a"]}, "must be a mapping of interfaces"),
         ({"version": 2, "ethernets": {"../a": {}}}, "'../a' is no name of an interface"),
         ({"version": 2, "ethernets": {"a": [1]}}, "a: must be a mapping"),
+        ({"version": 2, "ethernets": {"b": {}, "c": {"set-name": "b"}}}, "c: another entry is for b, too"),
     ],
 )
 def test_what_is_not_read_is_said(network: dict[str, Any], message: str) -> None:
     if not message:
-        assert networkd_files(network) == {}
+        assert read_network(network) == ({}, {})
         return
     with pytest.raises(ValueError, match=message):
-        networkd_files(network)
+        read_network(network)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +99,8 @@ def test_what_is_not_read_is_said(network: dict[str, Any], message: str) -> None
         ({"routes": ["default"]}, "each needs 'to'"),
         ({"routes": [{"to": "a"}]}, "route to a"),
         ({"routes": [{"to": "default", "metric": "x"}]}, "route to 0.0.0.0/0"),
+        ({"set-name": "../a"}, "'../a' is no name of an interface"),
+        ({"match": {"name": "en*"}}, "only macaddress is supported"),
     ],
 )
 def test_mistakes_are_named(ethernet: dict[str, Any], message: str) -> None:

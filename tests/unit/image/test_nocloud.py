@@ -42,7 +42,7 @@ applianced:
     assert seed.hostname == "gw2", "user-data is the user's word"
     assert seed.admin_key == KEY
     assert seed.configuration == Configuration(".json", b'{"applianced-system:system": {"host-name": "gw2"}}')
-    assert list(seed.network) == ["10-management.network"]
+    assert list(seed.network.files) == ["10-management.network"]
     assert seed.time_servers == ("192.0.2.7", "ntp.example", "pool.example")
     assert seed.log_targets == (
         LogTarget("192.0.2.9", 601, False, ""),
@@ -53,7 +53,7 @@ applianced:
 
 def test_nothing_is_asked_for_by_an_empty_seed() -> None:
     seed = parse({})
-    assert (seed.hostname, seed.admin_key, seed.configuration, seed.network) == ("", "", None, {})
+    assert (seed.hostname, seed.admin_key, seed.configuration, seed.network) == ("", "", None, ({}, {}))
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,11 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(appliance, "_copy_privately", full)
     with pytest.raises(StorageError, match=f"cannot write to {tmp_path}: No space left on device; free space"):
         run(options(tmp_path, config=EXAMPLE))
+    other = tmp_path / "other"
+    (other / "commits").mkdir(parents=True)
+    (other / "commits" / "commit-0000000001.json").write_text("{}")
+    given = run(options(other, config=EXAMPLE))
+    assert (given.config, given.admin_key) == (None, None), "commits count; one that is full can be reached"
 
 
 def test_a_dataplane_that_should_run_and_does_not_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

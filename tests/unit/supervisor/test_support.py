@@ -46,7 +46,7 @@ def test_a_bundle_of_what_is_on_disk(state_dir: Path, capsys: pytest.CaptureFixt
 
 def test_a_torn_commit_is_passed_over(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (state_dir / "commits" / "commit-0000000002.json").write_text("torn")
-    assert main(["support-bundle", "--state-dir", str(state_dir), "--output", "bundle"]) == 0
+    assert main(["support", "--state-dir", str(state_dir), "--output", "bundle"]) == 0, "the short name"
     assert "missing: configuration.json: commit 2" in capsys.readouterr().err
     assert json.loads(files_of(state_dir.parent / "bundle")["configuration.json"]) == FIRST
 

@@ -1,0 +1,69 @@
+"""Names of network cards by their addresses, as a seed's network-config gives them with `match` and `set-name`.
+
+Without them the cards are named by their order on the bus, see DEFAULTS. The initial file system does both at every
+boot; what is here is for the boot at which the seed is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+DEFAULTS: Mapping[str, str] = {"eth0": "management", "eth1": "inside", "eth2": "outside"}
+"""The kernel's name -> ours."""
+
+_MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
+_KERNELS = re.compile(r"eth\d+|lo")
+
+
+def matched_address(name: str, ethernet: Mapping[str, Any]) -> str:
+    """The MAC address that an entry of `ethernets` is for, in small letters; "" when it does not say.
+
+    Raises ValueError.
+    """
+    match = ethernet.get("match")
+    if match is None:
+        return ""
+    if not isinstance(match, dict) or set(match) != {"macaddress"}:
+        raise ValueError(f"{name}: match: only macaddress is supported, and needed")
+    address = str(match["macaddress"]).lower()
+    if not _MAC.fullmatch(address):
+        raise ValueError(f"{name}: match: macaddress {address!r}: must be like '52:54:00:12:34:56', in quotes")
+    return address
+
+
+def card_names(ethernets: Mapping[str, Any]) -> dict[str, str]:
+    """MAC address -> name, for every entry with `set-name`. Raises ValueError."""
+    names: dict[str, str] = {}
+    for entry, ethernet in ethernets.items():
+        name = ethernet.get("set-name") if isinstance(ethernet, dict) else None
+        if name is None:
+            continue
+        address = matched_address(entry, ethernet)
+        if not address:
+            raise ValueError(f"{entry}: set-name: needs match with macaddress")
+        if _KERNELS.fullmatch(str(name)):
+            raise ValueError(f"{entry}: set-name {name}: the kernel gives such names itself; take another")
+        if address in names or name in names.values():
+            raise ValueError(f"{entry}: set-name {name}: address or name is given twice")
+        names[address] = str(name)
+    return names
+
+
+def renaming(present: Mapping[str, str], names: Mapping[str, str]) -> Sequence[tuple[str, str]]:
+    """What to rename, in order, so that the cards have the names of the next boot.
+
+    present: name -> MAC address of each card. names: from `card_names`, not empty: the others get the kernel's name.
+    """
+    kernels = {ours: kernels for kernels, ours in DEFAULTS.items()}
+    target = {name: names.get(address.lower(), kernels.get(name, name)) for name, address in present.items()}
+    return list(_steps({name: to for name, to in target.items() if name != to}))
+
+
+def _steps(target: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """By way of names that nobody has: they may change places."""
+    for number, name in enumerate(target):
+        yield name, f"renaming{number}"
+    for number, to in enumerate(target.values()):
+        yield f"renaming{number}", to

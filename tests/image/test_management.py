@@ -1,0 +1,130 @@
+"""Management of the image: where it answers, who uses it, and what it does when its disk is full."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from ncclient.operations.rpc import RPCError  # type: ignore[import-untyped]
+
+from applianced.tools.namespaces import IPV4, PLANS
+from applianced.tools.netconf_client import PREFIXES, SYSTEM
+from tests.ansible.playbooks import DIRECT, PERSISTENT, host, run
+from tests.image.lab import MANAGEMENT, MANAGER, Lab, Wanted, seed_with_address
+from tests.image.scan import answering_ports, open_ports
+from tests.support.served import Served
+
+WANTED = Wanted(seed=seed_with_address, managed_by_card=True, shell=True)
+OURS = "applianced.appliance"
+NAME = f'<system xmlns="{SYSTEM}"><host-name>{{}}</host-name></system>'
+
+
+def host_name(lab: Lab) -> str:
+    with lab.netconf() as session:
+        data = session.get_config(f'<system xmlns="{SYSTEM}"><host-name/></system>')
+    return str(data.findtext(".//sys:host-name", namespaces=PREFIXES))
+
+
+def test_network_config_of_the_seed_is_in_force(lab: Lab) -> None:
+    (shown,) = json.loads(lab.shell.run("ip -j address show management"))
+    assert shown["mtu"] == 1400
+    assert MANAGEMENT in [each["local"] for each in shown["addr_info"]]
+    assert f"default via {MANAGER} dev management" in lab.shell.run("ip route")
+    assert f"DNS={MANAGER}" in lab.shell.run("cat /run/systemd/netif/state")
+
+
+def test_nothing_listens_but_netconf(lab: Lab) -> None:
+    """As the kernel lists it; what is bound to a loopback address is reached from inside alone."""
+    listed = [line.split() for line in lab.shell.run("ss -Hlntu").splitlines()]
+    reached = {(words[0], words[4]) for words in listed if not words[4].startswith(("127.", "[::1]"))}
+    assert reached == {("tcp", "0.0.0.0:830")}
+
+
+def test_the_management_address_answers_netconf_alone(lab: Lab) -> None:
+    assert open_ports(lab.topology.gateway, MANAGEMENT) == [830]
+    assert answering_ports(lab.topology.gateway, MANAGEMENT) == []
+
+
+def test_nobody_else_reaches_the_management_address(lab: Lab) -> None:
+    """Not even who has a route to it, from inside or from outside."""
+    lab.topology.add_route(lab.topology.server, IPV4, f"{MANAGEMENT}/32", IPV4.public)
+    for namespace in (lab.topology.client, lab.topology.server):
+        assert open_ports(namespace, MANAGEMENT, [830]) == []
+        for plan in PLANS.values():
+            assert open_ports(namespace, plan.lan if namespace == lab.topology.client else plan.public, [830]) == []
+
+
+@pytest.mark.parametrize("connection", [PERSISTENT, DIRECT])
+def test_the_ansible_collection_configures_it(lab: Lab, connection: str, tmp_path: Path) -> None:
+    """The second time nothing changes."""
+    wanted = [{"name": "ftp-2121", "protocol": "tcp", "destination_port": "2121", "application_protocol": "ftp"}]
+    merged = {f"{OURS}.applications": {"config": wanted}}
+    tasks = [
+        {"name": "facts", f"{OURS}.facts": {"gather_network_resources": ["zones"]}},
+        {"name": "done", **merged},
+        {"name": "again", **merged},
+        {"name": "gone", f"{OURS}.applications": {"state": "deleted"}},
+    ]
+    server = Served(lab.port, lab.machine.key, lab.directory)
+    results = run(tmp_path, {"image": host(server, connection)}, tasks)["image"]
+    assert not [name for name, result in results.items() if result.get("failed")], json.dumps(results)[:4000]
+    facts = results["facts"]["ansible_facts"]
+    assert facts["ansible_net_hostname"] == host_name(lab)
+    assert len(facts["ansible_network_resources"]["zones"]["security_zone"]) == 2
+    assert [results[name]["changed"] for name in ("done", "again", "gone")] == [True, False, True]
+
+
+def test_management_s_unit_is_confined_as_run(lab: Lab) -> None:
+    """Of the unit as systemd has loaded it, drop-ins and all."""
+    shown = lab.shell.run("systemd-analyze security --no-pager applianced.service", timeout_s=300)
+    (line,) = (line for line in shown.splitlines() if "Overall exposure level" in line)
+    assert float(line.split(":")[1].split()[0]) <= 2.0
+
+
+def test_the_command_makes_a_support_bundle_without_secrets(lab: Lab) -> None:
+    """Whoever has no shell gets one over NETCONF, see test_forwarding."""
+    made = "applianced support --state-dir /var/lib/applianced --output /run/bundle.tar.gz"
+    assert "/run/bundle.tar.gz" in lab.shell.run(made, timeout_s=300).splitlines()
+    files = lab.shell.run("tar -tzf /run/bundle.tar.gz").split()
+    for name in ("configuration.json", "state.json", "kernel/rules.nft", "kernel/versions.txt", "missing.txt"):
+        assert [file for file in files if file.endswith(f"/{name}")], name
+    assert lab.shell.run("tar -xOzf /run/bundle.tar.gz --wildcards '*/configuration.json'").count("host-name")
+    status, _ = lab.shell.tried("tar -xOzf /run/bundle.tar.gz | grep -e 'PRIVATE KEY' -e '[$]6[$]'")
+    assert status == 1, "no private key, no hash of a password"
+
+
+FILL = """
+setpriv --reuid applianced --regid applianced --clear-groups sh -c '
+    cd /var/lib/applianced/url || exit
+    fallocate -l $(df --output=avail -B1 . | tail -n 1) fill$$
+    dd if=/dev/zero of=rest$$ bs=4096
+    :'
+sync
+df /var
+"""
+"""As management itself can do it, for example by files that are stored by URL."""
+
+
+def test_a_full_disk(lab: Lab) -> None:
+    """Commits are refused and say why, everything else goes on, also after the power was cut; with room all is well."""
+    with lab.netconf() as session:
+        session.push(NAME.format("before"))
+        lab.shell.run("install -d -o applianced -g applianced /var/lib/applianced/url")
+        for _ in range(3):
+            # What the journal gives up in between is taken, too.
+            print(lab.shell.run(FILL))
+            with pytest.raises(RPCError, match="No space left") as refused:
+                session.push(NAME.format("refused"))
+        print(refused.value)
+    assert host_name(lab) == "before", "a new session logs in and reads"
+    lab.machine.power_cut()
+    lab.boot()
+    assert host_name(lab) == "before"
+    with lab.netconf() as session:
+        lab.shell.run(FILL)
+        with pytest.raises(RPCError, match="No space left"):
+            session.push(NAME.format("refused"))
+        lab.shell.run("rm /var/lib/applianced/url/*")
+        session.push(NAME.format("after"))
+    assert host_name(lab) == "after"
