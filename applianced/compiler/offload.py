@@ -27,6 +27,8 @@ FORWARD = Hook(kind="filter", name="forward", priority=60, policy="accept")
 """Behind policies, queue and code points: what arrives here is let through."""
 FLOWTABLE = "fast"
 BY_POLICY = "by_policy"
+BY_RULES = "by_rules"
+"""Counts the packets of sessions with the label that come here, and so not by the flow table."""
 _ADD = Do(f"flow add @{FLOWTABLE}")
 
 
@@ -55,13 +57,17 @@ def table(devices: Sequence[str], policies: Sequence[int]) -> str:
         *by_policy.chains(BY_POLICY, policies, lambda _: _ADD),
     )
     flowtable = Flowtable(FLOWTABLE, tuple(devices))
-    return render(Ruleset(table=Table(name=OFFLOAD_TABLE, flowtables=(flowtable,), chains=chains)))
+    return render(
+        Ruleset(table=Table(name=OFFLOAD_TABLE, counters=(BY_RULES,), flowtables=(flowtable,), chains=chains))
+    )
 
 
 def _admitted() -> tuple[Rule, ...]:
     return (
+        (Do(f"ct mark & {CONTROL:#x} == {CONTROL:#x}"), Do("accept")),
+        (Do(f'counter name "{BY_RULES}"'),),
         (Match("ct state", ("established",), negated=True), Do("accept")),
         (Match("meta l4proto", ("tcp", "udp"), negated=True), Do("accept")),
         (Match("ct mark", (f"{DATA:#x}",)), _ADD),
-        (Do(f"ct mark & {DATA | CONTROL:#x} == 0"), Do(f"goto {BY_POLICY}")),
+        (Do(f"ct mark & {DATA:#x} == 0"), Do(f"goto {BY_POLICY}")),
     )

@@ -193,13 +193,15 @@ class FastPath:
     # ----- what management asks
 
     def _state(self, _: Message) -> Message:
-        """ "state", "reason" ("" when there is nothing to be said), "interfaces" in the table, how many "sessions"."""
+        """What services-offload shows: "state", "reason" ("" when there is nothing to be said), "interfaces" in the
+        table, how many "sessions", and how many packets of theirs went "by-rules" since the table was made."""
         devices = self._loaded.devices if self._loaded is not None else ()
         return {
             "state": self._name(),
             "reason": self._fault,
             "interfaces": [name for name, _ in devices],
             "sessions": self._conntrack.offloaded() if self._loaded is not None else 0,
+            "by-rules": nft.counted(self._netlink, OFFLOAD_TABLE, offload.BY_RULES) if self._loaded is not None else 0,
         }
 
     def _name(self) -> State:

@@ -11,15 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from applianced.compiler.gates_media import UNEXPECTED_COUNTER
 from applianced.compiler.marks import DATA, GATES_TABLE, UNEXPECTED
+from applianced.dataplane import nft
 from applianced.dataplane.conntrack import AT_ONCE, Conntrack, Entry, deletion
-from applianced.dataplane.netlink import FAMILY_INET, NFTABLES, Netlink, attribute, attributes, number, text
+from applianced.dataplane.netlink import Netlink
 from applianced.model.gates import Gate
 from applianced.model.media import MediaGate
 from applianced.model.tuples import Endpoint, FlowTuple
 
-_GETOBJ = 19
-_COUNTER = 1
-_DATA, _COUNTER_PACKETS = 4, 2
 End = tuple[int, Endpoint]
 """Protocol, and an end of a medium as it is inside."""
 
@@ -125,11 +123,7 @@ class MediaSessions:
 
     def _count(self) -> int:
         """How many unexpected sessions there were since the table was made."""
-        names = (
-            attribute(1, text(GATES_TABLE)) + attribute(2, text(UNEXPECTED_COUNTER)) + attribute(3, number(_COUNTER))
-        )
-        found = self._netlink.get(NFTABLES, _GETOBJ, FAMILY_INET, names)
-        return int.from_bytes(attributes(found[_DATA])[_COUNTER_PACKETS], "big") if found else 0
+        return nft.counted(self._netlink, GATES_TABLE, UNEXPECTED_COUNTER)
 
 
 def _ends(gate: MediaGate) -> list[End]:

@@ -11,12 +11,14 @@ from applianced.compiler.gates_table import HELPER_OBJECT, gates_table
 from applianced.compiler.marks import GATES_TABLE, OFFLOAD_TABLE, POLICY_TABLE
 from applianced.dataplane import extension, layout
 from applianced.dataplane.host import run
-from applianced.dataplane.netlink import FAMILY_INET, NFTABLES, Netlink, attribute, number, text
+from applianced.dataplane.netlink import FAMILY_INET, NFTABLES, Netlink, attribute, attributes, number, text
 from applianced.errors import DataplaneError
 
 _GETTABLE, _GETCHAIN, _GETOBJ = 1, 4, 19
 _CT_EXPECT = 9
 _CHAIN_USE = 6
+_COUNTER = 1
+_DATA, _COUNTER_PACKETS = 4, 2
 
 
 log = logging.getLogger("applianced.agent")
@@ -154,6 +156,13 @@ def holds(netlink: Netlink, plan: Mapping[str, Any], applied: Mapping[str, Any] 
     except DataplaneError:
         return False
     return True
+
+
+def counted(netlink: Netlink, table: str, counter: str) -> int:
+    """Packets of one named counter; 0 when it is not there. Raises DataplaneError."""
+    names = attribute(1, text(table)) + attribute(2, text(counter)) + attribute(3, number(_COUNTER))
+    found = netlink.get(NFTABLES, _GETOBJ, FAMILY_INET, names)
+    return int.from_bytes(attributes(found[_DATA])[_COUNTER_PACKETS], "big") if found else 0
 
 
 def counters() -> dict[str, list[int]]:

@@ -209,6 +209,7 @@ def offload(answer: Mapping[str, Any]) -> dict[str, Any]:
     """The container services-offload."""
     shown = {name: answer[name] for name in ("state", "reason", "interfaces", "sessions") if answer[name] != ""}
     shown["interface"] = shown.pop("interfaces")
+    shown["packets-by-rules"] = str(answer["by-rules"])
     return shown
 
 

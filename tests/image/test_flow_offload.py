@@ -70,9 +70,11 @@ def test_a_session_passes_the_rules_by_and_all_of_it_is_counted(lab: Lab, netcon
         until(lambda: stream.received > OCTETS, WAIT_S)
         assert offloaded(netconf) == 1
         received = stream.finish()
+        by_rules = shown(netconf).by_rules
     wanted = {"policy_name": "logged", "source_address": PLANS[version].client, "reason": "TCP FIN"}
     closed = until(lambda: receiver.find("RT_FLOW_SESSION_CLOSE", **wanted), WAIT_S)
     assert received < int(closed["bytes-from-server"]) < received * 1.2, "with headers, both paths together"
+    assert 0 < by_rules < (int(closed["packets-from-server"]) + int(closed["packets-from-client"])) / 4
     assert hits(netconf, "logged") == before + 1
     until(lambda: offloaded(netconf) == 0, WAIT_S)
 
@@ -94,7 +96,7 @@ def test_without_it_the_rules_see_everything(lab: Lab, netconf: NetconfClient) -
     push(netconf, outbound(policy("all", then="<permit/>")))
     with Stream(lab.topology, IPV4) as stream:
         until(lambda: stream.received > OCTETS, WAIT_S)
-        assert shown(netconf) == ("unused", "", frozenset(), 0)
+        assert shown(netconf) == ("unused", "", frozenset(), 0, 0)
 
 
 def ftp_data(netconf: NetconfClient) -> etree._Element:

@@ -84,7 +84,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "workers": {"workers": WORKERS},
     "hits": {"hits": {"hits_1": [3, 180]}},
     "resources": RESOURCES,
-    "offload": {"state": "active", "reason": "", "interfaces": ["lan0", "wan0"], "sessions": 3},
+    "offload": {"state": "active", "reason": "", "interfaces": ["lan0", "wan0"], "sessions": 3, "by-rules": 2**40},
     "hello": {"workers": 2},
     "end-sessions": {"control-sessions": 2, "gates": 3, "data-sessions": 4, "ended": 6},
     "alg-lists": {"workers": 2, "entries": [], "more": False},

@@ -56,13 +56,15 @@ class Shown(NamedTuple):
     reason: str
     interfaces: frozenset[str]
     sessions: int
+    by_rules: int
 
 
 def shown(netconf: NetconfClient) -> Shown:
     found = netconf.get(FLOW_FILTER.format("services-offload")).find(".//state:services-offload", PREFIXES)
     assert found is not None
     interfaces = frozenset(str(each.text) for each in found.iterfind("state:interface", PREFIXES))
-    return Shown(leaf(found, "state"), leaf(found, "reason"), interfaces, int(leaf(found, "sessions")))
+    numbers = [int(leaf(found, name)) for name in ("sessions", "packets-by-rules")]
+    return Shown(leaf(found, "state"), leaf(found, "reason"), interfaces, *numbers)
 
 
 def flow(netconf: NetconfClient, container: str) -> list[etree._Element]:

@@ -21,13 +21,13 @@ from tests.support.until import until
 
 
 def test_the_state_says_who_forwards(topology: Topology, appliance: Appliance) -> None:
-    assert shown(appliance.netconf) == ("unused", "", frozenset(), 0)
+    assert shown(appliance.netconf) == ("unused", "", frozenset(), 0, 0)
     push(appliance.netconf, outbound(policy("all")))
     with closing(Inside(topology.gateway)) as inside:
         supported = inside(nft.has_flowtables)
     found = shown(appliance.netconf)
     if supported:
-        assert found == ("active", "", frozenset({"lan0", "wan0"}), 0)
+        assert found == ("active", "", frozenset({"lan0", "wan0"}), 0, 0)
     else:
         assert (found.state, found.interfaces, found.sessions) == ("unsupported", frozenset(), 0)
         assert "this kernel has none" in found.reason

@@ -85,6 +85,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     made = Kernel()
     monkeypatch.setattr(fastpath.nft, "load", made.load)
     monkeypatch.setattr(fastpath.nft, "table_exists", made.table_exists)
+    monkeypatch.setattr(fastpath.nft, "counted", lambda _, table, counter: 7 if counter in made.table else 0)
     monkeypatch.setattr(fastpath.nft, "has_flowtables", lambda: made.flowtables)
     monkeypatch.setattr(
         fastpath.socket, "if_nameindex", lambda: [(index, name) for name, index in made.devices.items()]
@@ -115,7 +116,7 @@ def test_nothing_is_asked_of_the_kernel_without_such_a_policy(path: FastPath, ke
     path.take(plan(interfaces=()))
     path.tick()
     assert not kernel.loads
-    assert state(path) == {"state": "unused", "reason": "", "interfaces": [], "sessions": 0}
+    assert state(path) == {"state": "unused", "reason": "", "interfaces": [], "sessions": 0, "by-rules": 0}
 
 
 def test_the_table_names_the_devices_that_are_there(path: FastPath, kernel: Kernel) -> None:
@@ -123,7 +124,7 @@ def test_the_table_names_the_devices_that_are_there(path: FastPath, kernel: Kern
     path.take(plan(1))
     assert kernel.named() == ["lan0"]
     kernel.offloaded_sessions.add(ONE)
-    assert state(path) == {"state": "active", "reason": "", "interfaces": ["lan0"], "sessions": 1}
+    assert state(path) == {"state": "active", "reason": "", "interfaces": ["lan0"], "sessions": 1, "by-rules": 7}
 
 
 def test_it_follows_devices(path: FastPath, kernel: Kernel) -> None:
@@ -178,7 +179,13 @@ def test_a_kernel_without_flow_tables_says_so_once(
 def test_what_the_kernel_refuses_is_tried_again(path: FastPath, kernel: Kernel) -> None:
     kernel.refuses = "no memory"
     path.take(plan(1))
-    assert state(path) | {"reason": ""} == {"state": "failed", "reason": "", "interfaces": [], "sessions": 0}
+    assert state(path) | {"reason": ""} == {
+        "state": "failed",
+        "reason": "",
+        "interfaces": [],
+        "sessions": 0,
+        "by-rules": 0,
+    }
     assert "no memory" in state(path)["reason"]
     kernel.refuses = ""
     after_a_while(path)

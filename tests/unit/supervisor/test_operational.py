@@ -143,9 +143,13 @@ def test_resources() -> None:
 
 def test_offload() -> None:
     found = shown(Agent())["flow"]["applianced-state:services-offload"]
-    assert found == {"state": "active", "interface": ["lan0", "wan0"], "sessions": 3}
-    said = {"state": "unsupported", "reason": "none here", "interfaces": [], "sessions": 0}
-    assert offload(said) == {"state": "unsupported", "reason": "none here", "interface": [], "sessions": 0}
+    assert found == {
+        "state": "active", "interface": ["lan0", "wan0"], "sessions": 3, "packets-by-rules": str(2**40),
+    }  # fmt: skip
+    said = {"state": "unsupported", "reason": "none here", "interfaces": [], "sessions": 0, "by-rules": 0}
+    assert offload(said) == {
+        "state": "unsupported", "reason": "none here", "interface": [], "sessions": 0, "packets-by-rules": "0",
+    }  # fmt: skip
 
 
 def test_the_agent_is_asked_for_what_is_wanted_only() -> None:

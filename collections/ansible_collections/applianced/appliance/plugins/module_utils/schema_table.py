@@ -503,6 +503,7 @@ DATA = {
                             "reason": {"config": False},
                             "interface": {"kind": "leaf-list", "config": False},
                             "sessions": {"value": "int", "config": False},
+                            "packets-by-rules": {"value": "long", "config": False},
                         },
                     },
                 },
