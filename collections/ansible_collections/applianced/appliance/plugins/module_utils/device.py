@@ -93,6 +93,11 @@ class Device:
         """Whether the session goes on when the task has ended."""
         return Direct.connection is None
 
+    def cleaning(self):
+        """Operations after which the candidate is empty of what an earlier task has left in it: what it edited and did
+        not commit, and, by the appliance's doing, what was committed and then cancelled or not confirmed."""
+        return () if not self.lasting or self._connection.untouched() else ("<discard-changes/>",)
+
     def peer(self):
         """user@address:port; it is not asked over the network."""
         return self._connection.peer()

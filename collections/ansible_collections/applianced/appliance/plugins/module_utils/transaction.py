@@ -94,7 +94,7 @@ def retrying(how, attempt):
 def put(device, edits, how):
     """Edit the candidate, show what that changes, and commit it or, in check mode, leave it. edits: operations that
     change the candidate. Raises Fault; the candidate is then as if nothing had been asked."""
-    asked = [UPDATE, *edits, *([VALIDATE] if how.check else []), COMPARE]
+    asked = [*device.cleaning(), UPDATE, *edits, *([VALIDATE] if how.check else []), COMPARE]
     try:
         replies = _all_of(device.exchange(*asked))
         lines = changes_of(replies[-1])

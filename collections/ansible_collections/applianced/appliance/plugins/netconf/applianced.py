@@ -71,8 +71,7 @@ class Netconf(NetconfBase):
     """What modules call, by its name, over the persistent connection."""
 
     _own = None
-    lasting = True
-    """The session goes on between tasks."""
+    _untouched = True
 
     @ensure_ncclient
     def exchange(self, operations):
@@ -82,6 +81,8 @@ class Netconf(NetconfBase):
         """
         if self._own is None or not self._own.alive:
             self._own = OwnSession(self.m.execute(SshTransport), self._timeout())
+            self._untouched = True
+        self._untouched = self._untouched and all(operation.startswith("<get") for operation in operations)
         try:
             return self._own.exchange(operations)
         except (OSError, EOFError, FramingError) as error:
@@ -90,6 +91,10 @@ class Netconf(NetconfBase):
             raise AnsibleConnectionFailure(
                 f"NETCONF with {self.peer()} ended before the answer: {said}; what was asked may have been done"
             ) from error
+
+    def untouched(self):
+        """Whether nothing but reading has been asked in the session: its candidate is what runs."""
+        return self._own is None or not self._own.alive or self._untouched
 
     def peer(self):
         """user@address:port of the appliance."""
@@ -108,7 +113,7 @@ class Netconf(NetconfBase):
         self.exchange([])
         return json.dumps(
             {
-                "rpc": [*self.get_base_rpc(), "exchange", "peer"],
+                "rpc": [*self.get_base_rpc(), "exchange", "peer", "untouched"],
                 "network_api": "netconf",
                 "device_info": self.get_device_info(),
                 "server_capabilities": self._own.capabilities,
