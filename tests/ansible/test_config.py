@@ -35,6 +35,24 @@ def twice(operator: Controller, **arguments: Any) -> list[str]:
     return commands
 
 
+def test_several_tasks_without_changes(operator: Controller, tmp_path: Path) -> None:
+    """Each commit of one task makes the others look once more, and what they find is remembered."""
+    tasks = [[line] for line in (*SET[1:2], "set system host-name gw3.example.net", "set security flow gate-timeout 60")]
+    assert all(operator.ok("config", lines=lines)["changed"] for lines in tasks)
+
+    def round_trips() -> list[int]:
+        done = [operator.ok("config", lines=lines) for lines in tasks]
+        assert not any(each["changed"] for each in done)
+        return [each["round_trips"] for each in done]
+
+    assert max(round_trips()) <= 6
+    assert round_trips() == [1, 1, 1]
+    for file in (tmp_path / "cache").iterdir():
+        file.unlink()
+    assert max(round_trips()) <= 6
+    assert round_trips() == [1, 1, 1]
+
+
 def test_json_xml_and_lines_say_the_same(operator: Controller) -> None:
     tree = {"applianced-applications:applications": {"application": [APPLICATION]}}
     forms: list[dict[str, Any]] = [

@@ -128,15 +128,19 @@ def _change(module, device, edits):
     lasting = module.params["rollback"] is None
 
     def attempt(count):
-        known = cache.known("config", arguments) if lasting and count == 1 else None
-        if known:
-            reply = device.call(transaction.get_config(NOTHING, known))
-            if transaction.etag_of(reply.find(f"{{{codec.NETCONF}}}data")) == "=":
-                return Done(False, (), known)
-        return transaction.put(device, edits, how)
+        if not lasting:
+            return transaction.put(device, edits, how)
+        known = cache.known("config", arguments) if count == 1 else None
+        reply = device.call(transaction.get_config(NOTHING, known or "?"))
+        at = transaction.etag_of(reply.find(f"{{{codec.NETCONF}}}data"))
+        if at == "=":
+            return Done(False, (), known)
+        done = transaction.put(device, edits, how)
+        # An id that was read before the comparison may be older than what was compared, never newer.
+        return done if done.changed else Done(False, (), at)
 
     done = transaction.retrying(how, attempt)
-    if lasting and done.etag and not how.check:
+    if lasting and done.etag:
         cache.keep("config", arguments, done.etag)
     return outcome(module, device, done)
 
