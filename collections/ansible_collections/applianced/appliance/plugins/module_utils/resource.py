@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 
 from ansible_collections.applianced.appliance.plugins.module_utils import codec, reconcile, transaction
-from ansible_collections.applianced.appliance.plugins.module_utils.codec import Arguments, Json
+from ansible_collections.applianced.appliance.plugins.module_utils.codec import Arguments, Changes, Json
 from ansible_collections.applianced.appliance.plugins.module_utils.device import Device, Fault
 from ansible_collections.applianced.appliance.plugins.module_utils.etags import EtagCache, fingerprint
 from ansible_collections.applianced.appliance.plugins.module_utils.schema import (
@@ -52,7 +52,7 @@ class Resource:
         self.name = name
         self.parts = parts
 
-    def read(self, given, path="config", dialect=Arguments):
+    def read(self, given, dialect=Arguments, path="config"):
         """The plain trees of `config`, by part. path: of `given`, for errors. Raises InputError."""
         if len(self.parts) == 1 and not self.parts[0].argument:
             part = self.parts[0]
@@ -120,11 +120,11 @@ class Several:
     def parts(self):
         return [part for resource in self._resources.values() for part in resource.parts]
 
-    def read(self, given):
+    def read(self, given, dialect=Arguments):
         """The plain trees by part, of `config` by name of the resource. Raises InputError."""
         found = {}
         for name, config in given.items():
-            trees = self._resources[name].read(config, f"config.{name}")
+            trees = self._resources[name].read(config, dialect, f"config.{name}")
             found.update({part: tree for part, tree in trees.items() if tree is not None})
         return found
 
@@ -331,13 +331,13 @@ def _change(module, resource, device):
     arguments = fingerprint([params["state"], params["config"]])
     known = cache.known(resource.name, arguments)
     # What is remembered was read before; of a large state that is most of the work of a run without changes.
-    given = None if known else _given(resource, params["config"])
+    given = None if known else _given(resource, params)
 
     def attempt(count):
         have, now = _read(device, resource, known if known and count == 1 else "?")
         if have is None:
             return None, now, transaction.Done(False, (), now)
-        want = resource.want(params["state"], have, given or _given(resource, params["config"]))
+        want = resource.want(params["state"], have, given or _given(resource, params))
         edit = resource.edit(have, want)
         if not edit:
             return have, now, transaction.Done(False, (), now)
@@ -352,8 +352,9 @@ def _change(module, resource, device):
     return outcome(module, device, done, **({"before": resource.show(before)} if done.changed else {}))
 
 
-def _given(resource, config):
-    return resource.read(config or ({} if isinstance(resource, Several) else None))
+def _given(resource, params):
+    dialect = Changes if params["state"] in ("merged", "replaced") else Arguments
+    return resource.read(params["config"] or ({} if isinstance(resource, Several) else None), dialect)
 
 
 def outcome(module, device, done, **more):
