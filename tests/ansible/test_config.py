@@ -193,6 +193,14 @@ def test_what_is_not_confirmed_is_taken_back(operator: Controller) -> None:
     assert operator.ok("config", lines=SET)["changed"] is True
 
 
+def test_a_time_to_confirm_is_a_second_or_more(operator: Controller) -> None:
+    for seconds in (0, -1):
+        arguments: dict[str, Any] = {"confirm_timeout": seconds, "persist_id": "t"}
+        assert operator.run("config", lines=SET, **arguments)["path"] == "confirm_timeout"
+        assert operator.run("system", config={"host_name": "x"}, **arguments)["path"] == "confirm_timeout"
+    assert operator.ok("applications", state="gathered")["gathered"] == []
+
+
 def test_without_a_name_a_confirmed_commit_needs_a_lasting_session(operator: Controller) -> None:
     failed = operator.run("config", lines=SET, confirm_timeout=60)
     assert failed["path"] == "confirm_timeout"

@@ -316,6 +316,21 @@ def test_several_in_one_commit(operator: Controller) -> None:
     assert operator.run("resources", config={"zones": {"zone": []}})["path"] == "config.zones.zone"
 
 
+@pytest.mark.parametrize("remembering", [True, False])
+def test_null_is_not_named(server: Served, tmp_path: Path, remembering: bool) -> None:
+    with controller(server, tmp_path / "cache" if remembering else None) as operator:
+        operator.ok("applications", config=[{"name": "kept", "protocol": "tcp"}])
+        config = {"application_sets": [{"name": "s", "application": [{"name": "kept"}]}]}
+        for state in ("merged", "replaced", "overridden"):
+            operator.ok("resources", state=state, config=config)
+            assert not operator.ok("resources", state=state, config={**config, "applications": None})["changed"]
+        deleted = operator.ok("resources", state="deleted", config={"application_sets": [], "applications": None})
+        assert deleted["commands"] == ["delete applications application-set s"]
+        assert operator.ok("resources", state="overridden", config={"applications": None})["changed"] is False
+        assert operator.ok("applications", state="gathered")["gathered"] == [{"name": "kept", "protocol": "tcp"}]
+        operator.ok("applications", state="deleted")
+
+
 def test_what_is_remembered_is_never_wrong(operator: Controller) -> None:
     """Modules that may configure the same thing, one after the other, by one who remembers all of them."""
     one: Any = [{"name": "a", "protocol": "tcp"}]

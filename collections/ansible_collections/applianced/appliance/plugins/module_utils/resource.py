@@ -124,6 +124,8 @@ class Several:
         """The plain trees by part, of `config` by name of the resource. Raises InputError."""
         found = {}
         for name, config in given.items():
+            if name not in self._resources:
+                continue
             trees = self._resources[name].read(config, dialect, f"config.{name}")
             found.update({part: tree for part, tree in trees.items() if tree is not None})
         return found
@@ -217,7 +219,10 @@ def run_several(module, resources):
                 raise InputError(
                     f"config.{name}", f"no resource has this name: use one of {', '.join(sorted(resources))}"
                 )
-        wanted = list(config) or [name for name in resources if state == "gathered"]
+        # What is null is not named, as everywhere in Ansible; a hash of the arguments does not tell the two apart.
+        wanted = [name for name, given in config.items() if given is not None]
+        if not wanted and state == "gathered":
+            wanted = list(resources)
         return _run(module, Several({name: resources[name] for name in resources if name in wanted}))
 
     guarded(module, work)
@@ -313,6 +318,8 @@ def _known(element, path):
 def how_of(module, device):
     """What the arguments that all changing modules share say. Raises InputError."""
     params = module.params
+    if params["confirm_timeout"] is not None and params["confirm_timeout"] < 1:
+        raise InputError("confirm_timeout", "this is no time to confirm in: give a second or more, or leave it out")
     if params["confirm_timeout"] and not params["persist_id"] and not device.lasting:
         raise InputError("confirm_timeout", "over this connection a session ends with its task: give persist_id, too")
     waits = params["when_busy"] == "wait"
