@@ -182,6 +182,24 @@ def test_confirmed(server: Served, operator: Controller) -> None:
     assert "no persistent confirmed commit" in operator.run("config", confirm="commit", persist_id="t1")["msg"]
 
 
+def test_confirmed_twice(operator: Controller) -> None:
+    """Without a name there may be nothing to confirm; with one, what was to be confirmed must still be there."""
+    for verb in ("commit", "cancel"):
+        for check in (True, False):
+            assert operator.ok("config", check=check, confirm=verb)["changed"] is False
+        lines = [f"set system host-name to-{verb}"]
+        unknown = operator.ok("config", check=True, confirm=verb, persist_id="t")
+        assert unknown["changed"] is False
+        operator.ok("config", lines=lines, confirm_timeout=60, persist_id="t")
+        nameless = operator.run("config", check=True, confirm=verb)
+        assert nameless["path"] == "persist_id"
+        assert operator.run("config", confirm=verb)["failed"]
+        assert operator.ok("config", check=True, confirm=verb, persist_id="t")["changed"]
+        assert operator.ok("config", confirm=verb, persist_id="t")["changed"]
+        assert operator.run("config", confirm=verb, persist_id="t")["failed"]
+        assert operator.ok("config", confirm=verb)["changed"] is False
+
+
 def test_what_is_not_confirmed_is_taken_back(operator: Controller) -> None:
     operator.ok("config", lines=SET, confirm_timeout=1, persist_id="t")
 

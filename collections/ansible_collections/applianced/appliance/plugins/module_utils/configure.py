@@ -21,6 +21,10 @@ from ansible_collections.applianced.appliance.plugins.module_utils.transaction i
 FORMS = ("config", "xml", "lines", "rollback")
 NOTHING = f'<system xmlns="urn:applianced:yang:system"><none xmlns="{HISTORY}"/></system>'
 """A filter that selects nothing, for a reply that has the id of running alone."""
+WAITING = (
+    '<system xmlns="urn:applianced:yang:system"><commits xmlns="urn:applianced:yang:state"><awaiting-confirmation/>'
+    "</commits></system>"
+)
 
 
 def run(module):
@@ -36,7 +40,8 @@ def _run(module):
     if params["backup"]:
         result.update(backup(device, params["backup_options"] or {}))
     if params["confirm"]:
-        return {**result, **_confirmation(module, device)}
+        changed = _confirmation(module, device) or result["changed"]
+        return {**result, "changed": changed, "round_trips": device.round_trips}
     if edits:
         result.update(_change(module, device, edits))
     return {**result, "round_trips": device.round_trips}
@@ -132,7 +137,7 @@ def _change(module, device, edits):
             return transaction.put(device, edits, how)
         known = cache.known("config", arguments) if count == 1 else None
         reply = device.call(transaction.get_config(NOTHING, known or "?"))
-        at = transaction.etag_of(reply.find(f"{{{codec.NETCONF}}}data"))
+        at = transaction.etag_of(transaction.data_of(reply))
         if at == "=":
             return Done(False, (), known)
         done = transaction.put(device, edits, how)
@@ -146,16 +151,39 @@ def _change(module, device, edits):
 
 
 def _confirmation(module, device):
-    """Confirm a commit that waits for it, or take it back."""
+    """Confirm a commit that waits for it, or take it back. Returns whether there is one, in check mode as well.
+
+    With a name there must be one.
+    """
     params = module.params
-    token = text_element("persist-id", params["persist_id"])
-    asked = f"<commit>{token}</commit>" if params["confirm"] == "commit" else f"<cancel-commit>{token}</cancel-commit>"
-    if not module.check_mode:
-        # What was edited and not committed is no part of what is confirmed.
-        replies = device.exchange(DISCARD, transaction.UPDATE, asked)
-        if isinstance(replies[-1], Fault):
-            raise replies[-1]
-    return {"changed": True, "round_trips": device.round_trips}
+    name, verb = params["persist_id"], params["confirm"]
+    waiting = _waiting(device)
+    if module.check_mode:
+        return _foreseen(module, waiting)
+    token = text_element("persist-id", name)
+    asked = f"<commit>{token}</commit>" if verb == "commit" else f"<cancel-commit>{token}</cancel-commit>"
+    # What was edited and not committed is no part of what is confirmed.
+    reply = device.exchange(DISCARD, transaction.UPDATE, asked)[-1]
+    if isinstance(reply, Fault) and (name or waiting is not None or reply.tag != "operation-failed"):
+        raise reply
+    return bool(name) or waiting is not None
+
+
+def _waiting(device):
+    """What the appliance says of the commit that waits for its confirmation; None when there is none."""
+    reply = device.call(f'<get><filter type="subtree">{WAITING}</filter></get>')
+    tree = codec.decode(DATASTORE, transaction.data_of(reply))
+    return tree.get("system", {}).get("commits", {}).get("awaiting-confirmation")
+
+
+def _foreseen(module, waiting):
+    name = module.params["persist_id"]
+    persistent = waiting is not None and waiting.get("persistent") == "true"
+    if name and not persistent:
+        module.warn(f"no commit named {name} waits for its confirmation now: a task before this one has to make it")
+    if persistent and not name:
+        raise InputError("persist_id", "the commit that waits for its confirmation has a name: give it")
+    return persistent if name else waiting is not None
 
 
 # --- backup ------------------------------------------------------------------------------------------------------

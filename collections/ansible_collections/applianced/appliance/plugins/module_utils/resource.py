@@ -286,7 +286,7 @@ def _parsed(resource, text):
 def _read(device, resource, etag="?"):
     """What is there, and the id of running; None for what is there when nothing has changed since `etag`."""
     reply = device.call(transaction.get_config(resource.filter(), etag))
-    data = reply.find(f"{{{codec.NETCONF}}}data")
+    data = transaction.data_of(reply)
     now = transaction.etag_of(data)
     if now == "=":
         return None, etag

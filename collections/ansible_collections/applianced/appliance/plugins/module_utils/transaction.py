@@ -75,6 +75,14 @@ def etag_of(element):
     return element.get(f"{{{TXID}}}etag", "")
 
 
+def data_of(reply):
+    """What a reply to a question holds. Raises Fault when it holds no data."""
+    data = reply.find(f"{{{NETCONF}}}data")
+    if data is None:
+        raise Fault("malformed-message", "the appliance answered a question without data")
+    return data
+
+
 def retrying(how, attempt):
     """What `attempt(first)` returns. When another controller was in the way it is tried again: at once when running
     has changed under it, and for `wait_s` when the appliance is busy. first: no reading was in vain so far."""

@@ -52,6 +52,7 @@ options:
   confirm:
     description:
       - V(commit) confirms the commit that waits for it, V(cancel) takes it back at once. O(persist_id) names it.
+      - With O(persist_id) it fails when no such commit waits any more; without, there is nothing to do then.
     type: str
     choices: [commit, cancel]
   backup:
