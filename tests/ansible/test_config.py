@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.ansible.runner import Controller, controller
-from tests.support.served import Served
+from tests.support.served import NETCONF, Served
 from tests.support.until import until
 
 APPLICATION = {"name": "a", "protocol": "tcp", "destination-port": "2121", "application-protocol": "ftp"}
@@ -37,7 +37,8 @@ def twice(operator: Controller, **arguments: Any) -> list[str]:
 
 def test_several_tasks_without_changes(operator: Controller, tmp_path: Path) -> None:
     """Each commit of one task makes the others look once more, and what they find is remembered."""
-    tasks = [[line] for line in (*SET[1:2], "set system host-name gw3.example.net", "set security flow gate-timeout 60")]
+    lines_of_tasks = (SET[1], "set system host-name gw3.example.net", "set security flow gate-timeout 60")
+    tasks = [[line] for line in lines_of_tasks]
     assert all(operator.ok("config", lines=lines)["changed"] for lines in tasks)
 
     def round_trips() -> list[int]:
@@ -155,6 +156,46 @@ def test_replace(operator: Controller) -> None:
     assert "delete applications application a application-protocol" in commands
 
 
+def test_operations_of_trees(operator: Controller) -> None:
+    """XML and JSON do the same to each node of the top, and leave the others alone."""
+    operator.ok("config", lines=["set applications application b protocol udp", "set nacm groups group g"])
+    replacing: dict[str, Any] = {"operation": "replace", "check": True}
+    done = operator.ok("config", config={"applications": {"application": [APPLICATION]}}, **replacing)["commands"]
+    assert sorted(done) == sorted(["delete applications application b", *SET])
+    assert operator.ok("config", xml=XML, **replacing)["commands"] == done
+    operator.ok("config", lines=SET)
+    other = XML.replace("2121", "2122").replace("<protocol>tcp</protocol>", "<protocol>udp</protocol>")
+    other = other.replace("<application-protocol>ftp</application-protocol>", "")
+    assert "delete applications application a application-protocol" in twice(operator, xml=other, operation="replace")
+    for form in ({"xml": XML}, {"config": {"applications": {}}}):
+        operator.ok("config", lines=SET)
+        removed = twice(operator, operation="remove", **form)
+        assert removed in (["delete applications"], ["delete applications application a"])
+    marked = XML.replace("<applications ", f'<applications xmlns:n="{NETCONF}" n:operation="merge" ')
+    assert sorted(twice(operator, xml=marked, operation="replace")) == sorted(SET)
+
+
+def test_xml_that_says_nothing(operator: Controller) -> None:
+    wrong = {
+        "": "no element",
+        "<config/>": "no element",
+        "<?xml version='1.0'?><data> </data>": "no element",
+        "garbage": "'garbage' stands where",
+        '{"system": {}}': "stands where",
+        f"<config>x{XML}</config>": "'x' stands where",
+        XML.replace("<protocol>", "tcp<protocol>"): "'tcp' stands where",
+        XML.replace("</application>", "udp</application>"): "'udp' stands where",
+        "<applications>": "no XML",
+    }
+    for operation in ("merge", "replace", "override", "remove"):
+        for text, message in wrong.items():
+            failed = operator.run("config", xml=text, operation=operation)
+            assert failed["path"] == "xml", (operation, text)
+            assert message in failed["msg"], (operation, text)
+    assert operator.run("config", config={}, operation="override")["path"] == "config"
+    assert operator.run("config")["failed"]
+
+
 def test_comment_and_history(operator: Controller) -> None:
     operator.ok("config", lines=SET, comment="change 4711")
     last = operator.ok("facts")["ansible_facts"]["ansible_net_commit"]
@@ -233,9 +274,12 @@ def test_backup_and_restore(operator: Controller, tmp_path: Path) -> None:
         assert path.stat().st_mode & 0o777 == 0o600
         assert operator.ok("config", backup=True, backup_options=options)["changed"] is False
         operator.ok("config", path="/applications/application[name='a']", operation="remove")
+        operator.ok("config", lines=["set nacm groups group stray user-name stray"])
         restored = operator.ok(
-            "config", **{"xml" if form == "xml" else "config": path.read_text()}, operation="replace"
+            "config", **{"xml" if form == "xml" else "config": path.read_text()}, operation="override"
         )
-        assert sorted(restored["commands"]) == sorted(SET)
+        assert sorted(restored["commands"]) == sorted(["delete nacm", *SET])
+        again = operator.ok("config", backup=True, backup_options=options)
+        assert again["changed"] is False, "what was backed up is there, and nothing else"
     failed = operator.run("config", backup=True, backup_options={"dir_path": "/proc/no"})
     assert "cannot be written" in failed["msg"]

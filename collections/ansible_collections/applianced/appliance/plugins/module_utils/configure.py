@@ -14,7 +14,11 @@ from ansible_collections.applianced.appliance.plugins.module_utils.device import
 from ansible_collections.applianced.appliance.plugins.module_utils.etags import EtagCache, fingerprint
 from ansible_collections.applianced.appliance.plugins.module_utils.paths import place_of
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded, how_of, outcome
-from ansible_collections.applianced.appliance.plugins.module_utils.rewriting import Inside, declarations
+from ansible_collections.applianced.appliance.plugins.module_utils.rewriting import (
+    Inside,
+    declarations,
+    without_declaration,
+)
 from ansible_collections.applianced.appliance.plugins.module_utils.schema import DATASTORE, InputError
 from ansible_collections.applianced.appliance.plugins.module_utils.transaction import DISCARD, HISTORY, Done
 
@@ -56,6 +60,8 @@ def _edits(params):
     if params["path"] and params["config"] is None and params["operation"] != "remove":
         raise InputError("config", f"{params['path']} needs a value: give config, or operation remove")
     if form is None:
+        if not params["confirm"] and not params["backup"]:
+            raise InputError("config", f"there is nothing to do: give one of {', '.join(FORMS)}, confirm or backup")
         return []
     if form == "rollback":
         return [rollback(params["rollback"])]
@@ -81,26 +87,35 @@ def _inner(form, params):
     operation = params["operation"]
     if form == "lines":
         return lines.edit_of(params["lines"]), "merge", {}
+    default = "replace" if operation == "override" and not params["path"] else "merge"
     if form == "xml":
-        inner, declared = _xml_inner(params["xml"])
-        return inner, operation if operation != "remove" else "none", declared
-    return _json_inner(params["config"], params["path"], operation), "merge", {}
+        inner, declared = _xml_inner(params["xml"], operation)
+        return inner, default, declared
+    inner = _json_inner(params["config"], params["path"], operation)
+    if default == "replace" and not inner:
+        raise InputError("config", "nothing is in it, and that cannot be all of a configuration: give one")
+    return inner, default, {}
 
 
-def _xml_inner(text):
+def _xml_inner(text, operation):
     """What stands in <config>, or the text itself when it is that already, and the prefixes declared around it."""
-    text = text.strip()
-    if text.startswith("<?xml"):
-        text = text.partition("?>")[2]
-    whole = Inside(f"<holder>{text}</holder>", 0)
-    inside = Inside(f"<holder>{text}</holder>", 1)
-    if len(inside.names) > 1 and inside.names[1] in ("config", "data"):
-        return inside.text, inside.declared
-    return whole.text, {}
+    text = without_declaration(text)
+    marked = operation if operation in ("replace", "remove") else ""
+    try:
+        names = Inside(f"<holder>{text}</holder>", 1).names
+        depth = 1 if len(names) > 1 and names[1] in ("config", "data") else 0
+        inside = Inside(f"<holder>{text}</holder>", depth, operation=marked, strict=True)
+    except InputError as error:
+        raise InputError("xml", error.message) from None
+    if not inside.count:
+        raise InputError("xml", "no element is in it: give what is to be configured")
+    return inside.text, inside.declared
 
 
 def _json_inner(given, path, operation):
-    marked = "" if operation == "merge" else f' nc:operation="{operation}"'
+    # At a path both are the same: exactly what is given.
+    operation = "replace" if operation == "override" and path else operation
+    marked = f' nc:operation="{operation}"' if operation in ("replace", "remove") else ""
     if not path:
         tree = codec.read_container(DATASTORE, _loaded(given, "config"), "config", codec.Json)
         return "".join(
