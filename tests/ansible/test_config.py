@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.ansible.runner import Controller, controller
 from tests.support.served import NETCONF, Served
@@ -283,3 +286,29 @@ def test_backup_and_restore(operator: Controller, tmp_path: Path) -> None:
         assert again["changed"] is False, "what was backed up is there, and nothing else"
     failed = operator.run("config", backup=True, backup_options={"dir_path": "/proc/no"})
     assert "cannot be written" in failed["msg"]
+
+
+def test_a_backup_is_private_and_whole(operator: Controller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"dir_path": str(tmp_path / "backup"), "filename": "gw.xml"}
+    path = tmp_path / "backup" / "gw.xml"
+    assert operator.ok("config", check=True, backup=True, backup_options=options)["changed"]
+    assert not path.parent.exists(), "check mode writes nothing"
+    path.parent.mkdir()
+    path.write_text("an older one")
+    path.chmod(0o644)
+    operator.ok("config", backup=True, backup_options=options)
+    whole = path.read_text()
+    assert "<config" in whole
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o640)
+    assert operator.ok("config", backup=True, backup_options=options)["changed"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    # As on a disk without space: what is there stays.
+    operator.ok("config", lines=SET)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "os.fsync", lambda handle: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device"))
+        )
+        assert "No space left" in operator.run("config", backup=True, backup_options=options)["msg"]
+    assert path.read_text() == whole
+    assert list(path.parent.iterdir()) == [path]

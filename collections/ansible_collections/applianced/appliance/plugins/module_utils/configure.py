@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 
 from ansible_collections.applianced.appliance.plugins.module_utils import codec, lines, transaction
@@ -42,7 +43,7 @@ def _run(module):
     device = Device(module)
     result = {"changed": False}
     if params["backup"]:
-        result.update(backup(device, params["backup_options"] or {}))
+        result.update(backup(device, params["backup_options"] or {}, module.check_mode))
     if params["confirm"]:
         changed = _confirmation(module, device) or result["changed"]
         return {**result, "changed": changed, "round_trips": device.round_trips}
@@ -204,17 +205,18 @@ def _foreseen(module, waiting):
 # --- backup ------------------------------------------------------------------------------------------------------
 
 
-def backup(device, options):
-    """Write running to a file on the controller, unless the same is there. Returns what the module says of it."""
+def backup(device, options, check=False):
+    """Write running to a file on the controller, unless the same is there. Returns what the module says of it.
+
+    check: only say whether it would be written.
+    """
     form = options.get("format") or "xml"
     reply = device.read("<get-config><source><running/></source></get-config>")
     folder = os.path.expanduser(options.get("dir_path") or "backup")
     name = options.get("filename") or f"{device.peer().rpartition('@')[2]}_{time.strftime('%Y%m%dT%H%M%S')}.{form}"
     path = os.path.join(folder, name)
-    text = config_text(reply, form)
     try:
-        os.makedirs(folder, exist_ok=True)
-        wrote = write_private(path, text)
+        wrote = keep_private(path, config_text(reply, form), check)
     except OSError as error:
         raise InputError("backup_options", f"{path} cannot be written: {error.strerror}") from None
     return {"backup_path": os.path.abspath(path), "changed": wrote}
@@ -229,18 +231,33 @@ def config_text(reply, form):
     return f'<config xmlns="{codec.NETCONF}"{declarations(inside.declared)}>{inside.text}\n</config>\n'
 
 
-def write_private(path, text):
-    """Whether the file was another before. It holds hashes of passwords, so it is for its owner alone."""
+def keep_private(path, text, check=False):
+    """Have this text in a file for its owner alone: hashes of passwords are in it. Returns whether something was to be
+    done; with `check` it is not done. Raises OSError; what was there before is there then."""
+    path = os.path.realpath(path)
+    if _is_private(path, text):
+        return False
+    if not check:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        handle, written = tempfile.mkstemp(dir=os.path.dirname(path), prefix=f".{os.path.basename(path)}-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(written, path)
+        except OSError:
+            os.unlink(written)
+            raise
+    return True
+
+
+def _is_private(path, text):
     try:
         with open(path, encoding="utf-8") as file:
-            if file.read() == text:
-                return False
-    except OSError:
-        pass
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    return True
+            return file.read() == text and not os.fstat(file.fileno()).st_mode & 0o077
+    except (OSError, ValueError):
+        return False
 
 
 __all__ = ["backup", "run"]

@@ -146,7 +146,7 @@ commands:
   elements: str
   sample: [set system host-name gw7.example.net]
 backup_path:
-  description: The file that was written.
+  description: The file that was written, or would be in check mode.
   returned: when O(backup=true)
   type: str
 round_trips:
