@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,7 @@ import pytest
 
 from tests.ansible.playbooks import PERSISTENT, host, run
 from tests.ansible.runner import Controller
-from tests.support.served import Served
+from tests.support.served import HOST, Served
 
 OURS = "applianced.appliance"
 BAD = [{"name": "bad", "protocol": "tcp", "destination_port": "4711"}]
@@ -65,3 +68,75 @@ def test_an_edit_of_another_task_is_not_told_as_ones_own(server: Served, tmp_pat
     results = run(tmp_path, {"gw": host(server, PERSISTENT)}, tasks)["gw"]
     assert not results["edit"].get("failed"), results["edit"]
     assert results["foreseen"]["commands"] == SET
+
+
+class Relay:
+    """A port before an appliance's whose connections end when a file appears; then the file goes."""
+
+    def __init__(self, port: int, cut: Path) -> None:
+        self._target = (HOST, port)
+        self._cut = cut
+        self._server = socket.create_server((HOST, 0))
+        self._server.settimeout(0.02)
+        self.port = self._server.getsockname()[1]
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._work)
+
+    def __enter__(self) -> Relay:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._ending.set()
+        self._thread.join()
+        self._end_all()
+        self._server.close()
+
+    def _work(self) -> None:
+        while not self._ending.is_set():
+            with contextlib.suppress(TimeoutError):
+                self._take(self._server.accept()[0])
+            if self._cut.exists():
+                self._end_all()
+                self._cut.unlink()
+
+    def _take(self, client: socket.socket) -> None:
+        server = socket.create_connection(self._target)
+        self._pairs.append((client, server))
+        for source, sink in ((client, server), (server, client)):
+            threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+
+    def _end_all(self) -> None:
+        for pair in self._pairs:
+            for end in pair:
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+        self._pairs.clear()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    for end in (source, sink):
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_connection_that_ended_is_made_again(server: Served, tmp_path: Path) -> None:
+    """As an appliance that was restarted between two tasks ends it."""
+    cut = tmp_path / "cut"
+    here = {"delegate_to": "localhost", "vars": {"ansible_connection": "local"}}
+    tasks = [
+        {"name": "before", f"{OURS}.facts": {}},
+        {"name": "cut", "ansible.builtin.file": {"path": str(cut), "state": "touch"}, **here},
+        {"name": "gone", "ansible.builtin.wait_for": {"path": str(cut), "state": "absent", "sleep": 1}, **here},
+        {"name": "after", **NAMED},
+    ]
+    with Relay(server.port, cut) as relay:
+        gateway = {**host(server, PERSISTENT), "ansible_port": relay.port}
+        results = run(tmp_path, {"gw": gateway}, tasks)["gw"]
+    assert not results["before"].get("failed"), results["before"]
+    assert results["after"].get("commands") == SET, results["after"]
