@@ -71,9 +71,10 @@ def test_an_edit_of_another_task_is_not_told_as_ones_own(server: Served, tmp_pat
 
 
 class Relay:
-    """A port before an appliance's whose connections end when a file appears; then the file goes."""
+    """A port before an appliance whose connections end when a file appears; then the file goes."""
 
-    def __init__(self, port: int, cut: Path) -> None:
+    def __init__(self, port: int, cut: Path, once: bool = False) -> None:
+        self._once = once
         self._target = (HOST, port)
         self._cut = cut
         self._server = socket.create_server((HOST, 0))
@@ -99,6 +100,9 @@ class Relay:
                 self._take(self._server.accept()[0])
             if self._cut.exists():
                 self._end_all()
+                if self._once:
+                    self._server.close()
+                    self._ending.set()
                 self._cut.unlink()
 
     def _take(self, client: socket.socket) -> None:
@@ -122,6 +126,29 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
     for end in (source, sink):
         with contextlib.suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)
+
+
+def test_an_appliance_that_does_not_answer_is_unreachable(server: Served, tmp_path: Path) -> None:
+    cut = tmp_path / "cut"
+    here = {"delegate_to": "localhost", "vars": {"ansible_connection": "local"}}
+    tasks = [
+        {"name": "before", f"{OURS}.facts": {}},
+        {"name": "cut", "ansible.builtin.file": {"path": str(cut), "state": "touch"}, **here},
+        {"name": "gone", "ansible.builtin.wait_for": {"path": str(cut), "state": "absent", "sleep": 1}, **here},
+        {"name": "after", "ignore_unreachable": True, **NAMED},
+    ]
+    with Relay(server.port, cut, once=True) as relay:
+        gateway = {**host(server, PERSISTENT), "ansible_port": relay.port}
+        results = run(tmp_path, {"gw": gateway}, tasks)["gw"]
+    assert results["after"]["unreachable"], results["after"]
+    assert not results["after"]["changed"]
+
+
+def test_another_network_os_is_told(server: Served, tmp_path: Path) -> None:
+    gateway = {**host(server, PERSISTENT), "ansible_network_os": "default"}
+    result = run(tmp_path, {"gw": gateway}, [{"name": "read", f"{OURS}.facts": {}}])["gw"]["read"]
+    assert result["failed"]
+    assert "it must be applianced.appliance.applianced" in result["msg"]
 
 
 @pytest.mark.usefixtures("operator")

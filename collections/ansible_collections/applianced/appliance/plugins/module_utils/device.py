@@ -10,8 +10,13 @@ from xml.sax.saxutils import escape
 from ansible.module_utils.connection import Connection, ConnectionError
 
 from ansible_collections.applianced.appliance.plugins.module_utils.codec import NETCONF, parse_xml, split_tag
+from ansible_collections.applianced.appliance.plugins.module_utils.schema import InputError
 
 CONFLICT = "urn:applianced:yang:conflict"
+NETWORK_OS = "applianced.appliance.applianced"
+NO_CONNECTION = "no-connection"
+METHOD_NOT_FOUND = -32601
+"""Of JSON-RPC: the connection has no plugin that could do this."""
 BUSY_TAGS = ("in-use", "lock-denied")
 RACE_TAGS = ("conflict", "txid-mismatch", "locked")
 """error-tag and error-app-tag of what another controller does at the same time; the same may succeed later."""
@@ -105,13 +110,13 @@ class Device:
     def exchange(self, *operations):
         """Replies (<rpc-reply> elements) or Faults, in the order of the operations, which are sent together.
 
-        Raises Fault with the tag `no-connection` when there is nobody to talk to.
+        Raises Fault with the tag NO_CONNECTION when there is nobody to talk to.
         """
         self.round_trips += len(operations)
         try:
             texts = self._connection.exchange(list(operations))
         except ConnectionError as error:
-            raise Fault("no-connection", str(error)) from None
+            raise _no_connection(error) from None
         return [_fault(reply) or reply for reply in map(parse_xml, texts)]
 
     def read(self, operation):
@@ -120,7 +125,7 @@ class Device:
         try:
             (text,) = self._connection.exchange([operation])
         except ConnectionError as error:
-            raise Fault("no-connection", str(error)) from None
+            raise _no_connection(error) from None
         fault = _fault(parse_xml(text))
         if fault:
             raise fault
@@ -132,6 +137,13 @@ class Device:
         if isinstance(reply, Fault):
             raise reply
         return reply
+
+
+def _no_connection(error):
+    """What is wrong with a persistent connection."""
+    if getattr(error, "code", None) == METHOD_NOT_FOUND:
+        return InputError("ansible_network_os", f"the connection knows no appliances: it must be {NETWORK_OS}")
+    return Fault(NO_CONNECTION, str(error))
 
 
 def _fault(reply):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ansible_collections.applianced.appliance.plugins.module_utils import codec, reconcile, transaction
 from ansible_collections.applianced.appliance.plugins.module_utils.codec import Arguments, Changes, Json
-from ansible_collections.applianced.appliance.plugins.module_utils.device import Device, Fault
+from ansible_collections.applianced.appliance.plugins.module_utils.device import NO_CONNECTION, Device, Fault
 from ansible_collections.applianced.appliance.plugins.module_utils.etags import EtagCache, fingerprint
 from ansible_collections.applianced.appliance.plugins.module_utils.schema import (
     CONTAINER,
@@ -235,6 +235,9 @@ def guarded(module, work):
     except InputError as error:
         module.fail_json(msg=str(error), path=error.path)
     except Fault as fault:
+        if fault.tag == NO_CONNECTION:
+            # As Ansible has it of a connection that is no process of its own.
+            module.exit_json(unreachable=True, changed=False, msg=fault.described(), error=fault.result())
         module.fail_json(msg=fault.described(), error=fault.result())
     else:
         # The arguments may be a whole configuration, and are not sent back.

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 
 from ansible_collections.applianced.appliance.plugins.module_utils.codec import NETCONF
-from ansible_collections.applianced.appliance.plugins.module_utils.device import Fault, text_element
+from ansible_collections.applianced.appliance.plugins.module_utils.device import NO_CONNECTION, Fault, text_element
 from ansible_collections.applianced.appliance.plugins.module_utils.rewriting import declarations
 
 TXID = "urn:ietf:params:xml:ns:netconf:txid:1.0"
@@ -111,7 +111,7 @@ def put(device, edits, how):
             return Done(bool(lines), lines)
         return Done(True, lines, etag_of(_ok(_commit(device, how))))
     except Fault as fault:
-        if fault.tag != "no-connection":
+        if fault.tag != NO_CONNECTION:
             device.exchange(DISCARD, UPDATE)
         raise
 
