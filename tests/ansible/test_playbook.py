@@ -96,6 +96,28 @@ def test_connections_are_shared_between_playbooks(server: Served, tmp_path: Path
         shutil.rmtree(sockets)
 
 
+def test_a_connection_that_is_not_shared(server: Served, tmp_path: Path) -> None:
+    """What ~/.ssh/config says of sharing does not let a key in that the appliance does not know."""
+    other = tmp_path / "other"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)], check=True)
+    sockets = Path(tempfile.mkdtemp(prefix="cp-"))
+    settings = tmp_path / "ssh_config"
+    settings.write_text(f"Host *\n  ControlMaster auto\n  ControlPersist 10\n  ControlPath {sockets}/%C\n")
+    try:
+        arguments = {"ansible_ssh_common_args": f"-F {settings}", "ansible_netconf_control_persist": 0}
+        good = {**host(server, DIRECT), **arguments}
+        shared = {**good, "ansible_netconf_control_persist": 10, "ansible_control_path_dir": str(sockets)}
+        bad = {**good, "ansible_ssh_private_key_file": str(other)}
+        task = {"name": "read", f"{OURS}.facts": {}}
+        assert not run(tmp_path, {"gw": shared}, [task])["gw"]["read"].get("unreachable")
+        assert len(list(sockets.iterdir())) == 1
+        assert not run(tmp_path, {"gw": good}, [task])["gw"]["read"].get("unreachable")
+        assert run(tmp_path, {"gw": bad}, [task])["gw"]["read"]["unreachable"]
+        until(lambda: not list(sockets.iterdir()), timeout_s=30)
+    finally:
+        shutil.rmtree(sockets)
+
+
 def test_built_installed_and_documented(tmp_path: Path) -> None:
     settings = environment(tmp_path, tmp_path / "installed")
     galaxy = [program("ansible-galaxy"), "collection"]

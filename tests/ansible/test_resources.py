@@ -184,6 +184,54 @@ def test_the_diff_is_readable(operator: Controller) -> None:
     operator.ok("applications", state="deleted")
 
 
+def rule(name: str) -> dict[str, Any]:
+    match = {"source_address": ["any"], "destination_address": ["any"], "application": ["any"]}
+    return {"name": name, "match": match, "then": {"permit": True}}
+
+
+def test_a_flag_is_taken_away_by_false(operator: Controller) -> None:
+    operator.ok("alg", config={"sip": {"disable": True, "maximum_call_duration": 30}})
+    for state in ("merged", "replaced"):
+        operator.ok("alg", config={"sip": {"disable": True}})
+        config = {"sip": {"disable": False, "maximum_call_duration": 30}}
+        assert operator.ok("alg", check=True, state=state, config=config)["changed"]
+        assert operator.ok("alg", state=state, config=config)["commands"] == ["delete security alg sip disable"]
+        assert operator.ok("alg", state=state, config=config)["changed"] is False
+        assert operator.ok("alg", state="gathered")["gathered"]["sip"] == {"maximum_call_duration": 30}
+    # Of a new entry, and of one alternative for another.
+    pair = {"from_zone_name": "trust", "to_zone_name": "untrust", "policy": [rule("p")]}
+    operator.ok("policies", config={"policy": [pair]})
+    pair["policy"] = [{"name": "p", "then": {"permit": False, "deny": True}}, {**rule("q"), "then": {"deny": True}}]
+    pair["policy"][1]["then"]["permit"] = False  # type: ignore[index]
+    assert operator.ok("resources", config={"policies": {"policy": [pair]}})["changed"]
+    assert operator.ok("resources", config={"policies": {"policy": [pair]}})["changed"] is False
+    (there,) = operator.ok("policies", state="gathered")["gathered"]["policy"]
+    assert [entry["then"] for entry in there["policy"]][-2:] == [{"deny": True}] * 2
+
+
+def test_the_deepest_that_is_named_is_deleted(operator: Controller) -> None:
+    def pair(*policies: dict[str, Any]) -> dict[str, Any]:
+        return {"policy": [{"from_zone_name": "untrust", "to_zone_name": "trust", "policy": list(policies)}]}
+
+    def there() -> list[list[str]]:
+        found = operator.ok("policies", state="gathered")["gathered"].get("policy", [])
+        return [[each["name"] for each in entry["policy"]] for entry in found if entry["to_zone_name"] == "trust"]
+
+    operator.ok("policies", config=pair(rule("p1"), rule("p2")))
+    gone = operator.ok("policies", state="deleted", config=pair({"name": "p1"}))
+    assert gone["commands"] == ["delete security policies policy untrust trust policy p1"]
+    assert operator.ok("policies", state="deleted", config=pair(rule("p1")))["changed"] is False
+    assert there() == [["p2"]]
+    operator.ok("policies", state="deleted", config=pair(rule("p2")))
+    assert there() == [], "a pair without policies is no more"
+    operator.ok("policies", config=pair(rule("p1"), rule("p2")))
+    operator.ok("policies", state="deleted", config=pair())
+    assert there() == []
+    operator.ok("alg", config={"ftp": {"disable": True, "line_break_extension": True}})
+    gone = operator.ok("alg", state="deleted", config={"ftp": {"disable": True}})
+    assert gone["commands"] == ["delete security alg ftp disable"]
+
+
 def test_order_is_kept(operator: Controller) -> None:
     def policies(*names: str) -> dict[str, Any]:
         rules = [
@@ -266,6 +314,21 @@ def test_several_in_one_commit(operator: Controller) -> None:
     refused = operator.run("resources", config={"policy": {}})
     assert refused["path"] == "config.policy"
     assert operator.run("resources", config={"zones": {"zone": []}})["path"] == "config.zones.zone"
+
+
+@pytest.mark.parametrize("remembering", [True, False])
+def test_null_is_not_named(server: Served, tmp_path: Path, remembering: bool) -> None:
+    with controller(server, tmp_path / "cache" if remembering else None) as operator:
+        operator.ok("applications", config=[{"name": "kept", "protocol": "tcp"}])
+        config = {"application_sets": [{"name": "s", "application": [{"name": "kept"}]}]}
+        for state in ("merged", "replaced", "overridden"):
+            operator.ok("resources", state=state, config=config)
+            assert not operator.ok("resources", state=state, config={**config, "applications": None})["changed"]
+        deleted = operator.ok("resources", state="deleted", config={"application_sets": [], "applications": None})
+        assert deleted["commands"] == ["delete applications application-set s"]
+        assert operator.ok("resources", state="overridden", config={"applications": None})["changed"] is False
+        assert operator.ok("applications", state="gathered")["gathered"] == [{"name": "kept", "protocol": "tcp"}]
+        operator.ok("applications", state="deleted")
 
 
 def test_what_is_remembered_is_never_wrong(operator: Controller) -> None:

@@ -30,7 +30,12 @@ FALSE_TEXTS = ("false", "no", "off", "0")
 
 
 class Json:
-    """RFC 7951: names as in the model, an empty leaf is [null], integers of 64 bits are strings."""
+    """RFC 7951: names as in the model, an empty leaf is [null], integers of 64 bits are strings.
+
+    ABSENT: what a flag is read as that is said not to be there; None for nothing.
+    """
+
+    ABSENT = None
 
     @staticmethod
     def node_name(name):
@@ -61,9 +66,17 @@ class Json:
         return text if module in (None, node.module) else f"{module}:{text}"
 
 
+class _Gone:
+    """What a plain tree has for a flag that is said not to be there."""
+
+
+GONE = _Gone()
+
+
 class Arguments(Json):
     """Arguments of modules: _ for -, no names of modules, a flag is a bool, what is None was not given."""
 
+    ABSENT = None
     RESERVED = ("message", "syslog_facility")
     """Ansible keeps these names for itself, in whatever depth; they end with _."""
 
@@ -93,6 +106,12 @@ class Arguments(Json):
         return text
 
 
+class Changes(Arguments):
+    """Arguments that are laid over what is there: a flag that is false is GONE."""
+
+    ABSENT = GONE
+
+
 def as_bool(given):
     """None when it is neither."""
     if isinstance(given, bool):
@@ -106,7 +125,7 @@ def as_bool(given):
 
 def read(node, given, path, dialect):
     """The plain tree of a node's value. path: of `given`, for errors. Raises InputError."""
-    if node.kind == CONTAINER and not (node.flag and dialect is Arguments):
+    if node.kind == CONTAINER and not (node.flag and issubclass(dialect, Arguments)):
         return read_container(node, given, path, dialect)
     if node.kind == LIST:
         return read_list(node, given, path, dialect)
@@ -157,7 +176,7 @@ def _leaf(node, given, path, dialect):
     there = dialect.flag(node, given, path)
     if there is None:
         raise InputError(path, f"this is there or not: {described(given)} says neither")
-    return ({} if node.kind == CONTAINER else "") if there else None
+    return ({} if node.kind == CONTAINER else "") if there else dialect.ABSENT
 
 
 def _scalar(node, given, path):

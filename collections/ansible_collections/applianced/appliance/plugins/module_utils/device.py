@@ -10,8 +10,13 @@ from xml.sax.saxutils import escape
 from ansible.module_utils.connection import Connection, ConnectionError
 
 from ansible_collections.applianced.appliance.plugins.module_utils.codec import NETCONF, parse_xml, split_tag
+from ansible_collections.applianced.appliance.plugins.module_utils.schema import InputError
 
 CONFLICT = "urn:applianced:yang:conflict"
+NETWORK_OS = "applianced.appliance.applianced"
+NO_CONNECTION = "no-connection"
+METHOD_NOT_FOUND = -32601
+"""Of JSON-RPC: the connection has no plugin that could do this."""
 BUSY_TAGS = ("in-use", "lock-denied")
 RACE_TAGS = ("conflict", "txid-mismatch", "locked")
 """error-tag and error-app-tag of what another controller does at the same time; the same may succeed later."""
@@ -93,6 +98,11 @@ class Device:
         """Whether the session goes on when the task has ended."""
         return Direct.connection is None
 
+    def cleaning(self):
+        """Operations after which the candidate is empty of what an earlier task has left in it: what it edited and did
+        not commit, and, by the appliance's doing, what was committed and then cancelled or not confirmed."""
+        return () if not self.lasting or self._connection.untouched() else ("<discard-changes/>",)
+
     def peer(self):
         """user@address:port; it is not asked over the network."""
         return self._connection.peer()
@@ -100,13 +110,13 @@ class Device:
     def exchange(self, *operations):
         """Replies (<rpc-reply> elements) or Faults, in the order of the operations, which are sent together.
 
-        Raises Fault with the tag `no-connection` when there is nobody to talk to.
+        Raises Fault with the tag NO_CONNECTION when there is nobody to talk to.
         """
         self.round_trips += len(operations)
         try:
             texts = self._connection.exchange(list(operations))
         except ConnectionError as error:
-            raise Fault("no-connection", str(error)) from None
+            raise _no_connection(error) from None
         return [_fault(reply) or reply for reply in map(parse_xml, texts)]
 
     def read(self, operation):
@@ -115,7 +125,7 @@ class Device:
         try:
             (text,) = self._connection.exchange([operation])
         except ConnectionError as error:
-            raise Fault("no-connection", str(error)) from None
+            raise _no_connection(error) from None
         fault = _fault(parse_xml(text))
         if fault:
             raise fault
@@ -127,6 +137,13 @@ class Device:
         if isinstance(reply, Fault):
             raise reply
         return reply
+
+
+def _no_connection(error):
+    """What is wrong with a persistent connection."""
+    if getattr(error, "code", None) == METHOD_NOT_FOUND:
+        return InputError("ansible_network_os", f"the connection knows no appliances: it must be {NETWORK_OS}")
+    return Fault(NO_CONNECTION, str(error))
 
 
 def _fault(reply):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from ansible_collections.applianced.appliance.plugins.module_utils import codec, transaction
-from ansible_collections.applianced.appliance.plugins.module_utils.codec import NETCONF, Json
+from ansible_collections.applianced.appliance.plugins.module_utils.codec import Json
 from ansible_collections.applianced.appliance.plugins.module_utils.device import Device, Fault
 from ansible_collections.applianced.appliance.plugins.module_utils.paths import place_of
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
@@ -264,9 +264,9 @@ def facts(module):
     for reply in replies:
         if isinstance(reply, Fault):
             raise reply
-    found = _basics(replies[0].find(f"{{{NETCONF}}}data"))
+    found = _basics(transaction.data_of(replies[0]))
     if names:
-        data = replies[1].find(f"{{{NETCONF}}}data")
+        data = transaction.data_of(replies[1])
         found["ansible_net_etag"] = transaction.etag_of(data)
         trees = {name: RESOURCES[name] for name in names}
         found["ansible_network_resources"] = {name: each.show(each.decode(data)) for name, each in trees.items()}

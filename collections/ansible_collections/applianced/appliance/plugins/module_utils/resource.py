@@ -9,8 +9,8 @@ import json
 from dataclasses import dataclass
 
 from ansible_collections.applianced.appliance.plugins.module_utils import codec, reconcile, transaction
-from ansible_collections.applianced.appliance.plugins.module_utils.codec import Arguments, Json
-from ansible_collections.applianced.appliance.plugins.module_utils.device import Device, Fault
+from ansible_collections.applianced.appliance.plugins.module_utils.codec import Arguments, Changes, Json
+from ansible_collections.applianced.appliance.plugins.module_utils.device import NO_CONNECTION, Device, Fault
 from ansible_collections.applianced.appliance.plugins.module_utils.etags import EtagCache, fingerprint
 from ansible_collections.applianced.appliance.plugins.module_utils.schema import (
     CONTAINER,
@@ -52,7 +52,7 @@ class Resource:
         self.name = name
         self.parts = parts
 
-    def read(self, given, path="config", dialect=Arguments):
+    def read(self, given, dialect=Arguments, path="config"):
         """The plain trees of `config`, by part. path: of `given`, for errors. Raises InputError."""
         if len(self.parts) == 1 and not self.parts[0].argument:
             part = self.parts[0]
@@ -120,11 +120,13 @@ class Several:
     def parts(self):
         return [part for resource in self._resources.values() for part in resource.parts]
 
-    def read(self, given):
+    def read(self, given, dialect=Arguments):
         """The plain trees by part, of `config` by name of the resource. Raises InputError."""
         found = {}
         for name, config in given.items():
-            trees = self._resources[name].read(config, f"config.{name}")
+            if name not in self._resources:
+                continue
+            trees = self._resources[name].read(config, dialect, f"config.{name}")
             found.update({part: tree for part, tree in trees.items() if tree is not None})
         return found
 
@@ -217,7 +219,10 @@ def run_several(module, resources):
                 raise InputError(
                     f"config.{name}", f"no resource has this name: use one of {', '.join(sorted(resources))}"
                 )
-        wanted = list(config) or [name for name in resources if state == "gathered"]
+        # What is null is not named, as everywhere in Ansible; a hash of the arguments does not tell the two apart.
+        wanted = [name for name, given in config.items() if given is not None]
+        if not wanted and state == "gathered":
+            wanted = list(resources)
         return _run(module, Several({name: resources[name] for name in resources if name in wanted}))
 
     guarded(module, work)
@@ -230,6 +235,9 @@ def guarded(module, work):
     except InputError as error:
         module.fail_json(msg=str(error), path=error.path)
     except Fault as fault:
+        if fault.tag == NO_CONNECTION:
+            # As Ansible has it of a connection that is no process of its own.
+            module.exit_json(unreachable=True, changed=False, msg=fault.described(), error=fault.result())
         module.fail_json(msg=fault.described(), error=fault.result())
     else:
         # The arguments may be a whole configuration, and are not sent back.
@@ -281,7 +289,7 @@ def _parsed(resource, text):
 def _read(device, resource, etag="?"):
     """What is there, and the id of running; None for what is there when nothing has changed since `etag`."""
     reply = device.call(transaction.get_config(resource.filter(), etag))
-    data = reply.find(f"{{{codec.NETCONF}}}data")
+    data = transaction.data_of(reply)
     now = transaction.etag_of(data)
     if now == "=":
         return None, etag
@@ -313,6 +321,8 @@ def _known(element, path):
 def how_of(module, device):
     """What the arguments that all changing modules share say. Raises InputError."""
     params = module.params
+    if params["confirm_timeout"] is not None and params["confirm_timeout"] < 1:
+        raise InputError("confirm_timeout", "this is no time to confirm in: give a second or more, or leave it out")
     if params["confirm_timeout"] and not params["persist_id"] and not device.lasting:
         raise InputError("confirm_timeout", "over this connection a session ends with its task: give persist_id, too")
     waits = params["when_busy"] == "wait"
@@ -331,13 +341,13 @@ def _change(module, resource, device):
     arguments = fingerprint([params["state"], params["config"]])
     known = cache.known(resource.name, arguments)
     # What is remembered was read before; of a large state that is most of the work of a run without changes.
-    given = None if known else _given(resource, params["config"])
+    given = None if known else _given(resource, params)
 
     def attempt(count):
         have, now = _read(device, resource, known if known and count == 1 else "?")
         if have is None:
             return None, now, transaction.Done(False, (), now)
-        want = resource.want(params["state"], have, given or _given(resource, params["config"]))
+        want = resource.want(params["state"], have, given or _given(resource, params))
         edit = resource.edit(have, want)
         if not edit:
             return have, now, transaction.Done(False, (), now)
@@ -352,8 +362,9 @@ def _change(module, resource, device):
     return outcome(module, device, done, **({"before": resource.show(before)} if done.changed else {}))
 
 
-def _given(resource, config):
-    return resource.read(config or ({} if isinstance(resource, Several) else None))
+def _given(resource, params):
+    dialect = Changes if params["state"] in ("merged", "replaced") else Arguments
+    return resource.read(params["config"] or ({} if isinstance(resource, Several) else None), dialect)
 
 
 def outcome(module, device, done, **more):
