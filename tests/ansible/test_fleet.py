@@ -7,89 +7,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
 
-from applianced.tools.fleet import Fleet, Member
 from tests.ansible.playbooks import environment, program
-from tests.ansible.runner import Controller, controller
+from tests.ansible.rehearsed import ANSIBLE, Running, changed, extra, names
+from tests.ansible.runner import controller
 from tests.support.served import Served
 from tests.support.until import until
 
 pytestmark = pytest.mark.topology
-ANSIBLE = Path(__file__).parents[2] / "ansible"
-SERVE = [sys.executable, "-m", "applianced"]
-SIZE = 3
-
-
-class Running:
-    """A fleet and a controller of it."""
-
-    def __init__(self, directory: Path, home: Path, members: list[Member]) -> None:
-        self.directory = directory
-        self.home = home
-        self.members = members
-
-    def settings(self) -> dict[str, str]:
-        found = environment(self.home)
-        return {**found, "ANSIBLE_ROLES_PATH": str(ANSIBLE / "roles"), "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
-
-    def command(self, playbook: str, *options: str, inventory: Path | None = None) -> list[str]:
-        where = inventory or self.directory / "inventory.yml"
-        return [program("ansible-playbook"), "-i", str(where), str(ANSIBLE / playbook), *options]
-
-    def play(self, playbook: str, *options: str, ok: bool = True, inventory: Path | None = None) -> dict[str, Any]:
-        """The statistics by host. ok: whether it is to succeed."""
-        done = subprocess.run(
-            self.command(playbook, *options, inventory=inventory),
-            cwd=self.home,
-            env=self.settings(),
-            capture_output=True,
-            text=True,
-            timeout=110,
-            check=False,
-        )
-        assert (done.returncode == 0) is ok, done.stdout[-4000:] + done.stderr[-2000:]
-        stats: dict[str, Any] = json.loads(done.stdout[done.stdout.find("{") :])["stats"]
-        return stats
-
-    def operator(self, member: Member) -> Any:
-        return controller(Served(member.serving.port, self.directory / "admin", self.directory))
-
-    def shown(self, member: Member) -> dict[str, Any]:
-        with self.operator(member) as opened:
-            answer: Controller = opened
-            return dict(answer.ok("facts", gather_network_resources=["all"])["ansible_facts"])
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    directory = tmp_path_factory.mktemp("ansible") / "fleet"
-    running = Fleet(directory, name=f"apf{os.getpid():x}-")
-    try:
-        members = running.start(SIZE, 1, SERVE)
-        opened = Running(directory, tmp_path_factory.mktemp("home"), members)
-        opened.play("site.yml")
-        yield opened
-    finally:
-        running.stop()
-
-
-def changed(stats: dict[str, Any]) -> set[str]:
-    return {name for name, counts in stats.items() if counts["changed"]}
-
-
-def names(fleet: Running) -> set[str]:
-    return {member.name for member in fleet.members}
-
-
-def extra(path: Path, **values: Any) -> str:
-    path.write_text(yaml.safe_dump(values))
-    return f"@{path}"
 
 
 def test_site_is_in_force_by_group(fleet: Running) -> None:
