@@ -82,9 +82,12 @@ class Running:
         return controller(Served(member.serving.port, self.directory / "admin", self.directory))
 
     def shown(self, member: Member) -> dict[str, Any]:
-        with self.operator(member) as opened:
+        return self.facts(member, self.directory / "admin", "all")
+
+    def facts(self, member: Member, key: Path, *resources: str) -> dict[str, Any]:
+        with controller(Served(member.serving.port, key, self.directory)) as opened:
             answer: Controller = opened
-            return dict(answer.ok("facts", gather_network_resources=["all"])["ansible_facts"])
+            return dict(answer.ok("facts", gather_network_resources=list(resources))["ansible_facts"])
 
 
 @contextmanager
