@@ -168,22 +168,6 @@ def test_compliance(fleet: Running) -> None:
     fleet.play("site.yml")
 
 
-def test_keys_are_rotated(fleet: Running, tmp_path: Path) -> None:
-    new = tmp_path / "new"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(new)], check=True)
-    member = fleet.members[0]
-    only = ("--limit", member.name, "-e", f"new_key={new}")
-    fleet.play("rotate_keys.yml", *only)
-    stats = fleet.play("backup.yml", "--limit", member.name, "-e", "ansible_netconf_control_persist=0", ok=False)
-    assert stats[member.name]["unreachable"] == 1, "the old key is gone"
-    with controller(Served(member.serving.port, new, tmp_path)) as operator:
-        users = operator.ok("users_roles", state="gathered")["gathered"]["login"]["user"]
-        assert [len(user["authentication"]["ssh_public_key"]) for user in users] == [1]
-        public = (fleet.directory / "admin.pub").read_text().split()
-        entry = {"name": "admin", "authentication": {"ssh_public_key": [" ".join(public[:2])]}}
-        operator.ok("users_roles", config={"login": {"user": [entry]}})
-
-
 def test_dynamic_inventory(tmp_path: Path) -> None:
     script = ANSIBLE / "inventory" / "dynamic.py"
     settings = environment(tmp_path)
@@ -208,3 +192,26 @@ def test_dynamic_inventory(tmp_path: Path) -> None:
     )
     assert failed.returncode == 1
     assert "'toaster' is no profile" in failed.stderr
+
+
+def test_a_fault_in_one_part_leaves_nothing_of_the_others(fleet: Running, tmp_path: Path) -> None:
+    """The settings of the system are a commit of their own, and the second one."""
+    before = {member.name: fleet.shown(member)["ansible_network_resources"] for member in fleet.members}
+    values = extra(tmp_path / "bad.yml", appliance_applications=[], appliance_application_sets=[], appliance_policies={})
+    fleet.play("site.yml", "-e", values, "-e", "appliance_profile=toaster", ok=False)
+    assert "toaster" in fleet.told
+    for member in fleet.members:
+        found = fleet.shown(member)
+        assert found["ansible_net_awaiting_confirmation"] == {}
+        assert found["ansible_network_resources"] == before[member.name]
+
+
+def test_a_rolling_change_is_told_before(fleet: Running, tmp_path: Path) -> None:
+    application = {"name": "ftp-2121", "protocol": "tcp", "destination_port": "2121", "description": "told"}
+    values = extra(tmp_path / "told.yml", appliance_applications=[application])
+    commits = {each.name: fleet.shown(each)["ansible_net_commit"] for each in fleet.members}
+    assert changed(fleet.play("rolling_change.yml", "--check", "-e", values, "-e", "batch=2")) == names(fleet)
+    assert {each.name: fleet.shown(each)["ansible_net_commit"] for each in fleet.members} == commits
+    broken = extra(tmp_path / "broken.yml", appliance_alg={"device_policy": "nobody"})
+    fleet.play("rolling_change.yml", "--check", "-e", broken, "-e", "batch=2", ok=False)
+    assert "nothing was changed" in fleet.told
