@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from tests.ansible.rehearsed import ANSIBLE
 from tests.ansible.runner import COLLECTION, Controller
-from tests.ansible.test_fleet import ANSIBLE
 from tests.support.served import HOST, Served
 
 
