@@ -11,6 +11,7 @@ from ansible_collections.applianced.appliance.plugins.module_utils import codec,
 from ansible_collections.applianced.appliance.plugins.module_utils.codec import Json
 from ansible_collections.applianced.appliance.plugins.module_utils.device import Device, Fault
 from ansible_collections.applianced.appliance.plugins.module_utils.paths import place_of
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import shown as shown_resource
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 from ansible_collections.applianced.appliance.plugins.module_utils.rewriting import Inside, declarations
 from ansible_collections.applianced.appliance.plugins.module_utils.schema import (
@@ -269,7 +270,9 @@ def facts(module):
         data = transaction.data_of(replies[1])
         found["ansible_net_etag"] = transaction.etag_of(data)
         trees = {name: RESOURCES[name] for name in names}
-        found["ansible_network_resources"] = {name: each.show(each.decode(data)) for name, each in trees.items()}
+        found["ansible_network_resources"] = {
+            name: shown_resource(each, each.decode(data)) for name, each in trees.items()
+        }
     return {"changed": False, "ansible_facts": found, "round_trips": device.round_trips}
 
 
