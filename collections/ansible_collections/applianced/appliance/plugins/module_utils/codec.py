@@ -245,12 +245,14 @@ def _shown_scalar(node, text, dialect):
 # --- XML ---------------------------------------------------------------------------------------------------------
 
 
-def parse_xml(text):
-    """An element. Raises InputError."""
+def parse_xml(text, path=""):
+    """An element. path: of the text, for errors. Raises InputError."""
+    if "<!DOCTYPE" in text:
+        raise InputError(path, "this XML has a document type: leave it out")
     try:
         return ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
-        raise InputError("", f"this is no XML: {error}") from None
+        raise InputError(path, f"this is no XML: {error}") from None
 
 
 def split_tag(element):
