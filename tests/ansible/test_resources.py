@@ -12,6 +12,7 @@ import pytest
 from applianced.tools.collection.resources import RESOURCES, Resource
 from tests.ansible.runner import Controller, controller
 from tests.support.served import NETCONF, Served
+from tests.support.shop import PASSWORD_HASH
 
 AT_MOST = 6
 KEY = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
@@ -110,7 +111,11 @@ def test_wrong_arguments_name_the_path(operator: Controller, resource: Resource)
     wrong = [{**config[0], "no_such": 1}] if isinstance(config, list) else {**config, "no_such": 1}
     failed = operator.run(resource.name, config=wrong)
     assert failed["failed"]
-    assert "config.no_such" in failed["msg"]
+    assert failed["path"] == ("config[0].no_such" if isinstance(config, list) else "config.no_such")
+    assert failed["path"] in failed["msg"]
+    assert "config" not in failed["invocation"]["module_args"], "what was given is not sent back"
+    alike = operator.run("resources", config={resource.name: wrong})
+    assert alike["path"] == failed["path"].replace("config", f"config.{resource.name}", 1)
 
 
 def test_a_value_of_another_kind(operator: Controller) -> None:
@@ -119,7 +124,7 @@ def test_a_value_of_another_kind(operator: Controller) -> None:
     assert "application[name='x']/destination-port" in failed["msg"]
     assert failed["error"]["path"].endswith("destination-port")
     missing = operator.run("applications", config=[{"protocol": "tcp"}])
-    assert "missing required arguments: name found in config" in missing["msg"]
+    assert (missing["path"], missing["msg"]) == ("config[0]", "config[0]: name must be given")
 
 
 def rules(**then: Any) -> dict[str, Any]:
@@ -161,9 +166,78 @@ def test_a_bad_value_is_told_by_its_leaf_and_the_rule(
     failed = operator.run("resources", config={module: config})
     assert failed["error"]["path"].endswith(leaf)
     assert rule in failed["msg"]
-    # The module itself may leave it to Ansible, which names arguments.
+    # The module itself may find it among the arguments.
     alone = operator.run(module, config=config)
-    assert leaf in alone["msg"] or "found in config" in alone["msg"]
+    assert leaf in alone["msg"] or alone["path"].startswith("config")
+
+
+@pytest.mark.parametrize(
+    ("module", "config", "path", "message"),
+    [
+        (
+            "applications",
+            [{"name": "a"}, {"name": "x", "term": [{"name": "t", "protocool": 6}]}],
+            "[1].term[0].protocool",
+            "protocol",
+        ),
+        ("applications", ["x"], "[0]", "a mapping is needed, this is 'x'"),
+        ("applications", {"name": "x"}, "", "a list is needed"),
+        ("system", {"services": {"netconf": {"idle_timeout": "soon"}}}, ".services.netconf.idle_timeout", "no whole"),
+        ("system", {"services": "none"}, ".services", "a mapping is needed"),
+        ("alg", {"ftp": {"disable": "perhaps"}}, ".ftp.disable", "'perhaps' is not true or false"),
+        ("policies", rules(permit=True, deny=True), ".policy[0].policy[0].then.deny", "exclude each other"),
+        ("system", {"platform_profile": "toaster"}, ".platform_profile", "use one of these"),
+        ("policies", {"policy": [{"from_zone_name": "a"}]}, ".policy[0]", "to_zone_name must be given"),
+    ],
+)
+def test_arguments_are_named_with_their_entries(
+    operator: Controller, module: str, config: Any, path: str, message: str
+) -> None:
+    failed = operator.run(module, config=config)
+    assert failed["path"] == f"config{path}"
+    assert message in failed["msg"]
+
+
+def test_other_arguments_are_named_as_well(operator: Controller) -> None:
+    assert operator.run("config", confog={})["path"] == "confog"
+    assert operator.run("gates", limit="some")["path"] == "limit"
+    assert operator.run("clear", what="all")["path"] == "what"
+    assert "config" in operator.run("applications", state="merged")["msg"]
+
+
+SECRETS = (PASSWORD_HASH.rpartition("$")[2][:20], "geheim")
+
+
+def test_hashes_of_passwords_are_not_shown(operator: Controller) -> None:
+    """Neither in what is there, nor in what changes, nor in what failed; who gives the mask back keeps the hash."""
+    other = PASSWORD_HASH[:-1] + ("A" if PASSWORD_HASH[-1] != "A" else "B")
+    there = operator.ok("users_roles", state="gathered")
+    (user,) = there["gathered"]["login"]["user"]
+    assert user["authentication"]["encrypted_password"] == "********"
+    added = {"login": {"user": [{"name": "olga", "authentication": {"encrypted_password": other}}]}}
+    clear = {"login": {"user": [{"name": "olga", "authentication": {"encrypted_password": "geheim"}}]}}
+    line = f"set system login user otto authentication encrypted-password {other}"
+    results = [
+        there,
+        operator.ok("facts", gather_network_resources=["users_roles"]),
+        operator.ok("resources", state="gathered"),
+        operator.ok("resources", check=True, config={"users_roles": added}),
+        operator.ok("users_roles", config=added),
+        operator.ok("config", lines=[line]),
+        operator.ok("resources", state="deleted", config={"users_roles": added}),
+        operator.run("users_roles", config=clear),
+        operator.run("resources", config={"users_roles": {**clear, "no_such": 1}}),
+        operator.run("config", lines=[line, "sat"]),
+    ]
+    for result in results:
+        assert not [secret for secret in SECRETS if secret in json.dumps(result)], result
+    for state in ("merged", "replaced", "overridden"):
+        for module, config in (("users_roles", there["gathered"]), ("resources", {"users_roles": there["gathered"]})):
+            operator.ok("config", rollback="rescue")
+            assert operator.ok(module, state=state, config=config)["changed"] is False
+    unknown = {"login": {"user": [{"name": "new", "authentication": {"encrypted_password": "********"}}]}}
+    failed = operator.run("users_roles", config=unknown)
+    assert failed["path"] == "config.login.user.new.authentication.encrypted_password"
 
 
 def test_what_is_refused_leaves_no_trace(operator: Controller) -> None:

@@ -53,5 +53,6 @@ notes:
     P(applianced.appliance.netconf#connection) says which suits.
   - In check mode the candidate is edited, validated, compared with what is in force, and discarded. What is returned is
     what the real run then does.
+  - Hashes of passwords are C(********) in what is returned. Who gives that back keeps the hash that is there.
   - Every session has a candidate of its own; nobody sees or commits half of a change.
 """

@@ -99,7 +99,7 @@ class Arguments(Json):
 
     @staticmethod
     def shown_long(text):
-        return int(text) if text.lstrip("-").isdigit() else text
+        return int(text) if as_whole(text) else text
 
     @staticmethod
     def shown_identity(node, text):
@@ -118,6 +118,12 @@ def as_bool(given):
         return given
     text = str(given).lower()
     return True if text in TRUE_TEXTS else False if text in FALSE_TEXTS else None
+
+
+def as_whole(given):
+    """Whether it is a whole number, in digits of ASCII."""
+    digits = str(given).removeprefix("-")
+    return digits.isascii() and digits.isdigit() and not isinstance(given, bool)
 
 
 # --- from JSON or arguments --------------------------------------------------------------------------------------
@@ -188,7 +194,7 @@ def _scalar(node, given, path):
             raise InputError(path, f"{described(given)} is not true or false")
         return "true" if said else "false"
     text = str(given).lower() if isinstance(given, bool) else str(given)
-    if node.value in ("int", "long") and not text.lstrip("-").isdigit():
+    if node.value in ("int", "long") and not as_whole(text):
         raise InputError(path, f"{described(given)} is no whole number")
     return text.rpartition(":")[2] if node.value == "identity" else text
 
@@ -227,8 +233,8 @@ def show_container(node, plain, dialect):
 
 
 def _shown_scalar(node, text, dialect):
-    if node.value == "int" or (node.value == "mixed" and text.isdigit()):
-        return int(text) if text.lstrip("-").isdigit() else text
+    if node.value == "int" or (node.value == "mixed" and as_whole(text)):
+        return int(text) if as_whole(text) else text
     if node.value == "bool":
         return text == "true"
     if node.value == "identity":
@@ -239,12 +245,14 @@ def _shown_scalar(node, text, dialect):
 # --- XML ---------------------------------------------------------------------------------------------------------
 
 
-def parse_xml(text):
-    """An element. Raises InputError."""
+def parse_xml(text, path=""):
+    """An element. path: of the text, for errors. Raises InputError."""
+    if "<!DOCTYPE" in text:
+        raise InputError(path, "this XML has a document type: leave it out")
     try:
         return ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
-        raise InputError("", f"this is no XML: {error}") from None
+        raise InputError(path, f"this is no XML: {error}") from None
 
 
 def split_tag(element):

@@ -11,6 +11,7 @@ from ansible.module_utils.connection import Connection, ConnectionError
 
 from ansible_collections.applianced.appliance.plugins.module_utils.codec import NETCONF, parse_xml, split_tag
 from ansible_collections.applianced.appliance.plugins.module_utils.schema import InputError
+from ansible_collections.applianced.appliance.plugins.module_utils.secrets import MASK, is_secret
 
 CONFLICT = "urn:applianced:yang:conflict"
 NETWORK_OS = "applianced.appliance.applianced"
@@ -28,6 +29,8 @@ class Fault(Exception):
     def __init__(self, tag, message, path="", app_tag="", details=()):
         super().__init__(message)
         self.tag = tag
+        if app_tag == "conflict" and is_secret(path.rpartition(":")[2]):
+            message = "changed in the candidate and in running; the values are not shown"
         self.message = message
         self.path = path
         self.app_tag = app_tag
@@ -60,6 +63,9 @@ class Fault(Exception):
             for element in self.details
             if element.tag == f"{{{CONFLICT}}}conflict"
         ]
+        for node in nodes:
+            if is_secret(node.get("path", "").rpartition("/")[2]):
+                node.update({name: MASK for name in ("base", "candidate", "running") if name in node})
         return {"conflicts": nodes} if nodes else {}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from ansible_collections.applianced.appliance.plugins.module_utils import codec, reconcile, transaction
+from ansible_collections.applianced.appliance.plugins.module_utils import codec, reconcile, secrets, transaction
 from ansible_collections.applianced.appliance.plugins.module_utils.codec import Arguments, Changes, Json
 from ansible_collections.applianced.appliance.plugins.module_utils.device import NO_CONNECTION, Device, Fault
 from ansible_collections.applianced.appliance.plugins.module_utils.etags import EtagCache, fingerprint
@@ -19,8 +19,6 @@ from ansible_collections.applianced.appliance.plugins.module_utils.schema import
     InputError,
 )
 from ansible_collections.applianced.appliance.plugins.module_utils.transaction import How
-
-LARGE = ("config", "xml", "lines", "running_config")
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,13 @@ class Resource:
         if len(self.parts) == 1 and not self.parts[0].argument:
             part = self.parts[0]
             return {part: codec.read(part.node, given, path, dialect) if given is not None else None}
-        given = given or {}
+        given = {} if given is None else given
+        if not isinstance(given, dict):
+            raise InputError(path, f"a mapping is needed, this is {codec.described(given)}")
+        known = [part.argument for part in self.parts]
+        for name in given:
+            if name not in known:
+                raise InputError(f"{path}.{name}", f"there is no such argument: use one of {', '.join(known)}")
         return {
             part: codec.read(part.node, given[part.argument], f"{path}.{part.argument}", dialect)
             for part in self.parts
@@ -230,6 +234,7 @@ def run_several(module, resources):
 
 def guarded(module, work):
     """End the module with what `work()` returns, or with what was refused."""
+    module.accepted = True
     try:
         result = work()
     except InputError as error:
@@ -237,26 +242,39 @@ def guarded(module, work):
     except Fault as fault:
         if fault.tag == NO_CONNECTION:
             # As Ansible has it of a connection that is no process of its own.
-            module.exit_json(unreachable=True, changed=False, msg=fault.described(), error=fault.result())
+            module.exit_json(
+                unreachable=True,
+                changed=False,
+                msg=fault.described(),
+                error=fault.result(),
+                invocation=module.invocation(),
+            )
         module.fail_json(msg=fault.described(), error=fault.result())
     else:
-        # The arguments may be a whole configuration, and are not sent back.
-        shown = {name: value for name, value in module.params.items() if name not in LARGE}
-        module.exit_json(invocation={"module_args": shown}, **result)
+        module.exit_json(invocation=module.invocation(), **result)
 
 
 def _run(module, resource):
     state, params = module.params["state"], module.params
     if state == "parsed":
-        return {"changed": False, "parsed": resource.show(_parsed(resource, params["running_config"]))}
+        return {"changed": False, "parsed": shown(resource, _parsed(resource, params["running_config"]))}
     if state == "rendered":
         given = resource.read(params["config"])
         return {"changed": False, "rendered": resource.edit(_nothing(resource), _whole(resource, given))}
     device = Device(module)
     if state == "gathered":
         have, _etag = _read(device, resource)
-        return {"changed": False, "gathered": resource.show(have), "round_trips": device.round_trips}
+        return {"changed": False, "gathered": shown(resource, have), "round_trips": device.round_trips}
     return _change(module, resource, device)
+
+
+def _argument(part):
+    return f"config.{part.argument}" if part.argument else "config"
+
+
+def shown(resource, trees):
+    """What a module returns of what is there."""
+    return secrets.masked(resource.show(trees))
 
 
 def _nothing(resource):
@@ -348,6 +366,7 @@ def _change(module, resource, device):
         if have is None:
             return None, now, transaction.Done(False, (), now)
         want = resource.want(params["state"], have, given or _given(resource, params))
+        want = {part: secrets.kept(have[part], tree, _argument(part)) for part, tree in want.items()}
         edit = resource.edit(have, want)
         if not edit:
             return have, now, transaction.Done(False, (), now)
@@ -359,7 +378,7 @@ def _change(module, resource, device):
     elif not how.check and done.etag:
         cache.advance(at, done.etag, resource.name)
         cache.keep(resource.name, arguments, done.etag)
-    return outcome(module, device, done, **({"before": resource.show(before)} if done.changed else {}))
+    return outcome(module, device, done, **({"before": shown(resource, before)} if done.changed else {}))
 
 
 def _given(resource, params):
@@ -369,9 +388,10 @@ def _given(resource, params):
 
 def outcome(module, device, done, **more):
     """What a changing module returns."""
-    result = {"changed": done.changed, "commands": list(done.lines), "round_trips": device.round_trips, **more}
-    if module._diff and done.lines:
-        result["diff"] = {"prepared": "".join(f"{_signed(line)}\n" for line in done.lines)}
+    lines = [secrets.masked_line(line) for line in done.lines]
+    result = {"changed": done.changed, "commands": lines, "round_trips": device.round_trips, **more}
+    if module._diff and lines:
+        result["diff"] = {"prepared": "".join(f"{_signed(line)}\n" for line in lines)}
     return result
 
 
@@ -382,4 +402,4 @@ def _signed(line):
     return sign + rest if verb in ("set", "delete") else sign + line
 
 
-__all__ = ["Part", "Resource", "guarded", "how_of", "outcome", "run", "run_several"]
+__all__ = ["Part", "Resource", "guarded", "how_of", "outcome", "run", "run_several", "shown"]

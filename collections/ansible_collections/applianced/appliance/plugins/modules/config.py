@@ -169,6 +169,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import CHANGE
 from ansible_collections.applianced.appliance.plugins.module_utils.configure import run
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 
 
 def main():
@@ -177,7 +178,7 @@ def main():
         "filename": {"type": "str"},
         "format": {"type": "str", "choices": ["xml", "json"], "default": "xml"},
     }
-    module = AnsibleModule(
+    module = telling(AnsibleModule)(
         argument_spec={
             "config": {"type": "raw"},
             "path": {"type": "str"},
