@@ -11,10 +11,11 @@ Arguments:
   ssh_args:   list of further arguments of ssh
 
 An event has host, time, notification (its name) and what the notification says, as a mapping; and meta.hosts, to
-which ansible-rulebook limits the playbook that the event starts. What a notification says cannot take the place of these.
+which ansible-rulebook limits the playbook that the event starts. What a notification says takes the place of none of
+these.
 
-What is wrong with one appliance (nobody there, a refused subscription, a message that is none) is logged, and it is tried
-again after `retry` seconds; the others are not touched by it.
+What is wrong with one appliance (nobody there, a refused subscription, a message that is none) is logged, and it is
+tried again after `retry` seconds; the others are not touched by it.
 """
 
 from __future__ import annotations
