@@ -6,13 +6,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.ansible.playbooks import environment, program
-from tests.ansible.rehearsed import ANSIBLE, Running, changed, extra, names
+from tests.ansible.rehearsed import Running, changed, extra, names
 from tests.support.until import until
 
 pytestmark = pytest.mark.topology
@@ -181,32 +179,6 @@ def test_compliance(fleet: Running) -> None:
     stats = fleet.play("compliance.yml", ok=False)
     assert {name for name, counts in stats.items() if counts["failures"]} == {member.name}
     fleet.play("site.yml")
-
-
-def test_dynamic_inventory(tmp_path: Path) -> None:
-    script = ANSIBLE / "inventory" / "dynamic.py"
-    settings = environment(tmp_path)
-    listed = subprocess.run(
-        [program("ansible-inventory"), "-i", str(script), "--list"],
-        env=settings,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = json.loads(listed.stdout)
-    assert found["high_end"]["hosts"] == ["gw-core"]
-    assert found["_meta"]["hostvars"]["gw-lyon"]["ansible_port"] == 830
-    wrong = tmp_path / "wrong.csv"
-    wrong.write_text("name,address,port,profile,site\nx,x,830,toaster,y\n")
-    failed = subprocess.run(
-        [sys.executable, script, "--list"],
-        env={**settings, "APPLIANCES_CSV": str(wrong)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert failed.returncode == 1
-    assert "'toaster' is no profile" in failed.stderr
 
 
 def test_a_fault_in_one_part_leaves_nothing_of_the_others(fleet: Running, tmp_path: Path) -> None:
