@@ -6,15 +6,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.ansible.playbooks import environment, program
-from tests.ansible.rehearsed import ANSIBLE, Running, changed, extra, names
-from tests.ansible.runner import controller
-from tests.support.served import Served
+from tests.ansible.rehearsed import Running, changed, extra, names
 from tests.support.until import until
 
 pytestmark = pytest.mark.topology
@@ -130,6 +126,23 @@ def test_audit(fleet: Running, tmp_path: Path) -> None:
     assert {entry["state"] for entry in json.loads((tmp_path / "drift.json").read_text()).values()} == {"as desired"}
 
 
+def test_an_audit_has_no_hashes_and_is_for_its_owner(fleet: Running, tmp_path: Path) -> None:
+    """Of users in the desired state."""
+    user = {"name": "auditor", "authentication": {"encrypted_password": "$6$salt$" + "x" * 86}}
+    public = (fleet.directory / "admin.pub").read_text().strip()
+    admin = {"name": "admin", "class": "super-user", "authentication": {"ssh_public_key": [public]}}
+    state = {"users_roles": {"login": {"user": [admin, user]}}}
+    output = tmp_path / "audit"
+    values = extra(tmp_path / "v.yml", appliance_state=state, audit_output=str(output))
+    fleet.play("audit.yml", "-e", values, "--limit", fleet.members[0].name)
+    report = output / "drift.json"
+    assert "login user auditor authentication encrypted-password ***" in report.read_text()
+    for path in output.iterdir():
+        assert "xxxx" not in path.read_text()
+        assert path.stat().st_mode & 0o077 == 0
+    assert output.stat().st_mode & 0o077 == 0
+
+
 def test_audit_of_some_and_of_one_that_does_not_answer(fleet: Running, tmp_path: Path) -> None:
     member = fleet.members[0]
     loaded = json.loads((fleet.directory / "inventory.yml").read_text())
@@ -168,36 +181,10 @@ def test_compliance(fleet: Running) -> None:
     fleet.play("site.yml")
 
 
-def test_dynamic_inventory(tmp_path: Path) -> None:
-    script = ANSIBLE / "inventory" / "dynamic.py"
-    settings = environment(tmp_path)
-    listed = subprocess.run(
-        [program("ansible-inventory"), "-i", str(script), "--list"],
-        env=settings,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = json.loads(listed.stdout)
-    assert found["high_end"]["hosts"] == ["gw-core"]
-    assert found["_meta"]["hostvars"]["gw-lyon"]["ansible_port"] == 830
-    wrong = tmp_path / "wrong.csv"
-    wrong.write_text("name,address,port,profile,site\nx,x,830,toaster,y\n")
-    failed = subprocess.run(
-        [sys.executable, script, "--list"],
-        env={**settings, "APPLIANCES_CSV": str(wrong)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert failed.returncode == 1
-    assert "'toaster' is no profile" in failed.stderr
-
-
 def test_a_fault_in_one_part_leaves_nothing_of_the_others(fleet: Running, tmp_path: Path) -> None:
     """The settings of the system are a commit of their own, and the second one."""
     before = {member.name: fleet.shown(member)["ansible_network_resources"] for member in fleet.members}
-    values = extra(tmp_path / "bad.yml", appliance_applications=[], appliance_application_sets=[], appliance_policies={})
+    values = extra(tmp_path / "bad.yml", appliance_nat_source={}, appliance_address_books=[], appliance_policies={})
     fleet.play("site.yml", "-e", values, "-e", "appliance_profile=toaster", ok=False)
     assert "toaster" in fleet.told
     for member in fleet.members:

@@ -94,9 +94,7 @@ def test_a_key_that_does_not_work_changes_nothing(
 
 
 @BOTH
-def test_a_file_that_locks_out_is_not_confirmed(
-    fleet: Running, tmp_path: Path, connection: str, sockets: Path
-) -> None:
+def test_a_file_that_locks_out_is_not_confirmed(fleet: Running, tmp_path: Path, connection: str, sockets: Path) -> None:
     other, old = made(tmp_path / "other"), fleet.directory / "admin"
     member = fleet.members[1]
     inventory = over(fleet, tmp_path / "inventory.yml", connection, sockets)

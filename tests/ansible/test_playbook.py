@@ -13,7 +13,7 @@ import pytest
 
 from tests.ansible.playbooks import DIRECT, PERSISTENT, environment, host, program, run
 from tests.ansible.runner import COLLECTION
-from tests.support.served import Served
+from tests.support.served import PASSWORD, Served
 from tests.support.until import until
 
 OURS = "applianced.appliance"
@@ -82,6 +82,20 @@ def test_without_the_right_key_an_appliance_is_unreachable(server: Served, tmp_p
     assert results["gw"]["read"]["unreachable"]
     assert "Permission denied" in results["gw"]["read"]["msg"]
     assert results["good"]["read"]["ansible_facts"]["ansible_net_hostname"]
+
+
+def test_a_password_logs_in_over_netcommon(server: Served, tmp_path: Path) -> None:
+    by_key = host(server, PERSISTENT)
+    variables = {name: value for name, value in by_key.items() if name != "ansible_ssh_private_key_file"}
+    tasks = [
+        {"name": "done", f"{OURS}.applications": {"config": CONFIG}},
+        {"name": "again", f"{OURS}.applications": {"config": CONFIG}},
+        {"name": "gone", f"{OURS}.applications": {"state": "deleted"}},
+    ]
+    results = run(tmp_path, {"gw": {**variables, "ansible_password": PASSWORD}}, tasks)["gw"]
+    assert [results[name]["changed"] for name in ("done", "again", "gone")] == [True, False, True]
+    refused = run(tmp_path, {"gw": {**variables, "ansible_password": "wrong"}}, tasks[:1])["gw"]
+    assert "Authentication failed" in json.dumps(refused["done"])
 
 
 def test_connections_are_shared_between_playbooks(server: Served, tmp_path: Path) -> None:
