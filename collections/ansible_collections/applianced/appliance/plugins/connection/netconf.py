@@ -256,6 +256,13 @@ class Connection(ConnectionBase):
         self._process = self._session = self._errors = None
         self._connected = False
 
+    def reset(self):
+        """Log in anew from now on. Sessions of others go on over the SSH connection that they share."""
+        self.close()
+        if self._sharing():
+            command = self._command()
+            subprocess.run([command[0], "-O", "stop", *command[1:]], check=False, capture_output=True)
+
     def exec_command(self, cmd, in_data=None, sudoable=True):
         raise AnsibleError("an appliance runs no commands over NETCONF: use a module of applianced.appliance")
 
