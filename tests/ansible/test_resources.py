@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -388,7 +389,9 @@ def test_several_in_one_commit(operator: Controller) -> None:
         "nat_static",
         "system",
     )
-    config = {resource.name: resource.example for resource in RESOURCES if resource.name in names}
+    config: dict[str, Any] = {
+        resource.name: copy.deepcopy(resource.example) for resource in RESOURCES if resource.name in names
+    }
     config["policies"]["policy"][0]["policy"][0]["match"]["application"] = ["ftp-2121"]
     config["policies"]["policy"][0]["policy"][0]["match"]["source_address"] = ["office"]
     foreseen = operator.ok("resources", state="overridden", config=config, check=True)
