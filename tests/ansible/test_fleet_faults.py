@@ -52,7 +52,9 @@ def test_two_rolling_changes_at_once(fleet: Running, tmp_path: Path) -> None:
         *("-e", first, "-e", "batch=100%"),
         at=("Confirm", f"AT_TASK= {begun} > {tmp_path}/log 2>&1; echo $? > {status}"),
     )
-    assert status.read_text().strip() != "0", (tmp_path / "log").read_text()[-3000:]
+    told = (tmp_path / "log").read_text()
+    assert status.read_text().strip() != "0", told[-3000:]
+    assert "See that none does: another commit awaits its confirmation" in told
     assert {described(fleet, member) for member in fleet.members} == {"by A"}
     assert not any(pending(fleet, member) for member in fleet.members)
 

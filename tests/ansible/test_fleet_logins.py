@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,7 @@ BOTH = pytest.mark.parametrize("connection", [DIRECT, PERSISTENT])
 @pytest.fixture
 def sockets() -> Any:
     """Where OpenSSH keeps shared connections: the path must be short."""
-    folder = Path("/tmp") / f"apcp-{id(object()):x}"
-    folder.mkdir(mode=0o700)
+    folder = Path(tempfile.mkdtemp(prefix="cp-"))
     yield folder
     shutil.rmtree(folder)
 

@@ -37,6 +37,21 @@ def test_a_cancelled_commit_does_not_come_back(server: Served, tmp_path: Path) -
     assert results["there"]["gathered"] == []
 
 
+def test_a_commit_of_the_session_is_confirmed_without_a_name(
+    server: Served, operator: Controller, tmp_path: Path
+) -> None:
+    confirm = {f"{OURS}.config": {"confirm": "commit"}}
+    tasks = [
+        {"name": "done", f"{OURS}.system": {"config": {"host_name": "gw9.example.net"}, "confirm_timeout": 60}},
+        {"name": "foreseen", "check_mode": True, **confirm},
+        {"name": "confirmed", **confirm},
+        {"name": "again", **confirm},
+    ]
+    results = run(tmp_path, {"gw": host(server, PERSISTENT)}, tasks)["gw"]
+    assert [results[name].get("changed") for name in ("foreseen", "confirmed", "again")] == [True, True, False]
+    assert operator.ok("system", state="gathered")["gathered"]["host_name"] == "gw9.example.net"
+
+
 def test_an_expired_commit_does_not_come_back(server: Served, operator: Controller, tmp_path: Path) -> None:
     tasks = [
         {"name": "bad", f"{OURS}.applications": {"config": BAD, "confirm_timeout": 1}},

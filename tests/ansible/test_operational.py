@@ -11,8 +11,8 @@ import pytest
 from applianced.tools.fleet import Fleet, Member
 from applianced.tools.namespaces import PLANS, run
 from tests.ansible.examples import examples
+from tests.ansible.rehearsed import SERVE
 from tests.ansible.runner import Controller, controller
-from tests.ansible.test_fleet import SERVE
 from tests.support.served import EXAMPLE, Served
 
 pytestmark = pytest.mark.topology

@@ -13,7 +13,7 @@ import pytest
 
 from tests.ansible.playbooks import DIRECT, PERSISTENT, environment, host, program, run
 from tests.ansible.runner import COLLECTION
-from tests.support.served import PASSWORD, Served
+from tests.support.served import HOST, PASSWORD, Served
 from tests.support.until import until
 
 OURS = "applianced.appliance"
@@ -128,6 +128,36 @@ def test_a_connection_that_is_not_shared(server: Served, tmp_path: Path) -> None
         assert not run(tmp_path, {"gw": good}, [task])["gw"]["read"].get("unreachable")
         assert run(tmp_path, {"gw": bad}, [task])["gw"]["read"]["unreachable"]
         until(lambda: not list(sockets.iterdir()), timeout_s=30)
+    finally:
+        shutil.rmtree(sockets)
+
+
+def test_a_reset_logs_in_anew_and_ends_no_other_session(server: Served, tmp_path: Path) -> None:
+    sockets = Path(tempfile.mkdtemp(prefix="cp-"))
+    base = "urn:ietf:params:xml:ns:netconf:base:1.0"
+    read = {"name": "read", f"{OURS}.facts": {}}
+    hosts = {"gw": {**host(server, DIRECT), "ansible_control_path_dir": str(sockets)}}
+    try:
+        run(tmp_path, hosts, [read])
+        (before,) = (path.stat().st_ino for path in sockets.iterdir())
+        command = ["ssh", "-o", f"ControlPath={sockets}/%C", "-o", "ControlMaster=no", "-o", "BatchMode=yes"]
+        other = subprocess.Popen(
+            [*command, "-p", str(server.port), "-l", "admin", "-s", HOST, "netconf"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert other.stdout
+        assert other.stdout.read(1) == "<", "it shares the connection"
+        run(tmp_path, hosts, [{"name": "reset", "ansible.builtin.meta": "reset_connection"}, read])
+        (after,) = (path.stat().st_ino for path in sockets.iterdir())
+        assert after != before
+        capability = "<capability>urn:ietf:params:netconf:base:1.0</capability>"
+        hello = f'<hello xmlns="{base}"><capabilities>{capability}</capabilities></hello>]]>]]>'
+        told, _errors = other.communicate(f'{hello}<rpc xmlns="{base}" message-id="7"><close-session/></rpc>]]>]]>', 20)
+        assert 'message-id="7"' in told
+        assert "<ok/>" in told
+        until(lambda: not list(sockets.iterdir()), timeout_s=20)
     finally:
         shutil.rmtree(sockets)
 

@@ -201,7 +201,7 @@ class Connection(ConnectionBase):
                 self._command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, bufsize=0
             )
             pipe = Pipe(self._process, self.get_option("command_timeout"))
-            self._session = Session(pipe.recv, pipe.send_all)
+            self._session = Session(pipe.recv, pipe.send_all, self.get_option("command_timeout"))
             self._connected = True
         return self
 

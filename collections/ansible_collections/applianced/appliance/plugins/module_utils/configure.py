@@ -13,8 +13,9 @@ import time
 from ansible_collections.applianced.appliance.plugins.module_utils import codec, lines, transaction
 from ansible_collections.applianced.appliance.plugins.module_utils.device import Device, Fault, text_element
 from ansible_collections.applianced.appliance.plugins.module_utils.etags import EtagCache, fingerprint
+from ansible_collections.applianced.appliance.plugins.module_utils.outcome import outcome
 from ansible_collections.applianced.appliance.plugins.module_utils.paths import place_of
-from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded, how_of, outcome
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded, how_of
 from ansible_collections.applianced.appliance.plugins.module_utils.rewriting import (
     Inside,
     declarations,

@@ -159,7 +159,8 @@ def _fault(reply):
         return None
     first = errors[0]
     info = [element for error in errors for element in error.iterfind(f"{_name('error-info')}/*")]
-    message = "; ".join(_text(error, "error-message") or _text(error, "error-tag") for error in errors[:5])
+    said = [_text(error, "error-message") or _text(error, "error-tag") for error in errors[:5]]
+    message = "; ".join(text for text in said if text) or "the appliance refused it and did not say why"
     return Fault(_text(first, "error-tag"), message, _text(first, "error-path"), _text(first, "error-app-tag"), info)
 
 

@@ -12,6 +12,7 @@ from ansible_collections.applianced.appliance.plugins.module_utils import codec,
 from ansible_collections.applianced.appliance.plugins.module_utils.codec import Arguments, Changes, Json
 from ansible_collections.applianced.appliance.plugins.module_utils.device import NO_CONNECTION, Device, Fault
 from ansible_collections.applianced.appliance.plugins.module_utils.etags import EtagCache, fingerprint
+from ansible_collections.applianced.appliance.plugins.module_utils.outcome import outcome
 from ansible_collections.applianced.appliance.plugins.module_utils.schema import (
     CONTAINER,
     DATASTORE,
@@ -235,6 +236,8 @@ def run_several(module, resources):
 def guarded(module, work):
     """End the module with what `work()` returns, or with what was refused."""
     module.accepted = True
+    # Ansible would put a mask of its own in the place of ours.
+    module.no_log_values.discard(secrets.MASK)
     try:
         result = work()
     except InputError as error:
@@ -386,20 +389,4 @@ def _given(resource, params):
     return resource.read(params["config"] or ({} if isinstance(resource, Several) else None), dialect)
 
 
-def outcome(module, device, done, **more):
-    """What a changing module returns."""
-    lines = [secrets.masked_line(line) for line in done.lines]
-    result = {"changed": done.changed, "commands": lines, "round_trips": device.round_trips, **more}
-    if module._diff and lines:
-        result["diff"] = {"prepared": "".join(f"{_signed(line)}\n" for line in lines)}
-    return result
-
-
-def _signed(line):
-    """A line of the appliance with the sign that diffs have."""
-    verb, _space, rest = line.partition(" ")
-    sign = {"set": "+ ", "delete": "- "}.get(verb, "~ ")
-    return sign + rest if verb in ("set", "delete") else sign + line
-
-
-__all__ = ["Part", "Resource", "guarded", "how_of", "outcome", "run", "run_several", "shown"]
+__all__ = ["Part", "Resource", "guarded", "how_of", "run", "run_several", "shown"]

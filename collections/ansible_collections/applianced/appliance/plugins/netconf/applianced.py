@@ -60,7 +60,7 @@ class OwnSession(Session):
         self._channel = transport.open_session(timeout=timeout_s)
         self._channel.settimeout(timeout_s)
         self._channel.invoke_subsystem("netconf")
-        super().__init__(self._channel.recv, self._channel.sendall)
+        super().__init__(self._channel.recv, self._channel.sendall, timeout_s)
 
     @property
     def alive(self):
