@@ -23,6 +23,7 @@ from applianced.tools.namespaces import PLANS, CommandError, Topology
 
 HOST = "127.0.0.1"
 PROFILES = ("branch", "high-end", "sdwan")
+NAME = "apfleet"
 WITH_DATAPLANE = 2
 AT_ONCE = 4
 """Appliances that start at the same time: each takes a core for about a second."""
@@ -51,7 +52,7 @@ class Member:
 class Fleet:
     """What runs below a directory."""
 
-    def __init__(self, directory: Path, name: str = "apfleet") -> None:
+    def __init__(self, directory: Path, name: str = NAME) -> None:
         self._directory = directory
         self._name = name
 
@@ -154,13 +155,14 @@ def group_name(profile: str) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="applianced.tools.fleet", description=__doc__.partition("\n")[0])
     parser.add_argument("--directory", type=Path, required=True, help="where the fleet keeps its files")
+    parser.add_argument("--name", default=NAME, help="what its namespaces begin with, for one fleet beside another")
     actions = parser.add_subparsers(dest="action", required=True)
     begin = actions.add_parser("start", help="start appliances and write inventory.yml")
     begin.add_argument("--size", type=int, default=20, choices=range(1, LARGEST + 1), metavar="N")
     begin.add_argument("--dataplanes", type=int, default=WITH_DATAPLANE, help="how many of them forward traffic")
     actions.add_parser("stop", help="end them and remove every trace")
     options = parser.parse_args()
-    fleet = Fleet(options.directory.resolve())
+    fleet = Fleet(options.directory.resolve(), options.name)
     if options.action == "stop":
         fleet.stop()
         return 0

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.ansible.runner import Controller  # first: it makes the collection importable
 from tests.support.soak import rounds
 
-from ansible_collections.applianced.appliance.plugins.module_utils import codec, framing, lines, reconcile, rewriting  # isort: skip
+from ansible_collections.applianced.appliance.plugins.module_utils import codec, framing, lines, reconcile  # isort: skip
+from ansible_collections.applianced.appliance.plugins.module_utils import rewriting, session  # isort: skip
 from ansible_collections.applianced.appliance.plugins.module_utils.device import readable_path  # isort: skip
 from ansible_collections.applianced.appliance.plugins.module_utils.schema import DATASTORE, InputError, operation  # isort: skip
 
@@ -48,8 +49,11 @@ def test_any_input_is_read_or_refused(value: Any) -> None:
 def test_any_xml_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(InputError):
         codec.parse_xml(text)
-    with contextlib.suppress(InputError):
-        rewriting.Inside(text, 0)
+    for options in ({}, {"strict": True, "operation": "replace"}):
+        with contextlib.suppress(InputError):
+            rewriting.Inside(text, 0, **options)
+    with pytest.raises(InputError, match="document type"):
+        codec.parse_xml("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>")
 
 
 @given(st.lists(st.text(max_size=30), max_size=4))
@@ -83,6 +87,51 @@ def test_any_octets_are_a_message_or_an_error(data: bytes) -> None:
     wire.chunked = True
     with contextlib.suppress(EOFError, framing.FramingError):
         wire.receive()
+
+
+HELLO = "<hello xmlns='urn:ietf:params:xml:ns:netconf:base:1.0'><session-id>1</session-id></hello>]]>]]>"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "<rpc-reply xmlns='urn:ietf:params:xml:ns:netconf:base:1.0' message-id='2'><ok/></rpc-reply>",
+        "<rpc-reply xmlns='urn:ietf:params:xml:ns:netconf:base:1.0'><ok/></rpc-reply>",
+        "<rpc-reply message-id='1'><ok/></rpc-reply>",
+        "<notification xmlns='urn:ietf:params:xml:ns:netconf:notification:1.0' message-id='1'/>",
+        "no XML",
+        "",
+        "<!-- " + "x" * 70_000,
+    ],
+)
+def test_what_is_no_reply_is_an_error(reply: str) -> None:
+    parts = [f"{HELLO}{reply}]]>]]>".encode()]
+    opened = session.Session(lambda octets: parts.pop() if parts else b"", lambda data: None)
+    with pytest.raises(framing.FramingError):
+        opened.exchange(["<get/>"])
+
+
+def test_a_message_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(framing, "MESSAGE_OCTETS", 200_000)
+    for chunked, endless in ((True, b"\n#1000\n" + b"x" * 1000), (True, b"\n#4000000000\n"), (False, b"x" * 1000)):
+        wire = framing.Wire(lambda octets, sent=endless: sent, lambda data: None)  # type: ignore[misc]
+        wire.chunked = chunked
+        with pytest.raises(framing.FramingError, match="more than"):
+            wire.receive()
+
+
+def test_a_message_that_drips() -> None:
+    wire = framing.Wire(lambda octets: b"x", lambda data: None, 0.05)
+    with pytest.raises(TimeoutError, match="no whole answer"):
+        wire.receive()
+
+
+@pytest.mark.parametrize("value", ["²", "--5", "-", "", "٣", "5x", True])
+def test_what_looks_like_a_number(value: Any) -> None:
+    with pytest.raises(InputError, match="no whole number"):
+        codec.read(DATASTORE, {"system": {"services": {"netconf": {"idle-timeout": value}}}}, "config", codec.Json)
+    node = DATASTORE.children["system"].children["services"].children["netconf"].children["idle-timeout"]
+    assert codec.show(node, str(value), codec.Arguments) == str(value)
 
 
 @given(st.lists(NAMES, unique=True), st.lists(NAMES, unique=True))

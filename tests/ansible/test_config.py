@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.ansible.runner import Controller, controller
-from tests.support.served import Served
+from tests.support.served import NETCONF, Served
 from tests.support.until import until
 
 APPLICATION = {"name": "a", "protocol": "tcp", "destination-port": "2121", "application-protocol": "ftp"}
@@ -33,6 +36,25 @@ def twice(operator: Controller, **arguments: Any) -> list[str]:
     assert (again["changed"], again["round_trips"]) == (False, 1)
     commands: list[str] = done["commands"]
     return commands
+
+
+def test_several_tasks_without_changes(operator: Controller, tmp_path: Path) -> None:
+    """Each commit of one task makes the others look once more, and what they find is remembered."""
+    lines_of_tasks = (SET[1], "set system host-name gw3.example.net", "set security flow gate-timeout 60")
+    tasks = [[line] for line in lines_of_tasks]
+    assert all(operator.ok("config", lines=lines)["changed"] for lines in tasks)
+
+    def round_trips() -> list[int]:
+        done = [operator.ok("config", lines=lines) for lines in tasks]
+        assert not any(each["changed"] for each in done)
+        return [each["round_trips"] for each in done]
+
+    assert max(round_trips()) <= 6
+    assert round_trips() == [1, 1, 1]
+    for file in (tmp_path / "cache").iterdir():
+        file.unlink()
+    assert max(round_trips()) <= 6
+    assert round_trips() == [1, 1, 1]
 
 
 def test_json_xml_and_lines_say_the_same(operator: Controller) -> None:
@@ -137,6 +159,46 @@ def test_replace(operator: Controller) -> None:
     assert "delete applications application a application-protocol" in commands
 
 
+def test_operations_of_trees(operator: Controller) -> None:
+    """XML and JSON do the same to each node of the top, and leave the others alone."""
+    operator.ok("config", lines=["set applications application b protocol udp", "set nacm groups group g"])
+    replacing: dict[str, Any] = {"operation": "replace", "check": True}
+    done = operator.ok("config", config={"applications": {"application": [APPLICATION]}}, **replacing)["commands"]
+    assert sorted(done) == sorted(["delete applications application b", *SET])
+    assert operator.ok("config", xml=XML, **replacing)["commands"] == done
+    operator.ok("config", lines=SET)
+    other = XML.replace("2121", "2122").replace("<protocol>tcp</protocol>", "<protocol>udp</protocol>")
+    other = other.replace("<application-protocol>ftp</application-protocol>", "")
+    assert "delete applications application a application-protocol" in twice(operator, xml=other, operation="replace")
+    for form in ({"xml": XML}, {"config": {"applications": {}}}):
+        operator.ok("config", lines=SET)
+        removed = twice(operator, operation="remove", **form)
+        assert removed in (["delete applications"], ["delete applications application a"])
+    marked = XML.replace("<applications ", f'<applications xmlns:n="{NETCONF}" n:operation="merge" ')
+    assert sorted(twice(operator, xml=marked, operation="replace")) == sorted(SET)
+
+
+def test_xml_that_says_nothing(operator: Controller) -> None:
+    wrong = {
+        "": "no element",
+        "<config/>": "no element",
+        "<?xml version='1.0'?><data> </data>": "no element",
+        "garbage": "'garbage' stands where",
+        '{"system": {}}': "stands where",
+        f"<config>x{XML}</config>": "'x' stands where",
+        XML.replace("<protocol>", "tcp<protocol>"): "'tcp' stands where",
+        XML.replace("</application>", "udp</application>"): "'udp' stands where",
+        "<applications>": "no XML",
+    }
+    for operation in ("merge", "replace", "override", "remove"):
+        for text, message in wrong.items():
+            failed = operator.run("config", xml=text, operation=operation)
+            assert failed["path"] == "xml", (operation, text)
+            assert message in failed["msg"], (operation, text)
+    assert operator.run("config", config={}, operation="override")["path"] == "config"
+    assert operator.run("config")["failed"]
+
+
 def test_comment_and_history(operator: Controller) -> None:
     operator.ok("config", lines=SET, comment="change 4711")
     last = operator.ok("facts")["ansible_facts"]["ansible_net_commit"]
@@ -164,6 +226,24 @@ def test_confirmed(server: Served, operator: Controller) -> None:
     assert "no persistent confirmed commit" in operator.run("config", confirm="commit", persist_id="t1")["msg"]
 
 
+def test_confirmed_twice(operator: Controller) -> None:
+    """Without a name there may be nothing to confirm; with one, what was to be confirmed must still be there."""
+    for verb in ("commit", "cancel"):
+        for check in (True, False):
+            assert operator.ok("config", check=check, confirm=verb)["changed"] is False
+        lines = [f"set system host-name to-{verb}"]
+        unknown = operator.ok("config", check=True, confirm=verb, persist_id="t")
+        assert unknown["changed"] is False
+        operator.ok("config", lines=lines, confirm_timeout=60, persist_id="t")
+        nameless = operator.run("config", check=True, confirm=verb)
+        assert nameless["path"] == "persist_id"
+        assert operator.run("config", confirm=verb)["failed"]
+        assert operator.ok("config", check=True, confirm=verb, persist_id="t")["changed"]
+        assert operator.ok("config", confirm=verb, persist_id="t")["changed"]
+        assert operator.run("config", confirm=verb, persist_id="t")["failed"]
+        assert operator.ok("config", confirm=verb)["changed"] is False
+
+
 def test_what_is_not_confirmed_is_taken_back(operator: Controller) -> None:
     operator.ok("config", lines=SET, confirm_timeout=1, persist_id="t")
 
@@ -173,6 +253,14 @@ def test_what_is_not_confirmed_is_taken_back(operator: Controller) -> None:
     until(gone, timeout_s=10)
     # What was remembered of it is no longer so.
     assert operator.ok("config", lines=SET)["changed"] is True
+
+
+def test_a_time_to_confirm_is_a_second_or_more(operator: Controller) -> None:
+    for seconds in (0, -1):
+        arguments: dict[str, Any] = {"confirm_timeout": seconds, "persist_id": "t"}
+        assert operator.run("config", lines=SET, **arguments)["path"] == "confirm_timeout"
+        assert operator.run("system", config={"host_name": "x"}, **arguments)["path"] == "confirm_timeout"
+    assert operator.ok("applications", state="gathered")["gathered"] == []
 
 
 def test_without_a_name_a_confirmed_commit_needs_a_lasting_session(operator: Controller) -> None:
@@ -189,9 +277,38 @@ def test_backup_and_restore(operator: Controller, tmp_path: Path) -> None:
         assert path.stat().st_mode & 0o777 == 0o600
         assert operator.ok("config", backup=True, backup_options=options)["changed"] is False
         operator.ok("config", path="/applications/application[name='a']", operation="remove")
+        operator.ok("config", lines=["set nacm groups group stray user-name stray"])
         restored = operator.ok(
-            "config", **{"xml" if form == "xml" else "config": path.read_text()}, operation="replace"
+            "config", **{"xml" if form == "xml" else "config": path.read_text()}, operation="override"
         )
-        assert sorted(restored["commands"]) == sorted(SET)
+        assert sorted(restored["commands"]) == sorted(["delete nacm", *SET])
+        again = operator.ok("config", backup=True, backup_options=options)
+        assert again["changed"] is False, "what was backed up is there, and nothing else"
     failed = operator.run("config", backup=True, backup_options={"dir_path": "/proc/no"})
     assert "cannot be written" in failed["msg"]
+
+
+def test_a_backup_is_private_and_whole(operator: Controller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"dir_path": str(tmp_path / "backup"), "filename": "gw.xml"}
+    path = tmp_path / "backup" / "gw.xml"
+    assert operator.ok("config", check=True, backup=True, backup_options=options)["changed"]
+    assert not path.parent.exists(), "check mode writes nothing"
+    path.parent.mkdir()
+    path.write_text("an older one")
+    path.chmod(0o644)
+    operator.ok("config", backup=True, backup_options=options)
+    whole = path.read_text()
+    assert "<config" in whole
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o640)
+    assert operator.ok("config", backup=True, backup_options=options)["changed"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    # As on a disk without space: what is there stays.
+    operator.ok("config", lines=SET)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "os.fsync", lambda handle: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device"))
+        )
+        assert "No space left" in operator.run("config", backup=True, backup_options=options)["msg"]
+    assert path.read_text() == whole
+    assert list(path.parent.iterdir()) == [path]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
 
-from tests.ansible.test_fleet import ANSIBLE
+from tests.ansible.rehearsed import ANSIBLE
 
 REPOSITORY = Path(__file__).parents[2]
 

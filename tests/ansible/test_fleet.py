@@ -6,90 +6,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
 
-from applianced.tools.fleet import Fleet, Member
-from tests.ansible.playbooks import environment, program
-from tests.ansible.runner import Controller, controller
-from tests.support.served import Served
+from tests.ansible.rehearsed import Running, changed, extra, names
 from tests.support.until import until
 
 pytestmark = pytest.mark.topology
-ANSIBLE = Path(__file__).parents[2] / "ansible"
-SERVE = [sys.executable, "-m", "applianced"]
-SIZE = 3
-
-
-class Running:
-    """A fleet and a controller of it."""
-
-    def __init__(self, directory: Path, home: Path, members: list[Member]) -> None:
-        self.directory = directory
-        self.home = home
-        self.members = members
-
-    def settings(self) -> dict[str, str]:
-        found = environment(self.home)
-        return {**found, "ANSIBLE_ROLES_PATH": str(ANSIBLE / "roles"), "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
-
-    def command(self, playbook: str, *options: str, inventory: Path | None = None) -> list[str]:
-        where = inventory or self.directory / "inventory.yml"
-        return [program("ansible-playbook"), "-i", str(where), str(ANSIBLE / playbook), *options]
-
-    def play(self, playbook: str, *options: str, ok: bool = True, inventory: Path | None = None) -> dict[str, Any]:
-        """The statistics by host. ok: whether it is to succeed."""
-        done = subprocess.run(
-            self.command(playbook, *options, inventory=inventory),
-            cwd=self.home,
-            env=self.settings(),
-            capture_output=True,
-            text=True,
-            timeout=110,
-            check=False,
-        )
-        assert (done.returncode == 0) is ok, done.stdout[-4000:] + done.stderr[-2000:]
-        stats: dict[str, Any] = json.loads(done.stdout[done.stdout.find("{") :])["stats"]
-        return stats
-
-    def operator(self, member: Member) -> Any:
-        return controller(Served(member.serving.port, self.directory / "admin", self.directory))
-
-    def shown(self, member: Member) -> dict[str, Any]:
-        with self.operator(member) as opened:
-            answer: Controller = opened
-            return dict(answer.ok("facts", gather_network_resources=["all"])["ansible_facts"])
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    directory = tmp_path_factory.mktemp("ansible") / "fleet"
-    running = Fleet(directory, name=f"apf{os.getpid():x}-")
-    try:
-        members = running.start(SIZE, 1, SERVE)
-        opened = Running(directory, tmp_path_factory.mktemp("home"), members)
-        opened.play("site.yml")
-        yield opened
-    finally:
-        running.stop()
-
-
-def changed(stats: dict[str, Any]) -> set[str]:
-    return {name for name, counts in stats.items() if counts["changed"]}
-
-
-def names(fleet: Running) -> set[str]:
-    return {member.name for member in fleet.members}
-
-
-def extra(path: Path, **values: Any) -> str:
-    path.write_text(yaml.safe_dump(values))
-    return f"@{path}"
 
 
 def test_site_is_in_force_by_group(fleet: Running) -> None:
@@ -202,6 +126,23 @@ def test_audit(fleet: Running, tmp_path: Path) -> None:
     assert {entry["state"] for entry in json.loads((tmp_path / "drift.json").read_text()).values()} == {"as desired"}
 
 
+def test_an_audit_has_no_hashes_and_is_for_its_owner(fleet: Running, tmp_path: Path) -> None:
+    """Of users in the desired state."""
+    user = {"name": "auditor", "authentication": {"encrypted_password": "$6$salt$" + "x" * 86}}
+    public = (fleet.directory / "admin.pub").read_text().strip()
+    admin = {"name": "admin", "class": "super-user", "authentication": {"ssh_public_key": [public]}}
+    state = {"users_roles": {"login": {"user": [admin, user]}}}
+    output = tmp_path / "audit"
+    values = extra(tmp_path / "v.yml", appliance_state=state, audit_output=str(output))
+    fleet.play("audit.yml", "-e", values, "--limit", fleet.members[0].name)
+    report = output / "drift.json"
+    assert "login user auditor authentication encrypted-password ***" in report.read_text()
+    for path in output.iterdir():
+        assert "xxxx" not in path.read_text()
+        assert path.stat().st_mode & 0o077 == 0
+    assert output.stat().st_mode & 0o077 == 0
+
+
 def test_audit_of_some_and_of_one_that_does_not_answer(fleet: Running, tmp_path: Path) -> None:
     member = fleet.members[0]
     loaded = json.loads((fleet.directory / "inventory.yml").read_text())
@@ -240,43 +181,24 @@ def test_compliance(fleet: Running) -> None:
     fleet.play("site.yml")
 
 
-def test_keys_are_rotated(fleet: Running, tmp_path: Path) -> None:
-    new = tmp_path / "new"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(new)], check=True)
-    member = fleet.members[0]
-    only = ("--limit", member.name, "-e", f"new_key={new}")
-    fleet.play("rotate_keys.yml", *only)
-    stats = fleet.play("backup.yml", "--limit", member.name, "-e", "ansible_netconf_control_persist=0", ok=False)
-    assert stats[member.name]["unreachable"] == 1, "the old key is gone"
-    with controller(Served(member.serving.port, new, tmp_path)) as operator:
-        users = operator.ok("users_roles", state="gathered")["gathered"]["login"]["user"]
-        assert [len(user["authentication"]["ssh_public_key"]) for user in users] == [1]
-        public = (fleet.directory / "admin.pub").read_text().split()
-        entry = {"name": "admin", "authentication": {"ssh_public_key": [" ".join(public[:2])]}}
-        operator.ok("users_roles", config={"login": {"user": [entry]}})
+def test_a_fault_in_one_part_leaves_nothing_of_the_others(fleet: Running, tmp_path: Path) -> None:
+    """The settings of the system are a commit of their own, and the second one."""
+    before = {member.name: fleet.shown(member)["ansible_network_resources"] for member in fleet.members}
+    values = extra(tmp_path / "bad.yml", appliance_nat_source={}, appliance_address_books=[], appliance_policies={})
+    fleet.play("site.yml", "-e", values, "-e", "appliance_profile=toaster", ok=False)
+    assert "toaster" in fleet.told
+    for member in fleet.members:
+        found = fleet.shown(member)
+        assert found["ansible_net_awaiting_confirmation"] == {}
+        assert found["ansible_network_resources"] == before[member.name]
 
 
-def test_dynamic_inventory(tmp_path: Path) -> None:
-    script = ANSIBLE / "inventory" / "dynamic.py"
-    settings = environment(tmp_path)
-    listed = subprocess.run(
-        [program("ansible-inventory"), "-i", str(script), "--list"],
-        env=settings,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = json.loads(listed.stdout)
-    assert found["high_end"]["hosts"] == ["gw-core"]
-    assert found["_meta"]["hostvars"]["gw-lyon"]["ansible_port"] == 830
-    wrong = tmp_path / "wrong.csv"
-    wrong.write_text("name,address,port,profile,site\nx,x,830,toaster,y\n")
-    failed = subprocess.run(
-        [sys.executable, script, "--list"],
-        env={**settings, "APPLIANCES_CSV": str(wrong)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert failed.returncode == 1
-    assert "'toaster' is no profile" in failed.stderr
+def test_a_rolling_change_is_told_before(fleet: Running, tmp_path: Path) -> None:
+    application = {"name": "ftp-2121", "protocol": "tcp", "destination_port": "2121", "description": "told"}
+    values = extra(tmp_path / "told.yml", appliance_applications=[application])
+    commits = {each.name: fleet.shown(each)["ansible_net_commit"] for each in fleet.members}
+    assert changed(fleet.play("rolling_change.yml", "--check", "-e", values, "-e", "batch=2")) == names(fleet)
+    assert {each.name: fleet.shown(each)["ansible_net_commit"] for each in fleet.members} == commits
+    broken = extra(tmp_path / "broken.yml", appliance_alg={"device_policy": "nobody"})
+    fleet.play("rolling_change.yml", "--check", "-e", broken, "-e", "batch=2", ok=False)
+    assert "nothing was changed" in fleet.told

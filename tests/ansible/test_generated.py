@@ -11,10 +11,13 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from applianced.config.modules import MODULES as IN_FORCE
+from applianced.tools.collection.options import SECRET
 from applianced.tools.collection.render import files
 from applianced.tools.collection.resources import RESOURCES
 from applianced.tools.collection.schema import Kind, Node, Value, load
-from tests.ansible.runner import COLLECTION, MODULES
+from tests.ansible.runner import COLLECTION, MODULES  # first: it makes the collection importable
+
+from ansible_collections.applianced.appliance.plugins.module_utils import secrets  # isort: skip
 
 EVERY = sorted(path.stem for path in (COLLECTION / "plugins" / "modules").glob("*.py"))
 
@@ -61,6 +64,10 @@ def test_schema() -> None:
         "deny": "action",
         "reject": "action",
     }
+
+
+def test_secrets_are_the_same_in_the_collection() -> None:
+    assert secrets.NAMES == SECRET
 
 
 def test_no_argument_has_a_name_that_ansible_keeps_for_itself() -> None:

@@ -11,8 +11,8 @@ import pytest
 from applianced.tools.fleet import Fleet, Member
 from applianced.tools.namespaces import PLANS, run
 from tests.ansible.examples import examples
+from tests.ansible.rehearsed import SERVE
 from tests.ansible.runner import Controller, controller
-from tests.ansible.test_fleet import SERVE
 from tests.support.served import EXAMPLE, Served
 
 pytestmark = pytest.mark.topology
@@ -80,11 +80,19 @@ def test_examples(gateway: tuple[Member, Path], operator: Controller) -> None:
 
 def test_clear(operator: Controller) -> None:
     assert operator.ok("clear", check=True, what="alg_counters")["round_trips"] == 0
+    for what in ("alg_counters", "alg_sessions"):
+        assert operator.ok("clear", check=True, what=what, alg="ftp")["changed"]
+        for check in (True, False):
+            assert operator.run("clear", check=check, what=what, alg="ftpp")["error"]["tag"] == "invalid-value"
     assert operator.ok("clear", what="alg_counters", alg="ftp")["changed"]
     assert operator.ok("counters", alg="ftp", non_zero=True)["counters"] == {"ftp": {}}
     assert operator.ok("clear", what="alg_sessions", alg="ftp")["ended"]["gates"] == 0
     failed = operator.run("clear", what="gate", number=4711)
     assert failed["error"]["tag"] == "invalid-value"
+    for what in ("gate", "control_session", "data_session"):
+        for number in (0, 1, 4711):
+            assert operator.run("clear", what=what, number=number)["failed"]
+            assert operator.run("clear", check=True, what=what, number=number)["path"] == "number"
     assert "missing" in operator.run("clear", what="gate")["msg"]
 
 
@@ -101,6 +109,10 @@ def test_get_and_rpc(operator: Controller) -> None:
         found = operator.ok("get", filter=sessions, source="operational", display=display)["output"]
         assert "netconf-state" in str(found)
     assert operator.ok("rpc", check=True, rpc="restart-worker", input={"queue": 0})["round_trips"] == 0
+    assert "module applianced-nat" in operator.ok("rpc", xml=f'<?xml version="1.0"?>\n{asked}')["output"]
+    for filtered in ("garbage", "", "<system>", "x<system/>"):
+        assert operator.run("get", filter=filtered)["path"] == "filter"
+    assert operator.run("rpc", xml="garbage")["path"] == "xml"
     unknown = operator.run("rpc", rpc="get-worker")
     assert "use get-workers" in unknown["msg"]
     assert operator.run("rpc", rpc="get-gates", input={"alk": "ftp"})["path"] == "input.alk"

@@ -13,7 +13,7 @@ import pytest
 
 from tests.ansible.playbooks import DIRECT, PERSISTENT, environment, host, program, run
 from tests.ansible.runner import COLLECTION
-from tests.support.served import Served
+from tests.support.served import HOST, PASSWORD, Served
 from tests.support.until import until
 
 OURS = "applianced.appliance"
@@ -84,6 +84,20 @@ def test_without_the_right_key_an_appliance_is_unreachable(server: Served, tmp_p
     assert results["good"]["read"]["ansible_facts"]["ansible_net_hostname"]
 
 
+def test_a_password_logs_in_over_netcommon(server: Served, tmp_path: Path) -> None:
+    by_key = host(server, PERSISTENT)
+    variables = {name: value for name, value in by_key.items() if name != "ansible_ssh_private_key_file"}
+    tasks = [
+        {"name": "done", f"{OURS}.applications": {"config": CONFIG}},
+        {"name": "again", f"{OURS}.applications": {"config": CONFIG}},
+        {"name": "gone", f"{OURS}.applications": {"state": "deleted"}},
+    ]
+    results = run(tmp_path, {"gw": {**variables, "ansible_password": PASSWORD}}, tasks)["gw"]
+    assert [results[name]["changed"] for name in ("done", "again", "gone")] == [True, False, True]
+    refused = run(tmp_path, {"gw": {**variables, "ansible_password": "wrong"}}, tasks[:1])["gw"]
+    assert "Authentication failed" in json.dumps(refused["done"])
+
+
 def test_connections_are_shared_between_playbooks(server: Served, tmp_path: Path) -> None:
     sockets = Path(tempfile.mkdtemp(prefix="cp-"))
     try:
@@ -91,6 +105,58 @@ def test_connections_are_shared_between_playbooks(server: Served, tmp_path: Path
         for _round in range(2):
             assert run(tmp_path, hosts, [{"name": "read", f"{OURS}.facts": {}}])["gw"]["read"]["round_trips"] == 1
             assert len(list(sockets.iterdir())) == 1
+        until(lambda: not list(sockets.iterdir()), timeout_s=20)
+    finally:
+        shutil.rmtree(sockets)
+
+
+def test_a_connection_that_is_not_shared(server: Served, tmp_path: Path) -> None:
+    """What ~/.ssh/config says of sharing does not let a key in that the appliance does not know."""
+    other = tmp_path / "other"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)], check=True)
+    sockets = Path(tempfile.mkdtemp(prefix="cp-"))
+    settings = tmp_path / "ssh_config"
+    settings.write_text(f"Host *\n  ControlMaster auto\n  ControlPersist 10\n  ControlPath {sockets}/%C\n")
+    try:
+        arguments = {"ansible_ssh_common_args": f"-F {settings}", "ansible_netconf_control_persist": 0}
+        good = {**host(server, DIRECT), **arguments}
+        shared = {**good, "ansible_netconf_control_persist": 10, "ansible_control_path_dir": str(sockets)}
+        bad = {**good, "ansible_ssh_private_key_file": str(other)}
+        task = {"name": "read", f"{OURS}.facts": {}}
+        assert not run(tmp_path, {"gw": shared}, [task])["gw"]["read"].get("unreachable")
+        assert len(list(sockets.iterdir())) == 1
+        assert not run(tmp_path, {"gw": good}, [task])["gw"]["read"].get("unreachable")
+        assert run(tmp_path, {"gw": bad}, [task])["gw"]["read"]["unreachable"]
+        until(lambda: not list(sockets.iterdir()), timeout_s=30)
+    finally:
+        shutil.rmtree(sockets)
+
+
+def test_a_reset_logs_in_anew_and_ends_no_other_session(server: Served, tmp_path: Path) -> None:
+    sockets = Path(tempfile.mkdtemp(prefix="cp-"))
+    base = "urn:ietf:params:xml:ns:netconf:base:1.0"
+    read = {"name": "read", f"{OURS}.facts": {}}
+    hosts = {"gw": {**host(server, DIRECT), "ansible_control_path_dir": str(sockets)}}
+    try:
+        run(tmp_path, hosts, [read])
+        (before,) = (path.stat().st_ino for path in sockets.iterdir())
+        command = ["ssh", "-o", f"ControlPath={sockets}/%C", "-o", "ControlMaster=no", "-o", "BatchMode=yes"]
+        other = subprocess.Popen(
+            [*command, "-p", str(server.port), "-l", "admin", "-s", HOST, "netconf"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert other.stdout
+        assert other.stdout.read(1) == "<", "it shares the connection"
+        run(tmp_path, hosts, [{"name": "reset", "ansible.builtin.meta": "reset_connection"}, read])
+        (after,) = (path.stat().st_ino for path in sockets.iterdir())
+        assert after != before
+        capability = "<capability>urn:ietf:params:netconf:base:1.0</capability>"
+        hello = f'<hello xmlns="{base}"><capabilities>{capability}</capabilities></hello>]]>]]>'
+        told, _errors = other.communicate(f'{hello}<rpc xmlns="{base}" message-id="7"><close-session/></rpc>]]>]]>', 20)
+        assert 'message-id="7"' in told
+        assert "<ok/>" in told
         until(lambda: not list(sockets.iterdir()), timeout_s=20)
     finally:
         shutil.rmtree(sockets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from applianced.tools.collection.resources import RESOURCES, Resource
 from tests.ansible.runner import Controller, controller
 from tests.support.served import NETCONF, Served
+from tests.support.shop import PASSWORD_HASH
 
 AT_MOST = 6
 KEY = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
@@ -59,12 +61,32 @@ def test_states(operator: Controller, resource: Resource) -> None:
     assert contains(operator.ok(resource.name, state="gathered")["gathered"], written(resource.other))
     twice(operator, resource, "merged", resource.example)
     assert twice(operator, resource, "deleted", resource.removal)["changed"]
-    if resource.name not in ("users_roles", "zones"):
-        # Nobody could log in, and policies of the first configuration need its zones.
-        twice(operator, resource, "overridden", resource.example)
-        assert same(operator.ok(resource.name, state="gathered")["gathered"], written(resource.example))
-        assert twice(operator, resource, "deleted", None)["changed"]
-        assert operator.ok(resource.name, state="gathered")["gathered"] in ([], {})
+    # Without those of the first configuration nobody could log in, and its policies had no zones.
+    needed = there if resource.name in ("users_roles", "zones") else type(there)()
+    only = both(needed, written(resource.example))
+    twice(operator, resource, "overridden", only)
+    assert same(operator.ok(resource.name, state="gathered")["gathered"], only)
+    if needed:
+        assert twice(operator, resource, "overridden", there)["changed"]
+        assert same(operator.ok(resource.name, state="gathered")["gathered"], there)
+        refused = operator.run(resource.name, state="deleted")
+        assert refused["error"]["path"]
+        assert same(operator.ok(resource.name, state="gathered")["gathered"], there)
+        return
+    assert twice(operator, resource, "deleted", None)["changed"]
+    assert operator.ok(resource.name, state="gathered")["gathered"] in ([], {})
+
+
+def both(one: Any, other: Any) -> Any:
+    """All of the one with the other laid over it, entries by their names."""
+    if isinstance(one, dict):
+        return {**one, **{name: both(one[name], below) if name in one else below for name, below in other.items()}}
+    if isinstance(one, list):
+        entries, more = keyed(one), keyed(other)
+        return list(
+            {**entries, **{name: both(entries.get(name, entry), entry) for name, entry in more.items()}}.values()
+        )
+    return other
 
 
 def keyed(entries: list[Any]) -> dict[str, Any]:
@@ -110,7 +132,11 @@ def test_wrong_arguments_name_the_path(operator: Controller, resource: Resource)
     wrong = [{**config[0], "no_such": 1}] if isinstance(config, list) else {**config, "no_such": 1}
     failed = operator.run(resource.name, config=wrong)
     assert failed["failed"]
-    assert "config.no_such" in failed["msg"]
+    assert failed["path"] == ("config[0].no_such" if isinstance(config, list) else "config.no_such")
+    assert failed["path"] in failed["msg"]
+    assert "config" not in failed["invocation"]["module_args"], "what was given is not sent back"
+    alike = operator.run("resources", config={resource.name: wrong})
+    assert alike["path"] == failed["path"].replace("config", f"config.{resource.name}", 1)
 
 
 def test_a_value_of_another_kind(operator: Controller) -> None:
@@ -119,7 +145,7 @@ def test_a_value_of_another_kind(operator: Controller) -> None:
     assert "application[name='x']/destination-port" in failed["msg"]
     assert failed["error"]["path"].endswith("destination-port")
     missing = operator.run("applications", config=[{"protocol": "tcp"}])
-    assert "missing required arguments: name found in config" in missing["msg"]
+    assert (missing["path"], missing["msg"]) == ("config[0]", "config[0]: name must be given")
 
 
 def rules(**then: Any) -> dict[str, Any]:
@@ -161,9 +187,78 @@ def test_a_bad_value_is_told_by_its_leaf_and_the_rule(
     failed = operator.run("resources", config={module: config})
     assert failed["error"]["path"].endswith(leaf)
     assert rule in failed["msg"]
-    # The module itself may leave it to Ansible, which names arguments.
+    # The module itself may find it among the arguments.
     alone = operator.run(module, config=config)
-    assert leaf in alone["msg"] or "found in config" in alone["msg"]
+    assert leaf in alone["msg"] or alone["path"].startswith("config")
+
+
+@pytest.mark.parametrize(
+    ("module", "config", "path", "message"),
+    [
+        (
+            "applications",
+            [{"name": "a"}, {"name": "x", "term": [{"name": "t", "protocool": 6}]}],
+            "[1].term[0].protocool",
+            "protocol",
+        ),
+        ("applications", ["x"], "[0]", "a mapping is needed, this is 'x'"),
+        ("applications", {"name": "x"}, "", "a list is needed"),
+        ("system", {"services": {"netconf": {"idle_timeout": "soon"}}}, ".services.netconf.idle_timeout", "no whole"),
+        ("system", {"services": "none"}, ".services", "a mapping is needed"),
+        ("alg", {"ftp": {"disable": "perhaps"}}, ".ftp.disable", "'perhaps' is not true or false"),
+        ("policies", rules(permit=True, deny=True), ".policy[0].policy[0].then.deny", "exclude each other"),
+        ("system", {"platform_profile": "toaster"}, ".platform_profile", "use one of these"),
+        ("policies", {"policy": [{"from_zone_name": "a"}]}, ".policy[0]", "to_zone_name must be given"),
+    ],
+)
+def test_arguments_are_named_with_their_entries(
+    operator: Controller, module: str, config: Any, path: str, message: str
+) -> None:
+    failed = operator.run(module, config=config)
+    assert failed["path"] == f"config{path}"
+    assert message in failed["msg"]
+
+
+def test_other_arguments_are_named_as_well(operator: Controller) -> None:
+    assert operator.run("config", confog={})["path"] == "confog"
+    assert operator.run("gates", limit="some")["path"] == "limit"
+    assert operator.run("clear", what="all")["path"] == "what"
+    assert "config" in operator.run("applications", state="merged")["msg"]
+
+
+SECRETS = (PASSWORD_HASH.rpartition("$")[2][:20], "geheim")
+
+
+def test_hashes_of_passwords_are_not_shown(operator: Controller) -> None:
+    """Neither in what is there, nor in what changes, nor in what failed; who gives the mask back keeps the hash."""
+    other = PASSWORD_HASH[:-1] + ("A" if PASSWORD_HASH[-1] != "A" else "B")
+    there = operator.ok("users_roles", state="gathered")
+    (user,) = there["gathered"]["login"]["user"]
+    assert user["authentication"]["encrypted_password"] == "********"
+    added = {"login": {"user": [{"name": "olga", "authentication": {"encrypted_password": other}}]}}
+    clear = {"login": {"user": [{"name": "olga", "authentication": {"encrypted_password": "geheim"}}]}}
+    line = f"set system login user otto authentication encrypted-password {other}"
+    results = [
+        there,
+        operator.ok("facts", gather_network_resources=["users_roles"]),
+        operator.ok("resources", state="gathered"),
+        operator.ok("resources", check=True, config={"users_roles": added}),
+        operator.ok("users_roles", config=added),
+        operator.ok("config", lines=[line]),
+        operator.ok("resources", state="deleted", config={"users_roles": added}),
+        operator.run("users_roles", config=clear),
+        operator.run("resources", config={"users_roles": {**clear, "no_such": 1}}),
+        operator.run("config", lines=[line, "sat"]),
+    ]
+    for result in results:
+        assert not [secret for secret in SECRETS if secret in json.dumps(result)], result
+    for state in ("merged", "replaced", "overridden"):
+        for module, config in (("users_roles", there["gathered"]), ("resources", {"users_roles": there["gathered"]})):
+            operator.ok("config", rollback="rescue")
+            assert operator.ok(module, state=state, config=config)["changed"] is False
+    unknown = {"login": {"user": [{"name": "new", "authentication": {"encrypted_password": "********"}}]}}
+    failed = operator.run("users_roles", config=unknown)
+    assert failed["path"] == "config.login.user.new.authentication.encrypted_password"
 
 
 def test_what_is_refused_leaves_no_trace(operator: Controller) -> None:
@@ -182,6 +277,54 @@ def test_the_diff_is_readable(operator: Controller) -> None:
         "+ applications application a protocol udp\n+ applications application b protocol tcp\n"
     )
     operator.ok("applications", state="deleted")
+
+
+def rule(name: str) -> dict[str, Any]:
+    match = {"source_address": ["any"], "destination_address": ["any"], "application": ["any"]}
+    return {"name": name, "match": match, "then": {"permit": True}}
+
+
+def test_a_flag_is_taken_away_by_false(operator: Controller) -> None:
+    operator.ok("alg", config={"sip": {"disable": True, "maximum_call_duration": 30}})
+    for state in ("merged", "replaced"):
+        operator.ok("alg", config={"sip": {"disable": True}})
+        config = {"sip": {"disable": False, "maximum_call_duration": 30}}
+        assert operator.ok("alg", check=True, state=state, config=config)["changed"]
+        assert operator.ok("alg", state=state, config=config)["commands"] == ["delete security alg sip disable"]
+        assert operator.ok("alg", state=state, config=config)["changed"] is False
+        assert operator.ok("alg", state="gathered")["gathered"]["sip"] == {"maximum_call_duration": 30}
+    # Of a new entry, and of one alternative for another.
+    pair = {"from_zone_name": "trust", "to_zone_name": "untrust", "policy": [rule("p")]}
+    operator.ok("policies", config={"policy": [pair]})
+    pair["policy"] = [{"name": "p", "then": {"permit": False, "deny": True}}, {**rule("q"), "then": {"deny": True}}]
+    pair["policy"][1]["then"]["permit"] = False  # type: ignore[index]
+    assert operator.ok("resources", config={"policies": {"policy": [pair]}})["changed"]
+    assert operator.ok("resources", config={"policies": {"policy": [pair]}})["changed"] is False
+    (there,) = operator.ok("policies", state="gathered")["gathered"]["policy"]
+    assert [entry["then"] for entry in there["policy"]][-2:] == [{"deny": True}] * 2
+
+
+def test_the_deepest_that_is_named_is_deleted(operator: Controller) -> None:
+    def pair(*policies: dict[str, Any]) -> dict[str, Any]:
+        return {"policy": [{"from_zone_name": "untrust", "to_zone_name": "trust", "policy": list(policies)}]}
+
+    def there() -> list[list[str]]:
+        found = operator.ok("policies", state="gathered")["gathered"].get("policy", [])
+        return [[each["name"] for each in entry["policy"]] for entry in found if entry["to_zone_name"] == "trust"]
+
+    operator.ok("policies", config=pair(rule("p1"), rule("p2")))
+    gone = operator.ok("policies", state="deleted", config=pair({"name": "p1"}))
+    assert gone["commands"] == ["delete security policies policy untrust trust policy p1"]
+    assert operator.ok("policies", state="deleted", config=pair(rule("p1")))["changed"] is False
+    assert there() == [["p2"]]
+    operator.ok("policies", state="deleted", config=pair(rule("p2")))
+    assert there() == [], "a pair without policies is no more"
+    operator.ok("policies", config=pair(rule("p1"), rule("p2")))
+    operator.ok("policies", state="deleted", config=pair())
+    assert there() == []
+    operator.ok("alg", config={"ftp": {"disable": True, "line_break_extension": True}})
+    gone = operator.ok("alg", state="deleted", config={"ftp": {"disable": True}})
+    assert gone["commands"] == ["delete security alg ftp disable"]
 
 
 def test_order_is_kept(operator: Controller) -> None:
@@ -246,7 +389,9 @@ def test_several_in_one_commit(operator: Controller) -> None:
         "nat_static",
         "system",
     )
-    config = {resource.name: resource.example for resource in RESOURCES if resource.name in names}
+    config: dict[str, Any] = {
+        resource.name: copy.deepcopy(resource.example) for resource in RESOURCES if resource.name in names
+    }
     config["policies"]["policy"][0]["policy"][0]["match"]["application"] = ["ftp-2121"]
     config["policies"]["policy"][0]["policy"][0]["match"]["source_address"] = ["office"]
     foreseen = operator.ok("resources", state="overridden", config=config, check=True)
@@ -266,6 +411,21 @@ def test_several_in_one_commit(operator: Controller) -> None:
     refused = operator.run("resources", config={"policy": {}})
     assert refused["path"] == "config.policy"
     assert operator.run("resources", config={"zones": {"zone": []}})["path"] == "config.zones.zone"
+
+
+@pytest.mark.parametrize("remembering", [True, False])
+def test_null_is_not_named(server: Served, tmp_path: Path, remembering: bool) -> None:
+    with controller(server, tmp_path / "cache" if remembering else None) as operator:
+        operator.ok("applications", config=[{"name": "kept", "protocol": "tcp"}])
+        config = {"application_sets": [{"name": "s", "application": [{"name": "kept"}]}]}
+        for state in ("merged", "replaced", "overridden"):
+            operator.ok("resources", state=state, config=config)
+            assert not operator.ok("resources", state=state, config={**config, "applications": None})["changed"]
+        deleted = operator.ok("resources", state="deleted", config={"application_sets": [], "applications": None})
+        assert deleted["commands"] == ["delete applications application-set s"]
+        assert operator.ok("resources", state="overridden", config={"applications": None})["changed"] is False
+        assert operator.ok("applications", state="gathered")["gathered"] == [{"name": "kept", "protocol": "tcp"}]
+        operator.ok("applications", state="deleted")
 
 
 def test_what_is_remembered_is_never_wrong(operator: Controller) -> None:

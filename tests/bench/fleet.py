@@ -21,14 +21,13 @@ import yaml  # type: ignore[import-untyped]
 from applianced.tools.fleet import Fleet, Member
 from tests.ansible.playbooks import DIRECT, NETWORK_OS, PERSISTENT, environment, program
 from tests.ansible.runner import controller
+from tests.bench.fleet_report import FIRST, FOREIGN, SECOND, Row, markdown, targets
 from tests.support.served import Served
 
 APPLICATIONS, POLICIES = 1000, 200
 SERVE = [sys.executable, "-m", "applianced"]
 ZONES = {"security_zone": [{"name": "trust"}, {"name": "untrust"}]}
 PERSIST_S = 3
-TARGET_ROUND_TRIPS = 6
-TARGET_OF_A_QUIET_RUN = 1 / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +38,6 @@ class Way:
     connection: str
     network_os: str
     task: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One run. requests: messages that one appliance received."""
-
-    way: str
-    size: int
-    run: str
-    wall_s: float
-    cpu_s: float
-    requests: int
 
 
 def desired() -> dict[str, Any]:
@@ -80,7 +67,7 @@ def ways(directory: Path, xml: str) -> tuple[Way, ...]:
         Way("config, OpenSSH", DIRECT, NETWORK_OS, {"applianced.appliance.config": {"xml": text}}),
         Way("resources, ansible.netcommon", PERSISTENT, NETWORK_OS, resources),
         Way("config, ansible.netcommon", PERSISTENT, NETWORK_OS, {"applianced.appliance.config": {"xml": text}}),
-        Way("netconf_config", PERSISTENT, "default", {"ansible.netcommon.netconf_config": {"content": text}}),
+        Way(FOREIGN, PERSISTENT, "default", {"ansible.netcommon.netconf_config": {"content": text}}),
     )
 
 
@@ -138,24 +125,13 @@ def measure(size: int, forks: int, wanted: str, show: Callable[[Row], None]) -> 
             for way in ways(directory, xml):
                 if any(part in way.name for part in wanted.split(";")):
                     clean(members, place)
-                    for run in ("first", "second"):
+                    for run in (FIRST, SECOND):
                         before = requests(members[0], place)
                         found = play(directory, place, way, forks)
                         asked = requests(members[0], place) - before - 1
                         show(Row(way.name, size, run, found["wall_s"], found["cpu_s"], asked))
         finally:
             fleet.stop()
-
-
-def markdown(rows: list[Row]) -> str:
-    lines = [
-        "| appliances | way | run | wall s | controller CPU s | requests per appliance |",
-        "|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row.size} | {row.way} | {row.run} | {row.wall_s:.1f} | {row.cpu_s:.1f} | {row.requests} |" for row in rows
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
@@ -176,7 +152,9 @@ def main() -> None:
     for size in map(int, options.sizes.split(",")):
         measure(size, options.forks, options.ways, show)
     options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "fleet.json").write_text(json.dumps([asdict(row) for row in rows], indent=2))
+    judged = [{**asdict(target), "met": target.met} for target in targets(rows)]
+    document = {"runs": [asdict(row) for row in rows], "targets": judged}
+    (options.output / "fleet.json").write_text(json.dumps(document, indent=2))
     (options.output / "fleet.md").write_text(markdown(rows))
     print(markdown(rows))
 

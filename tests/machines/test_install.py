@@ -18,7 +18,7 @@ import yaml  # type: ignore[import-untyped]
 from applianced import __version__
 from applianced.tools.namespaces import run
 from tests.ansible.playbooks import environment, program
-from tests.ansible.test_fleet import ANSIBLE, changed
+from tests.ansible.rehearsed import ANSIBLE, changed
 from tests.support.machine import REPOSITORY, Machine, command_in, controller, machine
 
 pytestmark = [pytest.mark.topology, pytest.mark.timeout(1800)]

@@ -15,8 +15,8 @@ import yaml  # type: ignore[import-untyped]
 
 from applianced.tools.namespaces import run
 from tests.ansible.playbooks import DIRECT, environment, host
+from tests.ansible.rehearsed import ANSIBLE
 from tests.ansible.runner import COLLECTIONS, controller
-from tests.ansible.test_fleet import ANSIBLE
 from tests.support.debian import cache
 from tests.support.served import HOST, served
 from tests.support.until import until

@@ -159,9 +159,10 @@ def _module(schema: Schema, resource: Resource) -> str:
         "from ansible.module_utils.basic import AnsibleModule\n\n"
         f"from {_UTILS}.argspec.{resource.name} import CONFIG\n"
         f"from {_UTILS}.change_spec import resource_spec\n"
+        f"from {_UTILS}.module import telling\n"
         f"from {_UTILS}.resource import run\n"
         f"from {_UTILS}.resource_table import RESOURCES\n\n\n"
-        "def main():\n    module = AnsibleModule(**resource_spec(CONFIG))\n"
+        "def main():\n    module = telling(AnsibleModule)(**resource_spec(CONFIG))\n"
         f'    run(module, RESOURCES["{resource.name}"])\n\n\n'
         'if __name__ == "__main__":\n    main()\n'
     )
@@ -273,7 +274,10 @@ def _answer(description: str, returned: str, kind: str, **more: Any) -> dict[str
 
 
 class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
-    """Sequences stand deeper than what holds them."""
+    """Sequences stand deeper than what holds them; what is there twice is written twice, to be copied."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)

@@ -101,7 +101,8 @@ options:
       - name: ansible_control_path_dir
   control_persist:
     description:
-      - Seconds for which a connection stays when nobody uses it; 0 not to share it.
+      - Seconds for which a connection stays when nobody uses it. With 0 it is not shared, whatever the configuration of
+        C(ssh) says; a task then proves that one can log in.
     type: int
     default: 60
     vars:
@@ -135,6 +136,9 @@ SOCKET_PATH = 108
 """Octets of the path of a UNIX socket, on Linux."""
 SOCKET_NAME = len("/") + 40 + 18
 """Octets of what ssh puts behind the folder: a hash, and a suffix while the socket is made."""
+
+UNSHARED = ("ControlMaster=no", "ControlPath=none")
+"""What keeps ssh from sharing a connection, whatever its own configuration says."""
 
 display = Display()
 
@@ -197,7 +201,7 @@ class Connection(ConnectionBase):
                 self._command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, bufsize=0
             )
             pipe = Pipe(self._process, self.get_option("command_timeout"))
-            self._session = Session(pipe.recv, pipe.send_all)
+            self._session = Session(pipe.recv, pipe.send_all, self.get_option("command_timeout"))
             self._connected = True
         return self
 
@@ -221,13 +225,13 @@ class Connection(ConnectionBase):
     def _sharing(self):
         persist = self.get_option("control_persist")
         if not persist:
-            return []
+            return list(UNSHARED)
         folder = os.path.expanduser(self.get_option("control_path_dir"))
         if len(os.fsencode(folder)) + SOCKET_NAME > SOCKET_PATH:
             display.warning(
                 f"{folder} is too long for sockets: set control_path_dir to share connections", formatted=True
             )
-            return []
+            return list(UNSHARED)
         os.makedirs(folder, mode=0o700, exist_ok=True)
         return ["ControlMaster=auto", f"ControlPersist={persist}", f"ControlPath={folder}/%C"]
 
@@ -251,6 +255,13 @@ class Connection(ConnectionBase):
             self._errors.close()
         self._process = self._session = self._errors = None
         self._connected = False
+
+    def reset(self):
+        """Log in anew from now on. Sessions of others go on over the SSH connection that they share."""
+        self.close()
+        if self._sharing():
+            command = self._command()
+            subprocess.run([command[0], "-O", "stop", *command[1:]], check=False, capture_output=True)
 
     def exec_command(self, cmd, in_data=None, sudoable=True):
         raise AnsibleError("an appliance runs no commands over NETCONF: use a module of applianced.appliance")

@@ -12,11 +12,13 @@ class ModuleDocFragment:
 options:
   state:
     description:
-      - V(merged) adds to what is there, and changes what is named.
+      - V(merged) adds to what is there, and changes what is named. What is there or not, as C(disable) of an
+        ALG, is taken away by V(false).
       - V(replaced) makes each entry, container or value that is named exactly so, and leaves the others alone.
       - V(overridden) has what is named and nothing else.
       - V(deleted) takes away the entries (by their keys), containers or values that are named, or everything when
-        O(config) is not given.
+        O(config) is not given. The deepest that is named goes - a policy of a pair of zones and not the pair, the flag
+        of an ALG and not the ALG; an entry of which nothing else is left goes with the entries in it.
       - V(gathered) returns what is there.
       - V(rendered) returns the XML of O(config) and needs no appliance.
       - V(parsed) returns what O(running_config) says, in the form of O(config), and needs no appliance.

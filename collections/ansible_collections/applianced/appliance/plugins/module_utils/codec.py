@@ -30,7 +30,12 @@ FALSE_TEXTS = ("false", "no", "off", "0")
 
 
 class Json:
-    """RFC 7951: names as in the model, an empty leaf is [null], integers of 64 bits are strings."""
+    """RFC 7951: names as in the model, an empty leaf is [null], integers of 64 bits are strings.
+
+    ABSENT: what a flag is read as that is said not to be there; None for nothing.
+    """
+
+    ABSENT = None
 
     @staticmethod
     def node_name(name):
@@ -61,9 +66,17 @@ class Json:
         return text if module in (None, node.module) else f"{module}:{text}"
 
 
+class _Gone:
+    """What a plain tree has for a flag that is said not to be there."""
+
+
+GONE = _Gone()
+
+
 class Arguments(Json):
     """Arguments of modules: _ for -, no names of modules, a flag is a bool, what is None was not given."""
 
+    ABSENT = None
     RESERVED = ("message", "syslog_facility")
     """Ansible keeps these names for itself, in whatever depth; they end with _."""
 
@@ -86,11 +99,17 @@ class Arguments(Json):
 
     @staticmethod
     def shown_long(text):
-        return int(text) if text.lstrip("-").isdigit() else text
+        return int(text) if as_whole(text) else text
 
     @staticmethod
     def shown_identity(node, text):
         return text
+
+
+class Changes(Arguments):
+    """Arguments that are laid over what is there: a flag that is false is GONE."""
+
+    ABSENT = GONE
 
 
 def as_bool(given):
@@ -101,12 +120,18 @@ def as_bool(given):
     return True if text in TRUE_TEXTS else False if text in FALSE_TEXTS else None
 
 
+def as_whole(given):
+    """Whether it is a whole number, in digits of ASCII."""
+    digits = str(given).removeprefix("-")
+    return digits.isascii() and digits.isdigit() and not isinstance(given, bool)
+
+
 # --- from JSON or arguments --------------------------------------------------------------------------------------
 
 
 def read(node, given, path, dialect):
     """The plain tree of a node's value. path: of `given`, for errors. Raises InputError."""
-    if node.kind == CONTAINER and not (node.flag and dialect is Arguments):
+    if node.kind == CONTAINER and not (node.flag and issubclass(dialect, Arguments)):
         return read_container(node, given, path, dialect)
     if node.kind == LIST:
         return read_list(node, given, path, dialect)
@@ -157,7 +182,7 @@ def _leaf(node, given, path, dialect):
     there = dialect.flag(node, given, path)
     if there is None:
         raise InputError(path, f"this is there or not: {described(given)} says neither")
-    return ({} if node.kind == CONTAINER else "") if there else None
+    return ({} if node.kind == CONTAINER else "") if there else dialect.ABSENT
 
 
 def _scalar(node, given, path):
@@ -169,7 +194,7 @@ def _scalar(node, given, path):
             raise InputError(path, f"{described(given)} is not true or false")
         return "true" if said else "false"
     text = str(given).lower() if isinstance(given, bool) else str(given)
-    if node.value in ("int", "long") and not text.lstrip("-").isdigit():
+    if node.value in ("int", "long") and not as_whole(text):
         raise InputError(path, f"{described(given)} is no whole number")
     return text.rpartition(":")[2] if node.value == "identity" else text
 
@@ -208,8 +233,8 @@ def show_container(node, plain, dialect):
 
 
 def _shown_scalar(node, text, dialect):
-    if node.value == "int" or (node.value == "mixed" and text.isdigit()):
-        return int(text) if text.lstrip("-").isdigit() else text
+    if node.value == "int" or (node.value == "mixed" and as_whole(text)):
+        return int(text) if as_whole(text) else text
     if node.value == "bool":
         return text == "true"
     if node.value == "identity":
@@ -220,12 +245,14 @@ def _shown_scalar(node, text, dialect):
 # --- XML ---------------------------------------------------------------------------------------------------------
 
 
-def parse_xml(text):
-    """An element. Raises InputError."""
+def parse_xml(text, path=""):
+    """An element. path: of the text, for errors. Raises InputError."""
+    if "<!DOCTYPE" in text:
+        raise InputError(path, "this XML has a document type: leave it out")
     try:
         return ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
-        raise InputError("", f"this is no XML: {error}") from None
+        raise InputError(path, f"this is no XML: {error}") from None
 
 
 def split_tag(element):

@@ -10,8 +10,14 @@ from xml.sax.saxutils import escape
 from ansible.module_utils.connection import Connection, ConnectionError
 
 from ansible_collections.applianced.appliance.plugins.module_utils.codec import NETCONF, parse_xml, split_tag
+from ansible_collections.applianced.appliance.plugins.module_utils.schema import InputError
+from ansible_collections.applianced.appliance.plugins.module_utils.secrets import MASK, is_secret
 
 CONFLICT = "urn:applianced:yang:conflict"
+NETWORK_OS = "applianced.appliance.applianced"
+NO_CONNECTION = "no-connection"
+METHOD_NOT_FOUND = -32601
+"""Of JSON-RPC: the connection has no plugin that could do this."""
 BUSY_TAGS = ("in-use", "lock-denied")
 RACE_TAGS = ("conflict", "txid-mismatch", "locked")
 """error-tag and error-app-tag of what another controller does at the same time; the same may succeed later."""
@@ -23,6 +29,8 @@ class Fault(Exception):
     def __init__(self, tag, message, path="", app_tag="", details=()):
         super().__init__(message)
         self.tag = tag
+        if app_tag == "conflict" and is_secret(path.rpartition(":")[2]):
+            message = "changed in the candidate and in running; the values are not shown"
         self.message = message
         self.path = path
         self.app_tag = app_tag
@@ -55,6 +63,9 @@ class Fault(Exception):
             for element in self.details
             if element.tag == f"{{{CONFLICT}}}conflict"
         ]
+        for node in nodes:
+            if is_secret(node.get("path", "").rpartition("/")[2]):
+                node.update({name: MASK for name in ("base", "candidate", "running") if name in node})
         return {"conflicts": nodes} if nodes else {}
 
 
@@ -93,6 +104,11 @@ class Device:
         """Whether the session goes on when the task has ended."""
         return Direct.connection is None
 
+    def cleaning(self):
+        """Operations after which the candidate is empty of what an earlier task has left in it: what it edited and did
+        not commit, and, by the appliance's doing, what was committed and then cancelled or not confirmed."""
+        return () if not self.lasting or self._connection.untouched() else ("<discard-changes/>",)
+
     def peer(self):
         """user@address:port; it is not asked over the network."""
         return self._connection.peer()
@@ -100,13 +116,13 @@ class Device:
     def exchange(self, *operations):
         """Replies (<rpc-reply> elements) or Faults, in the order of the operations, which are sent together.
 
-        Raises Fault with the tag `no-connection` when there is nobody to talk to.
+        Raises Fault with the tag NO_CONNECTION when there is nobody to talk to.
         """
         self.round_trips += len(operations)
         try:
             texts = self._connection.exchange(list(operations))
         except ConnectionError as error:
-            raise Fault("no-connection", str(error)) from None
+            raise _no_connection(error) from None
         return [_fault(reply) or reply for reply in map(parse_xml, texts)]
 
     def read(self, operation):
@@ -115,7 +131,7 @@ class Device:
         try:
             (text,) = self._connection.exchange([operation])
         except ConnectionError as error:
-            raise Fault("no-connection", str(error)) from None
+            raise _no_connection(error) from None
         fault = _fault(parse_xml(text))
         if fault:
             raise fault
@@ -129,6 +145,13 @@ class Device:
         return reply
 
 
+def _no_connection(error):
+    """What is wrong with a persistent connection."""
+    if getattr(error, "code", None) == METHOD_NOT_FOUND:
+        return InputError("ansible_network_os", f"the connection knows no appliances: it must be {NETWORK_OS}")
+    return Fault(NO_CONNECTION, str(error))
+
+
 def _fault(reply):
     """The first error of a reply, the others in its message; None when there is none."""
     errors = [element for element in reply.findall(_name("rpc-error")) if _text(element, "error-severity") != "warning"]
@@ -136,7 +159,8 @@ def _fault(reply):
         return None
     first = errors[0]
     info = [element for error in errors for element in error.iterfind(f"{_name('error-info')}/*")]
-    message = "; ".join(_text(error, "error-message") or _text(error, "error-tag") for error in errors[:5])
+    said = [_text(error, "error-message") or _text(error, "error-tag") for error in errors[:5]]
+    message = "; ".join(text for text in said if text) or "the appliance refused it and did not say why"
     return Fault(_text(first, "error-tag"), message, _text(first, "error-path"), _text(first, "error-app-tag"), info)
 
 

@@ -14,8 +14,8 @@ import tempfile
 ANYTHING = ("config", "resources")
 """Modules that may configure what others do. The parts of all others are apart from each other."""
 PER_MODULE = 4
-VERSION = 1
-"""Of the file, and of how arguments are hashed."""
+VERSION = 2
+"""Of the file, of how arguments are hashed, and of what they mean."""
 
 
 def fingerprint(arguments):

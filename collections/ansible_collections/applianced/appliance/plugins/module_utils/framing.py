@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import time
+
 BASE_1_0 = "urn:ietf:params:netconf:base:1.0"
 BASE_1_1 = "urn:ietf:params:netconf:base:1.1"
 END_OF_MESSAGE = b"]]>]]>"
@@ -13,15 +15,21 @@ READ_OCTETS = 65536
 HEADER_OCTETS = 13
 """The most that a chunk's header can be: line feed, #, ten digits, line feed."""
 
+MESSAGE_OCTETS = 256 * 1024 * 1024
+"""The most that a message can have; the configuration of 100,000 applications has 30 million."""
+
 
 class FramingError(Exception):
     """What came is no NETCONF message."""
 
 
 class Wire:
-    """Whole messages over `recv(octets)` and `send_all(data)`. chunked: the framing of base:1.1, from now on."""
+    """Whole messages over `recv(octets)` and `send_all(data)`. timeout_s: for a whole message, None for any time.
+    chunked: the framing of base:1.1, from now on."""
 
-    def __init__(self, recv, send_all):
+    def __init__(self, recv, send_all, timeout_s=None):
+        self._timeout_s = timeout_s
+        self._deadline = None
         self._recv = recv
         self._send_all = send_all
         self._buffer = bytearray()
@@ -36,7 +44,8 @@ class Wire:
             self._send_all(data + END_OF_MESSAGE)
 
     def receive(self):
-        """The next whole message as text. Raises EOFError, FramingError and what `recv` raises."""
+        """The next whole message as text. Raises EOFError, FramingError, TimeoutError and what `recv` raises."""
+        self._deadline = None if self._timeout_s is None else time.monotonic() + self._timeout_s
         message = self._chunks() if self.chunked else self._delimited()
         try:
             return message.decode()
@@ -48,10 +57,13 @@ class Wire:
         if not data:
             raise EOFError("the appliance closed the session")
         self._buffer += data
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            raise TimeoutError(f"no whole answer within {self._timeout_s} s")
 
     def _delimited(self):
         looked_at = 0
         while (end := self._buffer.find(END_OF_MESSAGE, looked_at)) < 0:
+            _bound(len(self._buffer))
             looked_at = max(0, len(self._buffer) - len(END_OF_MESSAGE))
             self._more()
         message = bytes(self._buffer[:end])
@@ -59,8 +71,10 @@ class Wire:
         return message
 
     def _chunks(self):
-        parts = []
+        parts, total = [], 0
         while (size := self._header()) is not None:
+            total += size
+            _bound(total)
             while len(self._buffer) < size:
                 self._more()
             parts.append(bytes(self._buffer[:size]))
@@ -78,6 +92,11 @@ class Wire:
         if header == END_OF_CHUNKS[:-1] + b"\n":
             return None
         size = header[2:-1]
-        if header[:2] != b"\n#" or not size.isdigit() or len(header) > HEADER_OCTETS:
+        if header[:2] != b"\n#" or not size.isdigit() or size[:1] == b"0" or len(header) > HEADER_OCTETS:
             raise FramingError(f"a chunk begins with {header[:20]!r}")
         return int(size)
+
+
+def _bound(octets):
+    if octets > MESSAGE_OCTETS:
+        raise FramingError(f"a message of more than {MESSAGE_OCTETS} octets")

@@ -8,11 +8,16 @@ from __future__ import annotations
 import time
 
 from ansible_collections.applianced.appliance.plugins.module_utils import codec, transaction
-from ansible_collections.applianced.appliance.plugins.module_utils.codec import NETCONF, Json
+from ansible_collections.applianced.appliance.plugins.module_utils.codec import Json
 from ansible_collections.applianced.appliance.plugins.module_utils.device import Device, Fault
 from ansible_collections.applianced.appliance.plugins.module_utils.paths import place_of
+from ansible_collections.applianced.appliance.plugins.module_utils.resource import shown as shown_resource
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
-from ansible_collections.applianced.appliance.plugins.module_utils.rewriting import Inside, declarations
+from ansible_collections.applianced.appliance.plugins.module_utils.rewriting import (
+    Inside,
+    declarations,
+    without_declaration,
+)
 from ansible_collections.applianced.appliance.plugins.module_utils.schema import (
     DATASTORE,
     LIST,
@@ -50,11 +55,22 @@ def get(module):
 
 def _filter(params):
     if params["filter"] is not None:
-        return params["filter"]
+        return _elements(params["filter"])
     if params["paths"] is None:
         return None
     places = [place_of(path) for path in params["paths"]]
     return "".join(_selection(place) for place in places)
+
+
+def _elements(text):
+    """A filter as it is given, when there are elements in it and no text beside them. Raises InputError."""
+    text = without_declaration(text)
+    try:
+        if Inside(f"<holder>{text}</holder>", 0, strict=True).count:
+            return text
+    except InputError as error:
+        raise InputError("filter", error.message) from None
+    raise InputError("filter", "no element is in it: give what is to be read, or leave it out")
 
 
 def _selection(place):
@@ -84,8 +100,8 @@ def rpc(module):
     params = module.params
     node, name = None, params["rpc"] or ""
     if params["xml"]:
-        asked = params["xml"]
-        name = codec.split_tag(codec.parse_xml(asked))[1]
+        asked = without_declaration(params["xml"])
+        name = codec.split_tag(codec.parse_xml(asked, "xml"))[1]
     else:
         asked, node = call_of(name, params["input"] or {})
     local = name.rpartition(":")[2]
@@ -232,15 +248,36 @@ def clear(module):
     name, argument = CLEARS[params["what"]]
     given = {argument: params[argument if argument == "alg" else "number"]} if argument else {}
     text, node = call_of(name, {key: value for key, value in given.items() if value is not None})
-    if module.check_mode:
-        return {"changed": True, "ended": {}, "round_trips": 0}
     device = Device(module)
+    if module.check_mode:
+        _require(device, params)
+        return {"changed": True, "ended": {}, "round_trips": device.round_trips}
     answer = codec.decode(node, device.call(text))
     return {
         "changed": True,
         "ended": codec.show_container(node, answer, codec.Arguments),
         "round_trips": device.round_trips,
     }
+
+
+LISTED = {
+    "gate": ("get-gates", "gate", "number"),
+    "control_session": ("get-control-sessions", "control-session", "id"),
+    "data_session": ("get-data-sessions", "data-session", "id"),
+}
+"""What has a number: the operation that lists it, the list, and the leaf with the number."""
+
+
+def _require(device, params):
+    """That there is what is to be cleared. Raises InputError and Fault."""
+    if params["what"] in LISTED:
+        name, entries, leaf = LISTED[params["what"]]
+        number = params["number"]
+        found = asked(device, name, {"after": number - 1 if number > 0 else None, "count": 1})
+        if number not in (entry[leaf] for entry in found.get(entries.replace("-", "_"), [])):
+            raise InputError("number", f"there is no {entries.replace('-', ' ')} {number}: see what is listed")
+    elif params["alg"] is not None:
+        asked(device, "get-alg-counters", {"alg": params["alg"], "non-zero": [None]})
 
 
 # --- facts -------------------------------------------------------------------------------------------------------
@@ -264,12 +301,14 @@ def facts(module):
     for reply in replies:
         if isinstance(reply, Fault):
             raise reply
-    found = _basics(replies[0].find(f"{{{NETCONF}}}data"))
+    found = _basics(transaction.data_of(replies[0]))
     if names:
-        data = replies[1].find(f"{{{NETCONF}}}data")
+        data = transaction.data_of(replies[1])
         found["ansible_net_etag"] = transaction.etag_of(data)
         trees = {name: RESOURCES[name] for name in names}
-        found["ansible_network_resources"] = {name: each.show(each.decode(data)) for name, each in trees.items()}
+        found["ansible_network_resources"] = {
+            name: shown_resource(each, each.decode(data)) for name, each in trees.items()
+        }
     return {"changed": False, "ansible_facts": found, "round_trips": device.round_trips}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from ansible_collections.applianced.appliance.plugins.module_utils.codec import (
+    GONE,
     element,
     encode,
     key_leaves,
@@ -24,46 +25,91 @@ REMOVE = ' nc:operation="remove"'
 
 
 def merged(node, have, given):
-    """A container or an entry, with what is given laid over what is there."""
+    """A container or an entry, with what is given laid over what is there; what is GONE is taken away."""
     want = dict(have)
     for name, value in given.items():
-        child = node.children[name]
-        want[name] = _merged_value(child, want[name], value) if name in want else value
+        if value is GONE:
+            want.pop(name, None)
+        else:
+            want[name] = _merged_value(node.children[name], want.get(name), value)
     return want
 
 
 def _merged_value(node, have, given):
     if node.kind == LIST:
-        return {
-            **have,
-            **{key: merged(node, have[key], entry) if key in have else entry for key, entry in given.items()},
-        }
+        have = have or {}
+        return {**have, **{key: merged(node, have.get(key, {}), entry) for key, entry in given.items()}}
     if node.kind == LEAF_LIST:
-        return [*have, *(text for text in given if text not in have)]
-    return merged(node, have, given) if node.kind == CONTAINER else given
+        return [*(have or []), *(text for text in given if text not in (have or []))]
+    return merged(node, have or {}, given) if node.kind == CONTAINER else given
 
 
 def replaced(node, have, given):
     """Each entry, container or leaf that is given is as given; the others are left alone."""
     want = dict(have)
     for name, value in given.items():
-        entries = node.children[name].kind == LIST
-        want[name] = {**have.get(name, {}), **value} if entries else value
+        if value is GONE:
+            want.pop(name, None)
+        elif node.children[name].kind == LIST:
+            want[name] = {**have.get(name, {}), **_present(value)}
+        else:
+            want[name] = _present(value)
     return want
+
+
+def _present(value):
+    """A plain tree without what is GONE."""
+    if not isinstance(value, dict):
+        return value
+    return {name: _present(below) for name, below in value.items() if below is not GONE}
 
 
 def deleted(node, have, given):
-    """Without the entries, containers and leaves that are given; without anything when nothing is given."""
-    want = {}
-    for name, value in have.items():
-        if name not in given:
-            if given:
-                want[name] = value
-        elif node.children[name].kind == LIST and given[name]:
-            want[name] = {key: entry for key, entry in value.items() if key not in given[name]}
-        elif node.children[name].kind == LEAF_LIST and given[name]:
-            want[name] = [text for text in value if text not in given[name]]
-    return want
+    """Without the entries, containers and leaves that are given; without anything when nothing is given.
+
+    Where entries are named within an entry, these go, and it goes with them when nothing else is left of it.
+    """
+    if not given:
+        return {}
+    want = dict(have)
+    for name, value in given.items():
+        left = _left(node.children[name], want.pop(name, None), value)
+        if left is not None:
+            want[name] = left
+    return {name: want[name] for name in have if name in want}
+
+
+def _left(node, have, given):
+    """What is left of a child, None for nothing."""
+    if have is None or not given or node.kind == LEAF:
+        return None
+    if node.kind == LEAF_LIST:
+        return [text for text in have if text not in given]
+    if node.kind == CONTAINER:
+        return deleted(node, have, given)
+    entries = {key: _left_of_entry(node, entry, given[key]) if key in given else entry for key, entry in have.items()}
+    return {key: entry for key, entry in entries.items() if entry is not None}
+
+
+def _left_of_entry(node, have, given):
+    below = _entries_within(node, given)
+    if not below:
+        return None
+    left = deleted(node, have, below)
+    others = [name for name, value in left.items() if name not in given and (value or node.children[name].presence)]
+    others += [name for name in below if left.get(name)]
+    return left if others else None
+
+
+def _entries_within(node, given):
+    """The part of an entry that names entries further down."""
+    found = {}
+    for name, value in given.items():
+        child = node.children[name]
+        below = value if child.kind == LIST else _entries_within(child, value) if child.kind == CONTAINER else None
+        if below:
+            found[name] = below
+    return found
 
 
 def overridden(node, have, given):

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from ansible_collections.applianced.appliance.plugins.module_utils import codec, reconcile, transaction
-from ansible_collections.applianced.appliance.plugins.module_utils.codec import Arguments, Json
-from ansible_collections.applianced.appliance.plugins.module_utils.device import Device, Fault
+from ansible_collections.applianced.appliance.plugins.module_utils import codec, reconcile, secrets, transaction
+from ansible_collections.applianced.appliance.plugins.module_utils.codec import Arguments, Changes, Json
+from ansible_collections.applianced.appliance.plugins.module_utils.device import NO_CONNECTION, Device, Fault
 from ansible_collections.applianced.appliance.plugins.module_utils.etags import EtagCache, fingerprint
+from ansible_collections.applianced.appliance.plugins.module_utils.outcome import outcome
 from ansible_collections.applianced.appliance.plugins.module_utils.schema import (
     CONTAINER,
     DATASTORE,
@@ -19,8 +20,6 @@ from ansible_collections.applianced.appliance.plugins.module_utils.schema import
     InputError,
 )
 from ansible_collections.applianced.appliance.plugins.module_utils.transaction import How
-
-LARGE = ("config", "xml", "lines", "running_config")
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,18 @@ class Resource:
         self.name = name
         self.parts = parts
 
-    def read(self, given, path="config", dialect=Arguments):
+    def read(self, given, dialect=Arguments, path="config"):
         """The plain trees of `config`, by part. path: of `given`, for errors. Raises InputError."""
         if len(self.parts) == 1 and not self.parts[0].argument:
             part = self.parts[0]
             return {part: codec.read(part.node, given, path, dialect) if given is not None else None}
-        given = given or {}
+        given = {} if given is None else given
+        if not isinstance(given, dict):
+            raise InputError(path, f"a mapping is needed, this is {codec.described(given)}")
+        known = [part.argument for part in self.parts]
+        for name in given:
+            if name not in known:
+                raise InputError(f"{path}.{name}", f"there is no such argument: use one of {', '.join(known)}")
         return {
             part: codec.read(part.node, given[part.argument], f"{path}.{part.argument}", dialect)
             for part in self.parts
@@ -120,11 +125,13 @@ class Several:
     def parts(self):
         return [part for resource in self._resources.values() for part in resource.parts]
 
-    def read(self, given):
+    def read(self, given, dialect=Arguments):
         """The plain trees by part, of `config` by name of the resource. Raises InputError."""
         found = {}
         for name, config in given.items():
-            trees = self._resources[name].read(config, f"config.{name}")
+            if name not in self._resources:
+                continue
+            trees = self._resources[name].read(config, dialect, f"config.{name}")
             found.update({part: tree for part, tree in trees.items() if tree is not None})
         return found
 
@@ -217,7 +224,10 @@ def run_several(module, resources):
                 raise InputError(
                     f"config.{name}", f"no resource has this name: use one of {', '.join(sorted(resources))}"
                 )
-        wanted = list(config) or [name for name in resources if state == "gathered"]
+        # What is null is not named, as everywhere in Ansible; a hash of the arguments does not tell the two apart.
+        wanted = [name for name, given in config.items() if given is not None]
+        if not wanted and state == "gathered":
+            wanted = list(resources)
         return _run(module, Several({name: resources[name] for name in resources if name in wanted}))
 
     guarded(module, work)
@@ -225,30 +235,49 @@ def run_several(module, resources):
 
 def guarded(module, work):
     """End the module with what `work()` returns, or with what was refused."""
+    module.accepted = True
+    # Ansible would put a mask of its own in the place of ours.
+    module.no_log_values.discard(secrets.MASK)
     try:
         result = work()
     except InputError as error:
         module.fail_json(msg=str(error), path=error.path)
     except Fault as fault:
+        if fault.tag == NO_CONNECTION:
+            # As Ansible has it of a connection that is no process of its own.
+            module.exit_json(
+                unreachable=True,
+                changed=False,
+                msg=fault.described(),
+                error=fault.result(),
+                invocation=module.invocation(),
+            )
         module.fail_json(msg=fault.described(), error=fault.result())
     else:
-        # The arguments may be a whole configuration, and are not sent back.
-        shown = {name: value for name, value in module.params.items() if name not in LARGE}
-        module.exit_json(invocation={"module_args": shown}, **result)
+        module.exit_json(invocation=module.invocation(), **result)
 
 
 def _run(module, resource):
     state, params = module.params["state"], module.params
     if state == "parsed":
-        return {"changed": False, "parsed": resource.show(_parsed(resource, params["running_config"]))}
+        return {"changed": False, "parsed": shown(resource, _parsed(resource, params["running_config"]))}
     if state == "rendered":
         given = resource.read(params["config"])
         return {"changed": False, "rendered": resource.edit(_nothing(resource), _whole(resource, given))}
     device = Device(module)
     if state == "gathered":
         have, _etag = _read(device, resource)
-        return {"changed": False, "gathered": resource.show(have), "round_trips": device.round_trips}
+        return {"changed": False, "gathered": shown(resource, have), "round_trips": device.round_trips}
     return _change(module, resource, device)
+
+
+def _argument(part):
+    return f"config.{part.argument}" if part.argument else "config"
+
+
+def shown(resource, trees):
+    """What a module returns of what is there."""
+    return secrets.masked(resource.show(trees))
 
 
 def _nothing(resource):
@@ -281,7 +310,7 @@ def _parsed(resource, text):
 def _read(device, resource, etag="?"):
     """What is there, and the id of running; None for what is there when nothing has changed since `etag`."""
     reply = device.call(transaction.get_config(resource.filter(), etag))
-    data = reply.find(f"{{{codec.NETCONF}}}data")
+    data = transaction.data_of(reply)
     now = transaction.etag_of(data)
     if now == "=":
         return None, etag
@@ -313,6 +342,8 @@ def _known(element, path):
 def how_of(module, device):
     """What the arguments that all changing modules share say. Raises InputError."""
     params = module.params
+    if params["confirm_timeout"] is not None and params["confirm_timeout"] < 1:
+        raise InputError("confirm_timeout", "this is no time to confirm in: give a second or more, or leave it out")
     if params["confirm_timeout"] and not params["persist_id"] and not device.lasting:
         raise InputError("confirm_timeout", "over this connection a session ends with its task: give persist_id, too")
     waits = params["when_busy"] == "wait"
@@ -331,13 +362,14 @@ def _change(module, resource, device):
     arguments = fingerprint([params["state"], params["config"]])
     known = cache.known(resource.name, arguments)
     # What is remembered was read before; of a large state that is most of the work of a run without changes.
-    given = None if known else _given(resource, params["config"])
+    given = None if known else _given(resource, params)
 
     def attempt(count):
         have, now = _read(device, resource, known if known and count == 1 else "?")
         if have is None:
             return None, now, transaction.Done(False, (), now)
-        want = resource.want(params["state"], have, given or _given(resource, params["config"]))
+        want = resource.want(params["state"], have, given or _given(resource, params))
+        want = {part: secrets.kept(have[part], tree, _argument(part)) for part, tree in want.items()}
         edit = resource.edit(have, want)
         if not edit:
             return have, now, transaction.Done(False, (), now)
@@ -349,26 +381,12 @@ def _change(module, resource, device):
     elif not how.check and done.etag:
         cache.advance(at, done.etag, resource.name)
         cache.keep(resource.name, arguments, done.etag)
-    return outcome(module, device, done, **({"before": resource.show(before)} if done.changed else {}))
+    return outcome(module, device, done, **({"before": shown(resource, before)} if done.changed else {}))
 
 
-def _given(resource, config):
-    return resource.read(config or ({} if isinstance(resource, Several) else None))
+def _given(resource, params):
+    dialect = Changes if params["state"] in ("merged", "replaced") else Arguments
+    return resource.read(params["config"] or ({} if isinstance(resource, Several) else None), dialect)
 
 
-def outcome(module, device, done, **more):
-    """What a changing module returns."""
-    result = {"changed": done.changed, "commands": list(done.lines), "round_trips": device.round_trips, **more}
-    if module._diff and done.lines:
-        result["diff"] = {"prepared": "".join(f"{_signed(line)}\n" for line in done.lines)}
-    return result
-
-
-def _signed(line):
-    """A line of the appliance with the sign that diffs have."""
-    verb, _space, rest = line.partition(" ")
-    sign = {"set": "+ ", "delete": "- "}.get(verb, "~ ")
-    return sign + rest if verb in ("set", "delete") else sign + line
-
-
-__all__ = ["Part", "Resource", "guarded", "how_of", "outcome", "run", "run_several"]
+__all__ = ["Part", "Resource", "guarded", "how_of", "run", "run_several", "shown"]

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 
 from ansible_collections.applianced.appliance.plugins.module_utils.codec import NETCONF
-from ansible_collections.applianced.appliance.plugins.module_utils.device import Fault, text_element
+from ansible_collections.applianced.appliance.plugins.module_utils.device import NO_CONNECTION, Fault, text_element
 from ansible_collections.applianced.appliance.plugins.module_utils.rewriting import declarations
 
 TXID = "urn:ietf:params:xml:ns:netconf:txid:1.0"
@@ -75,6 +75,14 @@ def etag_of(element):
     return element.get(f"{{{TXID}}}etag", "")
 
 
+def data_of(reply):
+    """What a reply to a question holds. Raises Fault when it holds no data."""
+    data = reply.find(f"{{{NETCONF}}}data")
+    if data is None:
+        raise Fault("malformed-message", "the appliance answered a question without data")
+    return data
+
+
 def retrying(how, attempt):
     """What `attempt(first)` returns. When another controller was in the way it is tried again: at once when running
     has changed under it, and for `wait_s` when the appliance is busy. first: no reading was in vain so far."""
@@ -94,7 +102,7 @@ def retrying(how, attempt):
 def put(device, edits, how):
     """Edit the candidate, show what that changes, and commit it or, in check mode, leave it. edits: operations that
     change the candidate. Raises Fault; the candidate is then as if nothing had been asked."""
-    asked = [UPDATE, *edits, *([VALIDATE] if how.check else []), COMPARE]
+    asked = [*device.cleaning(), UPDATE, *edits, *([VALIDATE] if how.check else []), COMPARE]
     try:
         replies = _all_of(device.exchange(*asked))
         lines = changes_of(replies[-1])
@@ -103,7 +111,7 @@ def put(device, edits, how):
             return Done(bool(lines), lines)
         return Done(True, lines, etag_of(_ok(_commit(device, how))))
     except Fault as fault:
-        if fault.tag != "no-connection":
+        if fault.tag != NO_CONNECTION:
             device.exchange(DISCARD, UPDATE)
         raise
 

@@ -113,7 +113,7 @@ EXAMPLES = r"""
 ---
 - name: Add to what is there
   applianced.appliance.address_book:
-    config: &id001
+    config:
       - name: global
         address:
           - name: office
@@ -141,7 +141,22 @@ EXAMPLES = r"""
     state: replaced
 - name: Have this and nothing else
   applianced.appliance.address_book:
-    config: *id001
+    config:
+      - name: global
+        address:
+          - name: office
+            ip_prefix: 10.71.0.0/16
+          - name: dc
+            ip_prefix: 10.72.0.0/16
+        address_set:
+          - name: sites
+            address:
+              - name: office
+              - name: dc
+      - name: hosts
+        address:
+          - name: www
+            ip_prefix: 203.0.113.80/32
     state: overridden
 - name: Take something away
   applianced.appliance.address_book:
@@ -157,7 +172,22 @@ EXAMPLES = r"""
   register: there
 - name: Show the XML without an appliance
   applianced.appliance.address_book:
-    config: *id001
+    config:
+      - name: global
+        address:
+          - name: office
+            ip_prefix: 10.71.0.0/16
+          - name: dc
+            ip_prefix: 10.72.0.0/16
+        address_set:
+          - name: sites
+            address:
+              - name: office
+              - name: dc
+      - name: hosts
+        address:
+          - name: www
+            ip_prefix: 203.0.113.80/32
     state: rendered
 - name: Read a file
   applianced.appliance.address_book:
@@ -213,12 +243,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.applianced.appliance.plugins.module_utils.argspec.address_book import CONFIG
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 
 def main():
-    module = AnsibleModule(**resource_spec(CONFIG))
+    module = telling(AnsibleModule)(**resource_spec(CONFIG))
     run(module, RESOURCES["address_book"])
 
 

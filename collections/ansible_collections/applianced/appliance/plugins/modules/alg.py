@@ -710,7 +710,7 @@ EXAMPLES = r"""
 ---
 - name: Add to what is there
   applianced.appliance.alg:
-    config: &id001
+    config:
       ftp:
         ftps_extension: true
       tftp:
@@ -725,7 +725,11 @@ EXAMPLES = r"""
     state: replaced
 - name: Have this and nothing else
   applianced.appliance.alg:
-    config: *id001
+    config:
+      ftp:
+        ftps_extension: true
+      tftp:
+        disable: true
     state: overridden
 - name: Take something away
   applianced.appliance.alg:
@@ -741,7 +745,11 @@ EXAMPLES = r"""
   register: there
 - name: Show the XML without an appliance
   applianced.appliance.alg:
-    config: *id001
+    config:
+      ftp:
+        ftps_extension: true
+      tftp:
+        disable: true
     state: rendered
 - name: Read a file
   applianced.appliance.alg:
@@ -797,12 +805,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.applianced.appliance.plugins.module_utils.argspec.alg import CONFIG
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 
 def main():
-    module = AnsibleModule(**resource_spec(CONFIG))
+    module = telling(AnsibleModule)(**resource_spec(CONFIG))
     run(module, RESOURCES["alg"])
 
 

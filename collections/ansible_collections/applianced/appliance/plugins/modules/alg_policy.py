@@ -129,7 +129,7 @@ EXAMPLES = r"""
 ---
 - name: Add to what is there
   applianced.appliance.alg_policy:
-    config: &id001
+    config:
       - name: branch-base
         description: What every branch has
         tag:
@@ -157,7 +157,23 @@ EXAMPLES = r"""
     state: replaced
 - name: Have this and nothing else
   applianced.appliance.alg_policy:
-    config: *id001
+    config:
+      - name: branch-base
+        description: What every branch has
+        tag:
+          - branch
+        alg:
+          - name: ftp
+            service:
+              - ftp-2121
+          - name: sip
+            disable: true
+        permissions:
+          enterprise_operator: hide
+      - name: closed
+        alg:
+          - name: ftp
+            disable: true
     state: overridden
 - name: Take something away
   applianced.appliance.alg_policy:
@@ -173,7 +189,23 @@ EXAMPLES = r"""
   register: there
 - name: Show the XML without an appliance
   applianced.appliance.alg_policy:
-    config: *id001
+    config:
+      - name: branch-base
+        description: What every branch has
+        tag:
+          - branch
+        alg:
+          - name: ftp
+            service:
+              - ftp-2121
+          - name: sip
+            disable: true
+        permissions:
+          enterprise_operator: hide
+      - name: closed
+        alg:
+          - name: ftp
+            disable: true
     state: rendered
 - name: Read a file
   applianced.appliance.alg_policy:
@@ -229,12 +261,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.applianced.appliance.plugins.module_utils.argspec.alg_policy import CONFIG
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 
 def main():
-    module = AnsibleModule(**resource_spec(CONFIG))
+    module = telling(AnsibleModule)(**resource_spec(CONFIG))
     run(module, RESOURCES["alg_policy"])
 
 

@@ -63,7 +63,7 @@ EXAMPLES = r"""
 ---
 - name: Add to what is there
   applianced.appliance.application_sets:
-    config: &id001
+    config:
       - name: transfers
         application:
           - name: junos-ftp
@@ -83,7 +83,15 @@ EXAMPLES = r"""
     state: replaced
 - name: Have this and nothing else
   applianced.appliance.application_sets:
-    config: *id001
+    config:
+      - name: transfers
+        application:
+          - name: junos-ftp
+          - name: junos-tftp
+      - name: office
+        description: What an office uses
+        application_set:
+          - name: transfers
     state: overridden
 - name: Take something away
   applianced.appliance.application_sets:
@@ -99,7 +107,15 @@ EXAMPLES = r"""
   register: there
 - name: Show the XML without an appliance
   applianced.appliance.application_sets:
-    config: *id001
+    config:
+      - name: transfers
+        application:
+          - name: junos-ftp
+          - name: junos-tftp
+      - name: office
+        description: What an office uses
+        application_set:
+          - name: transfers
     state: rendered
 - name: Read a file
   applianced.appliance.application_sets:
@@ -155,12 +171,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.applianced.appliance.plugins.module_utils.argspec.application_sets import CONFIG
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 
 def main():
-    module = AnsibleModule(**resource_spec(CONFIG))
+    module = telling(AnsibleModule)(**resource_spec(CONFIG))
     run(module, RESOURCES["application_sets"])
 
 

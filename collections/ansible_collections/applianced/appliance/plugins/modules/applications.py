@@ -144,7 +144,7 @@ EXAMPLES = r"""
 ---
 - name: Add to what is there
   applianced.appliance.applications:
-    config: &id001
+    config:
       - name: ftp-2121
         protocol: tcp
         destination_port: '2121'
@@ -167,7 +167,17 @@ EXAMPLES = r"""
     state: replaced
 - name: Have this and nothing else
   applianced.appliance.applications:
-    config: *id001
+    config:
+      - name: ftp-2121
+        protocol: tcp
+        destination_port: '2121'
+        application_protocol: ftp
+      - name: files
+        term:
+          - name: control
+            protocol: tcp
+            destination_port: '8021'
+            alg: ftp
     state: overridden
 - name: Take something away
   applianced.appliance.applications:
@@ -183,7 +193,17 @@ EXAMPLES = r"""
   register: there
 - name: Show the XML without an appliance
   applianced.appliance.applications:
-    config: *id001
+    config:
+      - name: ftp-2121
+        protocol: tcp
+        destination_port: '2121'
+        application_protocol: ftp
+      - name: files
+        term:
+          - name: control
+            protocol: tcp
+            destination_port: '8021'
+            alg: ftp
     state: rendered
 - name: Read a file
   applianced.appliance.applications:
@@ -239,12 +259,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.applianced.appliance.plugins.module_utils.argspec.applications import CONFIG
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 
 def main():
-    module = AnsibleModule(**resource_spec(CONFIG))
+    module = telling(AnsibleModule)(**resource_spec(CONFIG))
     run(module, RESOURCES["applications"])
 
 

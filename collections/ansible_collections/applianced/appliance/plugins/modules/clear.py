@@ -73,12 +73,13 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.operational import CLEARS, clear
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded
 
 
 def main():
-    module = AnsibleModule(
+    module = telling(AnsibleModule)(
         argument_spec={
             "what": {"type": "str", "choices": list(CLEARS), "required": True},
             "number": {"type": "int"},

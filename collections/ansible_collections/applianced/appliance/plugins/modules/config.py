@@ -30,14 +30,18 @@ options:
     type: str
   operation:
     description:
-      - What to do with O(config) or O(xml) at O(path), or at each node of the top. V(remove) needs no value where there is
-        a path.
+      - What to do with O(config) at O(path), or with each node of the top that O(config) or O(xml) has.
+      - V(merge) adds to what is there, V(replace) makes the node exactly so, V(remove) takes it away and needs no value
+        where there is a path. Elements of O(xml) that have an operation of their own keep it.
+      - V(override) makes the whole configuration what O(config) or O(xml) says, as a backup does; what is not in it goes.
+        At O(path) it is V(replace).
     type: str
-    choices: [merge, replace, remove]
+    choices: [merge, replace, override, remove]
     default: merge
   xml:
     description:
-      - XML, as C(<config>), C(<data>), or what stands in them. Attributes (C(operation), C(insert)) count.
+      - XML, as C(<config>), C(<data>), or what stands in them. Attributes (C(operation), C(insert)) count. Text beside
+        elements is refused, and XML without elements.
     type: str
   lines:
     description:
@@ -52,6 +56,7 @@ options:
   confirm:
     description:
       - V(commit) confirms the commit that waits for it, V(cancel) takes it back at once. O(persist_id) names it.
+      - With O(persist_id) it fails when no such commit waits any more; without, there is nothing to do then.
     type: str
     choices: [commit, cancel]
   backup:
@@ -74,7 +79,7 @@ options:
         type: str
       format:
         description:
-          - As a whole configuration that O(xml) or O(config) takes again.
+          - As a whole configuration that O(xml) or O(config) takes again, with O(operation=override).
         type: str
         choices: [xml, json]
         default: xml
@@ -141,7 +146,7 @@ commands:
   elements: str
   sample: [set system host-name gw7.example.net]
 backup_path:
-  description: The file that was written.
+  description: The file that was written, or would be in check mode.
   returned: when O(backup=true)
   type: str
 round_trips:
@@ -164,6 +169,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import CHANGE
 from ansible_collections.applianced.appliance.plugins.module_utils.configure import run
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 
 
 def main():
@@ -172,11 +178,11 @@ def main():
         "filename": {"type": "str"},
         "format": {"type": "str", "choices": ["xml", "json"], "default": "xml"},
     }
-    module = AnsibleModule(
+    module = telling(AnsibleModule)(
         argument_spec={
             "config": {"type": "raw"},
             "path": {"type": "str"},
-            "operation": {"type": "str", "choices": ["merge", "replace", "remove"], "default": "merge"},
+            "operation": {"type": "str", "choices": ["merge", "replace", "override", "remove"], "default": "merge"},
             "xml": {"type": "str"},
             "lines": {"type": "list", "elements": "str"},
             "rollback": {"type": "str"},

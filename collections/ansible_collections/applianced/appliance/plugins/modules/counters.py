@@ -92,6 +92,7 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.operational import counters
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded
 
@@ -103,7 +104,7 @@ def main():
         "at_least": {"type": "int"},
         "at_most": {"type": "int"},
     }
-    module = AnsibleModule(
+    module = telling(AnsibleModule)(
         argument_spec={
             "alg": {"type": "str"},
             "non_zero": {"type": "bool", "default": False},

@@ -61,6 +61,7 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.operational import facts
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
@@ -68,7 +69,7 @@ from ansible_collections.applianced.appliance.plugins.module_utils.resource_tabl
 
 def main():
     choices = ["all", *sorted(RESOURCES)]
-    module = AnsibleModule(
+    module = telling(AnsibleModule)(
         argument_spec={"gather_network_resources": {"type": "list", "elements": "str", "choices": choices}},
         supports_check_mode=True,
     )

@@ -102,6 +102,7 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.operational import listing
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded
 
@@ -115,7 +116,7 @@ def gates(module):
 
 
 def main():
-    module = AnsibleModule(
+    module = telling(AnsibleModule)(
         argument_spec={
             "alg": {"type": "str"},
             "zone": {"type": "str"},

@@ -173,7 +173,7 @@ EXAMPLES = r"""
 ---
 - name: Add to what is there
   applianced.appliance.nat_destination:
-    config: &id001
+    config:
       pool:
         - name: www
           address:
@@ -209,7 +209,30 @@ EXAMPLES = r"""
     state: replaced
 - name: Have this and nothing else
   applianced.appliance.nat_destination:
-    config: *id001
+    config:
+      pool:
+        - name: www
+          address:
+            ip_prefix: 10.71.0.80/32
+            port: 8080
+      rule_set:
+        - name: in
+          from:
+            zone:
+              - trust
+          rule:
+            - name: web
+              match:
+                destination_address:
+                  - 203.0.113.1/32
+                destination_port:
+                  - '80'
+                protocol:
+                  - tcp
+              then:
+                destination_nat:
+                  pool:
+                    pool_name: www
     state: overridden
 - name: Take something away
   applianced.appliance.nat_destination:
@@ -226,7 +249,30 @@ EXAMPLES = r"""
   register: there
 - name: Show the XML without an appliance
   applianced.appliance.nat_destination:
-    config: *id001
+    config:
+      pool:
+        - name: www
+          address:
+            ip_prefix: 10.71.0.80/32
+            port: 8080
+      rule_set:
+        - name: in
+          from:
+            zone:
+              - trust
+          rule:
+            - name: web
+              match:
+                destination_address:
+                  - 203.0.113.1/32
+                destination_port:
+                  - '80'
+                protocol:
+                  - tcp
+              then:
+                destination_nat:
+                  pool:
+                    pool_name: www
     state: rendered
 - name: Read a file
   applianced.appliance.nat_destination:
@@ -282,12 +328,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.applianced.appliance.plugins.module_utils.argspec.nat_destination import CONFIG
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 
 def main():
-    module = AnsibleModule(**resource_spec(CONFIG))
+    module = telling(AnsibleModule)(**resource_spec(CONFIG))
     run(module, RESOURCES["nat_destination"])
 
 

@@ -247,7 +247,7 @@ EXAMPLES = r"""
 ---
 - name: Add to what is there
   applianced.appliance.nat_source:
-    config: &id001
+    config:
       pool:
         - name: outside
           address:
@@ -301,7 +301,35 @@ EXAMPLES = r"""
     state: replaced
 - name: Have this and nothing else
   applianced.appliance.nat_source:
-    config: *id001
+    config:
+      pool:
+        - name: outside
+          address:
+            - name: 203.0.113.1/32
+      rule_set:
+        - name: out
+          from:
+            zone:
+              - trust
+          to:
+            zone:
+              - untrust
+          rule:
+            - name: office
+              match:
+                source_address:
+                  - 10.71.0.0/16
+              then:
+                source_nat:
+                  pool:
+                    pool_name: outside
+            - name: rest
+              match:
+                source_address:
+                  - 0.0.0.0/0
+              then:
+                source_nat:
+                  'off': true
     state: overridden
 - name: Take something away
   applianced.appliance.nat_source:
@@ -318,7 +346,35 @@ EXAMPLES = r"""
   register: there
 - name: Show the XML without an appliance
   applianced.appliance.nat_source:
-    config: *id001
+    config:
+      pool:
+        - name: outside
+          address:
+            - name: 203.0.113.1/32
+      rule_set:
+        - name: out
+          from:
+            zone:
+              - trust
+          to:
+            zone:
+              - untrust
+          rule:
+            - name: office
+              match:
+                source_address:
+                  - 10.71.0.0/16
+              then:
+                source_nat:
+                  pool:
+                    pool_name: outside
+            - name: rest
+              match:
+                source_address:
+                  - 0.0.0.0/0
+              then:
+                source_nat:
+                  'off': true
     state: rendered
 - name: Read a file
   applianced.appliance.nat_source:
@@ -374,12 +430,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.applianced.appliance.plugins.module_utils.argspec.nat_source import CONFIG
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 
 def main():
-    module = AnsibleModule(**resource_spec(CONFIG))
+    module = telling(AnsibleModule)(**resource_spec(CONFIG))
     run(module, RESOURCES["nat_source"])
 
 

@@ -135,7 +135,7 @@ EXAMPLES = r"""
 ---
 - name: Add to what is there
   applianced.appliance.nat_static:
-    config: &id001
+    config:
       rule_set:
         - name: in
           from:
@@ -182,7 +182,32 @@ EXAMPLES = r"""
     state: replaced
 - name: Have this and nothing else
   applianced.appliance.nat_static:
-    config: *id001
+    config:
+      rule_set:
+        - name: in
+          from:
+            zone:
+              - trust
+          rule:
+            - name: www
+              match:
+                destination_address: 203.0.113.80/32
+              then:
+                static_nat:
+                  prefix:
+                    addr_prefix: 10.71.0.80/32
+        - name: more
+          from:
+            zone:
+              - trust
+          rule:
+            - name: mail
+              match:
+                destination_address: 203.0.113.25/32
+              then:
+                static_nat:
+                  prefix:
+                    addr_prefix: 10.71.0.25/32
     state: overridden
 - name: Take something away
   applianced.appliance.nat_static:
@@ -199,7 +224,32 @@ EXAMPLES = r"""
   register: there
 - name: Show the XML without an appliance
   applianced.appliance.nat_static:
-    config: *id001
+    config:
+      rule_set:
+        - name: in
+          from:
+            zone:
+              - trust
+          rule:
+            - name: www
+              match:
+                destination_address: 203.0.113.80/32
+              then:
+                static_nat:
+                  prefix:
+                    addr_prefix: 10.71.0.80/32
+        - name: more
+          from:
+            zone:
+              - trust
+          rule:
+            - name: mail
+              match:
+                destination_address: 203.0.113.25/32
+              then:
+                static_nat:
+                  prefix:
+                    addr_prefix: 10.71.0.25/32
     state: rendered
 - name: Read a file
   applianced.appliance.nat_static:
@@ -255,12 +305,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.applianced.appliance.plugins.module_utils.argspec.nat_static import CONFIG
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 
 def main():
-    module = AnsibleModule(**resource_spec(CONFIG))
+    module = telling(AnsibleModule)(**resource_spec(CONFIG))
     run(module, RESOURCES["nat_static"])
 
 

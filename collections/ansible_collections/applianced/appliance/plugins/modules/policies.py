@@ -226,7 +226,7 @@ EXAMPLES = r"""
 ---
 - name: Add to what is there
   applianced.appliance.policies:
-    config: &id001
+    config:
       policy:
         - from_zone_name: trust
           to_zone_name: untrust
@@ -296,7 +296,34 @@ EXAMPLES = r"""
     state: replaced
 - name: Have this and nothing else
   applianced.appliance.policies:
-    config: *id001
+    config:
+      policy:
+        - from_zone_name: trust
+          to_zone_name: untrust
+          policy:
+            - name: files
+              match:
+                source_address:
+                  - any
+                destination_address:
+                  - any
+                application:
+                  - junos-ftp
+                  - junos-tftp
+              then:
+                permit: true
+            - name: rest
+              match:
+                source_address:
+                  - any
+                destination_address:
+                  - any
+                application:
+                  - any
+              then:
+                deny: true
+      default_policy:
+        deny_all: true
     state: overridden
 - name: Take something away
   applianced.appliance.policies:
@@ -312,7 +339,34 @@ EXAMPLES = r"""
   register: there
 - name: Show the XML without an appliance
   applianced.appliance.policies:
-    config: *id001
+    config:
+      policy:
+        - from_zone_name: trust
+          to_zone_name: untrust
+          policy:
+            - name: files
+              match:
+                source_address:
+                  - any
+                destination_address:
+                  - any
+                application:
+                  - junos-ftp
+                  - junos-tftp
+              then:
+                permit: true
+            - name: rest
+              match:
+                source_address:
+                  - any
+                destination_address:
+                  - any
+                application:
+                  - any
+              then:
+                deny: true
+      default_policy:
+        deny_all: true
     state: rendered
 - name: Read a file
   applianced.appliance.policies:
@@ -368,12 +422,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.applianced.appliance.plugins.module_utils.argspec.policies import CONFIG
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 
 def main():
-    module = AnsibleModule(**resource_spec(CONFIG))
+    module = telling(AnsibleModule)(**resource_spec(CONFIG))
     run(module, RESOURCES["policies"])
 
 

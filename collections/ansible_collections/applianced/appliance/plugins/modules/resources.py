@@ -99,6 +99,7 @@ path:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import CHANGE
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import run_several
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
@@ -106,7 +107,7 @@ from ansible_collections.applianced.appliance.plugins.module_utils.resource_tabl
 def main():
     states = ["merged", "replaced", "overridden", "deleted", "gathered"]
     changing = [("state", state, ["config"]) for state in states if state != "gathered"]
-    module = AnsibleModule(
+    module = telling(AnsibleModule)(
         argument_spec={
             "config": {"type": "dict"},
             "state": {"type": "str", "choices": states, "default": "merged"},

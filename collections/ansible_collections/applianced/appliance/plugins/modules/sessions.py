@@ -108,6 +108,7 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.operational import listing
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import guarded
 
@@ -123,7 +124,7 @@ def sessions(module):
 
 
 def main():
-    module = AnsibleModule(
+    module = telling(AnsibleModule)(
         argument_spec={
             "type": {"type": "str", "choices": ["control", "data"], "default": "control"},
             "alg": {"type": "str"},

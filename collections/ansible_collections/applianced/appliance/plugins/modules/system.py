@@ -410,7 +410,7 @@ EXAMPLES = r"""
 ---
 - name: Add to what is there
   applianced.appliance.system:
-    config: &id001
+    config:
       host_name: gw7.example.net
       services:
         netconf:
@@ -424,7 +424,11 @@ EXAMPLES = r"""
     state: replaced
 - name: Have this and nothing else
   applianced.appliance.system:
-    config: *id001
+    config:
+      host_name: gw7.example.net
+      services:
+        netconf:
+          idle_timeout: 3600
     state: overridden
 - name: Take something away
   applianced.appliance.system:
@@ -440,7 +444,11 @@ EXAMPLES = r"""
   register: there
 - name: Show the XML without an appliance
   applianced.appliance.system:
-    config: *id001
+    config:
+      host_name: gw7.example.net
+      services:
+        netconf:
+          idle_timeout: 3600
     state: rendered
 - name: Read a file
   applianced.appliance.system:
@@ -496,12 +504,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.applianced.appliance.plugins.module_utils.argspec.system import CONFIG
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 
 def main():
-    module = AnsibleModule(**resource_spec(CONFIG))
+    module = telling(AnsibleModule)(**resource_spec(CONFIG))
     run(module, RESOURCES["system"])
 
 

@@ -228,7 +228,7 @@ EXAMPLES = r"""
 ---
 - name: Add to what is there
   applianced.appliance.users_roles:
-    config: &id001
+    config:
       login:
         user:
           - name: olga
@@ -265,7 +265,28 @@ EXAMPLES = r"""
     state: replaced
 - name: Have this and nothing else
   applianced.appliance.users_roles:
-    config: *id001
+    config:
+      login:
+        user:
+          - name: olga
+            authentication:
+              ssh_public_key:
+                - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI... olga
+      nacm:
+        groups:
+          group:
+            - name: enterprise-operator
+              user_name:
+                - olga
+        rule_list:
+          - name: operators
+            group:
+              - enterprise-operator
+            rule:
+              - name: read-state
+                module_name: '*'
+                access_operations: read
+                action: permit
     state: overridden
 - name: Take something away
   applianced.appliance.users_roles:
@@ -283,7 +304,28 @@ EXAMPLES = r"""
   register: there
 - name: Show the XML without an appliance
   applianced.appliance.users_roles:
-    config: *id001
+    config:
+      login:
+        user:
+          - name: olga
+            authentication:
+              ssh_public_key:
+                - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI... olga
+      nacm:
+        groups:
+          group:
+            - name: enterprise-operator
+              user_name:
+                - olga
+        rule_list:
+          - name: operators
+            group:
+              - enterprise-operator
+            rule:
+              - name: read-state
+                module_name: '*'
+                access_operations: read
+                action: permit
     state: rendered
 - name: Read a file
   applianced.appliance.users_roles:
@@ -339,12 +381,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.applianced.appliance.plugins.module_utils.argspec.users_roles import CONFIG
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 
 def main():
-    module = AnsibleModule(**resource_spec(CONFIG))
+    module = telling(AnsibleModule)(**resource_spec(CONFIG))
     run(module, RESOURCES["users_roles"])
 
 

@@ -319,7 +319,7 @@ EXAMPLES = r"""
 ---
 - name: Add to what is there
   applianced.appliance.zones:
-    config: &id001
+    config:
       security_zone:
         - name: trust
           interfaces:
@@ -343,7 +343,17 @@ EXAMPLES = r"""
     state: replaced
 - name: Have this and nothing else
   applianced.appliance.zones:
-    config: *id001
+    config:
+      security_zone:
+        - name: trust
+          interfaces:
+            - name: lan0
+          host_inbound_traffic:
+            system_services:
+              - name: ping
+        - name: dmz
+          interfaces:
+            - name: dmz0
     state: overridden
 - name: Take something away
   applianced.appliance.zones:
@@ -360,7 +370,17 @@ EXAMPLES = r"""
   register: there
 - name: Show the XML without an appliance
   applianced.appliance.zones:
-    config: *id001
+    config:
+      security_zone:
+        - name: trust
+          interfaces:
+            - name: lan0
+          host_inbound_traffic:
+            system_services:
+              - name: ping
+        - name: dmz
+          interfaces:
+            - name: dmz0
     state: rendered
 - name: Read a file
   applianced.appliance.zones:
@@ -416,12 +436,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.applianced.appliance.plugins.module_utils.argspec.zones import CONFIG
 from ansible_collections.applianced.appliance.plugins.module_utils.change_spec import resource_spec
+from ansible_collections.applianced.appliance.plugins.module_utils.module import telling
 from ansible_collections.applianced.appliance.plugins.module_utils.resource import run
 from ansible_collections.applianced.appliance.plugins.module_utils.resource_table import RESOURCES
 
 
 def main():
-    module = AnsibleModule(**resource_spec(CONFIG))
+    module = telling(AnsibleModule)(**resource_spec(CONFIG))
     run(module, RESOURCES["zones"])
 
 

@@ -37,8 +37,11 @@ from ansible_collections.applianced.appliance.plugins.module_utils.session impor
 
 try:
     from ncclient.operations import RPC
+    from ncclient.transport.errors import TransportError
+    from paramiko import SSHException
 except ImportError:
     RPC = object
+    SSHException = TransportError = OSError
 
 SYSTEM = "urn:applianced:yang:system"
 
@@ -57,7 +60,7 @@ class OwnSession(Session):
         self._channel = transport.open_session(timeout=timeout_s)
         self._channel.settimeout(timeout_s)
         self._channel.invoke_subsystem("netconf")
-        super().__init__(self._channel.recv, self._channel.sendall)
+        super().__init__(self._channel.recv, self._channel.sendall, timeout_s)
 
     @property
     def alive(self):
@@ -71,8 +74,7 @@ class Netconf(NetconfBase):
     """What modules call, by its name, over the persistent connection."""
 
     _own = None
-    lasting = True
-    """The session goes on between tasks."""
+    _untouched = True
 
     @ensure_ncclient
     def exchange(self, operations):
@@ -81,7 +83,9 @@ class Netconf(NetconfBase):
         A session that has ended between two calls is opened again; one that ends within a call is an error.
         """
         if self._own is None or not self._own.alive:
-            self._own = OwnSession(self.m.execute(SshTransport), self._timeout())
+            self._own = self._opened()
+            self._untouched = True
+        self._untouched = self._untouched and all(operation.startswith("<get") for operation in operations)
         try:
             return self._own.exchange(operations)
         except (OSError, EOFError, FramingError) as error:
@@ -90,6 +94,21 @@ class Netconf(NetconfBase):
             raise AnsibleConnectionFailure(
                 f"NETCONF with {self.peer()} ended before the answer: {said}; what was asked may have been done"
             ) from error
+
+    def _opened(self):
+        """A new session, over a new SSH connection when the old one has ended, as after a restart."""
+        try:
+            transport = self.m.execute(SshTransport) if self.m.connected else None
+            if transport is None or not transport.is_active():
+                self._connection._connect()
+                transport = self.m.execute(SshTransport)
+            return OwnSession(transport, self._timeout())
+        except (OSError, EOFError, FramingError, SSHException, TransportError) as error:
+            raise AnsibleConnectionFailure(f"NETCONF with {self.peer()}: {to_native(error)}") from error
+
+    def untouched(self):
+        """Whether nothing but reading has been asked in the session: its candidate is what runs."""
+        return self._own is None or not self._own.alive or self._untouched
 
     def peer(self):
         """user@address:port of the appliance."""
@@ -108,7 +127,7 @@ class Netconf(NetconfBase):
         self.exchange([])
         return json.dumps(
             {
-                "rpc": [*self.get_base_rpc(), "exchange", "peer"],
+                "rpc": [*self.get_base_rpc(), "exchange", "peer", "untouched"],
                 "network_api": "netconf",
                 "device_info": self.get_device_info(),
                 "server_capabilities": self._own.capabilities,
