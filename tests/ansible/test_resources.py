@@ -304,6 +304,26 @@ def test_a_flag_is_taken_away_by_false(operator: Controller) -> None:
     assert [entry["then"] for entry in there["policy"]][-2:] == [{"deny": True}] * 2
 
 
+def test_true_stands_for_an_empty_mapping(operator: Controller) -> None:
+    def pair(permit: Any) -> dict[str, Any]:
+        policy = {**rule("offloaded"), "then": {"permit": permit}}
+        return {"policy": [{"from_zone_name": "trust", "to_zone_name": "untrust", "policy": [policy]}]}
+
+    def there() -> Any:
+        found = operator.ok("policies", state="gathered")["gathered"]["policy"]
+        return [each["then"] for entry in found for each in entry["policy"] if each["name"] == "offloaded"]
+
+    for name, wrap in (("policies", lambda config: config), ("resources", lambda config: {"policies": config})):
+        operator.ok(name, config=wrap(pair(True)))
+        assert there() == [{"permit": True}]
+        assert operator.ok(name, config=wrap(pair({})))["changed"] is False
+        assert operator.ok(name, config=wrap(pair({"services_offload": True})))["changed"]
+        assert there() == [{"permit": {"services_offload": True}}]
+        assert operator.ok(name, config=wrap(pair(True)))["changed"] is False, "merged leaves what is there"
+        assert "permit" in operator.run(name, config=wrap(pair(["x"])))["path"]
+        operator.ok("policies", state="deleted", config=pair(None))
+
+
 def test_the_deepest_that_is_named_is_deleted(operator: Controller) -> None:
     def pair(*policies: dict[str, Any]) -> dict[str, Any]:
         return {"policy": [{"from_zone_name": "untrust", "to_zone_name": "trust", "policy": list(policies)}]}

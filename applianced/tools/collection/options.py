@@ -92,6 +92,8 @@ def _description(node: Node) -> list[str]:
         lines.append(f"The appliance's default is {node.default}{units}.")
     elif node.units:
         lines.append(f"In {node.units}.")
+    if node.kind is Kind.CONTAINER and node.presence and not is_flag(node):
+        lines.append("V(true) stands for an empty mapping: it is there, and nothing in it is configured.")
     return lines
 
 

@@ -131,6 +131,8 @@ def as_whole(given):
 
 def read(node, given, path, dialect):
     """The plain tree of a node's value. path: of `given`, for errors. Raises InputError."""
+    if node.presence and isinstance(given, bool) and issubclass(dialect, Arguments):
+        return {} if given else dialect.ABSENT
     if node.kind == CONTAINER and not (node.flag and issubclass(dialect, Arguments)):
         return read_container(node, given, path, dialect)
     if node.kind == LIST:
@@ -218,7 +220,7 @@ def show(node, plain, dialect):
         return [show_container(node, entry, dialect) for entry in plain.values()]
     if node.kind == LEAF_LIST:
         return [_shown_scalar(node, text, dialect) for text in plain]
-    if node.flag:
+    if node.flag or (node.said and not plain and issubclass(dialect, Arguments)):
         return dialect.shown_flag(node)
     return show_container(node, plain, dialect) if node.kind == CONTAINER else _shown_scalar(node, plain, dialect)
 

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from ansible.module_utils.parsing.convert_bool import BOOLEANS
 
 from ansible_collections.applianced.appliance.plugins.module_utils.codec import as_whole, described
-from ansible_collections.applianced.appliance.plugins.module_utils.schema import InputError
+from ansible_collections.applianced.appliance.plugins.module_utils.schema import InputError, said_names
 
 LARGE = ("config", "xml", "lines", "running_config")
 
@@ -26,6 +26,7 @@ class _Telling:
     def _load_params(self):
         super()._load_params()
         self.given = dict(self.params)
+        self.params = spelled_out(self.argument_spec, self.params, frozenset(said_names()))
 
     def fail_json(self, msg, **more):
         """Ansible names an argument without the entry that it is in; here it is config[0].name, and in `path` too."""
@@ -43,6 +44,23 @@ def telling(base):
     """An AnsibleModule that ends as above. base: AnsibleModule as the module's file has it, where actions put another
     one in its place."""
     return type("ApplianceModule", (_Telling, base), {})
+
+
+def spelled_out(options, given, said):
+    """The arguments with a mapping wherever true says that something is there which may have content. options: of an
+    argument spec, by name. said: names of such arguments."""
+    found = {}
+    for name, value in given.items():
+        option = options.get(name, {})
+        below = option.get("options")
+        if option.get("type") == "dict" and name in said and isinstance(value, bool):
+            value = {} if value else None
+        elif below and isinstance(value, Mapping):
+            value = spelled_out(below, value, said)
+        elif below and isinstance(value, list):
+            value = [spelled_out(below, entry, said) if isinstance(entry, Mapping) else entry for entry in value]
+        found[name] = value
+    return found
 
 
 def misfit(options, given, path, exclusive=()):

@@ -60,6 +60,11 @@ class Node:
         return MODULES[self.module]
 
     @property
+    def said(self):
+        """Whether it says something by being there, and more by its content: true stands for an empty one."""
+        return self.presence and not self.flag
+
+    @property
     def flag(self):
         """Whether being there is all it says: a leaf of type empty, a presence container without content."""
         bare = self.presence and not any(child.config for child in self.children.values())
@@ -81,6 +86,15 @@ class Top(Node):
 
 
 DATASTORE = Top(DATA)
+
+
+def said_names(parent=DATASTORE):
+    """Names of the arguments for nodes as `Node.said` has them."""
+    for node in parent.children.values():
+        if node.config:
+            if node.said:
+                yield node.name.replace("-", "_")
+            yield from said_names(node)
 
 
 def child_of(parent, name, path):

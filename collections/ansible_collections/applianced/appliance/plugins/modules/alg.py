@@ -312,6 +312,7 @@ options:
         description:
           - 'SIP over UDP and TCP: reads each message, translates the addresses of its parties, admits the media
             that they announce and agree on, and calls to registered parties. SIP over TLS passes untouched.'
+          - 'V(true) stands for an empty mapping: it is there, and nothing in it is configured.'
         type: dict
         suboptions:
           disable:

@@ -86,6 +86,7 @@ options:
                 description:
                   - 'Ports that sessions leave from. Default: those below the ALGs'' range, in three classes: 1
                     to 511, 512 to 1023, and 1024 up.'
+                  - 'V(true) stands for an empty mapping: it is there, and nothing in it is configured.'
                 type: dict
                 suboptions:
                   low:
@@ -99,6 +100,7 @@ options:
           alg_port_range:
             description:
               - 'Ports kept for the ALGs'' bindings at this pool''s addresses. Default: ''source alg-port-range''.'
+              - 'V(true) stands for an empty mapping: it is there, and nothing in it is configured.'
             type: dict
             suboptions:
               low:

@@ -87,6 +87,7 @@ options:
                   destination_port:
                     description:
                       - 'Outside ports of TCP and UDP. Default: all.'
+                      - 'V(true) stands for an empty mapping: it is there, and nothing in it is configured.'
                     type: dict
                     suboptions:
                       low:
@@ -119,6 +120,7 @@ options:
                           mapped_port:
                             description:
                               - Inside ports.
+                              - 'V(true) stands for an empty mapping: it is there, and nothing in it is configured.'
                             type: dict
                             suboptions:
                               low:

@@ -93,6 +93,7 @@ options:
                   permit:
                     description:
                       - Forward it; the application's ALG reads it.
+                      - 'V(true) stands for an empty mapping: it is there, and nothing in it is configured.'
                     type: dict
                     suboptions:
                       services_offload:
@@ -187,6 +188,7 @@ options:
                   permit:
                     description:
                       - Forward it; the application's ALG reads it.
+                      - 'V(true) stands for an empty mapping: it is there, and nothing in it is configured.'
                     type: dict
                     suboptions:
                       services_offload:

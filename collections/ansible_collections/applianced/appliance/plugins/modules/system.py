@@ -359,6 +359,7 @@ options:
                             description:
                               - The appliance connects once a period. The client closes the connection when it has
                                 done what it wanted; while one is open, or cannot be made, no other begins.
+                              - 'V(true) stands for an empty mapping: it is there, and nothing in it is configured.'
                             type: dict
                             suboptions:
                               period:
