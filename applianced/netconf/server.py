@@ -203,8 +203,7 @@ async def _read(message: Message) -> AsyncIterator[xmltext.Element]:
     try:
         yield root
     finally:
-        if xmltext.has_many_nodes(message):
-            await in_thread(xmltext.free, root)
+        await in_thread(xmltext.let_go, message, root)
 
 
 def _unread(error: ProtocolError, *, chunked: bool) -> str:

@@ -40,7 +40,7 @@ def parse(message: Message) -> Element:
 
 
 def _read(pieces: Sequence[bytes]) -> Element:
-    nodes = _nodes(pieces)
+    nodes = _nodes(pieces, NODES_MAX)
     if nodes > NODES_MAX:
         message = f"a message may have {NODES_MAX} elements and attributes: send it in parts"
         raise ProtocolError("too-many-nodes", message)
@@ -107,14 +107,15 @@ def _may_have_doctype(pieces: Sequence[bytes]) -> bool:
     return False
 
 
-def has_many_nodes(message: Message) -> bool:
-    """Whether a message may have more than MANY_NODES elements and attributes."""
-    pieces = message.pieces if isinstance(message, LongMessage) else (message,)
-    return _nodes(pieces) > MANY_NODES
+def let_go(message: LongMessage, root: Element) -> None:
+    """Be done with what was read of a message; takes long, and lets others run, when it has many nodes."""
+    if _nodes(message.pieces, MANY_NODES) > MANY_NODES:
+        free(root)
 
 
-def _nodes(pieces: Sequence[bytes]) -> int:
-    """No fewer than the elements and attributes there are; by what ends the ones and begins the others.
+def _nodes(pieces: Sequence[bytes], enough: int) -> int:
+    """No fewer than the elements and attributes there are, or more than enough; by what ends the ones and begins the
+    others.
 
     Piece by piece, and no further than need be: counting keeps every other thread waiting.
     """
@@ -123,7 +124,7 @@ def _nodes(pieces: Sequence[bytes]) -> int:
     found = 0
     for piece in pieces:
         found += sum(map(piece.count, (b"</", b"/>", b'="', b"='")))
-        if found > NODES_MAX:
+        if found > enough:
             break
     return found
 
