@@ -50,7 +50,7 @@ class Machine:
     def run(self, *argv: str, check: bool = True) -> str:
         """What a command on the machine printed."""
         (init,) = Path(f"/proc/{self._processes[0].pid}/task/{self._processes[0].pid}/children").read_text().split()
-        return run(["nsenter", "-t", init, "-m", "-p", "-u", "-i", "-n", "-C", *argv], check=check).stdout
+        return run(["nsenter", "-t", init, "-m", "-r", "-p", "-u", "-i", "-n", "-C", *argv], check=check).stdout
 
     @property
     def booted(self) -> bool:
