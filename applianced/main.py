@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shlex
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,6 +48,8 @@ def _parser(*, tools: bool) -> argparse.ArgumentParser:
     return parser
 
 
+_LOOK_S = 0.05
+"""Between two looks for a file that somebody else is to write."""
 Commands = argparse._SubParsersAction
 
 
@@ -93,6 +97,13 @@ def _serve_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         "--user", default="", help="account of management when started as root (default: applianced, nobody)"
     )
     serve.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="ALG workers, 1 to 16")
+    serve.add_argument(
+        "--options",
+        type=Path,
+        metavar="FILE",
+        help="further options of this command, separated by blanks or lines; waits until FILE is there, and meanwhile"
+        " loads what it needs",
+    )
 
 
 def _dataplane_parser(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -133,6 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The first argument that is a command is the command; one after it may be a file of that name.
     command = next((argument for argument in arguments if argument in _COMMANDS), "")
     options = _parser(tools=command not in _LONG_RUNNING).parse_args(arguments)
+    options.arguments = arguments
     formatter = OneLine(_LOG_FORMAT)
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
@@ -158,6 +170,8 @@ def _serve(options: argparse.Namespace) -> int:
     from applianced.supervisor import appliance
     from applianced.supervisor.management import run_management
 
+    if options.options:
+        options = _parser(tools=False).parse_args([*options.arguments, *_awaited(options.options)])
     host, port = _address(options.listen)
     return appliance.run(
         appliance.Options(
@@ -178,6 +192,15 @@ def _serve(options: argparse.Namespace) -> int:
     )
 
 
+def _awaited(path: Path) -> list[str]:
+    """The words of a file, once it is there. Raises OSError."""
+    while True:
+        try:
+            return shlex.split(path.read_text(), comments=True)
+        except FileNotFoundError:
+            time.sleep(_LOOK_S)
+
+
 def _address(text: str) -> tuple[str, int | None]:
     """Address and port of --listen; None leaves the port to the configuration. Raises ConfigError."""
     host, bracket, rest = text.removeprefix("[").partition("]")
@@ -194,7 +217,8 @@ def _address(text: str) -> tuple[str, int | None]:
 
 
 def _dataplane(options: argparse.Namespace) -> int:
-    from applianced.supervisor.dataplane import DataplaneOptions, run_dataplane
+    from applianced.supervisor.dataplane import DataplaneOptions
+    from applianced.supervisor.watchdog import run_dataplane
 
     return run_dataplane(
         DataplaneOptions(

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _seed(places: Places, device: Path | None) -> int:
     # Only a first boot needs YAML.
-    from applianced.image.first_boot import apply
+    from applianced.image.first_boot import apply, let_management_start
     from applianced.image.nocloud import parse
 
     if places.seeded.exists():
@@ -69,6 +69,7 @@ def _seed(places: Places, device: Path | None) -> int:
         _run("systemctl", "--no-block", "restart", "systemd-networkd.service")
     if seed.time_servers:
         _run("systemctl", "--no-block", "try-restart", "systemd-timesyncd.service")
+    let_management_start(places)
     units = ["applianced.service", *(["rsyslog.service"] if seed.log_targets else [])]
     _run("systemctl", "--no-block", "start", *units)
     return 0

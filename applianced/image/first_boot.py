@@ -1,6 +1,7 @@
 """The first boot: a seed becomes hostname, network, time, log, and what management starts with.
 
-`seeded` is written last: a power cut before it makes the next boot begin again.
+`seeded` is written when all of that has been done: management waits for it, and a power cut before it makes the next
+boot begin again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ RSYSLOG_FORMAT = "RSYSLOG_SyslogProtocol23Format"
 
 
 def apply(seed: Seed, places: Places) -> None:
-    """Write everything that a seed asks for. Raises SeedError before anything is written, OSError."""
+    """Write what a seed asks for, but `seeded`. Raises SeedError before anything is written, OSError."""
     if not seed.admin_key and seed.configuration is None:
         raise SeedError(
             "the seed lets nobody log in: give a public key in ssh_authorized_keys of user-data, or a configuration"
@@ -33,10 +34,20 @@ def apply(seed: Seed, places: Places) -> None:
         servers = f"[Time]\nNTP={' '.join(seed.time_servers)}\n"
         write(places.state / "timesyncd.d/seed.conf", servers.encode())
     _write_log_targets(seed, places)
-    _write_first(seed, places)
     complaint = "".join(f"not used from the seed: {each}\n" for each in seed.ignored)
     write(places.problem, complaint.encode())
-    write(places.seeded, f"{seed.instance_id}\n".encode())
+    write(places.state / "instance-id", f"{seed.instance_id}\n".encode())
+    _write_first(seed, places)
+
+
+def let_management_start(places: Places) -> None:
+    """Write `seeded`: what the seed asks for is done. Raises OSError."""
+    (configuration,) = places.first.glob("first.*")
+    options = f"--config /{configuration.relative_to(places.root)}\n"
+    key = places.first / "admin.pub"
+    if key.exists():
+        options += f"--admin-key /{key.relative_to(places.root)}\n"
+    write(places.seeded, options.encode())
 
 
 def start_with_default(places: Places, why: str) -> None:
@@ -44,7 +55,8 @@ def start_with_default(places: Places, why: str) -> None:
     name = (places.state / "hostname").read_text().strip() if (places.state / "hostname").exists() else ""
     for given in places.first.glob("seed.*"):
         given.rename(given.with_stem("refused"))
-    _write_options(places, _default(places, name))
+    _write_configuration(places, _default(places, name))
+    let_management_start(places)
     write(places.problem, f"the configuration of the seed was refused, the image's own is in force:\n{why}\n".encode())
 
 
@@ -59,7 +71,7 @@ def _write_first(seed: Seed, places: Places) -> None:
         write(places.first / "admin.pub", f"{seed.admin_key}\n".encode())
     if seed.configuration is not None:
         write(places.first / f"seed{seed.configuration.suffix}", seed.configuration.content)
-    _write_options(places, seed.configuration or _default(places, seed.hostname))
+    _write_configuration(places, seed.configuration or _default(places, seed.hostname))
 
 
 def _default(places: Places, hostname: str) -> Configuration:
@@ -69,17 +81,10 @@ def _default(places: Places, hostname: str) -> Configuration:
     return Configuration(".json", json.dumps(configuration, indent=2).encode())
 
 
-def _write_options(places: Places, configuration: Configuration) -> None:
-    """The unit of management reads its options from serve.env."""
-    path = places.first / f"first{configuration.suffix}"
+def _write_configuration(places: Places, configuration: Configuration) -> None:
     for old in places.first.glob("first.*"):
         old.unlink()
-    write(path, configuration.content)
-    options = f"--config /{path.relative_to(places.root)}"
-    key = places.first / "admin.pub"
-    if key.exists():
-        options += f" --admin-key /{key.relative_to(places.root)}"
-    write(places.state / "serve.env", f"FIRST={options}\n".encode())
+    write(places.first / f"first{configuration.suffix}", configuration.content)
 
 
 def _write_log_targets(seed: Seed, places: Places) -> None:

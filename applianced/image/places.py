@@ -35,7 +35,7 @@ class Places:
 
     @property
     def seeded(self) -> Path:
-        """There since a seed was read; holds its instance-id."""
+        """There since a seed was read; holds the options of management that follow from it."""
         return self.state / "seeded"
 
     @property

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Sequence
+from html import escape as _escape
 from itertools import count, dropwhile
-from xml.sax.saxutils import escape as _escape
 
 from lxml import etree
 
@@ -150,7 +150,7 @@ def free(root: Element) -> None:
 
 def escape(text: str) -> str:
     """Text for element content; characters that XML 1.0 cannot hold become "?"."""
-    return _escape(_UNPRINTABLE.sub("?", text))
+    return _escape(_UNPRINTABLE.sub("?", text), quote=False)
 
 
 def escape_attribute(text: str) -> str:

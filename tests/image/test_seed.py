@@ -135,6 +135,7 @@ def test_a_seed_that_cannot_be_used_is_refused_in_words(late: Lab) -> None:
     attach(late, "wrong", {"user-data": "#!/bin/sh\necho I am no cloud-config\n"}, "slot1")
     shows(late, "the seed cannot be used: user-data: begins with '#!/bin/sh'; must begin with the line #cloud-config")
     assert not speaks(late.port)
+    assert "NETCONF answers" not in late.console()
 
 
 def test_another_seed_takes_its_place(late: Lab, authority: Authority, collectors: dict[int, Collector]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from applianced.errors import ConfigError
 from applianced.main import _address, main
+from applianced.supervisor import appliance
 
 
 @pytest.mark.parametrize(
@@ -41,3 +43,45 @@ def test_a_file_may_have_the_name_of_a_command(
     (tmp_path / "serve").write_text("{}")
     assert main(["--log-level", "error", "compile", "serve", "--policy-only"]) == 0
     assert "table inet rules" in capsys.readouterr().out
+
+
+@pytest.fixture(name="started")
+def _started(monkeypatch: pytest.MonkeyPatch) -> list[appliance.Options]:
+    """What management would be started with."""
+    seen: list[appliance.Options] = []
+
+    def run(options: appliance.Options, _: appliance.Management) -> int:
+        seen.append(options)
+        return 0
+
+    monkeypatch.setattr(appliance, "run", run)
+    return seen
+
+
+def test_further_options_may_come_later(tmp_path: Path, started: list[appliance.Options]) -> None:
+    """Management is loaded while whoever writes them is at work."""
+    later = tmp_path / "later"
+    thread = threading.Thread(
+        target=main, args=[["serve", "--state-dir", "s", "--options", str(later), "--listen", "[::1]"]]
+    )
+    thread.start()
+    thread.join(0.2)
+    assert thread.is_alive()
+    assert not started
+    written = tmp_path / "written"
+    written.write_text("--config first.json  # the seed's\n--admin-key 'a b'\n")
+    written.rename(later)
+    thread.join(5)
+    (options,) = started
+    assert (options.config, options.admin_key, options.host) == (Path("first.json"), Path("a b"), "::1")
+
+
+def test_what_is_no_option_is_refused_as_on_the_command_line(
+    tmp_path: Path, started: list[appliance.Options], capsys: pytest.CaptureFixture[str]
+) -> None:
+    later = tmp_path / "later"
+    later.write_text("--no-such")
+    with pytest.raises(SystemExit):
+        main(["serve", "--state-dir", "s", "--options", str(later)])
+    assert "unrecognized arguments: --no-such" in capsys.readouterr().err
+    assert not started

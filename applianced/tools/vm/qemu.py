@@ -30,6 +30,9 @@ _PRESSING_S = 5.0
 _STALLED_S = 90.0
 """A machine that has not answered for so long is looked at, once in so much time."""
 _BANNER = b"SSH-2.0-"
+_PATIENCE_S = 2.0
+_HASTE_S = 0.5
+"""A connection from before the server listened hears nothing: while it may listen any moment, another is tried soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +187,8 @@ class Machine:
 
         Raises CommandError that says what is known.
         """
-        started = looked = time.monotonic()
-        while not speaks(port):
+        started = looked = now = time.monotonic()
+        while not speaks(port, _HASTE_S if now - started < _STALLED_S else _PATIENCE_S):
             now = time.monotonic()
             if not self.process_id or now - started > timeout_s:
                 told = explain(self.directory)
@@ -248,11 +251,11 @@ def _with_id(end: str, name: str) -> str:
     return f"{kind},id={name}{comma}{rest}"
 
 
-def speaks(port: int) -> bool:
-    """Whether an SSH server answers at a port of this host."""
+def speaks(port: int, timeout_s: float = _PATIENCE_S) -> bool:
+    """Whether an SSH server answers at a port of this host in that time."""
     try:
-        with socket.create_connection(("127.0.0.1", port), 2) as connection:
-            connection.settimeout(2)
+        with socket.create_connection(("127.0.0.1", port), timeout_s) as connection:
+            connection.settimeout(timeout_s)
             return connection.recv(64).startswith(_BANNER)
     except OSError:
         return False

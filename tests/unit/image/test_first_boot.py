@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from applianced.image.first_boot import apply, start_with_default, takes_seeds_configuration
+from applianced.image.first_boot import apply, let_management_start, start_with_default, takes_seeds_configuration
 from applianced.image.nocloud import SeedError, parse
 from applianced.image.places import Places
 
@@ -35,19 +35,21 @@ def test_a_key_alone_starts_the_image_s_own_configuration(places: Places) -> Non
     first = json.loads((places.first / "first.json").read_bytes())
     assert first["applianced-system:system"]["host-name"] == "gw7"
     assert (places.first / "admin.pub").read_text() == f"{KEY}\n"
-    options = (places.state / "serve.env").read_text()
-    assert options == (
-        "FIRST=--config /var/lib/image/first/first.json --admin-key /var/lib/image/first/admin.pub\n"
-    )  # fmt: skip
-    assert places.seeded.read_text() == "i-7\n"
+    assert (places.state / "instance-id").read_text() == "i-7\n"
     assert not places.problem.read_text()
+    assert not places.seeded.exists(), "its network cards have no names yet, for example"
+    let_management_start(places)
+    assert places.seeded.read_text() == (
+        "--config /var/lib/image/first/first.json\n--admin-key /var/lib/image/first/admin.pub\n"
+    )
     assert not takes_seeds_configuration(places)
 
 
 def test_a_configuration_alone_starts_without_a_key(places: Places) -> None:
     seed(places, user="applianced: {configuration: '<config/>'}")
     assert (places.first / "first.xml").read_bytes() == b"<config/>"
-    assert (places.state / "serve.env").read_text() == "FIRST=--config /var/lib/image/first/first.xml\n"
+    let_management_start(places)
+    assert places.seeded.read_text() == "--config /var/lib/image/first/first.xml\n"
     assert takes_seeds_configuration(places)
     places.commits.mkdir(parents=True)
     (places.commits / "commit-1").touch()
@@ -65,7 +67,7 @@ def test_a_refused_configuration_makes_way_for_the_image_s_own(places: Places) -
     seed(places, user=user)
     start_with_default(places, "no such element: wrong")
     assert [path.name for path in sorted(places.first.iterdir())] == ["admin.pub", "first.json", "refused.xml"]
-    assert "--config /var/lib/image/first/first.json --admin-key" in (places.state / "serve.env").read_text()
+    assert places.seeded.read_text().startswith("--config /var/lib/image/first/first.json\n--admin-key")
     assert b'"gw7"' in (places.first / "first.json").read_bytes()
     assert "no such element: wrong" in places.problem.read_text()
     assert not takes_seeds_configuration(places)
