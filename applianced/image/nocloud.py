@@ -11,8 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml  # type: ignore[import-untyped]
 
@@ -35,16 +34,14 @@ class SeedError(ApplianceError):
     """A seed that cannot be used; the message names the file and says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(NamedTuple):
     """The first configuration. suffix: .json (RFC 7951) or .xml."""
 
     suffix: str
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LogTarget:
+class LogTarget(NamedTuple):
     """Where the system's log goes. certificate_authority: PEM, "" for those that the system trusts."""
 
     host: str
@@ -53,8 +50,7 @@ class LogTarget:
     certificate_authority: str
 
 
-@dataclass(frozen=True, slots=True)
-class Seed:
+class Seed(NamedTuple):
     """What a seed says."""
 
     instance_id: str

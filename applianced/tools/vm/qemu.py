@@ -172,7 +172,7 @@ class Machine:
         )
         for card, end in zip(self.facts.cards, ends, strict=True):
             argv += ["-netdev", _with_id(end, card.name)]
-            argv += ["-device", f"virtio-net-pci,netdev={card.name},mac={card.mac}"]
+            argv += ["-device", f"virtio-net-pci,netdev={card.name},mac={card.mac},romfile="]
         console, monitor = self.directory / "console", self.directory / "monitor"
         argv += ["-chardev", f"socket,id=console,path={console},server=on,wait=off,logfile={self.console_log}"]
         argv += ["-serial", "chardev:console", "-qmp", f"unix:{monitor},server=on,wait=off"]
