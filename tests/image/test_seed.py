@@ -126,6 +126,23 @@ def shows(lab: Lab, *texts: str) -> None:
     until(lambda: all(text in lab.console() for text in texts), WAITING_S, what=f"the console shows {texts}")
 
 
+def press_return(lab: Lab) -> None:
+    with socket.socket(socket.AF_UNIX) as console:
+        console.connect(os.path.relpath(lab.machine.directory / "console"))
+        console.sendall(b"\r")
+
+
+def test_a_seed_that_is_there_and_cannot_be_used_leaves_management_stopped(request: pytest.FixtureRequest) -> None:
+    """It was loading itself meanwhile."""
+    with opened_lab(request.module) as lab:
+        lab.start([lab.machine.make_seed({"user-data": "no cloud-config\n"})])
+        shows(lab, "the seed cannot be used: user-data")
+        press_return(lab)
+        shows(lab, "applianced-dataplane.service loaded active running")
+        assert "applianced.service" not in lab.console(), "neither starting nor failed"
+        assert "NETCONF answers" not in lab.console()
+
+
 def test_without_a_seed_the_machine_waits(late: Lab) -> None:
     shows(late, "Waiting for a seed: attach a disk labelled cidata")
     assert not speaks(late.port)
@@ -189,10 +206,8 @@ def test_who_has_another_name_is_told_nothing(late: Lab, collectors: dict[int, C
 
 
 def test_return_on_the_console_shows_how_it_is(late: Lab) -> None:
-    with socket.socket(socket.AF_UNIX) as console:
-        console.connect(os.path.relpath(late.machine.directory / "console"))
-        console.sendall(b"\r")
-        shows(late, "applianced-dataplane.service", "loaded active running")
+    press_return(late)
+    shows(late, "applianced-dataplane.service", "loaded active running")
 
 
 def test_all_of_it_outlives_a_shutdown(late: Lab, collectors: dict[int, Collector]) -> None:
