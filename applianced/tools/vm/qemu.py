@@ -152,8 +152,8 @@ class Machine:
         return accel
 
     def _argv(self, port: int, wiring: Wiring, accel: str, disks: Sequence[Path], *, uefi: bool) -> list[str]:
-        # Emulated, `rep movsb` takes a step for each octet: nothing is to prefer it. Else nothing is to be taken away from
-        # `max`: without svm, static programs of glibc 2.36 fail.
+        # Emulated, `rep movsb` takes a step for each octet: nothing is to prefer it. Nothing else is to be taken away
+        # from `max`: without svm, static programs of glibc 2.36 fail.
         cpu = "host" if accel == "kvm" else "max,-erms,-fsrm"
         threads = ",thread=multi" if accel == "tcg" else ""
         argv = ["qemu-system-x86_64", "-machine", "q35", "-accel", f"{accel}{threads}", "-cpu", cpu]
