@@ -55,6 +55,8 @@ def _started(monkeypatch: pytest.MonkeyPatch) -> list[appliance.Options]:
         return 0
 
     monkeypatch.setattr(appliance, "run", run)
+    # It would go on keeping the lines of the tests that follow.
+    monkeypatch.setattr("applianced.main.keep_recent", lambda _: None)
     return seen
 
 
