@@ -57,10 +57,7 @@ def _seed(places: Places, device: Path | None) -> int:
         seed = parse(_files(disk))
         apply(seed, places)
     except (ApplianceError, OSError) as error:
-        write(places.problem, f"the seed cannot be used: {error}\n".encode())
-        _banner(places, answering=False)
-        print(error, file=sys.stderr)
-        return 1
+        return _unusable(places, error)
     if seed.hostname:
         socket.sethostname(seed.hostname)
     if seed.network.names:
@@ -69,10 +66,20 @@ def _seed(places: Places, device: Path | None) -> int:
         _run("systemctl", "--no-block", "restart", "systemd-networkd.service")
     if seed.time_servers:
         _run("systemctl", "--no-block", "try-restart", "systemd-timesyncd.service")
-    let_management_start(places)
+    try:
+        let_management_start(places)
+    except OSError as error:
+        return _unusable(places, error)
     units = ["applianced.service", *(["rsyslog.service"] if seed.log_targets else [])]
     _run("systemctl", "--no-block", "start", *units)
     return 0
+
+
+def _unusable(places: Places, error: Exception) -> int:
+    write(places.problem, f"the seed cannot be used: {error}\n".encode())
+    _banner(places, answering=False)
+    print(error, file=sys.stderr)
+    return 1
 
 
 def _rename_cards(places: Places, names: Mapping[str, str]) -> None:
