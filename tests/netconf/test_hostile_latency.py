@@ -1,4 +1,8 @@
-"""Whoever means harm costs the others little: their p99 while it lasts, measured by a client in another process."""
+"""Whoever means harm at most doubles the others' p99 while it lasts, measured by a client in another process.
+
+The client that does the harm wants processors, too, of which the machine may have two. What that costs is measured with
+the same act done to another server of the machine, and taken for what p99 was before.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncssh
 import pytest
@@ -27,7 +31,7 @@ ATTEMPTS = 5
 """The machine is shared: one of them must show it."""
 TIMES = 2.0
 """How far p99 may rise."""
-FREE_MS = 2.5 if LONG else 15.0
+FREE_MS = 1.0 if LONG else 10.0
 """And by so much, which is noise: on a machine that does nothing else, and on one that runs other tests as well."""
 MIB = 1 << 20
 
@@ -67,15 +71,24 @@ def framed(text: bytes) -> bytes:
 
 
 async def strangers(program: Program) -> None:
-    """A hundred connections that say nothing, or nonsense."""
-    writers = []
-    for number in range(100):
+    """A hundred connections at once that say nothing, or nonsense, and leave at once."""
+
+    async def one(number: int) -> asyncio.StreamWriter:
         _, writer = await asyncio.open_connection("127.0.0.1", program.port)
         writer.write(b"" if number % 2 else b"GET / HTTP/1.1\r\n\r\n")
-        writers.append(writer)
+        return writer
+
+    writers = await asyncio.gather(*map(one, range(100)))
     await asyncio.sleep(LASTS_S)
     for writer in writers:
         writer.close()
+
+
+async def crowd(program: Program) -> None:
+    """Two hundred sessions at once."""
+    sessions = await asyncio.gather(*[program.session() for _ in range(200)])
+    for session in sessions:
+        session.connection.abort()
 
 
 async def halves(program: Program) -> None:
@@ -188,6 +201,38 @@ async def crumbs(program: Program) -> None:
         session.connection.abort()
 
 
+class Held:
+    """What a client writes, kept until it all goes at once."""
+
+    def __init__(self, below: asyncio.Transport) -> None:
+        self._below = below
+        self._octets = bytearray()
+
+    def write(self, data: bytes) -> None:
+        self._octets += data
+
+    def go(self) -> None:
+        self._below.write(bytes(self._octets))
+        self._octets.clear()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._below, name)
+
+
+async def morsels(program: Program) -> None:
+    """SSH packets of one octet, a thousand in one go."""
+    session = await program.session()
+    held: Any = Held(session.connection._transport)
+    session.connection._transport = held
+    send(session, b"\n#1000000\n")
+    for _ in range(20):
+        for _ in range(1000):
+            send(session, b"x")
+        held.go()
+        await asyncio.sleep(0.01)
+    session.connection.abort()
+
+
 async def depth(program: Program) -> None:
     await said(program, *[b"<rpc>" + b"<a>" * 100_000] * 10)
 
@@ -209,6 +254,7 @@ async def contradictions(program: Program) -> None:
 Act = Callable[[Program], Awaitable[None]]
 ACTS: tuple[Act, ...] = (
     strangers,
+    crowd,
     halves,
     bad_chunks,
     wrong_keys,
@@ -218,51 +264,68 @@ ACTS: tuple[Act, ...] = (
     huge_edit,
     huge_nonsense,
     crumbs,
+    morsels,
     depth,
     bombs,
     contradictions,
 )
 
 
-async def measured(program: Program, pulse: Pulse, act: Act) -> tuple[float, float]:
-    """p99 before and while it lasts."""
+class Victims(NamedTuple):
+    """pulse: of the one that is measured."""
+
+    one: Program
+    other: Program
+    pulse: Pulse
+
+
+async def during(program: Program, pulse: Pulse, act: Act) -> float:
+    """p99 while it lasts."""
     await pulse.p99_ms()
-    await asyncio.sleep(LASTS_S)
-    before = await pulse.p99_ms()
     ends = time.monotonic() + LEAST_S
-    for _ in range(5 if LONG else 1):
-        await act(program)
+    await act(program)
     while time.monotonic() < ends:
         await act(program)
-    return before, await pulse.p99_ms()
+    return await pulse.p99_ms()
+
+
+async def quiet(pulse: Pulse) -> float:
+    """p99 when there is nobody else."""
+    await pulse.p99_ms()
+    await asyncio.sleep(LASTS_S)
+    return await pulse.p99_ms()
+
+
+async def fill(program: Program) -> None:
+    session = await program.session()
+    await session.rpc(edit_all())
+    await session.rpc(COMMIT)
+    await session.close()
 
 
 @pytest.fixture(scope="module")
-def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Program, Pulse]]:
+def victims(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
     directory = tmp_path_factory.mktemp("attacked")
-
-    async def fill(program: Program) -> None:
-        session = await program.session()
-        await session.rpc(edit_all())
-        await session.rpc(COMMIT)
-        await session.close()
-
-    with appliance(directory) as program:
-        asyncio.run(fill(program))
-        with beating(program, directory) as pulse:
-            yield program, pulse
+    with appliance(directory) as one, appliance(directory) as other:
+        asyncio.run(fill(one))
+        asyncio.run(fill(other))
+        with beating(one, directory) as pulse:
+            yield Victims(one, other, pulse)
 
 
 @pytest.mark.alone
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)
-def test_the_others_notice_little(attacked: tuple[Program, Pulse], act: Act) -> None:
-    program, pulse = attacked
+def test_the_others_notice_little(victims: Victims, act: Act) -> None:
     seen = []
     for _ in range(ATTEMPTS):
-        before, during = asyncio.run(measured(program, pulse, act))
-        seen.append(f"{before:.1f} -> {during:.1f} ms")
-        if during <= TIMES * before + FREE_MS:
+        usual = asyncio.run(quiet(victims.pulse))
+        here = asyncio.run(during(victims.one, victims.pulse, act))
+        seen.append(f"{usual:.1f} -> {here:.1f} ms")
+        if here > TIMES * usual + FREE_MS:
+            usual = asyncio.run(during(victims.other, victims.pulse, act))
+            seen[-1] += f", {usual:.1f} ms beside"
+        if here <= TIMES * usual + FREE_MS:
             print(act.__name__, seen)
             return
-    raise AssertionError(f"p99: {', '.join(seen)}")
+    raise AssertionError(f"p99: {'; '.join(seen)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -202,6 +203,38 @@ def test_a_reader_that_has_stopped_is_ended_at_once(tmp_path: Path, by_session: 
             connection.abort()
 
     run(tmp_path, scenario, first=TEN_MEGABYTES)
+
+
+def test_a_burst_of_connections_loses_none(tmp_path: Path) -> None:
+    """While nobody looks, the kernel completes them."""
+
+    async def scenario(endpoint: Endpoint) -> None:
+        connected = [socket.create_connection(("127.0.0.1", endpoint.port), timeout=1) for _ in range(100)]
+        waiting = endpoint.listener._admission
+        await eventually(lambda: len(waiting.everybody()) == 100, "all of them")
+        for one in connected:
+            one.close()
+        await eventually(lambda: not waiting.everybody(), "the end of them")
+
+    run(tmp_path, scenario)
+
+
+def test_a_request_in_packets_of_an_octet(tmp_path: Path) -> None:
+    """A message, and the next, whole and in order, however many packets they come in."""
+
+    async def scenario(endpoint: Endpoint) -> None:
+        async with asyncio.timeout(DEADLINE_S), endpoint.login() as connection:
+            session = await Netconf.over(connection)
+            for number in range(20):
+                request = f'<rpc xmlns="{NC}" message-id="{number}">{DISCARD}</rpc>'.encode()
+                for octet in frame(request, Framing.CHUNKED):
+                    session.writer.write(bytes([octet]))
+            for number in range(20):
+                reply = await session.reader.readuntil(b"\n##\n")
+                assert b'message-id="%d"' % number in reply
+                assert b"<ok/>" in reply
+
+    run(tmp_path, scenario)
 
 
 def test_two_hundred_sessions_at_once(tmp_path: Path) -> None:

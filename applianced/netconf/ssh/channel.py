@@ -10,6 +10,7 @@ import asyncssh
 from applianced.netconf.live import LiveSession
 from applianced.netconf.server import NetconfServer
 from applianced.netconf.ssh.outbox import Outbox
+from applianced.netconf.ssh.turns import Turns
 from applianced.northbound.recording import Author
 
 _LOG = logging.getLogger(__name__)
@@ -19,15 +20,20 @@ class Channel(asyncssh.SSHServerSession[bytes]):
     """Offers the subsystem `netconf` and nothing else."""
 
     def __init__(
-        self, server: NetconfServer, author: Author, closed: Callable[[], None], used: Callable[[], None]
+        self,
+        server: NetconfServer,
+        author: Author,
+        closed: Callable[[], None],
+        used: Callable[[], None],
+        turns: Turns,
     ) -> None:
-        """closed: called at its end. used: whenever octets have come or gone."""
+        """closed: called at its end. used: whenever octets have come or gone. turns: of all long replies."""
         self._used = used
         self._server = server
         self._author = author
         self._closed = closed
         self._session: LiveSession | None = None
-        self._outbox = Outbox(self._write_now)
+        self._outbox = Outbox(self._write_now, turns)
         self._orderly = False
         self._channel: asyncssh.SSHServerChannel[bytes]
 

@@ -14,11 +14,13 @@ from applianced.config.access import RetryOptions, SshLimits
 from applianced.netconf.server import NetconfServer
 from applianced.netconf.ssh.admission import Admission, keep_alive
 from applianced.netconf.ssh.algorithms import outdated, public_data, watch_signature
+from applianced.netconf.ssh.arrivals import Arrivals
 from applianced.netconf.ssh.attempts import Attempts
 from applianced.netconf.ssh.channel import Channel
 from applianced.netconf.ssh.gathering import gather
 from applianced.netconf.ssh.refusals import Refusals
-from applianced.netconf.ssh.sources import source_of
+from applianced.netconf.ssh.sources import plain, source_of
+from applianced.netconf.ssh.turns import SharedTurns
 from applianced.northbound.recording import Author
 from applianced.system.users import Users
 
@@ -37,7 +39,9 @@ class Connection(asyncssh.SSHServer):
         admission: Admission,
         retry: Callable[[], RetryOptions],
         refusals: Refusals,
+        turns: SharedTurns,
     ) -> None:
+        self._turns = turns
         self._refusals = refusals
         self._users = users
         self._server = server
@@ -51,6 +55,7 @@ class Connection(asyncssh.SSHServer):
         self._lingering: asyncio.TimerHandle | None = None
         self._connection: asyncssh.SSHServerConnection
         self._attempts: Attempts
+        self._arrivals: Arrivals | None = None
 
     @property
     def _limits(self) -> SshLimits:
@@ -61,8 +66,11 @@ class Connection(asyncssh.SSHServer):
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
-        gather(conn)
-        self.address, port = (conn.get_extra_info("peername") or ("?", 0))[:2]
+        below = gather(conn)
+        if below is not None:
+            self._arrivals = Arrivals(conn, below, self._turns)
+        address, port = (conn.get_extra_info("peername") or ("?", 0))[:2]
+        self.address = plain(address)
         self.peer = f"[{self.address}]:{port}" if ":" in self.address else f"{self.address}:{port}"
         self._attempts = Attempts(
             source_of(self.address),
@@ -105,6 +113,8 @@ class Connection(asyncssh.SSHServer):
         return True
 
     def auth_completed(self) -> None:
+        if self._arrivals is not None:
+            self._arrivals.logged_in()
         self._attempts.succeeded()
         self._admission.logged_in(self)
         limits = self._limits
@@ -165,7 +175,7 @@ class Connection(asyncssh.SSHServer):
             return False
         self._channels += 1
         channel = self._connection.create_server_channel(encoding=None)
-        return channel, Channel(self._server, author, self._channel_closed, self._used)
+        return channel, Channel(self._server, author, self._channel_closed, self._used, self._turns.replies)
 
     def _used(self) -> None:
         self.used_at = time.monotonic()

@@ -56,8 +56,8 @@ class Gathering(asyncio.Transport):
         return self._below.get_extra_info(name, default)
 
 
-def gather(connection: asyncssh.SSHServerConnection) -> None:
-    """Have a new connection write this way."""
+def gather(connection: asyncssh.SSHServerConnection) -> asyncio.Transport | None:
+    """Have a new connection write this way; the transport below it, if there is one."""
     # The library offers no other way to it; it asks a transport for nothing but the methods above.
     below = connection._transport
     if below is not None:
@@ -71,3 +71,4 @@ def gather(connection: asyncssh.SSHServerConnection) -> None:
             send(pkttype, *args, handler=handler)
 
     connection.send_packet = send_what_says_something  # type: ignore[method-assign]
+    return below

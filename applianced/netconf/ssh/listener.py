@@ -24,10 +24,14 @@ from applianced.netconf.ssh.identity import Identity
 from applianced.netconf.ssh.refusals import Refusals
 from applianced.netconf.ssh.sources import Sources
 from applianced.netconf.ssh.state import SshState
+from applianced.netconf.ssh.turns import SharedTurns, Turns
 from applianced.northbound.service import Service
 
 BACKLOG = 512
 """Connections that the kernel completes before we look at them: a burst of logins must lose none."""
+ACCEPTED_AT_ONCE = 1
+"""Connections that are begun in one turn of the event loop: as many as are there, as asyncio does it, keep everybody
+else waiting, 6 ms for 70."""
 _FILES_WANTED = 16384
 
 
@@ -43,6 +47,7 @@ class SshListener:
         self._identity = identity
         self._refusals = Refusals(service.configuration.events, time.monotonic)
         self.call_home = CallHome(self._dial)
+        self._turns = SharedTurns(Turns(), Turns(), Turns())
         self._known = server.limits
         self._making: asyncio.Task[None] | None = None
 
@@ -57,15 +62,20 @@ class SshListener:
 
     async def accept(self, host: str, port: int, bound: socket.socket | None) -> asyncssh.SSHAcceptor:
         """Accept logins at one more place. Raises OSError."""
-        return await asyncssh.create_server(
+        acceptor = await asyncssh.create_server(
             self._connection,
             "" if bound else host,
             0 if bound else port,
             sock=bound,
-            backlog=BACKLOG,
+            # asyncio accepts so many at once as well.
+            backlog=ACCEPTED_AT_ONCE,
             reuse_address=True,
             **self._all_options(),
         )
+        for listening in acceptor.sockets:
+            with listening.dup() as same:
+                same.listen(BACKLOG)
+        return acceptor
 
     def move(self, acceptor: asyncssh.SSHAcceptor) -> None:
         """Accept new connections there and no longer where it was; those that are open go on."""
@@ -78,7 +88,7 @@ class SshListener:
         def retry() -> RetryOptions:
             return configuration.config.system.retry
 
-        return Connection(self._service.users, self.server, self._admission, retry, self._refusals)
+        return Connection(self._service.users, self.server, self._admission, retry, self._refusals, self._turns)
 
     def _all_options(self) -> dict[str, Any]:
         return {

@@ -1,4 +1,4 @@
-"""What waits to be written to a channel: in pieces, one in each turn of the event loop.
+"""What waits to be written to a channel: in pieces, one of all channels in each turn of the event loop.
 
 The SSH library encrypts all of a reply that the client's window has room for, usually 2 MiB, in one go: milliseconds
 in which nobody else is served.
@@ -10,6 +10,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from applianced.netconf.ssh.turns import Turns
+
 PIECE = 64 * 1024
 """Octets that are written in one turn."""
 
@@ -17,15 +19,17 @@ PIECE = 64 * 1024
 class Outbox:
     """Octets in, pieces out, in order."""
 
-    def __init__(self, write: Callable[[bytes], None]) -> None:
+    def __init__(self, write: Callable[[bytes], None], turns: Turns) -> None:
+        """turns: of all outboxes."""
         self._write = write
+        self._turns = turns
         self._waiting: deque[memoryview] = deque()
         self.octets = 0
         """Those that wait."""
         self._paused = False
-        self._turn: asyncio.Handle | None = None
+        self._asked = False
+        """It has asked for a turn."""
         self._emptied: Callable[[], None] | None = None
-        self._loop = asyncio.get_running_loop()
         self._open = asyncio.Event()
         self._open.set()
 
@@ -66,11 +70,12 @@ class Outbox:
         self._open.set()
 
     def _await_turn(self) -> None:
-        if self._turn is None:
-            self._turn = self._loop.call_soon(self._take_turn)
+        if not self._asked:
+            self._asked = True
+            self._turns.ask_later(self._take_turn)
 
     def _take_turn(self) -> None:
-        self._turn = None
+        self._asked = False
         if self._waiting and not self._paused:
             self._write(self._next())
         if self._waiting:

@@ -20,6 +20,11 @@ FORGET_S = 900.0
 _MINUTE_S = 60.0
 
 
+def plain(address: str) -> str:
+    """An address as people write it: one of IPv4 that came to a socket for both families without what IPv6 adds."""
+    return address.removeprefix("::ffff:") if "." in address else address
+
+
 def source_of(address: str) -> str:
     """The source that an address belongs to; of an IPv4 address written as IPv6 (RFC 4291 2.5.5.2) that address."""
     try:

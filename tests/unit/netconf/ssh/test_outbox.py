@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from applianced.netconf.ssh.outbox import PIECE, Outbox
+from applianced.netconf.ssh.turns import Turns
 
 
 def play(act: Callable[[Outbox, list[bytes]], Awaitable[None]]) -> list[bytes]:
     async def run() -> list[bytes]:
         written: list[bytes] = []
-        await act(Outbox(written.append), written)
+        await act(Outbox(written.append, Turns()), written)
         return written
 
     return asyncio.run(run())
@@ -95,3 +96,18 @@ def test_what_is_dropped_is_not_written_and_nobody_waits_for_it() -> None:
         assert box.octets == 0
 
     assert play(act) == []
+
+
+def test_of_many_one_leaves_in_a_turn() -> None:
+    async def run() -> None:
+        written: list[bytes] = []
+        turns = Turns()
+        boxes = [Outbox(written.append, turns) for _ in range(3)]
+        for box in boxes:
+            box.add(bytes(2 * PIECE))
+        for pieces in range(6):
+            assert len(written) == pieces
+            await asyncio.sleep(0)
+        assert not any(box.octets for box in boxes)
+
+    asyncio.run(run())

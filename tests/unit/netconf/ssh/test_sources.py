@@ -8,7 +8,7 @@ import pytest
 
 from applianced.config.access import RetryOptions
 from applianced.netconf.ssh import sources
-from applianced.netconf.ssh.sources import Sources, source_of
+from applianced.netconf.ssh.sources import Sources, plain, source_of
 
 
 class Clock:
@@ -125,3 +125,11 @@ def test_a_source_can_be_forgiven() -> None:
     assert known.forgive("a")
     assert not known.locked()
     assert not known.forgive("a")
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [("::ffff:192.0.2.1", "192.0.2.1"), ("192.0.2.1", "192.0.2.1"), ("::ffff", "::ffff"), ("?", "?")],
+)
+def test_addresses_are_shown_as_people_write_them(address: str, shown: str) -> None:
+    assert plain(address) == shown
