@@ -107,11 +107,11 @@ def serving(topology: Topology, *argv: str) -> Iterator[None]:
         end(process)
 
 
-def tftp(topology: Topology, gateway: str) -> float:
-    """8 clients, 1,000 transfers of one block each, each from a port of its own. Raises LoadError."""
+def tftp(topology: Topology, gateway: str, transfers: int = 1000) -> float:
+    """8 clients, so many transfers of one block each, each from a port of its own. Raises LoadError."""
     same_port = ("-1",) if gateway == "masquerade" else ()
     with serving(topology, str(TOOLS / "tftp_load"), "-S", *same_port):
-        words = [str(TOOLS / "tftp_load"), "-h", IPV4.server, "-j", "8", "-n", "1000"]
+        words = [str(TOOLS / "tftp_load"), "-h", IPV4.server, "-j", "8", "-n", str(transfers)]
         found = json.loads(topology.run(topology.client, words, timeout_s=120).stdout)
     if found["failed_transfers"]:
         raise LoadError(f"tftp through {gateway}: {found}")

@@ -18,9 +18,10 @@ from applianced.tools.vm import inputs
 from applianced.tools.vm.build import ORIGIN
 from applianced.tools.vm.facts import read_facts
 from applianced.tools.vm.qemu import accelerator
-from tests.bench import loads
+from tests.bench import datagrams, flows, loads, sip
 from tests.bench.gateways import REPOSITORY, Running
 from tests.image.lab import Lab
+from tests.support.appliance import SECURITY_ELEMENT
 from tests.support.netns import unique_topology
 
 Rates = dict[str, list[float]]
@@ -32,6 +33,10 @@ FTP = (
     loads.Load("sequential", parallel=1, sessions=20),
     loads.Load("parallel-8", parallel=8, sessions=10),
 )
+PORTS = loads.Load("gates", parallel=1, sessions=10)
+TFTP_TRANSFERS = 200
+SIP_CALLS = ("-w", "4", "-p", "4", "-n", "200")
+"""Less than what real machines get: an emulated one is to be done within seconds."""
 
 
 @contextmanager
@@ -46,6 +51,8 @@ def booted() -> Iterator[Lab]:
             lab.open()
             lab.boot()
             lab.configure_addresses()
+            with lab.netconf() as session:
+                session.push(SECURITY_ELEMENT.format(datagrams.MANY_GATES))
             yield lab
         finally:
             lab.close()
@@ -78,6 +85,29 @@ def connections(topology: Topology) -> float:
     return float(json.loads(found.stdout)["connections_per_s"])
 
 
+def tftp(topology: Topology) -> float:
+    """Transfers of one block a second, each of which opens a gate."""
+    return datagrams.tftp(topology, "image", TFTP_TRANSFERS)
+
+
+def dns(topology: Topology) -> float:
+    """Queries a second that the ALG reads, and matches with their replies."""
+    return datagrams.dns(topology, "image")
+
+
+def calls(topology: Topology) -> float:
+    """SIP calls a second, of six messages and media both ways. Raises LoadError when one fails."""
+    figures = sip.measure(topology, Running((), list), SIP_CALLS)
+    if figures["failed"]:
+        raise loads.LoadError(f"SIP calls through the image: {figures}")
+    return figures["calls_per_s"]
+
+
+def gate_ms(topology: Topology) -> float:
+    """From PORT to its reply, half of them: the ALG has translated it and opened a gate meanwhile."""
+    return loads.measure(topology, Running((), list), PORTS)["active_p50_us"] / 1000
+
+
 def ftp(load: loads.Load) -> Callable[[Topology], float]:
     """Data sessions a second, announced in control sessions that the ALG reads."""
     return lambda topology: loads.measure(topology, Running((), list), load)["transfers_per_s"]
@@ -87,7 +117,13 @@ ROWS: dict[str, tuple[str, Callable[[Topology], float]]] = {
     "bulk TCP, inside to outside": ("Gbit/s", bulk),
     "bulk TCP, outside to inside": ("Gbit/s", lambda topology: bulk(topology, "-R")),
     "new connections": ("connections/s", connections),
+    "UDP of a known flow": ("packets/s", flows.established),
+    "UDP, each packet a new flow": ("flows/s", flows.new),
     **{f"FTP, {load.name}": ("transfers/s", ftp(load)) for load in FTP},
+    "FTP, PORT until its reply, p50": ("ms", gate_ms),
+    "TFTP": ("transfers/s", tftp),
+    "DNS": ("queries/s", dns),
+    "SIP, 4 calls at once": ("calls/s", calls),
 }
 
 

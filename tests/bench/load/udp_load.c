@@ -1,6 +1,6 @@
-/* Datagrams for load, one way: so many to the endpoints of a file in turn, as fast as they leave.
+/* Datagrams for load, one way: so many to the endpoints of a file in turn, as fast as they leave, or RATE a second.
  *
- *   udp_load -f FILE -n COUNT        FILE: lines "ADDRESS PORT"; prints one JSON object
+ *   udp_load -f FILE -n COUNT [-r RATE]        FILE: lines "ADDRESS PORT"; prints one JSON object
  */
 #define _GNU_SOURCE
 #include "network.h"
@@ -33,9 +33,11 @@ static size_t read_endpoints(const char *name, struct address *into) {
 int main(int count, char **words) {
     const char *name = NULL;
     long wanted = 0, sent = 0;
-    for (int letter; (letter = getopt(count, words, "f:n:")) != -1;) switch (letter) {
+    double rate = 0;
+    for (int letter; (letter = getopt(count, words, "f:n:r:")) != -1;) switch (letter) {
             case 'f': name = optarg; break;
             case 'n': wanted = atol(optarg); break;
+            case 'r': rate = atof(optarg); break;
             default: return fprintf(stderr, "udp_load: see the head of udp_load.c\n"), 2;
         }
     struct address *endpoints = calloc(MOST, sizeof *endpoints);
@@ -46,6 +48,7 @@ int main(int count, char **words) {
     double began = now_s();
     for (long i = 0; i < wanted; i++) {
         struct address *to = &endpoints[i % known];
+        while (rate > 0 && now_s() < began + i / rate) usleep(20);
         sent += sendto(fd, octets, sizeof octets, 0, (void *)&to->value, to->length) == OCTETS;
     }
     printf("{\"sent\":%ld,\"seconds\":%.6f}\n", sent, now_s() - began);
