@@ -84,7 +84,8 @@ def _serve_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         "--listen",
         default="127.0.0.1",
         metavar="ADDR[:PORT]",
-        help="where NETCONF answers (default %(default)s; port: 'system services netconf ssh port', 830)",
+        help="where NETCONF answers (default %(default)s; [::]: at all addresses of both families; port: 'system"
+        " services netconf ssh port', 830)",
     )
     serve.add_argument(
         "--admin-key",
@@ -112,6 +113,9 @@ def _dataplane_parser(commands: Commands[argparse.ArgumentParser]) -> None:
     dataplane.add_argument("--directory", type=Path, required=True, help="the agent's files and socket")
     dataplane.add_argument("--management-uid", type=int, required=True, help="the user id that may speak to it")
     dataplane.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="ALG workers, 1 to 16")
+    dataplane.add_argument(
+        "--after", type=Path, metavar="FILE", help="wait until FILE is there, and meanwhile load what is needed"
+    )
 
 
 def _support_bundle_parser(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -166,12 +170,17 @@ def _workers(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from applianced.datastore.models import load_models
     from applianced.netconf.ssh import listen
     from applianced.supervisor import appliance
     from applianced.supervisor.management import run_management
 
+    models = None
     if options.options:
-        options = _parser(tools=False).parse_args([*options.arguments, *_awaited(options.options)])
+        models = load_models()
+        _wait_for(options.options)
+        further = shlex.split(options.options.read_text(), comments=True)
+        options = _parser(tools=False).parse_args([*options.arguments, *further])
     host, port = _address(options.listen)
     return appliance.run(
         appliance.Options(
@@ -189,16 +198,13 @@ def _serve(options: argparse.Namespace) -> int:
         lambda management, participants, state, models: run_management(
             management, participants, state, listen=listen, models=models
         ),
+        models,
     )
 
 
-def _awaited(path: Path) -> list[str]:
-    """The words of a file, once it is there. Raises OSError."""
-    while True:
-        try:
-            return shlex.split(path.read_text(), comments=True)
-        except FileNotFoundError:
-            time.sleep(_LOOK_S)
+def _wait_for(path: Path) -> None:
+    while not path.exists():
+        time.sleep(_LOOK_S)
 
 
 def _address(text: str) -> tuple[str, int | None]:
@@ -220,6 +226,8 @@ def _dataplane(options: argparse.Namespace) -> int:
     from applianced.supervisor.dataplane import DataplaneOptions
     from applianced.supervisor.watchdog import run_dataplane
 
+    if options.after:
+        _wait_for(options.after)
     return run_dataplane(
         DataplaneOptions(
             namespace=options.netns,

@@ -18,6 +18,8 @@ from applianced.datastore.persist import CommitLog, CorruptCommitError
 from applianced.errors import ConfigError
 from applianced.northbound.initial import initial_tree
 
+EVERYWHERE = "::"
+"""All addresses of both families."""
 _PORT = ("applianced-system:system", "services", "netconf", "ssh", "port")
 
 
@@ -55,7 +57,7 @@ def _bound(host: str, port: int) -> socket.socket:
         bound = socket.socket(family, kind, protocol)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != EVERYWHERE)
         bound.bind(address)
         # Two that are bound and do not listen yet may share a port: only now it is ours.
         bound.listen()

@@ -64,8 +64,11 @@ class Options:
     workers: int
 
 
-def run(options: Options, management: Management) -> int:
-    """Run the appliance until SIGTERM; the exit status. Raises ApplianceError when it does not come up."""
+def run(options: Options, management: Management, models: Models | None = None) -> int:
+    """Run the appliance until SIGTERM; the exit status. Raises ApplianceError when it does not come up.
+
+    models: None when they are not loaded yet.
+    """
     if options.dataplane == "netns" and not options.namespace:
         raise ConfigError("", "say which namespace with --netns NAME, or use --dataplane local or --dataplane none")
     root = os.geteuid() == 0
@@ -74,7 +77,7 @@ def run(options: Options, management: Management) -> int:
     user = account(options.user) if options.user else account("applianced", "nobody") if root else None
     # Before anything else: a directory that another appliance uses stays as it is.
     lock = claim(options.state_dir)
-    models = load_models()
+    models = models or load_models()
     port = options.port
     if port is None:
         port = configured_port(models, options.state_dir, lock, options.config)

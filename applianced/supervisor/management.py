@@ -113,16 +113,16 @@ async def _serve(
         bound.close()
         bound = None
     listening = await listen(options.host, port, service, bound)
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    announce(f"ready netconf={host}:{listening.port}")
+    manager = ServiceManager()
+    manager.tell("READY=1", f"STATUS=NETCONF answers on {host}:{listening.port}")
     # What was made so far lives as long as the process: no collection need ever look at it again.
     gc.collect()
     gc.freeze()
     # A full collection waits for a quarter of what the one before it found: let that be little, or what sessions leave
     # behind piles up to tens of megabytes.
     gc.collect()
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    announce(f"ready netconf={host}:{listening.port}")
-    manager = ServiceManager()
-    manager.tell("READY=1", f"STATUS=NETCONF answers on {host}:{listening.port}")
     living = asyncio.create_task(manager.keep_alive(), name="signs of life")
     following = None
     if options.happenings:

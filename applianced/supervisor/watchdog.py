@@ -97,11 +97,12 @@ def _listen(options: DataplaneOptions, user: pwd.struct_passwd) -> socket.socket
     options.directory.mkdir(mode=0o711, parents=True, exist_ok=True)
     os.chown(options.directory, user.pw_uid, user.pw_gid)
     for path in options.directory.iterdir():
-        os.chown(path, user.pw_uid, user.pw_gid)
+        # An agent may have left links there.
+        os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
     options.socket_path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(options.socket_path))
-    os.chown(options.socket_path, options.management_uid, -1)
+    os.chown(options.socket_path, options.management_uid, -1, follow_symlinks=False)
     options.socket_path.chmod(0o600)
     listener.listen(8)
     return listener

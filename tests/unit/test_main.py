@@ -9,7 +9,8 @@ import pytest
 
 from applianced.errors import ConfigError
 from applianced.main import _address, main
-from applianced.supervisor import appliance
+from applianced.supervisor import appliance, watchdog
+from applianced.supervisor.dataplane import DataplaneOptions
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def _started(monkeypatch: pytest.MonkeyPatch) -> list[appliance.Options]:
     """What management would be started with."""
     seen: list[appliance.Options] = []
 
-    def run(options: appliance.Options, _: appliance.Management) -> int:
+    def run(options: appliance.Options, *_: object) -> int:
         seen.append(options)
         return 0
 
@@ -76,6 +77,27 @@ def test_further_options_may_come_later(tmp_path: Path, started: list[appliance.
     thread.join(5)
     (options,) = started
     assert (options.config, options.admin_key, options.host) == (Path("first.json"), Path("a b"), "::1")
+
+
+def test_the_dataplane_waits_when_it_is_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[DataplaneOptions] = []
+
+    def run(options: DataplaneOptions) -> int:
+        began.append(options)
+        return 0
+
+    monkeypatch.setattr(watchdog, "run_dataplane", run)
+    monkeypatch.setattr("applianced.main.keep_recent", lambda _: None)
+    there = tmp_path / "there"
+    words = ["dataplane", "--directory", "d", "--management-uid", "1", "--after", str(there)]
+    thread = threading.Thread(target=main, args=[words])
+    thread.start()
+    thread.join(0.2)
+    assert thread.is_alive()
+    assert not began
+    there.touch()
+    thread.join(5)
+    assert began[0].directory == Path("d")
 
 
 def test_what_is_no_option_is_refused_as_on_the_command_line(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from applianced.datastore.models import load_models
 from applianced.datastore.persist import CommitLog, claim
-from applianced.supervisor.address import configured_port
+from applianced.supervisor.address import bind, configured_port
 
 
 @pytest.mark.parametrize(("confirmed", "port"), [(False, 8301), (True, 8302)])
@@ -28,3 +29,19 @@ def test_a_commit_that_nobody_confirmed_does_not_count(tmp_path: Path, confirmed
         assert configured_port(load_models(), tmp_path, lock, None) == port
     finally:
         os.close(lock)
+
+
+@pytest.mark.parametrize(
+    ("host", "reached"), [("::", ["127.0.0.1", "::1"]), ("::1", ["::1"]), ("0.0.0.0", ["127.0.0.1"])]
+)
+def test_both_families_are_reached_where_none_is_named(host: str, reached: list[str]) -> None:
+    def reaches(address: str, port: int) -> bool:
+        try:
+            socket.create_connection((address, port), 5).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    with bind(host, 0) as bound:
+        port = bound.getsockname()[1]
+        assert [address for address in ("127.0.0.1", "::1") if reaches(address, port)] == reached
