@@ -16,8 +16,8 @@ from applianced.image.places import Places, write
 
 LABELS = ("cidata", "CIDATA")
 """Of a NoCloud disk, by cloud-init's convention."""
-_ATTEMPTS = 3
-"""Starts of management with the seed's configuration that may fail for a reason that validation does not find."""
+_ATTEMPTS = 10
+"""Starts of management with the seed's configuration that may fail although validation finds nothing wrong."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seed = commands.add_parser("seed", help="read a seed, once")
     seed.add_argument("--device", type=Path, help="default: the disk labelled cidata")
     refused = commands.add_parser("refused", help="after management has failed: start with the image's own, if due")
-    refused.add_argument("--restarts", type=int, default=0, help="how often it has failed")
+    refused.add_argument("--restarts", type=int, default=0, help="how often it has been started again")
     banner = commands.add_parser("banner", help="write what the consoles show")
     banner.add_argument("--answering", action="store_true", help="NETCONF answers")
     options = parser.parse_args(arguments)
@@ -40,22 +40,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _seed(places: Places, device: Path | None) -> int:
-    # Only a first boot needs YAML.
-    from applianced.image.first_boot import apply, let_management_start
-    from applianced.image.nocloud import parse
-
+    """Read the first seed that can be used."""
     if places.seeded.exists():
         return 0
-    disk = device or _labelled()
-    if disk is None:
-        shown = _banner(places, answering=False)
-        # Later ones start this anew; one that has come meanwhile did not, since this was running.
-        disk = _labelled()
-        if disk is None:
-            return shown
+    seen: list[Path] = []
+    status = 0
+    # What comes while one is read is read, too.
+    while disk := next((each for each in ([device] if device else _labelled()) if each not in seen), None):
+        seen.append(disk)
+        write(places.seeds_seen, "".join(f"{each}\n" for each in seen).encode())
+        status = _read(places, disk)
+        if not status:
+            return 0
+    if not seen:
+        places.seeds_seen.unlink(missing_ok=True)
+        return _banner(places, answering=False)
+    return status
+
+
+def _read(places: Places, disk: Path) -> int:
+    # Only a first boot needs YAML.
+    from applianced.image.first_boot import apply, let_management_start
+    from applianced.image.nocloud import digest, parse
+
     try:
-        seed = parse(_files(disk))
+        files = _files(disk)
+        used = digest(files).encode()
+        if places.seed_refused.exists() and places.seed_refused.read_bytes() == used:
+            # The console says why since then.
+            return _banner(places, answering=False) or 1
+        seed = parse(files)
         apply(seed, places)
+        write(places.seed_used, used)
     except (ApplianceError, OSError) as error:
         return _unusable(places, error)
     if seed.hostname:
@@ -101,13 +117,13 @@ def _rename_cards(places: Places, names: Mapping[str, str]) -> None:
     _run("systemctl", "--no-block", "start", "systemd-networkd.socket", "systemd-networkd.service")
 
 
-def _labelled() -> Path | None:
-    """The seed's disk. udev may not have seen it yet."""
+def _labelled() -> list[Path]:
+    """The disks of seeds. udev may not have seen them yet."""
+    found: list[Path] = []
     for label in LABELS:
         done = subprocess.run(["blkid", "-t", f"LABEL={label}", "-o", "device"], stdout=subprocess.PIPE, check=False)
-        for line in done.stdout.decode().splitlines():
-            return Path(line)
-    return None
+        found += map(Path, done.stdout.decode().splitlines())
+    return found
 
 
 def _files(disk: Path) -> dict[str, bytes]:
@@ -130,15 +146,23 @@ def _files(disk: Path) -> dict[str, bytes]:
 
 
 def _refused(places: Places, restarts: int) -> int:
-    from applianced.image.first_boot import start_with_default, takes_seeds_configuration
+    from applianced.image.first_boot import (
+        give_up_configuration,
+        give_up_seed,
+        has_committed,
+        takes_seeds_configuration,
+    )
 
     if not takes_seeds_configuration(places):
+        if not has_committed(places) and restarts >= 2 * _ATTEMPTS:
+            give_up_seed(places, "management does not start with what the seed says: attach another seed")
+            return _banner(places, answering=False)
         return 0
     given = next(places.first.glob("first.*"))
     why = _run(sys.executable, "-m", "applianced", "compile", "--policy-only", str(given))
     if not why and restarts < _ATTEMPTS:
         return 0
-    start_with_default(places, why or "management does not start with it; its log (journal) says why")
+    give_up_configuration(places, why or "management does not start with it; its log (journal) says why")
     return _banner(places, answering=False)
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 from struct import Struct
 
 from applianced.image.places import Places
 
 _LENGTH = Struct(">I")
 _MAGIC = b"openssh-key-v1\0"
+_LARGEST_OCTETS = 1 << 16
 _CLIP = 20
 """Lines of a problem that fit above a prompt."""
 
@@ -25,21 +29,37 @@ def banner(places: Places, version: str, host_name: str, *, answering: bool) -> 
         lines += ["NETCONF does not answer yet."]
     else:
         lines += ["Waiting for a seed: attach a disk labelled cidata with meta-data and user-data."]
-    if places.problem.exists():
+    if places.problem.exists() and not _taken_over(places):
         problem = places.problem.read_text(errors="replace").splitlines()[:_CLIP]
         lines += ["".join(each if each.isprintable() else "?" for each in line) for line in problem]
     return "\n".join([*lines, ""])
+
+
+def _taken_over(places: Places) -> bool:
+    """Whether somebody has committed since the first start: what was wrong with the seed is no news then."""
+    return places.commits.is_dir() and len(list(places.commits.glob("commit-*"))) > 1
 
 
 def fingerprints(places: Places) -> Iterator[tuple[str, str]]:
     """Algorithm and SHA-256 fingerprint, as ssh shows it, of every host key."""
     for path in sorted(places.host_keys.glob("*[0-9]")) if places.host_keys.is_dir() else ():
         try:
-            blob = _public(path.read_bytes())
-        except ValueError:
+            blob = _public(_content(path))
+        except (OSError, ValueError):
             continue
         digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
         yield _text(blob)[0].decode(errors="replace").removeprefix("ssh-"), f"SHA256:{digest}"
+
+
+def _content(path: Path) -> bytes:
+    """Of a small file in a directory that is not root's: nothing is followed, waited for or read without end.
+
+    Raises OSError, ValueError.
+    """
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError(f"{path} is no file")
+        return file.read(_LARGEST_OCTETS)
 
 
 def _public(content: bytes) -> bytes:

@@ -13,6 +13,8 @@ from applianced.image.nocloud import Configuration, LogTarget, Seed, SeedError
 from applianced.image.places import Places, write
 
 RSYSLOG_FORMAT = "RSYSLOG_SyslogProtocol23Format"
+_DHCPV6 = {"DHCP=yes", "DHCP=ipv6"}
+"""Lines of systemd.network(5) of which one is there when the card asks for an address by DHCPv6."""
 
 
 def apply(seed: Seed, places: Places) -> None:
@@ -21,9 +23,13 @@ def apply(seed: Seed, places: Places) -> None:
         raise SeedError(
             "the seed lets nobody log in: give a public key in ssh_authorized_keys of user-data, or a configuration"
         )
-    for name in ("network", "timesyncd.d", "rsyslog.d", "first"):
+    for name in ("network", "timesyncd.d", "rsyslog.d"):
         shutil.rmtree(places.state / name, ignore_errors=True)
-        (places.state / name).mkdir(parents=True, mode=0o755)
+        (places.state / name).mkdir(parents=True)
+    # Of the initial file system's making, for management's eyes.
+    places.first.mkdir(mode=0o750, exist_ok=True)
+    for old in places.first.iterdir():
+        old.unlink()
     if seed.hostname:
         write(places.state / "hostname", f"{seed.hostname}\n".encode())
     for name, content in seed.network.files.items():
@@ -50,8 +56,15 @@ def let_management_start(places: Places) -> None:
     write(places.seeded, options.encode())
 
 
-def start_with_default(places: Places, why: str) -> None:
-    """Management refuses the configuration of the seed: it starts with the image's own, and the console says why."""
+def give_up_configuration(places: Places, why: str) -> None:
+    """Management refuses the configuration of the seed: it starts with the image's own, and the console says why.
+
+    Where the seed has no key, nobody could log in to that: another seed is waited for instead.
+    """
+    if not (places.first / "admin.pub").exists():
+        said = "the configuration of the seed was refused, and it has no key for the image's own: attach another seed"
+        give_up_seed(places, f"{said}\n{why}")
+        return
     name = (places.state / "hostname").read_text().strip() if (places.state / "hostname").exists() else ""
     for given in places.first.glob("seed.*"):
         given.rename(given.with_stem("refused"))
@@ -60,10 +73,22 @@ def start_with_default(places: Places, why: str) -> None:
     write(places.problem, f"the configuration of the seed was refused, the image's own is in force:\n{why}\n".encode())
 
 
+def give_up_seed(places: Places, why: str) -> None:
+    """Wait for another seed; this one is not read again."""
+    write(places.problem, f"{why}\n".encode())
+    if places.seed_used.exists():
+        places.seed_used.replace(places.seed_refused)
+    places.seeded.unlink(missing_ok=True)
+
+
+def has_committed(places: Places) -> bool:
+    """Whether management has ever started."""
+    return places.commits.is_dir() and any(places.commits.glob("commit-*"))
+
+
 def takes_seeds_configuration(places: Places) -> bool:
     """Whether the next start of management puts the configuration of the seed in force."""
-    committed = places.commits.is_dir() and any(places.commits.glob("commit-*"))
-    return not committed and any(places.first.glob("seed.*"))
+    return not has_committed(places) and any(places.first.glob("seed.*"))
 
 
 def _write_first(seed: Seed, places: Places) -> None:
@@ -78,6 +103,10 @@ def _default(places: Places, hostname: str) -> Configuration:
     configuration = json.loads(places.first_default.read_bytes())
     if hostname:
         configuration["applianced-system:system"]["host-name"] = hostname
+    network = places.state / "network/10-management.network"
+    if network.exists() and not _DHCPV6.isdisjoint(network.read_text().splitlines()):
+        management = configuration["applianced-security:security"]["zones"]["functional-zone"]["management"]
+        management["host-inbound-traffic"]["system-services"].append({"name": "dhcpv6"})
     return Configuration(".json", json.dumps(configuration, indent=2).encode())
 
 

@@ -8,6 +8,7 @@ Format: https://cloudinit.readthedocs.io/en/latest/reference/datasources/nocloud
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 
 import yaml  # type: ignore[import-untyped]
 
+from applianced.config.logins import key_fault
 from applianced.errors import ApplianceError
 from applianced.image.network import Network, read_network
 
@@ -24,8 +26,8 @@ CONFIGURATIONS = ("applianced.json", "applianced.xml")
 LARGEST_OCTETS = 8 << 20
 """Of one file of a seed; what is longer is refused."""
 
-_HOSTNAME = re.compile(r"(?=.{1,64}$)[A-Za-z0-9]([A-Za-z0-9-]{0,62})?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62})?)*")
-_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}( .*)?")
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOSTNAME = re.compile(rf"(?=.{{1,64}}$){_LABEL}(\.{_LABEL})*")
 _SERVER = re.compile(r"[A-Za-z0-9.:-]{1,253}")
 _TARGET = re.compile(r"(tcp|tls)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]{1,253}):([0-9]{1,5})")
 
@@ -61,6 +63,14 @@ class Seed(NamedTuple):
     time_servers: tuple[str, ...]
     log_targets: tuple[LogTarget, ...]
     ignored: tuple[str, ...]
+
+
+def digest(files: Mapping[str, bytes]) -> str:
+    """By which a seed is known again: SHA-256 over names and contents."""
+    whole = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        whole.update(f"{name} {len(content)}\n".encode() + content)
+    return whole.hexdigest()
 
 
 def parse(files: Mapping[str, bytes]) -> Seed:
@@ -124,8 +134,8 @@ def _keys(name: str, value: object) -> list[str]:
         raise SeedError(f"{name}: SSH keys must be a list of lines as in authorized_keys")
     keys = [str(line).strip() for line in lines]
     for key in keys:
-        if not _KEY.fullmatch(key):
-            raise SeedError(f"{name}: {key[:40]!r} is no SSH public key: take the line of the .pub file")
+        if fault := key_fault(key) if len(key.splitlines()) == 1 else "a key is one line":
+            raise SeedError(f"{name}: {key[:40]!r}: {fault}")
     return keys
 
 

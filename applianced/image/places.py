@@ -38,6 +38,16 @@ class Places(NamedTuple):
         return self.state / "seeded"
 
     @property
+    def seed_used(self) -> Path:
+        """Holds the digest of the seed that was read, see nocloud.digest."""
+        return self.state / "seed-used"
+
+    @property
+    def seed_refused(self) -> Path:
+        """Holds that of one which management refused, and which is not to be read again."""
+        return self.state / "seed-refused"
+
+    @property
     def problem(self) -> Path:
         """What an operator must know, for the console."""
         return self.state / "problem"
@@ -45,6 +55,11 @@ class Places(NamedTuple):
     @property
     def commits(self) -> Path:
         return self.root / "var/lib/applianced/commits"
+
+    @property
+    def seeds_seen(self) -> Path:
+        """A line for each disk that the last look for a seed found."""
+        return self.root / "run/applianced/seeds-seen"
 
     @property
     def host_keys(self) -> Path:

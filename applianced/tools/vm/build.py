@@ -29,6 +29,7 @@ def build(directory: Path) -> Path:
     _take_kernel(root, boot)
     name = directory / facts.name
     _describe(facts, root, boot, name)
+    system.date(root, facts.epoch)
     raw, qcow2 = name.with_suffix(".raw"), name.with_suffix(".qcow2")
     file_system = disk.make_disk(facts, root, boot, raw)
     disk.make_upgrade(file_system, boot, name.with_suffix(".upgrade.iso"))

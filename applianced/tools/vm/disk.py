@@ -141,9 +141,7 @@ def loader_files(facts: Facts, slot: str) -> Mapping[str, str]:
 
     Nobody changes the kernel's arguments at the console: that would be a root shell.
     """
-    entries = {
-        each: (f"system {each.upper()}", each, kernel_arguments(facts, each)) for each in SLOTS
-    }  # fmt: skip
+    entries = {each: (f"system {each.upper()}", each, kernel_arguments(facts, each)) for each in SLOTS}
     for each in SLOTS:
         title = f"system {each.upper()}, FORGET EVERYTHING"
         entries[f"reset-{each}"] = (title, each, f"{kernel_arguments(facts, each)} applianced.reset")
@@ -152,10 +150,12 @@ def loader_files(facts: Facts, slot: str) -> Mapping[str, str]:
     lines += ["ALLOWOPTIONS 0", "NOESCAPE 1", f"DEFAULT {slot}"]
     lines += ["SAY a, b: a system; reset-a, reset-b: it forgets everything"]
     files = {"loader/loader.conf": f"timeout 1\ndefault {slot}.conf\neditor no\nconsole-mode keep\n"}
-    for label, (title, folder, arguments) in entries.items():
+    for number, (label, (title, folder, arguments)) in enumerate(entries.items()):
         lines += [f"LABEL {label}", f"LINUX /{folder}/vmlinuz", f"INITRD /{folder}/initrd", f"APPEND {arguments}"]
         files[f"loader/entries/{label}.conf"] = (
-            f"title {facts.name}: {title}\nlinux /{folder}/vmlinuz\ninitrd /{folder}/initrd\noptions {arguments}\n"
+            # Without the key systemd-boot has the last name first.
+            f"title {facts.name}: {title}\nsort-key {number}\n"
+            f"linux /{folder}/vmlinuz\ninitrd /{folder}/initrd\noptions {arguments}\n"
         )
     files["syslinux/syslinux.cfg"] = "\n".join([*lines, ""])
     return files

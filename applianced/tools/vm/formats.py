@@ -50,11 +50,11 @@ def libvirt_domain(facts: Facts, image: str = "applianced.qcow2", seed: str = "s
     return etree.tostring(domain, pretty_print=True, encoding="unicode")
 
 
-def containerlab_topology(facts: Facts) -> str:
+def containerlab_topology(facts: Facts, seed: str = "seed.iso") -> str:
     """A topology with the appliance between two hosts (https://containerlab.dev/manual/vrnetlab/).
 
     `generic_vm` is containerlab's kind for a disk image in a vrnetlab container: the first card is management, the
-    others follow as eth1, eth2.
+    others follow as eth1, eth2. seed: beside the topology.
     """
     inside, outside = (card.name for card in facts.cards[1:])
     lines = [
@@ -64,7 +64,9 @@ def containerlab_topology(facts: Facts) -> str:
         f"    {facts.name}:",
         "      kind: generic_vm",
         f"      image: vrnetlab/{facts.name}:latest",
+        f'      binds: ["{seed}:/{seed}:ro"]',
         "      env:",
+        f'        QEMU_ADDITIONAL_ARGS: "-drive if=virtio,format=raw,readonly=on,file=/{seed}"',
         f'        QEMU_MEMORY: "{facts.memory_mib}"',
         f'        QEMU_SMP: "{facts.cpus}"',
         f'        CLAB_MGMT_PASSTHROUGH: "true"  # NETCONF at port {facts.netconf_port}',

@@ -87,11 +87,10 @@ def make_system(facts: Facts, recipe: Path, wheels: Path, root: Path) -> None:
     )
     # mmdebstrap itself needs it to its end.
     shutil.rmtree(root / "etc/apt", ignore_errors=True)
-    _date(root, facts.epoch)
 
 
-def _date(root: Path, epoch: int) -> None:
-    """Nothing is younger than the epoch."""
+def date(root: Path, epoch: int) -> None:
+    """Nothing in `root` is younger than the epoch. Raises OSError."""
     for directory, folders, files in os.walk(root):
         for name in (*folders, *files):
             path = os.path.join(directory, name)

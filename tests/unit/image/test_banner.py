@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -37,6 +38,16 @@ def test_the_fingerprints_are_those_that_ssh_shows(tmp_path: Path) -> None:
     assert all(fingerprint in text for fingerprint in made.values())
 
 
+def test_nothing_is_followed_or_waited_for_where_management_may_write(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    made = host_key(places, "ssh-ed25519")
+    os.mkfifo(places.host_keys / "fifo1")
+    (places.host_keys / "link1").symlink_to("/dev/zero")
+    (places.host_keys / "directory1").mkdir()
+    (places.host_keys / "many1").write_bytes(b"-----BEGIN OPENSSH PRIVATE KEY-----\n" + b"A" * (1 << 20))
+    assert dict(fingerprints(places)) == {"ed25519": made}
+
+
 def test_before_a_seed_it_says_what_is_missing(tmp_path: Path) -> None:
     assert "Waiting for a seed" in banner(Places(tmp_path), "1", "gw", answering=False)
 
@@ -50,3 +61,12 @@ def test_a_problem_is_shown_without_control_characters(tmp_path: Path, problem: 
     assert "NETCONF does not answer yet." in text
     assert problem.strip().replace("\x1b", "?") in text
     assert "\x1b" not in text
+
+
+def test_what_was_wrong_with_the_seed_is_no_news_after_a_commit(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    write(places.problem, b"the configuration of the seed was refused\n")
+    write(places.commits / "commit-0000000001.json", b"")
+    assert "was refused" in banner(places, "1", "gw", answering=True), "the first start makes one"
+    write(places.commits / "commit-0000000002.json", b"")
+    assert "was refused" not in banner(places, "1", "gw", answering=True)

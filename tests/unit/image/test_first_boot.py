@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from applianced.image.first_boot import apply, let_management_start, start_with_default, takes_seeds_configuration
+from applianced.image.first_boot import (
+    apply,
+    give_up_configuration,
+    give_up_seed,
+    has_committed,
+    let_management_start,
+    takes_seeds_configuration,
+)
 from applianced.image.nocloud import SeedError, parse
-from applianced.image.places import Places
+from applianced.image.places import Places, write
 
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFake admin@example"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f admin@example"
 RECIPE = Path(__file__).parents[3] / "vm-image"
 
 
@@ -65,12 +72,42 @@ def test_without_key_and_configuration_nothing_is_written(places: Places) -> Non
 def test_a_refused_configuration_makes_way_for_the_image_s_own(places: Places) -> None:
     user = f"ssh_authorized_keys: ['{KEY}']\nhostname: gw7\napplianced: {{configuration: '<wrong/>'}}"
     seed(places, user=user)
-    start_with_default(places, "no such element: wrong")
+    give_up_configuration(places, "no such element: wrong")
     assert [path.name for path in sorted(places.first.iterdir())] == ["admin.pub", "first.json", "refused.xml"]
     assert places.seeded.read_text().startswith("--config /var/lib/image/first/first.json\n--admin-key")
     assert b'"gw7"' in (places.first / "first.json").read_bytes()
     assert "no such element: wrong" in places.problem.read_text()
     assert not takes_seeds_configuration(places)
+
+
+def test_a_refused_configuration_without_a_key_makes_way_for_another_seed(places: Places) -> None:
+    seed(places, user="applianced: {configuration: '<wrong/>'}")
+    write(places.seed_used, b"digest")
+    let_management_start(places)
+    give_up_configuration(places, "no such element: wrong")
+    assert not places.seeded.exists(), "nobody could log in to the image's own"
+    assert places.seed_refused.read_bytes() == b"digest"
+    assert "attach another seed\nno such element: wrong" in places.problem.read_text()
+    seed(places)
+    let_management_start(places)
+    assert [path.name for path in sorted(places.first.iterdir())] == ["admin.pub", "first.json"]
+    assert not places.problem.read_text()
+
+
+def test_a_seed_with_which_management_never_starts_is_given_up(places: Places) -> None:
+    seed(places)
+    write(places.seed_used, b"digest")
+    let_management_start(places)
+    assert not has_committed(places)
+    give_up_seed(places, "management does not start")
+    assert places.problem.read_text() == "management does not start\n"
+    assert places.seed_refused.read_bytes() == b"digest"
+    assert not places.seeded.exists()
+
+
+def test_what_management_starts_with_is_not_for_everybody(places: Places) -> None:
+    seed(places)
+    assert places.first.stat().st_mode & 0o777 == 0o750
 
 
 def test_time_network_and_log(places: Places) -> None:
@@ -91,6 +128,16 @@ applianced: {{log: ['tcp://192.0.2.3:601', {{to: 'tls://log.example:6514', ca: '
     assert (places.state / "rsyslog.d/ca-1.pem").exists()
     assert "ca-certificates.crt" in trusted
     assert places.problem.read_text() == "not used from the seed: user-data: packages\n"
+
+
+@pytest.mark.parametrize(
+    ("card", "admitted"), [("dhcp4: true", False), ("dhcp6: true", True), ("dhcp4: true, dhcp6: true", True)]
+)
+def test_answers_of_dhcpv6_come_in_where_it_is_asked(places: Places, card: str, admitted: bool) -> None:
+    seed(places, network_config=f"version: 2\nethernets: {{management: {{{card}}}}}\n")
+    first = json.loads((places.first / "first.json").read_bytes())
+    zone = first["applianced-security:security"]["zones"]["functional-zone"]["management"]
+    assert ({"name": "dhcpv6"} in zone["host-inbound-traffic"]["system-services"]) is admitted
 
 
 def test_names_of_cards_are_left_to_the_initial_file_system(places: Places) -> None:

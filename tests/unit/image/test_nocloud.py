@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from applianced.image.nocloud import LARGEST_OCTETS, Configuration, LogTarget, SeedError, parse
+from applianced.image.nocloud import LARGEST_OCTETS, Configuration, LogTarget, SeedError, digest, parse
 
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFake admin@example"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f admin@example"
 PEM = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
 
 
@@ -96,7 +96,11 @@ def test_the_first_configuration_in_every_place(given_: dict[str, bytes], config
         (user_data("hostname: 'a b'"), "hostname 'a b': must be a domain name"),
         (user_data(f"hostname: {'a' * 65}"), "at most 64 characters"),
         (user_data("ssh_authorized_keys: 7"), "SSH keys must be a list"),
-        (user_data("ssh_authorized_keys: [ssh-dss AAAA]"), "'ssh-dss AAAA' is no SSH public key"),
+        (user_data("ssh_authorized_keys: [ssh-dss AAAA]"), "'ssh-dss AAAA': keys of type 'ssh-dss' are not accepted"),
+        (user_data(f"ssh_authorized_keys: ['{KEY[:40]}']"), "this is no ssh-ed25519 key: copy the whole line"),
+        (user_data(f'ssh_authorized_keys: ["{KEY}\\nmore"]'), "a key is one line"),
+        (user_data("hostname: gw-"), "hostname 'gw-': must be a domain name"),
+        (user_data("hostname: a-.b"), "hostname 'a-.b': must be a domain name"),
         (user_data("applianced: {configuration: {1: 2020-01-01}}"), "is not RFC 7951 JSON"),
         ({"applianced.json": b"{}", "applianced.xml": b""}, "several first configurations"),
         (user_data("ntp: {servers: one}"), "ntp servers must be a list"),
@@ -118,3 +122,9 @@ def test_what_cannot_be_used_is_said(files: dict[str, bytes], message: str) -> N
 def test_any_octets_are_a_seed_or_refused(files: dict[str, bytes]) -> None:
     with suppress(SeedError):
         parse({name: b"#cloud-config\n" + content for name, content in files.items()})
+
+
+def test_a_seed_is_known_again() -> None:
+    one = {"meta-data": b"a", "user-data": b"b"}
+    assert digest(one) == digest(dict(reversed(one.items())))
+    assert len({digest(each) for each in (one, {}, {"meta-data": b"ab"}, {"meta-data": b"", "user-data": b"ab"})}) == 4
