@@ -65,9 +65,9 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 
 
 @contextmanager
-def opened_lab(module: ModuleType) -> Iterator[Lab]:
-    """A machine that is off. Its logs stay, beside the image."""
-    name = module.__name__.rpartition(".")[2]
+def opened_lab(module: ModuleType, of: str = "") -> Iterator[Lab]:
+    """A machine that is off. Its logs stay, beside the image. of: which one of the module's machines."""
+    name = "-".join([module.__name__.rpartition(".")[2], *([of] if of else [])])
     with tempfile.TemporaryDirectory(prefix="applianced-image-") as directory:
         made = Lab(unique_topology(), Path(directory), the_image(), getattr(module, "WANTED", None))
         try:

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from applianced.tools import serving
@@ -22,6 +22,7 @@ from tests.image.taps import tap_in
 
 ROOT = Path(__file__).parents[2]
 MANAGER, MANAGEMENT = "192.0.2.1", "192.0.2.10"
+MANAGER_IPV6, MANAGEMENT_IPV6 = "2001:db8:9::1", "2001:db8:9::10"
 """Addresses of the management network: ours, the machine's."""
 SHELL_S = 120
 BOOTING_S = 400
@@ -30,7 +31,7 @@ NETWORK = f"""
 version: 2
 ethernets:
   management:
-    addresses: [{MANAGEMENT}/24]
+    addresses: [{MANAGEMENT}/24, "{MANAGEMENT_IPV6}/64"]
     routes: [{{to: default, via: {MANAGER}}}]
     nameservers: {{addresses: [{MANAGER}]}}
     mtu: 1400
@@ -58,6 +59,7 @@ class Wanted:
     managed_by_card: management ends in the namespace of the topology's gateway, not in QEMU's user network; the seed is
     to give it MANAGEMENT. past_loader: QEMU itself loads the kernel. shell: and there is a root shell inside.
     swapped: the card that is second on the bus ends at the server, the third one at the client. options: of QEMU.
+    left: files that are in /run from power-on, by their path there; needs shell.
     """
 
     seed: Callable[[str], Mapping[str, str]] = seed_files
@@ -67,6 +69,7 @@ class Wanted:
     shell: bool = False
     swapped: bool = False
     options: tuple[str, ...] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
 
 
 class Lab:
@@ -110,7 +113,8 @@ class Lab:
             self.topology.add_address(self.topology.server, plan, plan.server)
             self.topology.add_route(self.topology.client, plan, "default", plan.lan)
         for namespace in managing:
-            run(["ip", "-n", namespace, "address", "add", f"{MANAGER}/24", "dev", HOST_INTERFACE])
+            for address in (f"{MANAGER}/24", f"{MANAGER_IPV6}/64"):
+                run(["ip", "-n", namespace, "address", "add", address, "dev", HOST_INTERFACE])
             self._relay = Relay(namespace, MANAGEMENT, self.machine.facts.netconf_port)
             self.port = self._relay.port
 
@@ -160,7 +164,7 @@ class Lab:
         facts, boot = self.machine.facts, self.image.parent / "boot"
         if self.wanted.shell:
             init = ROOT / "vm-image/initrd/init"
-            return shell.kernel_with_shell(facts, boot, init, self.machine.directory)
+            return shell.kernel_with_shell(facts, boot, init, self.machine.directory, self.wanted.left)
         return shell.plain_kernel(facts, boot) if self.wanted.past_loader else None
 
     @contextmanager

@@ -12,6 +12,7 @@ import itertools
 import os
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from applianced.tools.namespaces import CommandError, run
@@ -48,6 +49,12 @@ cat >/system/run/systemd/system/test-shell.service <<'END'
 {_UNIT}END
 ln -s ../test-shell.service /system/run/systemd/system/sysinit.target.wants/test-shell.service
 """
+_LEAVE_FILE = """
+mkdir -p "/system/run/{folder}"
+cat >"/system/run/{folder}/{name}" <<'END'
+{content}
+END
+"""
 
 
 def plain_kernel(facts: Facts, boot: Path) -> Kernel:
@@ -55,14 +62,18 @@ def plain_kernel(facts: Facts, boot: Path) -> Kernel:
     return Kernel(boot / "vmlinuz", boot / "initrd", kernel_arguments(facts, "a"))
 
 
-def kernel_with_shell(facts: Facts, boot: Path, init: Path, directory: Path) -> Kernel:
-    """The same with the changed last act. init: the recipe's. directory: for what is made."""
+def kernel_with_shell(facts: Facts, boot: Path, init: Path, directory: Path, left: Mapping[str, str]) -> Kernel:
+    """The same with the changed last act. init: the recipe's. directory: for what is made.
+
+    left: further files that it leaves, by their path below /run.
+    """
     text = init.read_text()
     assert text.count(_HANDS_OVER) == 1, f"{init} hands over in another way"
     tree = directory / "initial"
     tree.mkdir(exist_ok=True)
     changed = tree / "init"
-    changed.write_text(text.replace(_HANDS_OVER, f"{_LEAVE}{_HANDS_OVER}"))
+    act = _LEAVE + "".join(_leave(Path(name), content) for name, content in left.items())
+    changed.write_text(text.replace(_HANDS_OVER, f"{act}{_HANDS_OVER}"))
     changed.chmod(0o755)
     archive = directory / "initial.cpio"
     run(["sh", "-c", 'cd "$0" && echo init | cpio --quiet -o -H newc >"$1"', str(tree), str(archive.absolute())])
@@ -71,6 +82,10 @@ def kernel_with_shell(facts: Facts, boot: Path, init: Path, directory: Path) -> 
     with initial.open("ab") as file:
         file.write(archive.read_bytes())
     return Kernel(boot / "vmlinuz", initial, kernel_arguments(facts, "a"))
+
+
+def _leave(path: Path, content: str) -> str:
+    return _LEAVE_FILE.format(folder=path.parent, name=path.name, content=content)
 
 
 def options(directory: Path) -> list[str]:
@@ -95,17 +110,22 @@ class Shell:
 
     def tried(self, script: str, timeout_s: float = 120) -> tuple[int, str]:
         """Run a script of sh; its status, and what it printed on both outputs."""
-        number = str(next(self._numbers)).encode()
-        self._connection.settimeout(timeout_s)
-        self._connection.sendall(number + b" " + base64.b64encode(script.encode()) + b"\n")
+        number = self.send(script, timeout_s)
         deadline = time.monotonic() + timeout_s
         while True:
             words = self._line(deadline).split()
             if len(words) == 3 and words[0] == number:
                 return int(words[1]), gzip.decompress(base64.b64decode(words[2])).decode(errors="replace")
 
+    def send(self, script: str, timeout_s: float = 120) -> bytes:
+        """Begin a script; its number. For one that never ends this is all: the machine must begin anew."""
+        number = str(next(self._numbers)).encode()
+        self._connection.settimeout(timeout_s)
+        self._connection.sendall(number + b" " + base64.b64encode(script.encode()) + b"\n")
+        return number
+
     def run(self, script: str, timeout_s: float = 120) -> str:
-        """The same for one that must succeed. Raises CommandError."""
+        """As `tried` for one that must succeed. Raises CommandError."""
         status, printed = self.tried(script, timeout_s)
         if status:
             raise CommandError(f"in the machine: {script}: status {status}\n{printed}")

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from applianced.tools.vm import system
-from applianced.tools.vm.facts import MIB
+from applianced.tools.vm.facts import MIB, read_facts
 from tests.image.conftest import IMAGE, the_image
 from tests.image.lab import ROOT
+from tests.support.soak import LONG
 
 LARGEST_MIB = 350
+BUILDING_S = 1800
 
 
 def beside(suffix: str) -> str:
@@ -56,10 +61,56 @@ def test_python_s_packages_are_the_pinned_ones() -> None:
     assert len(found) > 5
 
 
+@pytest.mark.skipif(not LONG, reason="builds the image: minutes; make soak does it")
+def test_building_again_gives_the_same_content(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "applianced.tools.vm", "--image", str(tmp_path), "build"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=BUILDING_S, check=False)
+    assert not done.returncode, done.stderr
+    for suffix in (".manifest", ".cdx.json", ".contents"):
+        again = (tmp_path / the_image().name).with_suffix(suffix).read_text().splitlines()
+        different = set(again) ^ set(beside(suffix).splitlines())
+        assert not different, f"{suffix}: {sorted(different)[:20]}"
+
+
+def test_nothing_is_younger_than_its_date() -> None:
+    """What a build leaves with the time of the day would differ the next time, also where its name does not."""
+    epoch, root = read_facts(ROOT / "vm-image").epoch, Path(IMAGE) / "root"
+    assert [path for path in root.rglob("*") if path.lstat().st_mtime > epoch] == []
+    assert f'"timestamp": "{datetime.fromtimestamp(epoch, UTC):%Y-%m-%dT%H:%M:%SZ}"' in beside(".cdx.json")
+
+
+def test_compiled_python_names_no_time(files: dict[str, tuple[str, str, str]]) -> None:
+    """PEP 552: it is found by the digest of its source, never by a date, which differs from build to build."""
+    compiled = [Path(IMAGE) / "root" / path for path in files if path.endswith(".pyc")]
+    assert len(compiled) > 500
+    for path in compiled:
+        with path.open("rb") as file:
+            magic_and_flags = file.read(8)
+        assert magic_and_flags[4] & 1, path
+
+
+def test_nothing_of_the_building_machine_is_in_it(files: dict[str, tuple[str, str, str]]) -> None:
+    """Neither where it was built, nor what that machine's name, keys or identity are."""
+    assert files["etc/machine-id"][2] == "/var/lib/image/machine-id"
+    assert files["etc/hostname"][2] == "/var/lib/image/hostname"
+    assert [path for path in files if path.startswith(("etc/ssh/ssh_host", "var/", "tmp/", "run/", "root/."))] == []
+    installed = Path(IMAGE) / "root/opt/applianced/lib/python3.11/site-packages"
+    (recorded,) = installed.glob("applianced-*.dist-info")
+    assert str(ROOT) not in "".join(path.read_text() for path in recorded.iterdir() if path.is_file())
+
+
 def test_nothing_compiles_or_installs(files: dict[str, tuple[str, str, str]]) -> None:
     programs = {Path(path).name for path, (mode, *_) in files.items() if "x" in mode and "bin/" in path}
     assert not programs & {"gcc", "cc", "ld", "make", "pip", "pip3", "sshd", "agetty-login"}
     assert not [path for path in files if "site-packages/pip/" in path]
+
+
+def test_python_is_compiled(files: dict[str, tuple[str, str, str]]) -> None:
+    """The file system is read-only: what is not would be compiled anew at every start, for seconds."""
+    sources = [Path(path) for path in files if path.startswith("opt/applianced/lib/") and path.endswith(".py")]
+    missing = [path for path in sources if str(path.parent / f"__pycache__/{path.stem}.cpython-311.pyc") not in files]
+    assert len(sources) > 300
+    assert not missing
 
 
 def test_nobody_has_a_password() -> None:

@@ -11,7 +11,7 @@ from ncclient.operations.rpc import RPCError  # type: ignore[import-untyped]
 from applianced.tools.namespaces import IPV4, PLANS
 from applianced.tools.netconf_client import PREFIXES, SYSTEM
 from tests.ansible.playbooks import DIRECT, PERSISTENT, host, run
-from tests.image.lab import MANAGEMENT, MANAGER, Lab, Wanted, seed_with_address
+from tests.image.lab import MANAGEMENT, MANAGEMENT_IPV6, MANAGER, Lab, Wanted, seed_with_address
 from tests.image.scan import answering_ports, open_ports
 from tests.support.served import Served
 
@@ -38,12 +38,13 @@ def test_nothing_listens_but_netconf(lab: Lab) -> None:
     """As the kernel lists it; what is bound to a loopback address is reached from inside alone."""
     listed = [line.split() for line in lab.shell.run("ss -Hlntu").splitlines()]
     reached = {(words[0], words[4]) for words in listed if not words[4].startswith(("127.", "[::1]"))}
-    assert reached == {("tcp", "0.0.0.0:830")}
+    assert reached == {("tcp", "*:830")}
 
 
-def test_the_management_address_answers_netconf_alone(lab: Lab) -> None:
-    assert open_ports(lab.topology.gateway, MANAGEMENT) == [830]
-    assert answering_ports(lab.topology.gateway, MANAGEMENT) == []
+@pytest.mark.parametrize("address", [MANAGEMENT, MANAGEMENT_IPV6])
+def test_the_management_address_answers_netconf_alone(lab: Lab, address: str) -> None:
+    assert open_ports(lab.topology.gateway, address) == [830]
+    assert answering_ports(lab.topology.gateway, address) == []
 
 
 def test_nobody_else_reaches_the_management_address(lab: Lab) -> None:

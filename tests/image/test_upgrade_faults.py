@@ -1,0 +1,187 @@
+"""Upgrades that go wrong: a damaged disk, the power gone meanwhile, a system that does not come up.
+
+After each of them the machine is what it was, and the next upgrade succeeds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from applianced.tools.namespaces import run
+from applianced.tools.netconf_client import PREFIXES, SYSTEM
+from applianced.tools.vm.disk import make_iso, make_upgrade
+from applianced.tools.vm.facts import MIB
+from applianced.tools.vm.monitor import monitor
+from tests.image.conftest import IMAGE
+from tests.image.hotplug import plug_in, pull_out, slots
+from tests.image.lab import BOOTING_S, Lab, Wanted
+from tests.support.soak import rounds
+from tests.support.until import until
+
+FIRST, SECOND, THIRD = "slot1", "slot2", "slot3"
+WANTED = Wanted(options=slots(FIRST, SECOND, THIRD))
+WRITING_S = 600
+EARLIEST_S, LATEST_S = 0.5, 20.0
+"""When the power goes, after the disk is there: while its digests are computed, while it is written, or just after."""
+GIVEN_UP_S = 20
+"""After so long, instead of a quarter of an hour, the broken system is given up."""
+UNITS = "/usr/lib/systemd/system"
+REFUSED = "the disk's files are not what its SHA256SUMS says: nothing was changed"
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Its disks take hundreds of megabytes."""
+    directory = tmp_path_factory.mktemp("upgrades")
+    yield directory
+    shutil.rmtree(directory)
+
+
+def good_disk() -> Path:
+    return next(Path(IMAGE).glob("*.upgrade.iso")).absolute()
+
+
+def files_of(iso: Path, tree: Path) -> Path:
+    run(["xorriso", "-osirrox", "on", "-indev", str(iso), "-extract", "/", str(tree)], timeout_s=120)
+    run(["chmod", "-R", "u+w", str(tree)])
+    return tree
+
+
+def damaged_disk(work: Path) -> Path:
+    """One octet of the system is another one."""
+    tree = files_of(good_disk(), work / "damaged")
+    with (tree / "system.ext4.zst").open("r+b") as file:
+        file.seek(1 << 20)
+        (octet,) = file.read(1)
+        file.seek(1 << 20)
+        file.write(bytes([octet ^ 1]))
+    return make_iso(tree, work / "damaged.iso", "APUPGRADE")
+
+
+def broken_disk(work: Path) -> Path:
+    """A system whose management never starts; but for that, and the time after which it is given up, the image's."""
+    tree = files_of(good_disk(), work / "broken")
+    system = work / "system.ext4"
+    run(["zstd", "-q", "-d", "-f", str(tree / "system.ext4.zst"), "-o", str(system)], timeout_s=120)
+    _change(system, "applianced.service", r"(?m)^ExecStart=.*$", "ExecStart=/bin/false")
+    _change(system, "applianced-go-back.timer", r"(?m)^OnBootSec=.*$", f"OnBootSec={GIVEN_UP_S}s")
+    iso = work / "broken.iso"
+    make_upgrade(system, tree, iso)
+    return iso
+
+
+def _change(system: Path, unit: str, pattern: str, line: str) -> None:
+    """Replace a line of a unit in a file system that is not mounted."""
+    text = run(["debugfs", "-R", f"cat {UNITS}/{unit}", str(system)]).stdout
+    changed, count = re.subn(pattern, line, text)
+    assert count == 1, f"{unit}: {text}"
+    local = system.with_name(unit)
+    local.write_text(changed)
+    for request in (f"rm {UNITS}/{unit}", f"write {local} {UNITS}/{unit}"):
+        run(["debugfs", "-w", "-R", request, str(system)])
+    assert run(["debugfs", "-R", f"cat {UNITS}/{unit}", str(system)]).stdout == changed
+
+
+def name_it(lab: Lab, name: str) -> None:
+    with lab.netconf() as session:
+        session.push(f'<system xmlns="{SYSTEM}"><host-name>{name}</host-name></system>')
+
+
+def identity(lab: Lab) -> tuple[str, str]:
+    """What an upgrade keeps: a leaf of the configuration, a host key."""
+    with lab.netconf() as session:
+        data = session.get_config(f'<system xmlns="{SYSTEM}"><host-name/></system>')
+    key = run(["ssh-keyscan", "-t", "ed25519", "-p", str(lab.port), "127.0.0.1"], timeout_s=60).stdout
+    assert key
+    return str(data.findtext(".//sys:host-name", namespaces=PREFIXES)), key
+
+
+def on_disk(lab: Lab, work: Path) -> dict[str, str]:
+    """Digests of every file on the boot partition, and of the partitions of both systems, as the machine left them."""
+    raw, facts = work / "whole.raw", lab.machine.facts
+    with monitor(lab.machine.directory, timeout_s=60) as opened:
+        opened.ask("stop")
+        try:
+            # What QEMU itself still holds back, too.
+            opened.shows("qemu-io system flush")
+            run(["qemu-img", "convert", "-U", "-O", "raw", str(lab.machine.disk), str(raw)], timeout_s=300)
+        finally:
+            opened.ask("cont")
+    found = {}
+    for name in ("system-a", "system-b"):
+        partition = facts.partition(name)
+        with raw.open("rb") as file:
+            file.seek(partition.start_mib * MIB)
+            found[name] = hashlib.sha256(file.read(partition.size_mib * MIB)).hexdigest()
+    boot = work / "boot"
+    shutil.rmtree(boot, ignore_errors=True)
+    boot.mkdir()
+    run(["mcopy", "-s", "-n", "-i", f"{raw}@@{facts.partition('boot').start_mib}M", "::/*", str(boot)])
+    for path in sorted(boot.rglob("*")):
+        found[str(path.relative_to(boot))] = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    raw.unlink()
+    return found
+
+
+def test_a_damaged_disk_changes_nothing(lab: Lab, work: Path) -> None:
+    name_it(lab, "kept")
+    who, before = identity(lab), on_disk(lab, work)
+    assert {"system-b", "a/vmlinuz", "b", "syslinux/syslinux.cfg"} <= set(before)
+    plug_in(lab.machine, damaged_disk(work), FIRST)
+    until(lambda: REFUSED in lab.console(), WRITING_S, what="the console says that the disk is damaged")
+    pull_out(lab.machine, FIRST)
+    assert identity(lab) == who
+    assert on_disk(lab, work) == before
+    assert "is written" not in lab.console()
+
+
+def test_the_power_goes_while_an_upgrade_is_written(lab: Lab) -> None:
+    """From a disk that is plugged in, and from one that is there at power-on. Each time it boots, as it was."""
+    seed = random.SystemRandom().getrandbits(32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    who = identity(lab)
+    for number in range(rounds(1)):
+        plug_in(lab.machine, good_disk(), SECOND)
+        cut_within(lab, chance)
+        lab.boot([good_disk()])
+        assert identity(lab) == who, f"after cut {number}, while one was plugged in"
+        cut_within(lab, chance)
+        lab.boot()
+        assert identity(lab) == who, f"after cut {number}, while one was there at power-on"
+
+
+def cut_within(lab: Lab, chance: random.Random) -> None:
+    time.sleep(chance.uniform(EARLIEST_S, LATEST_S))  # the moment is the test's subject: nothing is waited for
+    lab.machine.power_cut()
+
+
+def test_the_upgrade_then_succeeds(lab: Lab) -> None:
+    who = identity(lab)
+    plug_in(lab.machine, good_disk(), SECOND)
+    until(lambda: "the disk's system is installed already, as b" in lab.console(), WRITING_S)
+    lab.machine.await_netconf(lab.port, BOOTING_S)
+    assert identity(lab) == who
+    pull_out(lab.machine, SECOND)
+
+
+def test_a_system_that_does_not_answer_is_given_up(lab: Lab, work: Path) -> None:
+    """The former system runs again, with its configuration; the disk is still there, and nothing begins anew."""
+    who = identity(lab)
+    plug_in(lab.machine, broken_disk(work), THIRD)
+    until(lambda: "system a is written; starting it" in lab.console(), WRITING_S)
+    lab.machine.await_silence(lab.port, BOOTING_S)
+    until(lambda: "system a does not answer; going back to b" in lab.console(), BOOTING_S, what="it is given up")
+    lab.machine.await_netconf(lab.port, BOOTING_S)
+    assert identity(lab) == who
+    until(lambda: "the disk's system is installed already, as a" in lab.console(), BOOTING_S)
+    assert lab.console().count("is written; starting it") <= 2, "one for b, if that was in this power-on, and one for a"
+    assert identity(lab) == who
