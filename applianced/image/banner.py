@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from struct import Struct
 
 from applianced.image.places import Places
 
+_SYSTEM = re.compile(r"\broot=PARTLABEL=system-([ab])\b")
 _LENGTH = Struct(">I")
 _MAGIC = b"openssh-key-v1\0"
 _LARGEST_OCTETS = 1 << 16
@@ -21,7 +23,7 @@ _CLIP = 20
 
 def banner(places: Places, version: str, host_name: str, *, answering: bool) -> str:
     """The text. answering: NETCONF answers."""
-    lines = [f"applianced {version} on {host_name}", ""]
+    lines = [f"applianced {version} on {host_name}{_system(places)}", ""]
     if answering:
         lines += ["NETCONF answers: ssh -p 830 -s admin@ADDRESS netconf"]
         lines += [f"  {name:20} {fingerprint}" for name, fingerprint in fingerprints(places)]
@@ -33,6 +35,15 @@ def banner(places: Places, version: str, host_name: str, *, answering: bool) -> 
         problem = places.problem.read_text(errors="replace").splitlines()[:_CLIP]
         lines += ["".join(each if each.isprintable() else "?" for each in line) for line in problem]
     return "\n".join([*lines, ""])
+
+
+def _system(places: Places) -> str:
+    """Which of the two runs, where that can be told."""
+    try:
+        found = _SYSTEM.search(places.kernel_arguments.read_text())
+    except OSError:
+        return ""
+    return f", system {found[1]}" if found else ""
 
 
 def _taken_over(places: Places) -> bool:

@@ -23,6 +23,11 @@ class Places(NamedTuple):
         return self.state / "interfaces"
 
     @property
+    def kernel_arguments(self) -> Path:
+        """They name the partition of the system that runs."""
+        return self.root / "proc/cmdline"
+
+    @property
     def network_cards(self) -> Path:
         """A folder for each, by name, with its `address`."""
         return self.root / "sys/class/net"

@@ -138,7 +138,7 @@ def measure(rates: Rates, rounds: int) -> None:
 
 def write(rates: Rates, directory: Path) -> str:
     """image.md and image.json in `directory`; returns the Markdown."""
-    about = {"emulated": accelerator() == "tcg", "image": str(inputs.recorded(IMAGE / ORIGIN))}
+    about = {"emulated": accelerator(IMAGE / "boot") == "tcg", "image": str(inputs.recorded(IMAGE / ORIGIN))}
     text = markdown(rates, emulated=bool(about["emulated"]))
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "image.md").write_text(text)

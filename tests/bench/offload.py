@@ -118,17 +118,17 @@ def measure_round(lab: Lab, server: FtpServer, results: Results, number: int) ->
             print(f"round {number} {gateway:8} {load:16} {rate:.0f} Mbit/s {measured.processor_s:.2f} s", flush=True)
 
 
-def write(results: Results, directory: Path) -> str:
-    """offload.md in `directory`; returns it."""
+def write(results: Results, directory: Path, kind: str) -> str:
+    """offload.md in `directory`; returns it. kind: `kvm` or `tcg`."""
     rows = []
     for load in results.found:
         for figure, unit, form in ((0, "Mbit/s", ".0f"), (1, "processor seconds for 1 GB", ".2f")):
             found = [f"{results.middle(load, gateway, figure):{form}}" for gateway in GATEWAYS]
             rows.append([f"{load}, {unit}", *found, f"{results.ratio(load, figure):.2f}"])
     rounds = len(next(iter(results.found.values()))["rules"])
-    kind = "with KVM" if accelerator() == "kvm" else "emulated (TCG)"
+    how = "with KVM" if kind == "kvm" else "emulated (TCG)"
     text = (
-        f"# Flow offload on the image, {kind}\n\n{machine()['processors']} processors for the machine and both ends; "
+        f"# Flow offload on the image, {how}\n\n{machine()['processors']} processors for the machine and both ends; "
         f"medians of {rounds} rounds, ratios of each round.\n\n"
         + table(["load", "by the rules", "by the flow table", "ratio"], rows)
         + "\n"
@@ -160,7 +160,7 @@ def main() -> None:
                 measure_round(lab, server, results, number)
         finally:
             lab.close()
-    print(write(results, options.output))
+    print(write(results, options.output, accelerator(image.parent / "boot")))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,10 +12,10 @@ from pathlib import Path
 
 from applianced.tools import serving
 from applianced.tools.namespaces import HOST_INTERFACE, PLANS, Topology, run
-from applianced.tools.netconf_client import NetconfClient, connect
+from applianced.tools.netconf_client import PREFIXES, SYSTEM, NetconfClient, connect
 from applianced.tools.vm.__main__ import seed_files
 from applianced.tools.vm.facts import read_facts
-from applianced.tools.vm.qemu import Kernel, Machine, Wiring
+from applianced.tools.vm.qemu import Hardware, Kernel, Machine, Wiring, accelerator
 from tests.image import shell
 from tests.image.relay import Relay
 from tests.image.shell import Shell
@@ -59,7 +60,7 @@ class Wanted:
     managed_by_card: management ends in the namespace of the topology's gateway, not in QEMU's user network; the seed is
     to give it MANAGEMENT. past_loader: QEMU itself loads the kernel. shell: and there is a root shell inside.
     swapped: the card that is second on the bus ends at the server, the third one at the client. options: of QEMU.
-    left: files that are in /run from power-on, by their path there; needs shell.
+    left: files that are in /run from power-on, by their path there; needs shell. hardware: what the machine is made of.
     """
 
     seed: Callable[[str], Mapping[str, str]] = seed_files
@@ -70,6 +71,7 @@ class Wanted:
     swapped: bool = False
     options: tuple[str, ...] = ()
     left: Mapping[str, str] = field(default_factory=dict)
+    hardware: Hardware = field(default_factory=Hardware)
 
 
 class Lab:
@@ -121,9 +123,16 @@ class Lab:
     def start(self, disks: Sequence[Path] = (), *, uefi: bool = False) -> None:
         """Power on."""
         self._set_console_aside()
+        self.machine.hardware = self.wanted.hardware
         options = [*self.wanted.options, *(shell.options(self.machine.directory) if self.wanted.shell else ())]
         self.machine.start(
-            self.port, self._wiring(), uefi=uefi, disks=disks or self._disks(), kernel=self._kernel(), options=options
+            self.port,
+            accelerator(self.image.parent / "boot"),
+            self._wiring(),
+            uefi=uefi,
+            disks=disks or self._disks(),
+            kernel=self._kernel(),
+            options=options,
         )
         if self.wanted.shell:
             if self._shell:
@@ -183,9 +192,32 @@ class Lab:
                 + "</interfaces>"
             )
 
+    def name_it(self, name: str) -> None:
+        """Commit a host-name."""
+        with self.netconf() as session:
+            session.push(f'<system xmlns="{SYSTEM}"><host-name>{name}</host-name></system>')
+
+    def host_name(self) -> str:
+        """Of the running configuration."""
+        with self.netconf() as session:
+            data = session.get_config(f'<system xmlns="{SYSTEM}"><host-name/></system>')
+        return str(data.findtext(".//sys:host-name", namespaces=PREFIXES))
+
+    def host_key(self) -> str:
+        """What the SSH server shows who it is by."""
+        scanned = run(["ssh-keyscan", "-t", "ed25519", "-p", str(self.port), "127.0.0.1"], timeout_s=60).stdout
+        assert scanned
+        return scanned
+
     def console(self) -> str:
         """What it has shown since power-on."""
         return serving.tail(self.machine.console_log)
+
+    def types(self, text: str) -> None:
+        """At the serial console."""
+        with socket.socket(socket.AF_UNIX) as console:
+            console.connect(os.path.relpath(self.machine.directory / "console"))
+            console.sendall(text.encode())
 
     def keep_logs(self, directory: Path, name: str) -> None:
         """Leave there what the console showed from the first boot on, and what was seen of boots that took long."""

@@ -18,6 +18,9 @@ from tests.support.soak import LONG
 
 LARGEST_MIB = 350
 BUILDING_S = 1800
+TOP_LEVEL = {"bin", "boot", "dev", "etc", "home", "lib", "lib64", "media", "mnt", "opt", "proc"} | {
+    *("root", "run", "sbin", "srv", "sys", "tmp", "usr", "var"),
+}
 
 
 def beside(suffix: str) -> str:
@@ -91,6 +94,7 @@ def test_compiled_python_names_no_time(files: dict[str, tuple[str, str, str]]) -
 
 def test_nothing_of_the_building_machine_is_in_it(files: dict[str, tuple[str, str, str]]) -> None:
     """Neither where it was built, nor what that machine's name, keys or identity are."""
+    assert {path for path in files if "/" not in path} == TOP_LEVEL
     assert files["etc/machine-id"][2] == "/var/lib/image/machine-id"
     assert files["etc/hostname"][2] == "/var/lib/image/hostname"
     assert [path for path in files if path.startswith(("etc/ssh/ssh_host", "var/", "tmp/", "run/", "root/."))] == []

@@ -30,6 +30,7 @@ from tests.image.conftest import opened_lab
 from tests.image.lab import MANAGEMENT, MANAGEMENT_IPV6, MANAGER, ROOT, Lab, Wanted
 from tests.image.probes import DENIED, PERMITTED, Probes, Target
 from tests.image.scan import open_ports
+from tests.image.seeds import fat_seed
 from tests.image.time_server import TimeServer
 from tests.support.soak import LONG
 from tests.support.until import until
@@ -150,13 +151,8 @@ def booted(request: pytest.FixtureRequest) -> Iterator[Booted]:
 
 def fat_disk(lab: Lab) -> Path:
     """The same seed, the configuration in a file of its own."""
-    tree, disk = lab.directory / "fat", lab.directory / "seed.vfat"
-    tree.mkdir()
-    for name, content in seed(lab.machine.key.with_name("admin.pub").read_text(), inline=False).items():
-        (tree / name).write_text(content)
-    run(["mkfs.vfat", "-n", "CIDATA", "-C", str(disk), "2048"])
-    run(["mcopy", "-i", str(disk), *(str(path) for path in sorted(tree.iterdir())), "::"])
-    return disk
+    public = lab.machine.key.with_name("admin.pub").read_text()
+    return fat_seed(lab.directory, "fat", seed(public, inline=False))
 
 
 def moments() -> Sequence[float]:

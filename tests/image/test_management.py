@@ -9,7 +9,7 @@ import pytest
 from ncclient.operations.rpc import RPCError  # type: ignore[import-untyped]
 
 from applianced.tools.namespaces import IPV4, PLANS
-from applianced.tools.netconf_client import PREFIXES, SYSTEM
+from applianced.tools.netconf_client import SYSTEM
 from tests.ansible.playbooks import DIRECT, PERSISTENT, host, run
 from tests.image.lab import MANAGEMENT, MANAGEMENT_IPV6, MANAGER, Lab, Wanted, seed_with_address
 from tests.image.scan import answering_ports, open_ports
@@ -18,12 +18,6 @@ from tests.support.served import Served
 WANTED = Wanted(seed=seed_with_address, managed_by_card=True, shell=True)
 OURS = "applianced.appliance"
 NAME = f'<system xmlns="{SYSTEM}"><host-name>{{}}</host-name></system>'
-
-
-def host_name(lab: Lab) -> str:
-    with lab.netconf() as session:
-        data = session.get_config(f'<system xmlns="{SYSTEM}"><host-name/></system>')
-    return str(data.findtext(".//sys:host-name", namespaces=PREFIXES))
 
 
 def test_network_config_of_the_seed_is_in_force(lab: Lab) -> None:
@@ -71,7 +65,7 @@ def test_the_ansible_collection_configures_it(lab: Lab, connection: str, tmp_pat
     results = run(tmp_path, {"image": host(server, connection)}, tasks)["image"]
     assert not [name for name, result in results.items() if result.get("failed")], json.dumps(results)[:4000]
     facts = results["facts"]["ansible_facts"]
-    assert facts["ansible_net_hostname"] == host_name(lab)
+    assert facts["ansible_net_hostname"] == lab.host_name()
     assert len(facts["ansible_network_resources"]["zones"]["security_zone"]) == 2
     assert [results[name]["changed"] for name in ("done", "again", "gone")] == [True, False, True]
 
@@ -118,14 +112,14 @@ def test_a_full_disk(lab: Lab) -> None:
             with pytest.raises(RPCError, match="No space left") as refused:
                 session.push(NAME.format("refused"))
         print(refused.value)
-    assert host_name(lab) == "before", "a new session logs in and reads"
+    assert lab.host_name() == "before", "a new session logs in and reads"
     lab.machine.power_cut()
     lab.boot()
-    assert host_name(lab) == "before"
+    assert lab.host_name() == "before"
     with lab.netconf() as session:
         lab.shell.run(FILL)
         with pytest.raises(RPCError, match="No space left"):
             session.push(NAME.format("refused"))
         lab.shell.run("rm /var/lib/applianced/url/*")
         session.push(NAME.format("after"))
-    assert host_name(lab) == "after"
+    assert lab.host_name() == "after"

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from applianced.tools.netconf_client import PREFIXES, SYSTEM
 from tests.image.conftest import opened_lab
 from tests.image.lab import BOOTING_S, MANAGER, SHELL_S, Lab, Wanted, seed_with_address
 from tests.image.time_server import TimeServer
@@ -57,13 +56,6 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         yield made
 
 
-def host_name(lab: Lab) -> str:
-    """Of the configuration, over NETCONF."""
-    with lab.netconf() as session:
-        data = session.get_config(f'<system xmlns="{SYSTEM}"><host-name/></system>')
-    return str(data.findtext(".//sys:host-name", namespaces=PREFIXES))
-
-
 def seconds_behind(lab: Lab) -> float:
     """At most so much: as the machine says it after it was asked."""
     asked_s = time.time()
@@ -79,7 +71,7 @@ def test_the_clock_is_set_by_the_time_server_of_the_seed(lab: Lab) -> None:
         made.close()
     assert made.asked
     assert lab.shell.run("stat -c %U /run/systemd/timesync/synchronized").strip() == "systemd-timesync"
-    assert host_name(lab) == NAME, "management is not disturbed by the weeks that have gone by"
+    assert lab.host_name() == NAME, "management is not disturbed by the weeks that have gone by"
 
 
 LIMITS = "systemd-analyze cat-config systemd/journald.conf"
@@ -120,7 +112,7 @@ def test_management_that_is_silent_is_replaced(lab: Lab) -> None:
     assert time.monotonic() - stopped_s >= MANAGEMENT_S / 2, "it was given the time that it has"
     said = lab.shell.run("journalctl --no-pager -b -u applianced.service -o cat")
     assert "Watchdog timeout" in said
-    assert host_name(lab) == NAME
+    assert lab.host_name() == NAME
 
 
 def test_the_watchdog_is_armed(lab: Lab) -> None:
@@ -161,5 +153,5 @@ def returns(lab: Lab) -> None:
     """It boots again, without anybody's help, and with what it knew."""
     lab.machine.await_netconf(lab.port, BOOTING_S)
     lab.shell.await_ready(SHELL_S)
-    assert host_name(lab) == NAME
+    assert lab.host_name() == NAME
     assert float(lab.shell.run("cat /proc/uptime").split()[0]) < BOOTING_S

@@ -11,7 +11,7 @@ from ncclient.operations.rpc import RPCError  # type: ignore[import-untyped]
 from ncclient.transport.errors import TransportError  # type: ignore[import-untyped]
 from paramiko import SSHException  # type: ignore[import-untyped]
 
-from applianced.tools.netconf_client import PREFIXES, SYSTEM
+from applianced.tools.netconf_client import SYSTEM
 from tests.image.lab import Lab, Wanted
 from tests.support.soak import LONG
 
@@ -50,17 +50,14 @@ class Stream:
 
 
 def running(lab: Lab) -> int:
-    with lab.netconf() as session:
-        data = session.get_config(f'<system xmlns="{SYSTEM}"><host-name/></system>')
-    return int(str(data.findtext(".//sys:host-name", namespaces=PREFIXES)).removeprefix("n"))
+    return int(lab.host_name().removeprefix("n"))
 
 
 def test_every_acknowledged_commit_outlives_a_power_cut(lab: Lab) -> None:
     seed = random.SystemRandom().getrandbits(32)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    with lab.netconf() as session:
-        session.push(f'<system xmlns="{SYSTEM}"><host-name>n0</host-name></system>')
+    lab.name_it("n0")
     number = 0
     for _ in range(CUTS):
         stream = Stream(lab, number)

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from applianced.tools.namespaces import IPV4, CommandError, run
-from applianced.tools.netconf_client import PREFIXES, SYSTEM
-from applianced.tools.vm.disk import make_iso
-from applianced.tools.vm.monitor import monitor
+from applianced.tools.namespaces import IPV4
 from applianced.tools.vm.qemu import speaks
 from tests.image.collector import Authority, Collector
 from tests.image.conftest import opened_lab
+from tests.image.hotplug import plug_in, pull_out, slots
 from tests.image.lab import BOOTING_S, Lab, Wanted
+from tests.image.seeds import fat_seed, iso_seed
 from tests.support.appliance import SECURITY_ELEMENT
 from tests.support.sockets import connect_in, listen_in
 from tests.support.until import until
 
+FIRST, SECOND = "slot1", "slot2"
 WANTED = Wanted(
     seeded=False,
     swapped=True,
-    options=("-device", "pcie-root-port,id=slot1,chassis=1", "-device", "pcie-root-port,id=slot2,chassis=2"),
+    options=slots(FIRST, SECOND),
 )
 WAITING_S = 300
 TCP, TLS, STRANGER = 1601, 6514, 6515
@@ -60,45 +57,6 @@ def collectors(late: Lab, authority: Authority) -> Iterator[dict[int, Collector]
         each.close()
 
 
-def attach(lab: Lab, name: str, files: dict[str, str], slot: str, make: Callable[[Path, Path], Path]) -> None:
-    """Plug in a disk with the files of a seed. make: iso or fat."""
-    tree = lab.directory / name
-    tree.mkdir()
-    for file, content in files.items():
-        (tree / file).write_text(content)
-    disk = make(tree, lab.directory / f"{name}.disk")
-    with monitor(lab.machine.directory) as opened:
-        source = {"driver": "file", "filename": str(disk)}
-        opened.ask("blockdev-add", driver="raw", node_name=name, read_only=True, file=source)
-        opened.ask("device_add", driver="virtio-blk-pci", id=f"{name}-disk", drive=name, bus=slot)
-
-
-def iso(tree: Path, disk: Path) -> Path:
-    return make_iso(tree, disk, "cidata")
-
-
-def fat(tree: Path, disk: Path) -> Path:
-    """What mkfs.vfat makes of a label in small letters."""
-    run(["mkfs.vfat", "-n", "CIDATA", "-C", str(disk), "4096"])
-    run(["mcopy", "-i", str(disk), *sorted(str(each) for each in tree.iterdir()), "::"])
-    return disk
-
-
-def detach(lab: Lab, name: str) -> None:
-    """Pull it out, and wait until the machine has let go of it."""
-
-    def gone() -> bool:
-        try:
-            opened.ask("blockdev-del", node_name=name)
-        except CommandError:
-            return False
-        return True
-
-    with monitor(lab.machine.directory) as opened:
-        opened.ask("device_del", id=f"{name}-disk")
-        until(gone, WAITING_S, interval_s=0.5)
-
-
 def good_seed(lab: Lab, authority: Authority) -> dict[str, str]:
     """But for its configuration, which has an unknown leaf; the cards get their names by their addresses."""
     to = f"{IPV4.server}:{{}}"
@@ -127,12 +85,6 @@ def good_seed(lab: Lab, authority: Authority) -> dict[str, str]:
     }
 
 
-def host_name(lab: Lab) -> str:
-    with lab.netconf() as session:
-        data = session.get_config(f'<system xmlns="{SYSTEM}"><host-name/></system>')
-    return str(data.findtext(".//sys:host-name", namespaces=PREFIXES))
-
-
 def shows(lab: Lab, *texts: str) -> None:
     """Wait until the console has shown them, with whatever blanks between their words."""
 
@@ -143,18 +95,12 @@ def shows(lab: Lab, *texts: str) -> None:
     until(shown, WAITING_S, what=f"the console shows {texts}")
 
 
-def press_return(lab: Lab) -> None:
-    with socket.socket(socket.AF_UNIX) as console:
-        console.connect(os.path.relpath(lab.machine.directory / "console"))
-        console.sendall(b"\r")
-
-
 def test_a_seed_that_is_there_and_cannot_be_used_leaves_management_stopped(request: pytest.FixtureRequest) -> None:
     """It was loading itself meanwhile."""
     with opened_lab(request.module) as lab:
         lab.start([lab.machine.make_seed({"user-data": "no cloud-config\n"})])
         shows(lab, "the seed cannot be used: user-data")
-        press_return(lab)
+        lab.types("\r")
         shows(lab, "applianced-dataplane.service loaded active running")
         assert "applianced.service" not in lab.console(), "neither starting nor failed"
         assert "NETCONF answers" not in lab.console()
@@ -166,7 +112,8 @@ def test_without_a_seed_the_machine_waits(late: Lab) -> None:
 
 
 def test_a_seed_that_cannot_be_used_is_refused_in_words(late: Lab) -> None:
-    attach(late, "wrong", {"user-data": "#!/bin/sh\necho I am no cloud-config\n"}, "slot1", iso)
+    wrong = {"user-data": "#!/bin/sh\necho I am no cloud-config\n"}
+    plug_in(late.machine, iso_seed(late.directory, "wrong", wrong), FIRST)
     shows(late, "the seed cannot be used: user-data: begins with '#!/bin/sh'; must begin with the line #cloud-config")
     assert not speaks(late.port)
     assert "NETCONF answers" not in late.console()
@@ -175,20 +122,20 @@ def test_a_seed_that_cannot_be_used_is_refused_in_words(late: Lab) -> None:
 def test_a_refused_configuration_without_a_key_makes_way_for_another_seed(late: Lab) -> None:
     """It is read although the first one is still there. Nobody could log in to the image's own configuration."""
     user = {"applianced": {"configuration": {"applianced-system:system": {"no-such-place": 1}}}}
-    attach(late, "keyless", {"user-data": f"#cloud-config\n{yaml.safe_dump(user)}"}, "slot2", iso)
+    keyless = {"user-data": f"#cloud-config\n{yaml.safe_dump(user)}"}
+    plug_in(late.machine, iso_seed(late.directory, "keyless", keyless), SECOND)
     shows(late, "it has no key for the image's own: attach another seed", "no-such-place", "Waiting for a seed")
     assert not speaks(late.port)
 
 
 def test_another_seed_takes_its_place(late: Lab, authority: Authority, collectors: dict[int, Collector]) -> None:
     """Its configuration is refused, which leaves the machine reachable all the same. The former one is still there."""
-    detach(late, "wrong")
-    attach(late, "right", good_seed(late, authority), "slot1", fat)
+    pull_out(late.machine, FIRST)
+    plug_in(late.machine, fat_seed(late.directory, "right", good_seed(late, authority)), FIRST)
     late.machine.await_netconf(late.port, BOOTING_S)
     shows(late, "the configuration of the seed was refused, the image's own is in force", "no-such-leaf")
-    assert host_name(late) == "seeded"
-    with late.netconf() as session:
-        session.push(f'<system xmlns="{SYSTEM}"><host-name>mended</host-name></system>')
+    assert late.host_name() == "seeded"
+    late.name_it("mended")
 
 
 def passes(lab: Lab) -> None:
@@ -231,7 +178,7 @@ def test_who_has_another_name_is_told_nothing(late: Lab, collectors: dict[int, C
 
 
 def test_return_on_the_console_shows_how_it_is(late: Lab) -> None:
-    press_return(late)
+    late.types("\r")
     shows(late, "applianced-dataplane.service", "loaded active running")
 
 
@@ -239,7 +186,7 @@ def test_all_of_it_outlives_a_shutdown(late: Lab, collectors: dict[int, Collecto
     """The disk of the seed is gone; the initial file system gives the cards their names."""
     late.machine.shut_down()
     late.boot()
-    assert host_name(late) == "mended"
+    assert late.host_name() == "mended"
     shows(late, "NETCONF answers")
     assert "was refused" not in late.console(), "somebody has committed since"
     until(lambda: reaches(late), WAITING_S)

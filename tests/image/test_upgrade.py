@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from applianced.tools.namespaces import run
-from applianced.tools.netconf_client import PREFIXES, SYSTEM
 from applianced.tools.vm.facts import MIB
 from tests.image.conftest import IMAGE
 from tests.image.lab import Lab
@@ -15,32 +14,13 @@ from tests.support.until import until
 BOOTS_S = 600
 
 
-def host_name(lab: Lab) -> str:
-    with lab.netconf() as session:
-        data = session.get_config(f'<system xmlns="{SYSTEM}"><host-name/></system>')
-    return str(data.findtext(".//sys:host-name", namespaces=PREFIXES))
-
-
-def host_key(lab: Lab) -> str:
-    scanned = run(["ssh-keyscan", "-t", "ed25519", "-p", str(lab.port), "127.0.0.1"], timeout_s=60).stdout
-    assert scanned
-    return scanned
-
-
 def test_the_power_button_shuts_it_down(lab: Lab) -> None:
-    with lab.netconf() as session:
-        session.push(f'<system xmlns="{SYSTEM}"><host-name>kept</host-name></system>')
-    key = host_key(lab)
+    lab.name_it("kept")
+    key = lab.host_key()
     lab.machine.shut_down(BOOTS_S)
     assert "Power down" in lab.console(), "it was not the power that was cut"
     lab.boot()
-    assert (host_name(lab), host_key(lab)) == ("kept", key)
-
-
-def test_uefi_boots_the_same_disk(lab: Lab) -> None:
-    lab.machine.shut_down(BOOTS_S)
-    lab.boot(uefi=True)
-    assert host_name(lab) == "kept"
+    assert (lab.host_name(), lab.host_key()) == ("kept", key)
 
 
 def disk_of_another(lab: Lab) -> Path:
@@ -56,15 +36,39 @@ def disk_of_another(lab: Lab) -> Path:
 
 
 def test_an_upgrade_keeps_configuration_and_keys(lab: Lab) -> None:
-    """A disk with partitions of the same names is left alone."""
-    key = host_key(lab)
+    """By UEFI, which boots the same disk. Another disk with partitions of the same names is left alone."""
+    who = (lab.host_name(), lab.host_key())
     lab.machine.shut_down(BOOTS_S)
     another = disk_of_another(lab)
     untouched = another.read_bytes()
-    lab.boot(disks=[next(Path(IMAGE).glob("*.upgrade.iso")).absolute()])
+    lab.boot([next(Path(IMAGE).glob("*.upgrade.iso")).absolute()], uefi=True)
+    assert (lab.host_name(), lab.host_key()) == who, "of a, while b is written"
     until(lambda: "system b is written; starting it" in lab.console(), BOOTS_S)
     lab.machine.await_silence(lab.port, BOOTS_S)
     lab.machine.await_netconf(lab.port, BOOTS_S)
-    assert (host_name(lab), host_key(lab)) == ("kept", key)
+    assert (lab.host_name(), lab.host_key()) == who
     until(lambda: "installed already, as b" in lab.console(), BOOTS_S)
+    until(lambda: ", system b" in lab.console(), BOOTS_S)
     assert another.read_bytes() == untouched
+
+
+def test_bios_boots_what_uefi_has_upgraded(lab: Lab) -> None:
+    lab.machine.shut_down(BOOTS_S)
+    lab.wanted = replace(lab.wanted, options=())
+    lab.boot()
+    until(lambda: ", system b" in lab.console(), BOOTS_S)
+    assert lab.host_name() == "kept"
+
+
+def test_reset_at_the_boot_prompt_forgets_everything(lab: Lab) -> None:
+    """After ten seconds in which it says so. The seed, which is still there, makes it a new machine."""
+    key = lab.host_key()
+    lab.machine.shut_down(BOOTS_S)
+    lab.start()
+    until(lambda: "boot:" in lab.console(), BOOTS_S)
+    lab.types("reset-a\r")
+    until(lambda: "everything that this machine was told is forgotten in 10 s" in lab.console(), BOOTS_S)
+    lab.machine.await_netconf(lab.port, BOOTS_S)
+    until(lambda: ", system a" in lab.console(), BOOTS_S)
+    assert lab.host_name() != "kept"
+    assert lab.host_key() != key

@@ -1,4 +1,4 @@
-"""Upgrades that go wrong: a damaged disk, the power gone meanwhile, a system that does not come up.
+"""Upgrades that go wrong: a damaged disk, disk or power gone meanwhile, a system that does not come up.
 
 After each of them the machine is what it was, and the next upgrade succeeds.
 """
@@ -10,13 +10,12 @@ import random
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from applianced.tools.namespaces import run
-from applianced.tools.netconf_client import PREFIXES, SYSTEM
 from applianced.tools.vm.disk import make_iso, make_upgrade
 from applianced.tools.vm.facts import MIB
 from applianced.tools.vm.monitor import monitor
@@ -34,6 +33,7 @@ EARLIEST_S, LATEST_S = 0.5, 20.0
 GIVEN_UP_S = 20
 """After so long, instead of a quarter of an hour, the broken system is given up."""
 UNITS = "/usr/lib/systemd/system"
+RUNS = ", system {}"
 REFUSED = "the disk's files are not what its SHA256SUMS says: nothing was changed"
 
 
@@ -66,22 +66,23 @@ def damaged_disk(work: Path) -> Path:
     return make_iso(tree, work / "damaged.iso", "APUPGRADE")
 
 
-def broken_disk(work: Path) -> Path:
-    """A system whose management never starts; but for that, and the time after which it is given up, the image's."""
-    tree = files_of(good_disk(), work / "broken")
+def broken_disk(work: Path, name: str, changes: Sequence[tuple[str, str, str]]) -> Path:
+    """The image's system with lines of units changed. changes: unit, pattern, what takes its place."""
+    tree = files_of(good_disk(), work / name)
     system = work / "system.ext4"
     run(["zstd", "-q", "-d", "-f", str(tree / "system.ext4.zst"), "-o", str(system)], timeout_s=120)
-    _change(system, "applianced.service", r"(?m)^ExecStart=.*$", "ExecStart=/bin/false")
-    _change(system, "applianced-go-back.timer", r"(?m)^OnBootSec=.*$", f"OnBootSec={GIVEN_UP_S}s")
-    iso = work / "broken.iso"
+    for unit, pattern, line in changes:
+        _change(system, unit, pattern, line)
+    iso = work / f"{name}.iso"
     make_upgrade(system, tree, iso)
+    shutil.rmtree(tree)
     return iso
 
 
 def _change(system: Path, unit: str, pattern: str, line: str) -> None:
     """Replace a line of a unit in a file system that is not mounted."""
     text = run(["debugfs", "-R", f"cat {UNITS}/{unit}", str(system)]).stdout
-    changed, count = re.subn(pattern, line, text)
+    changed, count = re.subn(rf"(?m)^{pattern}$", line, text)
     assert count == 1, f"{unit}: {text}"
     local = system.with_name(unit)
     local.write_text(changed)
@@ -90,18 +91,9 @@ def _change(system: Path, unit: str, pattern: str, line: str) -> None:
     assert run(["debugfs", "-R", f"cat {UNITS}/{unit}", str(system)]).stdout == changed
 
 
-def name_it(lab: Lab, name: str) -> None:
-    with lab.netconf() as session:
-        session.push(f'<system xmlns="{SYSTEM}"><host-name>{name}</host-name></system>')
-
-
 def identity(lab: Lab) -> tuple[str, str]:
     """What an upgrade keeps: a leaf of the configuration, a host key."""
-    with lab.netconf() as session:
-        data = session.get_config(f'<system xmlns="{SYSTEM}"><host-name/></system>')
-    key = run(["ssh-keyscan", "-t", "ed25519", "-p", str(lab.port), "127.0.0.1"], timeout_s=60).stdout
-    assert key
-    return str(data.findtext(".//sys:host-name", namespaces=PREFIXES)), key
+    return lab.host_name(), lab.host_key()
 
 
 def on_disk(lab: Lab, work: Path) -> dict[str, str]:
@@ -132,7 +124,7 @@ def on_disk(lab: Lab, work: Path) -> dict[str, str]:
 
 
 def test_a_damaged_disk_changes_nothing(lab: Lab, work: Path) -> None:
-    name_it(lab, "kept")
+    lab.name_it("kept")
     who, before = identity(lab), on_disk(lab, work)
     assert {"system-b", "a/vmlinuz", "b", "syslinux/syslinux.cfg"} <= set(before)
     plug_in(lab.machine, damaged_disk(work), FIRST)
@@ -164,24 +156,63 @@ def cut_within(lab: Lab, chance: random.Random) -> None:
     lab.machine.power_cut()
 
 
+def test_the_disk_goes_while_an_upgrade_is_written(lab: Lab) -> None:
+    """It is pulled out as soon as something is written; most of it was read before, for its digest."""
+    who = identity(lab)
+    plug_in(lab.machine, good_disk(), SECOND)
+    until(lambda: "system b is being written; system a goes on" in lab.console(), WRITING_S)
+    pull_out(lab.machine, SECOND)
+    told = "system b could not be written, and system a goes on: attach the disk again"
+    until(lambda: told in lab.console(), WRITING_S, what="the console says that it was not written")
+    assert identity(lab) == who
+
+
 def test_the_upgrade_then_succeeds(lab: Lab) -> None:
     who = identity(lab)
     plug_in(lab.machine, good_disk(), SECOND)
     until(lambda: "the disk's system is installed already, as b" in lab.console(), WRITING_S)
     lab.machine.await_netconf(lab.port, BOOTING_S)
+    until(lambda: RUNS.format("b") in lab.console(), BOOTING_S)
     assert identity(lab) == who
     pull_out(lab.machine, SECOND)
+
+
+NEVER_UP = ("applianced.service", r"ExecStart=.*", "ExecStart=/bin/false")
+SOON_GIVEN_UP = ("applianced-go-back.timer", r"OnBootSec=.*", f"OnBootSec={GIVEN_UP_S}s")
 
 
 def test_a_system_that_does_not_answer_is_given_up(lab: Lab, work: Path) -> None:
     """The former system runs again, with its configuration; the disk is still there, and nothing begins anew."""
     who = identity(lab)
-    plug_in(lab.machine, broken_disk(work), THIRD)
+    plug_in(lab.machine, broken_disk(work, "broken", [NEVER_UP, SOON_GIVEN_UP]), THIRD)
     until(lambda: "system a is written; starting it" in lab.console(), WRITING_S)
     lab.machine.await_silence(lab.port, BOOTING_S)
     until(lambda: "system a does not answer; going back to b" in lab.console(), BOOTING_S, what="it is given up")
-    lab.machine.await_netconf(lab.port, BOOTING_S)
-    assert identity(lab) == who
+    assert "system a has not answered yet" in lab.console(), "meanwhile no disk is taken"
+    returns(lab, who)
     until(lambda: "the disk's system is installed already, as a" in lab.console(), BOOTING_S)
     assert lab.console().count("is written; starting it") <= 2, "one for b, if that was in this power-on, and one for a"
+    pull_out(lab.machine, THIRD)
+
+
+STARTS_ANEW = [
+    ("applianced.service", r"Restart=always", "Restart=no"),
+    ("applianced.service", r"StartLimitIntervalSec=0", "FailureAction=reboot-force"),
+]
+
+
+def test_a_system_that_starts_again_and_again_is_given_up(lab: Lab, work: Path) -> None:
+    """After three starts, not in a quarter of an hour."""
+    who = identity(lab)
+    plug_in(lab.machine, broken_disk(work, "looping", [NEVER_UP, *STARTS_ANEW]), FIRST)
+    until(lambda: lab.console().count("system a is written; starting it") == 2, WRITING_S)
+    lab.machine.await_silence(lab.port, BOOTING_S)
+    given_up = "system a was started 3 times and did not answer; going back to b"
+    until(lambda: given_up in lab.console(), BOOTING_S, what="it is given up")
+    returns(lab, who)
+
+
+def returns(lab: Lab, who: tuple[str, str]) -> None:
+    lab.machine.await_netconf(lab.port, BOOTING_S)
     assert identity(lab) == who
+    until(lambda: RUNS.format("b") in lab.console().rpartition("going back")[2], BOOTING_S)

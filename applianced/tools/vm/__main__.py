@@ -15,7 +15,7 @@ from applianced.tools.namespaces import CommandError
 from applianced.tools.vm import formats, inputs
 from applianced.tools.vm.build import ORIGIN, build
 from applianced.tools.vm.facts import MIB, read_facts
-from applianced.tools.vm.qemu import Machine
+from applianced.tools.vm.qemu import Machine, accelerator
 
 PORT = 8300
 BOOTING_S = 900.0
@@ -77,8 +77,9 @@ def _boot(options: argparse.Namespace) -> int:
         print("it runs already; make boot-stop ends it")
     else:
         _prepare(machine, options.image / f"{facts.name}.qcow2")
+        accel = accelerator(options.image / "boot")
         started = time.monotonic()
-        accel = machine.start(options.port, uefi=options.uefi, disks=[machine.directory / "seed.iso"])
+        machine.start(options.port, accel, uefi=options.uefi, disks=[machine.directory / "seed.iso"])
         print(f"booting ({accel}); the console: {machine.console_log}", flush=True)
         machine.await_netconf(options.port, BOOTING_S)
         print(f"NETCONF answers {time.monotonic() - started:.1f} s after power-on")

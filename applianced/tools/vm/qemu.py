@@ -7,7 +7,6 @@ and what stands there.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -25,7 +24,7 @@ from applianced.tools.vm.facts import Facts
 from applianced.tools.vm.monitor import monitor
 
 OVMF = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
-_PROBE_S = 1.5
+_TRYING_S = 8.0
 _PRESSING_S = 5.0
 _STALLED_S = 90.0
 """A machine that has not answered for so long is looked at, once in so much time."""
@@ -61,24 +60,40 @@ class Kernel:
         return ["-kernel", str(self.kernel), "-initrd", str(self.initial), "-append", self.arguments]
 
 
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What a machine is made of, in QEMU's words.
+
+    machine: its kind. system, more: the device of the system's disk, and of each further one. card: that of each
+    network card. controllers: devices that the disks need.
+    """
+
+    machine: str = "q35"
+    system: str = "virtio-blk-pci"
+    more: str = "virtio-blk-pci"
+    card: str = "virtio-net-pci"
+    controllers: tuple[str, ...] = ()
+
+
 @lru_cache
-def accelerator() -> str:
-    """`kvm` when a machine really runs with it, else `tcg`. A device that is there may still not work."""
+def accelerator(boot: Path) -> str:
+    """`kvm` when the image's kernel really runs with it here, else `tcg`. boot: the folder with vmlinuz and initrd.
+
+    A device that is there may serve the firmware and fail with a kernel, or take minutes for what emulation does in two
+    seconds. A program as init that ends at once makes the kernel panic, and that QEMU end.
+    """
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg"
-    argv = ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "max", "-display", "none", "-nodefaults", "-qmp", "stdio"]
-    with subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        time.sleep(_PROBE_S)
-        asked = ("qmp_capabilities", "query-status", "quit")
-        commands = "".join(json.dumps({"execute": name}) + "\n" for name in asked)
-        try:
-            said, _ = process.communicate(commands, timeout=10)
-        except (subprocess.TimeoutExpired, BrokenPipeError):
-            process.kill()
-            return "tcg"
-    return "kvm" if '"running": true' in said else "tcg"
+    argv = ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-m", "512", "-nodefaults", "-no-user-config"]
+    argv += ["-display", "none", "-no-reboot"]
+    tried = Kernel(boot / "vmlinuz", boot / "initrd", "quiet panic=-1 rdinit=/bin/busybox")
+    try:
+        done = subprocess.run(
+            [*argv, *tried.argv()], stdin=subprocess.DEVNULL, capture_output=True, timeout=_TRYING_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return "tcg"
+    return "tcg" if done.returncode else "kvm"
 
 
 class Machine:
@@ -87,6 +102,7 @@ class Machine:
     def __init__(self, facts: Facts, directory: Path) -> None:
         """directory: is made when it is not there; what is in it is used again."""
         self.facts = facts
+        self.hardware = Hardware()
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
 
@@ -129,19 +145,20 @@ class Machine:
     def start(
         self,
         port: int,
+        accel: str,
         wiring: Wiring | None = None,
         *,
         uefi: bool = False,
         disks: Sequence[Path] = (),
         kernel: Kernel | None = None,
         options: Sequence[str] = (),
-    ) -> str:
-        """Power on; the accelerator. port: of the host, forwarded to NETCONF. disks: further ones, read-only.
+    ) -> None:
+        """Power on. port: of the host, forwarded to NETCONF. accel: see `accelerator`. disks: further ones, read-only.
 
         kernel: loaded past the disk's boot loaders. options: further ones of QEMU.
         Raises CommandError when QEMU does not start.
         """
-        accel, wiring = accelerator(), wiring or Wiring()
+        wiring = wiring or Wiring()
         argv = [*self._argv(port, wiring, accel, disks, uefi=uefi), *(kernel.argv() if kernel else ()), *options]
         with (self.directory / "qemu.log").open("wb") as log:
             done = subprocess.run(
@@ -149,22 +166,23 @@ class Machine:
             )
         if done.returncode:
             raise CommandError(f"QEMU does not start:\n{(self.directory / 'qemu.log').read_text(errors='replace')}")
-        return accel
 
     def _argv(self, port: int, wiring: Wiring, accel: str, disks: Sequence[Path], *, uefi: bool) -> list[str]:
         # Emulated, `rep movsb` takes a step for each octet: nothing is to prefer it. Nothing else is to be taken away
         # from `max`: without svm, static programs of glibc 2.36 fail.
         cpu = "host" if accel == "kvm" else "max,-erms,-fsrm"
         threads = ",thread=multi" if accel == "tcg" else ""
-        argv = ["qemu-system-x86_64", "-machine", "q35", "-accel", f"{accel}{threads}", "-cpu", cpu]
+        made_of = self.hardware
+        argv = ["qemu-system-x86_64", "-machine", made_of.machine, "-accel", f"{accel}{threads}", "-cpu", cpu]
         argv += ["-smp", str(self.facts.cpus), "-m", str(self.facts.memory_mib)]
         argv += ["-nodefaults", "-no-user-config", "-display", "none", "-daemonize"]
         argv += ["-pidfile", str(self.directory / "qemu.pid"), "-device", "virtio-rng-pci"]
         if uefi:
             argv += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}"]
-        argv += _disk("system", f"file={self.disk},format=qcow2,cache=writeback")
+        argv += [word for device in made_of.controllers for word in ("-device", device)]
+        argv += _disk(made_of.system, "system", f"file={self.disk},format=qcow2,cache=writeback")
         for number, disk in enumerate(disks):
-            argv += _disk(f"more{number}", f"file={disk},format=raw,readonly=on")
+            argv += _disk(made_of.more, f"more{number}", f"file={disk},format=raw,readonly=on")
         ends = (
             wiring.management or f"user,hostfwd=tcp:127.0.0.1:{port}-:{self.facts.netconf_port}",
             wiring.inside or "user,restrict=on",
@@ -172,7 +190,7 @@ class Machine:
         )
         for card, end in zip(self.facts.cards, ends, strict=True):
             argv += ["-netdev", _with_id(end, card.name)]
-            argv += ["-device", f"virtio-net-pci,netdev={card.name},mac={card.mac},romfile="]
+            argv += ["-device", f"{made_of.card},netdev={card.name},mac={card.mac},romfile="]
         console, monitor = self.directory / "console", self.directory / "monitor"
         argv += ["-chardev", f"socket,id=console,path={console},server=on,wait=off,logfile={self.console_log}"]
         argv += ["-serial", "chardev:console", "-qmp", f"unix:{monitor},server=on,wait=off"]
@@ -243,8 +261,8 @@ def _runs(number: int) -> bool:
     return any(state.rpartition(")")[2].split()[0] not in "ZX" for state in states)
 
 
-def _disk(name: str, options: str) -> list[str]:
-    return ["-drive", f"if=none,id={name},{options}", "-device", f"virtio-blk-pci,drive={name}"]
+def _disk(device: str, name: str, options: str) -> list[str]:
+    return ["-drive", f"if=none,id={name},{options}", "-device", f"{device},drive={name}"]
 
 
 def _with_id(end: str, name: str) -> str:

@@ -12,6 +12,7 @@ from applianced.tools.namespaces import CommandError, run
 from applianced.tools.vm.facts import Facts
 
 BUILDING_S = 3600.0
+NO_COMPILED = "PYTHONDONTWRITEBYTECODE"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _LEFT_OUT = (
     "/usr/share/doc/*", "/usr/share/info/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/lintian/*"
@@ -63,8 +64,12 @@ def make_system(facts: Facts, recipe: Path, wheels: Path, root: Path) -> None:
     lines.write_text(sources(facts.suite))
     included = packages(recipe.parent / "packages.list", ("run", "image"))
     hook = f'{recipe.absolute() / "customize"} "$1" {wheels.absolute()}'
+    # What our own Python is told, such as where compiled files go, is nothing to the one that packages run there.
+    unset = [f"--unset={name}" for name in sorted(os.environ) if name.startswith("PYTHON") and name != NO_COMPILED]
     run(
         [
+            "env",
+            *unset,
             "mmdebstrap",
             "--mode=root",
             "--variant=essential",
@@ -83,7 +88,12 @@ def make_system(facts: Facts, recipe: Path, wheels: Path, root: Path) -> None:
             str(lines),
         ],
         timeout_s=BUILDING_S,
-        environment={"SOURCE_DATE_EPOCH": str(facts.epoch), "LC_ALL": "C.UTF-8"},
+        environment={
+            "SOURCE_DATE_EPOCH": str(facts.epoch),
+            "LC_ALL": "C.UTF-8",
+            # Compiled files that a run leaves bear its date; `customize` makes them.
+            NO_COMPILED: "1",
+        },
     )
     # mmdebstrap itself needs it to its end.
     shutil.rmtree(root / "etc/apt", ignore_errors=True)

@@ -70,3 +70,11 @@ def test_what_was_wrong_with_the_seed_is_no_news_after_a_commit(tmp_path: Path) 
     assert "was refused" in banner(places, "1", "gw", answering=True), "the first start makes one"
     write(places.commits / "commit-0000000002.json", b"")
     assert "was refused" not in banner(places, "1", "gw", answering=True)
+
+
+def test_it_says_which_of_the_two_systems_runs(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    places.kernel_arguments.parent.mkdir()
+    for arguments, shown in (("root=PARTLABEL=system-b ro", ", system b"), ("root=/dev/vda2 ro", "")):
+        places.kernel_arguments.write_text(f"quiet {arguments}\n")
+        assert banner(places, "1", "gw", answering=True).splitlines()[0] == f"applianced 1 on gw{shown}"

@@ -1,0 +1,52 @@
+"""Other disks and network cards than those of virtio: the system boots from them, and the seed is found on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from applianced.tools.namespaces import IPV4
+from applianced.tools.vm.qemu import Hardware
+from tests.image.conftest import opened_lab
+from tests.image.lab import Lab, Wanted
+from tests.support.soak import LONG
+from tests.support.until import until
+
+WAITING_S = 300
+VIRTIO_SCSI, PVSCSI = "virtio-scsi-pci,id=scsi", "pvscsi,id=scsi"
+ON_SCSI, ON_NVME = "scsi-hd,bus=scsi.0", "nvme,serial=1"
+MADE_OF = {
+    "virtio-scsi-and-cd": Hardware("pc", ON_SCSI, "ide-cd", controllers=(VIRTIO_SCSI,)),
+    "nvme-and-pvscsi-and-vmxnet3": Hardware("q35", ON_NVME, ON_SCSI, "vmxnet3", (PVSCSI,)),
+}
+if LONG:
+    MADE_OF |= {
+        "virtio-blk-and-cd": Hardware("pc", more="ide-cd"),
+        "ide-and-virtio-scsi": Hardware("pc", "ide-hd", ON_SCSI, controllers=(VIRTIO_SCSI,)),
+        "pvscsi-and-nvme-and-vmxnet3": Hardware("q35", ON_SCSI, ON_NVME, "vmxnet3", (PVSCSI,)),
+    }
+"""By the device of the system, and of the seed."""
+
+
+@pytest.fixture(scope="module", params=MADE_OF)
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    with opened_lab(request.module, request.param) as made:
+        made.wanted = replace(Wanted(), hardware=MADE_OF[request.param])
+        made.boot()
+        made.configure_addresses()
+        yield made
+
+
+def test_it_forwards(lab: Lab) -> None:
+    """The seed was read, or nobody could have configured it; and its cards have their places."""
+    ping = ["ping", "-c1", "-W2", IPV4.server]
+    until(lambda: not lab.topology.run(lab.topology.client, ping, check=False).returncode, WAITING_S)
+
+
+def test_it_boots_again(lab: Lab) -> None:
+    lab.name_it("kept")
+    lab.machine.shut_down(WAITING_S)
+    lab.boot()
+    assert lab.host_name() == "kept"
