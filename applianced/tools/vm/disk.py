@@ -147,7 +147,8 @@ def loader_files(facts: Facts, slot: str) -> Mapping[str, str]:
         entries[f"reset-{each}"] = (title, each, f"{kernel_arguments(facts, each)} applianced.reset")
     # An octet on the serial line ends the first timeout, and nothing the second: nobody may be there.
     lines = ["SERIAL 0 115200", "PROMPT 1", "TIMEOUT 10", "TOTALTIMEOUT 600"]
-    lines += ["ALLOWOPTIONS 0", "NOESCAPE 1", f"DEFAULT {slot}"]
+    lines += ["ALLOWOPTIONS 0", "IMPLICIT 0", f"DEFAULT {slot}"]
+    # On a screen alone: the serial line is not used before the last of these lines was read.
     lines += ["SAY a, b: a system; reset-a, reset-b: it forgets everything"]
     files = {"loader/loader.conf": f"timeout 1\ndefault {slot}.conf\neditor no\nconsole-mode keep\n"}
     for number, (label, (title, folder, arguments)) in enumerate(entries.items()):

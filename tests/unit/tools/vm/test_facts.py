@@ -42,7 +42,7 @@ def test_noise_on_the_serial_line_does_not_keep_it_from_booting() -> None:
 def test_nobody_changes_the_kernel_s_arguments_at_the_console() -> None:
     files = disk.loader_files(FACTS, "a")
     assert "editor no\n" in files["loader/loader.conf"]
-    assert "ALLOWOPTIONS 0\nNOESCAPE 1\n" in files["syslinux/syslinux.cfg"]
+    assert "ALLOWOPTIONS 0\nIMPLICIT 0\n" in files["syslinux/syslinux.cfg"]
 
 
 def test_the_lists_of_packages_are_one() -> None:
