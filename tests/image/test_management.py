@@ -11,11 +11,14 @@ from ncclient.operations.rpc import RPCError  # type: ignore[import-untyped]
 from applianced.tools.namespaces import IPV4, PLANS
 from applianced.tools.netconf_client import SYSTEM
 from tests.ansible.playbooks import DIRECT, PERSISTENT, host, run
-from tests.image.lab import MANAGEMENT, MANAGEMENT_IPV6, MANAGER, Lab, Wanted, seed_with_address
+from tests.image.lab import MANAGEMENT, MANAGEMENT_IPV6, MANAGER, MANAGER_IPV6, Lab, Wanted, seed_with_address
 from tests.image.scan import answering_ports, open_ports
 from tests.support.served import Served
+from tests.support.sockets import datagrams_in
+from tests.support.until import until
 
 WANTED = Wanted(seed=seed_with_address, managed_by_card=True, shell=True)
+WAITING_S = 300
 OURS = "applianced.appliance"
 NAME = f'<system xmlns="{SYSTEM}"><host-name>{{}}</host-name></system>'
 
@@ -48,6 +51,57 @@ def test_nobody_else_reaches_the_management_address(lab: Lab) -> None:
         assert open_ports(namespace, MANAGEMENT, [830]) == []
         for plan in PLANS.values():
             assert open_ports(namespace, plan.lan if namespace == lab.topology.client else plan.public, [830]) == []
+
+
+OTHER_PORT = 5000
+LISTEN = f"""
+cat >/run/listen.py <<'END'
+import select, socket
+ports = {{}}
+for family, port in ((socket.AF_INET, 68), (socket.AF_INET6, 546), (socket.AF_INET, {OTHER_PORT}), (socket.AF_INET6, {OTHER_PORT})):
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    made.bind(("", port))
+    ports[made] = port
+print("listening", flush=True)
+while True:
+    for made in select.select(list(ports), [], [])[0]:
+        print(made.recv(100).decode(), ports[made], flush=True)
+END
+systemd-run --quiet --unit listen -p StandardOutput=file:/run/heard /opt/applianced/bin/python /run/listen.py
+until grep -q listening /run/heard; do sleep 0.1; done
+"""  # noqa: E501
+PING = ("ping", "-c1", "-W2", IPV4.server)
+
+
+def passes(lab: Lab) -> bool:
+    return not lab.topology.run(lab.topology.client, PING, check=False).returncode
+
+
+def test_only_dhcp_is_heard_while_the_dataplane_is_down(lab: Lab) -> None:
+    """And nothing is forwarded, and nobody is answered; afterwards all is as it was."""
+    until(lambda: passes(lab), WAITING_S)
+    lab.shell.run(LISTEN)
+    lab.shell.run("systemctl stop applianced-dataplane.service")
+    heard = ""
+    for source, server_port, address, client_port in (
+        (MANAGER, 67, MANAGEMENT, 68),
+        (MANAGER_IPV6, 547, MANAGEMENT_IPV6, 546),
+    ):
+        with datagrams_in(lab.topology.gateway, source, port=server_port) as sender:
+            for port in (OTHER_PORT, client_port):
+                sender.sendto(b"datagram to", (address, port))
+        heard += f"datagram to {client_port}\n"
+        until(lambda: heard in lab.shell.run("cat /run/heard"), WAITING_S)  # noqa: B023 — called within this turn
+    assert lab.shell.run("cat /run/heard") == f"listening\n{heard}"
+    assert not passes(lab)
+    for address in (MANAGEMENT, MANAGEMENT_IPV6):
+        assert open_ports(lab.topology.gateway, address, [830, OTHER_PORT]) == []
+    lab.shell.run("systemctl stop listen.service; systemctl start applianced-dataplane.service")
+    lab.machine.await_netconf(lab.port, WAITING_S)
+    until(lambda: passes(lab), WAITING_S)
 
 
 @pytest.mark.parametrize("connection", [PERSISTENT, DIRECT])

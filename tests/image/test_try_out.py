@@ -20,6 +20,9 @@ from tests.image.conftest import IMAGE
 from tests.image.lab import ROOT
 
 BOOTING_S = 900
+SOON_S = {"tcg": 25.0, "kvm": 8.0}
+"""In which NETCONF is to answer, emulated on two processors and with KVM."""
+ATTEMPTS = 4
 SHOWN = "ssh -i build/vm/admin -p 8300 -s admin@127.0.0.1 netconf"
 """In the README, where the machine is in its usual place."""
 END_OF_MESSAGE = "]]>]]>"
@@ -38,14 +41,18 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     Machine(read_facts(ROOT / "vm-image"), directory).power_cut()
 
 
-@pytest.fixture(scope="module")
-def printed(machine: Path) -> list[str]:
+def booted(machine: Path) -> list[str]:
     """What `make boot` says."""
     port = str(serving.free_port("127.0.0.1"))
-    words = command("--machine", str(machine), "boot", "--port", port)
+    words = command("--machine", str(machine), "boot", "--fresh", "--port", port)
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=BOOTING_S, check=False)
     assert not done.returncode, done.stderr
     return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def printed(machine: Path) -> list[str]:
+    return booted(machine)
 
 
 def readme() -> list[str]:
@@ -71,8 +78,24 @@ def ssh(line: str, directory: Path, messages: list[str]) -> list[etree._Element]
     return [etree.fromstring(answer.strip().encode()) for answer in answers]
 
 
+def taken_s(printed: list[str]) -> float:
+    (line,) = (line for line in printed if line.startswith("NETCONF answers "))
+    return float(line.split()[2])
+
+
+def test_netconf_answers_soon(printed: list[str], machine: Path) -> None:
+    """At the first boot. The machine of the test is shared: one of a few must show it."""
+    (line,) = (line for line in printed if line.startswith("booting ("))
+    wanted_s = SOON_S[line.partition("(")[2].partition(")")[0]]
+    times = [taken_s(printed)]
+    another = machine.with_name("another")
+    while min(times) > wanted_s and len(times) < ATTEMPTS:
+        times.append(taken_s(booted(another)))
+        Machine(read_facts(ROOT / "vm-image"), another).power_cut()
+    assert min(times) <= wanted_s, times
+
+
 def test_it_says_how_to_reach_it(printed: list[str], machine: Path) -> None:
-    assert any(line.startswith("NETCONF answers ") for line in printed)
     (line,) = (line.strip() for line in printed if "ssh " in line)
     words, shown = shlex.split(line), shlex.split(SHOWN)
     assert words[words.index("-i") + 1] == str(machine / "admin")

@@ -135,6 +135,17 @@ def test_a_damaged_disk_changes_nothing(lab: Lab, work: Path) -> None:
     assert "is written" not in lab.console()
 
 
+def test_the_disk_goes_while_an_upgrade_is_written(lab: Lab) -> None:
+    """It is pulled out as soon as something is written; most of it was read before, for its digest."""
+    who = identity(lab)
+    plug_in(lab.machine, good_disk(), SECOND)
+    until(lambda: "system b is being written; system a goes on" in lab.console(), WRITING_S)
+    pull_out(lab.machine, SECOND)
+    told = "system b could not be written, and system a goes on: attach the disk again"
+    until(lambda: told in lab.console(), WRITING_S, what="the console says that it was not written")
+    assert identity(lab) == who
+
+
 def test_the_power_goes_while_an_upgrade_is_written(lab: Lab) -> None:
     """From a disk that is plugged in, and from one that is there at power-on. Each time it boots, as it was."""
     seed = random.SystemRandom().getrandbits(32)
@@ -154,17 +165,6 @@ def test_the_power_goes_while_an_upgrade_is_written(lab: Lab) -> None:
 def cut_within(lab: Lab, chance: random.Random) -> None:
     time.sleep(chance.uniform(EARLIEST_S, LATEST_S))  # the moment is the test's subject: nothing is waited for
     lab.machine.power_cut()
-
-
-def test_the_disk_goes_while_an_upgrade_is_written(lab: Lab) -> None:
-    """It is pulled out as soon as something is written; most of it was read before, for its digest."""
-    who = identity(lab)
-    plug_in(lab.machine, good_disk(), SECOND)
-    until(lambda: "system b is being written; system a goes on" in lab.console(), WRITING_S)
-    pull_out(lab.machine, SECOND)
-    told = "system b could not be written, and system a goes on: attach the disk again"
-    until(lambda: told in lab.console(), WRITING_S, what="the console says that it was not written")
-    assert identity(lab) == who
 
 
 def test_the_upgrade_then_succeeds(lab: Lab) -> None:
