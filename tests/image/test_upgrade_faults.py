@@ -187,7 +187,7 @@ def test_a_system_that_does_not_answer_is_given_up(lab: Lab, work: Path) -> None
     plug_in(lab.machine, broken_disk(work, "broken", [NEVER_UP, SOON_GIVEN_UP]), THIRD)
     until(lambda: "system a is written; starting it" in lab.console(), WRITING_S)
     lab.machine.await_silence(lab.port, BOOTING_S)
-    until(lambda: "applianced is starting" in lab.console().rpartition("SYSLINUX")[2], BOOTING_S)
+    until(lambda: "applianced is starting" in lab.console().rpartition("system a is written")[2], BOOTING_S)
     plug_in(lab.machine, good_disk(), FIRST)
     refused = "system a has not answered yet: attach the disk again when it does"
     until(lambda: refused in lab.console(), BOOTING_S, what="meanwhile no disk is taken")

@@ -180,7 +180,8 @@ class Machine:
         if uefi:
             argv += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}"]
         argv += [word for device in made_of.controllers for word in ("-device", device)]
-        argv += _disk(f"{made_of.system},bootindex=0", "system", f"file={self.disk},format=qcow2,cache=writeback")
+        # Before the others; 0 is that of a kernel which QEMU itself loads.
+        argv += _disk(f"{made_of.system},bootindex=1", "system", f"file={self.disk},format=qcow2,cache=writeback")
         for number, disk in enumerate(disks):
             argv += _disk(made_of.more, f"more{number}", f"file={disk},format=raw,readonly=on")
         ends = (
