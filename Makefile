@@ -83,7 +83,7 @@ boot-stop:  ## shut the booted machine down
 .PHONY: test-image
 test-image: $(STAMP) packages image-packages  ## end-to-end on the VM image, made anew when its sources have changed
 	@$(BIN)/python -m applianced.tools.vm build --when-stale
-	@APPLIANCED_IMAGE=build/image $(PYTEST) tests/image --timeout 1800
+	@APPLIANCED_IMAGE=build/image $(PYTEST) tests/image --timeout $(if $(APPLIANCED_SOAK),7200,1800)
 
 .PHONY: coverage
 coverage: $(STAMP) packages  ## ALGs and compiler are covered fully by their own cases
@@ -110,9 +110,10 @@ topology: $(STAMP) packages  ## real clients and servers through the appliance, 
 	@$(PYTEST) tests/topology
 
 .PHONY: soak
-soak: $(STAMP) packages  ## the long form of every test that has one
+soak: $(STAMP) packages image-packages  ## the long form of every test that has one
 	@.ci/system-packages machines
-	@APPLIANCED_SOAK=1 $(PYTEST) tests --timeout 7200
+	@APPLIANCED_SOAK=1 $(PYTEST) tests --ignore tests/image --timeout 7200
+	@APPLIANCED_SOAK=1 $(MAKE) test-image
 
 .PHONY: bench
 bench: $(STAMP) packages  ## measure against masquerade, the kernel helper and an idle queue

@@ -7,14 +7,14 @@ boot; what is here is for the boot at which the seed is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 DEFAULTS: Mapping[str, str] = {"eth0": "management", "eth1": "inside", "eth2": "outside"}
 """The kernel's name -> ours."""
 
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
-_KERNELS = re.compile(r"eth\d+|lo")
+_KERNELS = re.compile(r"eth[0-9]+|lo")
 
 
 def matched_address(name: str, ethernet: Mapping[str, Any]) -> str:
@@ -49,6 +49,13 @@ def card_names(ethernets: Mapping[str, Any]) -> dict[str, str]:
             raise ValueError(f"{entry}: set-name {name}: address or name is given twice")
         names[address] = str(name)
     return names
+
+
+def may_be_there(name: str, given: Collection[str]) -> bool:
+    """Whether a card can have that name. given: those of `card_names`; the kernel names who has none of them."""
+    if given:
+        return name in given or bool(_KERNELS.fullmatch(name))
+    return name in DEFAULTS.values() or (bool(_KERNELS.fullmatch(name)) and name not in DEFAULTS)
 
 
 def renaming(present: Mapping[str, str], names: Mapping[str, str]) -> Sequence[tuple[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 from applianced.image.nocloud import Configuration, LogTarget, Seed, SeedError
 from applianced.image.places import Places, write
@@ -49,6 +50,10 @@ def apply(seed: Seed, places: Places) -> None:
 def let_management_start(places: Places) -> None:
     """Write `seeded`: what the seed asks for is done. Raises OSError."""
     (configuration,) = places.first.glob("first.*")
+    _start_with(places, configuration)
+
+
+def _start_with(places: Places, configuration: Path) -> None:
     options = f"--config /{configuration.relative_to(places.root)}\n"
     key = places.first / "admin.pub"
     if key.exists():
@@ -66,11 +71,15 @@ def give_up_configuration(places: Places, why: str) -> None:
         give_up_seed(places, f"{said}\n{why}")
         return
     name = (places.state / "hostname").read_text().strip() if (places.state / "hostname").exists() else ""
+    write(places.problem, f"the configuration of the seed was refused, the image's own is in force:\n{why}\n".encode())
+    # After each of these steps management starts with one or the other, whenever the power goes.
+    made = _write_configuration(places, _default(places, name))
+    _start_with(places, made)
+    for old in places.first.glob("first.*"):
+        if old != made:
+            old.unlink()
     for given in places.first.glob("seed.*"):
         given.rename(given.with_stem("refused"))
-    _write_configuration(places, _default(places, name))
-    let_management_start(places)
-    write(places.problem, f"the configuration of the seed was refused, the image's own is in force:\n{why}\n".encode())
 
 
 def give_up_seed(places: Places, why: str) -> None:
@@ -110,10 +119,10 @@ def _default(places: Places, hostname: str) -> Configuration:
     return Configuration(".json", json.dumps(configuration, indent=2).encode())
 
 
-def _write_configuration(places: Places, configuration: Configuration) -> None:
-    for old in places.first.glob("first.*"):
-        old.unlink()
-    write(places.first / f"first{configuration.suffix}", configuration.content)
+def _write_configuration(places: Places, configuration: Configuration) -> Path:
+    path = places.first / f"first{configuration.suffix}"
+    write(path, configuration.content)
+    return path
 
 
 def _write_log_targets(seed: Seed, places: Places) -> None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from applianced.image.cards import card_names, matched_address
+from applianced.image.cards import DEFAULTS, card_names, matched_address, may_be_there
 
 Files = Mapping[str, str]
 """Name below /etc/systemd/network -> content."""
@@ -30,13 +30,15 @@ class Network(NamedTuple):
     names: Mapping[str, str]
 
 
-def read_network(network: Mapping[str, Any]) -> Network:
+def read_network(network: Any) -> Network:
     """A file for every interface of `ethernets`. Raises ValueError that says what cannot be done."""
     if not network:
         return Network({}, {})
+    if not isinstance(network, dict):
+        raise ValueError("must be a mapping with version and ethernets")
     if network.get("version") != 2:
         raise ValueError(f"version {network.get('version')!r}: only version 2 is read")
-    unknown = sorted(set(network) - {"version", "ethernets", "renderer"})
+    unknown = sorted(str(key) for key in set(network) - {"version", "ethernets", "renderer"})
     if unknown:
         raise ValueError(f"{unknown[0]}: only ethernets are read")
     ethernets = network.get("ethernets") or {}
@@ -48,7 +50,12 @@ def read_network(network: Mapping[str, Any]) -> Network:
         if f"10-{name}.network" in files:
             raise ValueError(f"{entry}: another entry is for {name}, too")
         files[f"10-{name}.network"] = content
-    return Network(files, card_names(ethernets))
+    names = card_names(ethernets)
+    for entry, each in ethernets.items():
+        if not (each or {}).get("match") and not may_be_there(str(entry), names.values()):
+            known = f"{', '.join(DEFAULTS.values())}, eth3 and so on"
+            raise ValueError(f"{entry}: no card has that name, but {known}; or give match with macaddress")
+    return Network(files, names)
 
 
 def _file(entry: str, ethernet: Any) -> tuple[str, str]:

@@ -103,7 +103,10 @@ def _mapping(name: str, content: bytes) -> dict[str, Any]:
         raise SeedError(f"{name}: longer than {LARGEST_OCTETS} octets")
     try:
         read = yaml.safe_load(content) or {}
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        # What cannot be written out again, such as half a surrogate pair, is no text.
+        json.dumps(read, ensure_ascii=False, default=str).encode()
+    except (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError, TypeError) as error:
+        # The library lets out whatever its constructors of dates and numbers stumble over.
         raise SeedError(f"{name}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(read, dict):
         raise SeedError(f"{name}: must be a mapping of keys to values")

@@ -31,6 +31,16 @@ def test_network_config_of_the_seed_is_in_force(lab: Lab) -> None:
     assert f"DNS={MANAGER}" in lab.shell.run("cat /run/systemd/netif/state")
 
 
+def test_the_console_shows_the_addresses(lab: Lab) -> None:
+    """Also one that comes later."""
+    later = "192.0.2.99"
+    for address in (MANAGEMENT, MANAGEMENT_IPV6):
+        until(lambda: address in lab.console(), WAITING_S)  # noqa: B023 — called within this turn
+    lab.shell.run(f"ip address add {later}/24 dev management")
+    until(lambda: later in lab.console(), WAITING_S)
+    lab.shell.run(f"ip address delete {later}/24 dev management")
+
+
 def test_nothing_listens_but_netconf(lab: Lab) -> None:
     """As the kernel lists it; what is bound to a loopback address is reached from inside alone."""
     listed = [line.split() for line in lab.shell.run("ss -Hlntu").splitlines()]

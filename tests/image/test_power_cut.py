@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 
@@ -17,6 +18,8 @@ from tests.support.soak import LONG
 
 WANTED = Wanted(past_loader=True)
 CUTS = 100 if LONG else 20
+HOST_NAME = re.compile(r"<host-name[^>]*>n(\d+)</host-name>")
+MESSAGE_ID = re.compile(r'message-id="[^"]*"')
 EARLIEST_S, LATEST_S = 0.2, 6.0
 """When the power goes, after the session's begin: in its login, in its first commits, or later."""
 
@@ -49,8 +52,12 @@ class Stream:
         assert not self._refused
 
 
-def running(lab: Lab) -> int:
-    return int(lab.host_name().removeprefix("n"))
+def running(lab: Lab) -> tuple[int, str]:
+    """The number in host-name, and all the rest."""
+    with lab.netconf() as session:
+        data = session.session.get_config("running").data_xml
+    (number,) = HOST_NAME.findall(data)
+    return int(number), MESSAGE_ID.sub("", HOST_NAME.sub("", data))
 
 
 def test_every_acknowledged_commit_outlives_a_power_cut(lab: Lab) -> None:
@@ -58,13 +65,14 @@ def test_every_acknowledged_commit_outlives_a_power_cut(lab: Lab) -> None:
     print(f"seed {seed}")
     chance = random.Random(seed)
     lab.name_it("n0")
-    number = 0
+    number, rest = running(lab)
     for _ in range(CUTS):
         stream = Stream(lab, number)
         time.sleep(chance.uniform(EARLIEST_S, LATEST_S))  # the moment is the test's subject: nothing is waited for
         lab.machine.power_cut()
         stream.join()
         lab.boot()
-        number = running(lab)
+        number, found = running(lab)
         assert number in (stream.acknowledged, stream.sent)
+        assert found == rest
     assert number > 0, "no commit got through at all"

@@ -216,7 +216,38 @@ def test_a_system_that_starts_again_and_again_is_given_up(lab: Lab, work: Path) 
     returns(lab, who)
 
 
-def returns(lab: Lab, who: tuple[str, str]) -> None:
+def kernel_disk(work: Path) -> Path:
+    """A system whose kernel finds nothing to start."""
+    tree = files_of(good_disk(), work / "kernel")
+    (tree / "initrd").write_bytes(bytes(1024))
+    system = work / "system.ext4"
+    run(["zstd", "-q", "-d", "-f", str(tree / "system.ext4.zst"), "-o", str(system)], timeout_s=120)
+    iso = work / "kernel.iso"
+    make_upgrade(system, tree, iso)
+    shutil.rmtree(tree)
+    return iso
+
+
+def test_a_kernel_that_does_not_start_is_left_at_the_boot_prompt(lab: Lab, work: Path) -> None:
+    """What is chosen there stays the one that starts."""
+    who = identity(lab)
+    pull_out(lab.machine, FIRST)
+    plug_in(lab.machine, kernel_disk(work), SECOND)
+    written = lab.console().count("system a is written; starting it")
+    until(lambda: lab.console().count("system a is written; starting it") > written, WRITING_S)
+    until(lambda: "Kernel panic" in lab.console(), BOOTING_S)
+    prompts = lab.console().count("boot:")
+    until(lambda: lab.console().count("boot:") > prompts, BOOTING_S)
+    lab.types("b\r")
+    until(lambda: "system b runs again: it is the one that starts from now on" in lab.console(), BOOTING_S)
+    returns(lab, who, "runs again")
+    lab.machine.power_cut()
+    lab.boot()
+    returns(lab, who, "boot:")
+
+
+def returns(lab: Lab, who: tuple[str, str], since: str = "going back") -> None:
+    """System b answers, and is who it was. since: what the console says before."""
     lab.machine.await_netconf(lab.port, BOOTING_S)
     assert identity(lab) == who
-    until(lambda: RUNS.format("b") in lab.console().rpartition("going back")[2], BOOTING_S)
+    until(lambda: RUNS.format("b") in lab.console().rpartition(since)[2], BOOTING_S)

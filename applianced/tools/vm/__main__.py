@@ -93,10 +93,17 @@ def _prepare(machine: Machine, image: Path) -> None:
     if not machine.key.exists():
         serving.make_admin_key(machine.directory)
     machine.make_seed(seed_files(machine.key.with_name("admin.pub").read_text()))
+    if not image.exists():
+        raise CommandError(f"there is no {image}: make it with 'make image'")
+    origin, made_on = image.with_name(ORIGIN), machine.directory / ORIGIN
     if not machine.disk.exists():
-        if not image.exists():
-            raise CommandError(f"there is no {image}: make it with 'make image'")
+        shutil.copy(origin, made_on)
         machine.make_disk(image)
+    elif not made_on.exists() or made_on.read_bytes() != origin.read_bytes():
+        # The disk holds what differs from the image that it was made on.
+        raise CommandError(
+            f"the image was made anew, and {machine.disk} goes with the former one: give FRESH=1 (--fresh)"
+        )
 
 
 if __name__ == "__main__":

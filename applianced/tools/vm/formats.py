@@ -69,7 +69,6 @@ def containerlab_topology(facts: Facts, seed: str = "seed.iso") -> str:
         f'        QEMU_ADDITIONAL_ARGS: "-drive if=virtio,format=raw,readonly=on,file=/{seed}"',
         f'        QEMU_MEMORY: "{facts.memory_mib}"',
         f'        QEMU_SMP: "{facts.cpus}"',
-        f'        CLAB_MGMT_PASSTHROUGH: "true"  # NETCONF at port {facts.netconf_port}',
         "    client:",
         "      kind: linux",
         "      image: alpine:latest",

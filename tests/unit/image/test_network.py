@@ -64,6 +64,18 @@ def test_a_card_gets_a_name() -> None:
 
 
 @pytest.mark.parametrize(
+    ("entry", "named"),
+    [("outside", False), ("eth3", False), ("eth12", False), ("eth0", True), ("one", True)],
+)
+def test_a_card_that_may_be_there(entry: str, named: bool) -> None:
+    """By the order of the cards, and beside those that get a name by their address: the kernel's own, or that name."""
+    match = {"match": {"macaddress": "52:54:00:ab:00:01"}, "set-name": "one"}
+    others = {"nic": match} if named and entry != "one" else {}
+    ethernets = {**others, entry: match if entry == "one" else {}}
+    assert f"10-{entry}.network" in read_network({"version": 2, "ethernets": ethernets}).files
+
+
+@pytest.mark.parametrize(
     ("network", "message"),
     [
         ({"version": 1}, "version 1: only version 2 is read"),
@@ -73,9 +85,14 @@ def test_a_card_gets_a_name() -> None:
         ({"version": 2, "ethernets": {"../a": {}}}, "'../a' is no name of an interface"),
         ({"version": 2, "ethernets": {"a": [1]}}, "a: must be a mapping"),
         ({"version": 2, "ethernets": {"b": {}, "c": {"set-name": "b"}}}, "c: another entry is for b, too"),
+        ({"version": 2, "ethernets": {"managment": {}}}, "managment: no card has that name, but management, inside"),
+        ({"version": 2, "ethernets": {"eth0": {}}}, "eth0: no card has that name"),
+        ({"version": 2, 1: "a", "x": "b"}, "1: only ethernets are read"),
+        ("eth0", "must be a mapping with version and ethernets"),
+        ([1], "must be a mapping with version and ethernets"),
     ],
 )
-def test_what_is_not_read_is_said(network: dict[str, Any], message: str) -> None:
+def test_what_is_not_read_is_said(network: Any, message: str) -> None:
     if not message:
         assert read_network(network) == ({}, {})
         return

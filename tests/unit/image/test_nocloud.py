@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from applianced.image.nocloud import LARGEST_OCTETS, Configuration, LogTarget, SeedError, digest, parse
@@ -122,6 +122,60 @@ def test_what_cannot_be_used_is_said(files: dict[str, bytes], message: str) -> N
 def test_any_octets_are_a_seed_or_refused(files: dict[str, bytes]) -> None:
     with suppress(SeedError):
         parse({name: b"#cloud-config\n" + content for name, content in files.items()})
+
+
+_SCALARS = st.sampled_from(
+    ["a", "''", "1", "yes", "~", "2020-01-01", '"\\ud800"', "!!bool x", "!!timestamp x", "!!int ''", "!!set {a}", "*a"]
+)
+_KEYS = st.sampled_from(
+    [
+        *("instance-id", "hostname", "ssh_authorized_keys", "ntp", "servers", "applianced", "configuration"),
+        *(
+            "to",
+            "ca",
+            "network",
+            "version",
+            "ethernets",
+            "management",
+            "match",
+            "macaddress",
+            "set-name",
+            "routes",
+            "1",
+        ),
+    ]
+)
+_VALUES = st.recursive(
+    _SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda each: f"[{', '.join(each)}]")
+        | st.dictionaries(_KEYS, inner, max_size=4).map(
+            lambda each: "{" + ", ".join(f"{key}: {value}" for key, value in each.items()) + "}"
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=500)
+@given(
+    st.dictionaries(
+        st.sampled_from(["meta-data", "user-data", "network-config"]), st.dictionaries(_KEYS, _VALUES, max_size=4)
+    )
+)
+def test_any_yaml_is_a_seed_or_refused(files: dict[str, dict[str, str]]) -> None:
+    """And what is taken can be written down."""
+    texts = {name: "".join(f"{key}: {value}\n" for key, value in each.items()) for name, each in files.items()}
+    with suppress(SeedError):
+        seed = parse({name: f"#cloud-config\n{text}".encode() for name, text in texts.items()})
+        for text in (seed.instance_id, *seed.ignored, *(target.certificate_authority for target in seed.log_targets)):
+            text.encode()
+
+
+@pytest.mark.parametrize("text", ["a: !!bool x", "a: !!timestamp x", "a: !!int ''", '"\\ud800": 1', "a: &a [*a]"])
+def test_what_yaml_itself_stumbles_over_is_refused(text: str) -> None:
+    with pytest.raises(SeedError, match="meta-data: not YAML"):
+        parse({"meta-data": text.encode()})
 
 
 def test_a_seed_is_known_again() -> None:
