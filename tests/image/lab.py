@@ -26,6 +26,7 @@ MANAGER, MANAGEMENT = "192.0.2.1", "192.0.2.10"
 MANAGER_IPV6, MANAGEMENT_IPV6 = "2001:db8:9::1", "2001:db8:9::10"
 """Addresses of the management network: ours, the machine's."""
 SHELL_S = 120
+TYPING_S = 0.05
 BOOTING_S = 400
 """On a machine that does other things, too; a boot that takes so long never ends."""
 NETWORK = f"""
@@ -214,10 +215,12 @@ class Lab:
         return serving.tail(self.machine.console_log)
 
     def types(self, text: str) -> None:
-        """At the serial console."""
+        """At the serial console, as fast as somebody types: a boot loader loses what comes at once."""
         with socket.socket(socket.AF_UNIX) as console:
             console.connect(os.path.relpath(self.machine.directory / "console"))
-            console.sendall(text.encode())
+            for letter in text:
+                console.sendall(letter.encode())
+                time.sleep(TYPING_S)
 
     def keep_logs(self, directory: Path, name: str) -> None:
         """Leave there what the console showed from the first boot on, and what was seen of boots that took long."""
