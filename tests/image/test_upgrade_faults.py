@@ -11,6 +11,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -181,21 +182,47 @@ NEVER_UP = ("applianced.service", r"ExecStart=.*", "ExecStart=/bin/false")
 SOON_GIVEN_UP = ("applianced-go-back.timer", r"OnBootSec=.*", f"OnBootSec={GIVEN_UP_S}s")
 
 
+def systems(lab: Lab) -> tuple[str, str]:
+    """The one that runs, the other one."""
+    runs = lab.console().rpartition(RUNS.format(""))[2][:1]
+    assert runs in ("a", "b"), lab.console()
+    return runs, "b" if runs == "a" else "a"
+
+
+class After:
+    """What the console shows from now on, or after so many characters since power-on."""
+
+    def __init__(self, lab: Lab, shown: int | None = None) -> None:
+        self.lab = lab
+        self.shown = len(lab.console()) if shown is None else shown
+
+    def text(self) -> str:
+        return self.lab.console()[self.shown :]
+
+    def until(self, *lines: str, timeout_s: float = BOOTING_S) -> None:
+        """Each of them, in this order."""
+        for line in lines:
+            until(partial(self._tells, line), timeout_s, what=f"the console says {line}")
+            self.shown += self.text().index(line) + len(line)
+
+    def _tells(self, line: str) -> bool:
+        return line in self.text()
+
+
 def test_a_system_that_does_not_answer_is_given_up(lab: Lab, work: Path) -> None:
     """The former system runs again, with its configuration; the disk is still there, and nothing begins anew."""
-    who = identity(lab)
+    who, (runs, other), console = identity(lab), systems(lab), After(lab)
     plug_in(lab.machine, broken_disk(work, "broken", [NEVER_UP, SOON_GIVEN_UP]), THIRD)
-    until(lambda: "system a is written; starting it" in lab.console(), WRITING_S)
-    lab.machine.await_silence(lab.port, BOOTING_S)
-    until(lambda: "applianced is starting" in lab.console().rpartition("system a is written")[2], BOOTING_S)
+    console.until(f"system {other} is written; starting it", timeout_s=WRITING_S)
+    console.until("applianced is starting")
+    # Meanwhile no disk is taken.
     plug_in(lab.machine, good_disk(), FIRST)
-    refused = "system a has not answered yet: attach the disk again when it does"
-    until(lambda: refused in lab.console(), BOOTING_S, what="meanwhile no disk is taken")
+    console.until(f"system {other} has not answered yet: attach the disk again when it does")
     pull_out(lab.machine, FIRST)
-    until(lambda: "system a does not answer; going back to b" in lab.console(), BOOTING_S, what="it is given up")
-    returns(lab, who)
-    until(lambda: "the disk's system is installed already, as a" in lab.console(), BOOTING_S)
-    assert lab.console().count("is written; starting it") <= 2, "one for b, if that was in this power-on, and one for a"
+    console.until(f"system {other} does not answer; going back to {runs}")
+    returns(lab, who, runs, console)
+    console.until(f"the disk's system is installed already, as {other}")
+    assert "is being written" not in console.text()
     pull_out(lab.machine, THIRD)
 
 
@@ -207,13 +234,12 @@ STARTS_ANEW = [
 
 def test_a_system_that_starts_again_and_again_is_given_up(lab: Lab, work: Path) -> None:
     """After three starts, not in a quarter of an hour."""
-    who = identity(lab)
+    who, (runs, other), console = identity(lab), systems(lab), After(lab)
     plug_in(lab.machine, broken_disk(work, "looping", [NEVER_UP, *STARTS_ANEW]), FIRST)
-    until(lambda: lab.console().count("system a is written; starting it") == 2, WRITING_S)
-    lab.machine.await_silence(lab.port, BOOTING_S)
-    given_up = "system a was started 3 times and did not answer; going back to b"
-    until(lambda: given_up in lab.console(), BOOTING_S, what="it is given up")
-    returns(lab, who)
+    console.until(f"system {other} is written; starting it", timeout_s=WRITING_S)
+    console.until(f"system {other} was started 3 times and did not answer; going back to {runs}")
+    returns(lab, who, runs, console)
+    pull_out(lab.machine, FIRST)
 
 
 def kernel_disk(work: Path) -> Path:
@@ -230,24 +256,20 @@ def kernel_disk(work: Path) -> Path:
 
 def test_a_kernel_that_does_not_start_is_left_at_the_boot_prompt(lab: Lab, work: Path) -> None:
     """What is chosen there stays the one that starts."""
-    who = identity(lab)
-    pull_out(lab.machine, FIRST)
+    who, (runs, other), console = identity(lab), systems(lab), After(lab)
     plug_in(lab.machine, kernel_disk(work), SECOND)
-    written = lab.console().count("system a is written; starting it")
-    until(lambda: lab.console().count("system a is written; starting it") > written, WRITING_S)
-    until(lambda: "Kernel panic" in lab.console(), BOOTING_S)
-    prompts = lab.console().count("boot:")
-    until(lambda: lab.console().count("boot:") > prompts, BOOTING_S)
-    lab.types("b\r")
-    until(lambda: "system b runs again: it is the one that starts from now on" in lab.console(), BOOTING_S)
-    returns(lab, who, "runs again")
+    console.until(f"system {other} is written; starting it", timeout_s=WRITING_S)
+    console.until("Kernel panic", "boot:")
+    lab.types(f"{runs}\r")
+    console.until(f"system {runs} runs again: it is the one that starts from now on")
+    returns(lab, who, runs, console)
     lab.machine.power_cut()
     lab.boot()
-    returns(lab, who, "boot:")
+    returns(lab, who, runs, After(lab, 0))
 
 
-def returns(lab: Lab, who: tuple[str, str], since: str = "going back") -> None:
-    """System b answers, and is who it was. since: what the console says before."""
+def returns(lab: Lab, who: tuple[str, str], system: str, console: After) -> None:
+    """This system answers, and is who it was. console: as it is while that system starts."""
     lab.machine.await_netconf(lab.port, BOOTING_S)
+    After(lab, console.shown).until(RUNS.format(system))
     assert identity(lab) == who
-    until(lambda: RUNS.format("b") in lab.console().rpartition(since)[2], BOOTING_S)
