@@ -15,6 +15,8 @@ from types import ModuleType
 
 import pytest
 
+from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
+
 from applianced.tools.vm import inputs
 from applianced.tools.vm.build import ORIGIN
 from tests.image.lab import ROOT, Lab
@@ -28,10 +30,15 @@ if not IMAGE:
 BOOT_TIMES_S: dict[str, list[float]] = {}
 
 
+LONGEST = ("test_power_cut", "test_upgrade_faults", "test_first_boot", "test_upgrade")
+"""Those take longest, and begin first where modules run beside each other."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.image)
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 def pytest_report_header() -> str:
@@ -43,6 +50,16 @@ def pytest_sessionstart() -> None:
     if IMAGE and not inputs.current(Path(IMAGE) / ORIGIN, ROOT):
         found = inputs.recorded(Path(IMAGE) / ORIGIN) or "none"
         pytest.exit(f"the image in {IMAGE} is not of these sources ({found}): run 'make image'", returncode=1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController) -> None:
+    BOOT_TIMES_S.update(getattr(node, "workeroutput", {}).get("boot_times_s", {}))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (told := getattr(session.config, "workeroutput", None)) is not None:
+        told["boot_times_s"] = BOOT_TIMES_S
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

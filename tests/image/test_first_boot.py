@@ -37,7 +37,7 @@ from tests.support.until import until
 
 ISO, CUT = "iso", "fat-and-power-cuts"
 INSTANCE = "i-first-boot"
-CUTS = 12 if LONG else 3
+CUTS = 12 if LONG else 2
 EARLIEST_S, LATEST_S = 3.0, 25.0
 """After power-on: from the kernel's first moments until NETCONF answers or is about to."""
 WAITING_S = 300

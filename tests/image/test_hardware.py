@@ -45,6 +45,7 @@ def test_it_forwards(lab: Lab) -> None:
     until(lambda: not lab.topology.run(lab.topology.client, ping, check=False).returncode, WAITING_S)
 
 
+@pytest.mark.skipif(not LONG, reason="one more boot of each; make soak does it")
 def test_it_boots_again(lab: Lab) -> None:
     lab.name_it("kept")
     lab.machine.shut_down(WAITING_S)

@@ -19,6 +19,7 @@ from applianced.tools.vm.qemu import Machine
 from tests.image.conftest import IMAGE
 from tests.image.lab import ROOT
 
+pytestmark = pytest.mark.alone
 BOOTING_S = 900
 SOON_S = {"tcg": 25.0, "kvm": 8.0}
 """In which NETCONF is to answer, emulated on two processors and with KVM."""

@@ -23,7 +23,7 @@ from applianced.tools.vm.monitor import monitor
 from tests.image.conftest import IMAGE
 from tests.image.hotplug import plug_in, pull_out, slots
 from tests.image.lab import BOOTING_S, Lab, Wanted
-from tests.support.soak import rounds
+from tests.support.soak import LONG, rounds
 from tests.support.until import until
 
 FIRST, SECOND, THIRD = "slot1", "slot2", "slot3"
@@ -254,6 +254,7 @@ def kernel_disk(work: Path) -> Path:
     return iso
 
 
+@pytest.mark.skipif(not LONG, reason="three more boots; make soak does it")
 def test_a_kernel_that_does_not_start_is_left_at_the_boot_prompt(lab: Lab, work: Path) -> None:
     """What is chosen there stays the one that starts."""
     who, (runs, other), console = identity(lab), systems(lab), After(lab)
