@@ -84,7 +84,7 @@ boot-stop:  ## shut the booted machine down
 .PHONY: test-image
 test-image: $(STAMP) packages image-packages  ## end-to-end on the VM image, made anew when its sources have changed
 	@$(BIN)/python -m applianced.tools.vm build --when-stale
-	@$(IMAGE_TESTS) -m alone && $(IMAGE_TESTS) -m 'not alone' $(PARALLEL)
+	@$(IMAGE_TESTS) -m alone; alone=$$?; $(IMAGE_TESTS) -m 'not alone' $(PARALLEL) && exit $$alone
 
 .PHONY: coverage
 coverage: $(STAMP) packages  ## ALGs and compiler are covered fully by their own cases

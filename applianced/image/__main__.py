@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from applianced import __version__
-from applianced.errors import ApplianceError
 from applianced.image.places import Places, write
 
 LABELS = ("cidata", "CIDATA")
@@ -72,7 +71,8 @@ def _read(places: Places, disk: Path) -> int:
         seed = parse(files)
         apply(seed, places)
         write(places.seed_used, used)
-    except (ApplianceError, OSError) as error:
+    except Exception as error:
+        # Whatever a seed does to its reader: the machine says so, and reads the next one.
         return _unusable(places, error)
     if seed.hostname:
         socket.sethostname(seed.hostname)
@@ -121,7 +121,9 @@ def _labelled() -> list[Path]:
     """The disks of seeds. udev may not have seen them yet."""
     found: list[Path] = []
     for label in LABELS:
-        done = subprocess.run(["blkid", "-t", f"LABEL={label}", "-o", "device"], stdout=subprocess.PIPE, check=False)
+        done = subprocess.run(
+            ["blkid", "-c", "/dev/null", "-t", f"LABEL={label}", "-o", "device"], stdout=subprocess.PIPE, check=False
+        )
         found += map(Path, done.stdout.decode().splitlines())
     return found
 

@@ -68,6 +68,9 @@ def _file(entry: str, ethernet: Any) -> tuple[str, str]:
     unknown = sorted(str(key) for key in ethernet if key not in _USED)
     if unknown:
         raise ValueError(f"{name}: {unknown[0]}: is not supported; these are: {', '.join(sorted(_USED))}")
+    for key in ("dhcp4", "dhcp6", "accept-ra"):
+        if not isinstance(ethernet.get(key), bool | None):
+            raise ValueError(f"{name}: {key} {ethernet[key]!r}: must be true or false, without quotes")
     address = matched_address(name, ethernet)
     by_address = address and "set-name" not in ethernet
     lines = ["[Match]", f"MACAddress={address}" if by_address else f"Name={name}"]
@@ -112,6 +115,8 @@ def _interface(name: str, value: object) -> str:
     text = str(value)
     if "/" not in text:
         raise ValueError(f"{name}: address {text!r}: needs a prefix length, for example 192.0.2.1/24")
+    if "%" in text:
+        raise ValueError(f"{name}: address {text!r}: is of this card, without % and a name")
     try:
         return str(ipaddress.ip_interface(text))
     except ValueError as error:
@@ -138,6 +143,6 @@ def _route(name: str, route: Any) -> list[str]:
     try:
         lines = ["[Route]", f"Destination={ipaddress.ip_network(to, strict=False)}"]
         lines += [f"Metric={int(route['metric'])}"] if "metric" in route else []
-    except (TypeError, ValueError) as error:
+    except (ArithmeticError, TypeError, ValueError) as error:
         raise ValueError(f"{name}: route to {to}: {error}") from None
     return [*lines, *([f"Gateway={via}"] if via else [])]

@@ -85,12 +85,15 @@ def parse(files: Mapping[str, bytes]) -> Seed:
         read = read_network(network.get("network") or network)
     except ValueError as error:
         raise SeedError(f"{NETWORK_CONFIG}: {error}") from error
+    configuration = _configuration(files, own.get("configuration"))
+    if read.names and configuration is None and "management" not in read.names.values():
+        raise SeedError(f"{NETWORK_CONFIG}: gives cards names, but none is called management, where NETCONF answers")
     keys = [*_keys(USER_DATA, user.get("ssh_authorized_keys")), *_keys(META_DATA, meta.get("public-keys"))]
     return Seed(
         instance_id=str(meta.get("instance-id", "")),
         hostname=_hostname(user.get("hostname") or meta.get("local-hostname") or meta.get("hostname")),
         admin_key=keys[0] if keys else "",
-        configuration=_configuration(files, own.get("configuration")),
+        configuration=configuration,
         network=read,
         time_servers=_time_servers(user.get("ntp")),
         log_targets=_log_targets(own.get("log")),
@@ -103,14 +106,24 @@ def _mapping(name: str, content: bytes) -> dict[str, Any]:
         raise SeedError(f"{name}: longer than {LARGEST_OCTETS} octets")
     try:
         read = yaml.safe_load(content) or {}
-        # What cannot be written out again, such as half a surrogate pair, is no text.
-        json.dumps(read, ensure_ascii=False, default=str).encode()
+        _write_out(read)
     except (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError, TypeError) as error:
         # The library lets out whatever its constructors of dates and numbers stumble over.
         raise SeedError(f"{name}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(read, dict):
         raise SeedError(f"{name}: must be a mapping of keys to values")
     return read
+
+
+def _write_out(read: Any) -> None:
+    """What cannot be written out, such as half a surrogate pair, is no text; and aliases may repeat a little for ever.
+
+    Raises ValueError."""
+    octets = 0
+    for piece in json.JSONEncoder(ensure_ascii=False, default=str).iterencode(read):
+        octets += len(piece.encode())
+        if octets > 2 * LARGEST_OCTETS:
+            raise ValueError(f"with its aliases it is longer than {2 * LARGEST_OCTETS} octets")
 
 
 def _cloud_config(content: bytes) -> bytes:

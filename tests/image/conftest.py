@@ -12,15 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
-
-from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 from applianced.tools.vm import inputs
 from applianced.tools.vm.build import ORIGIN
 from tests.image.lab import ROOT, Lab
 from tests.support.netns import unique_topology
+
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 IMAGE = os.environ.get("APPLIANCED_IMAGE", "")
 if not IMAGE:
@@ -38,7 +40,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.image)
-    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    ours = item.path.parent == Path(__file__).parent
+    return LONGEST.index(item.path.stem) if ours and item.path.stem in LONGEST else len(LONGEST)
 
 
 def pytest_report_header() -> str:

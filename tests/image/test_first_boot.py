@@ -10,7 +10,7 @@ import json
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,9 +37,16 @@ from tests.support.until import until
 
 ISO, CUT = "iso", "fat-and-power-cuts"
 INSTANCE = "i-first-boot"
-CUTS = 12 if LONG else 2
+STAGES = (
+    *(("var/lib/image/network", "var/lib/image/seed-used") if LONG else ()),
+    *("var/lib/image/seeded", "var/lib/applianced/host-keys/*"),
+    *(("var/lib/applianced/commits/*",) if LONG else ()),
+)
+"""What the first boot leaves behind, one after the other: the power goes when one is there, or a moment later."""
+LATER_S = 0.5
+CUTS = 12 if LONG else 0
 EARLIEST_S, LATEST_S = 3.0, 25.0
-"""After power-on: from the kernel's first moments until NETCONF answers or is about to."""
+"""And after power-on: from the kernel's first moments until NETCONF answers or is about to."""
 WAITING_S = 300
 JOURNAL_S = 0.5
 """So much later than it was said a line may get its time, in a machine that is busy."""
@@ -143,7 +150,7 @@ def booted(request: pytest.FixtureRequest) -> Iterator[Booted]:
         clock = TimeServer(lab.topology.gateway, MANAGER)
         opened.callback(clock.close)
         disk = fat_disk(lab) if request.param == CUT else lab.seed
-        earlier = [cut(lab, disk, moment_s) for moment_s in (moments() if request.param == CUT else ())]
+        earlier = list(interrupted(lab, disk)) if request.param == CUT else []
         probes = opened.enter_context(probing(lab))
         lab.boot([disk])
         yield Booted(lab, request.param, probes, earlier, clock)
@@ -155,12 +162,26 @@ def fat_disk(lab: Lab) -> Path:
     return fat_seed(lab.directory, "fat", seed(public, inline=False))
 
 
-def moments() -> Sequence[float]:
-    """Of the power cuts, ever later, so that each finds something done that the one before it did not."""
+def interrupted(lab: Lab, disk: Path) -> Iterator[Probes]:
+    """First boots that a power cut ends, ever later: each finds something done that the one before it did not."""
     seeded = random.SystemRandom().getrandbits(32)
     print(f"seed {seeded}")
     chance = random.Random(seeded)
-    return sorted(chance.uniform(EARLIEST_S, LATEST_S) for _ in range(CUTS))
+    for moment_s in sorted(chance.uniform(EARLIEST_S, LATEST_S) for _ in range(CUTS)):
+        with powered(lab, disk) as probes:
+            time.sleep(moment_s)  # the moment is the test's subject: nothing is waited for
+        yield probes
+    for stage in STAGES:
+        with powered(lab, disk) as probes:
+            lab.shell.await_ready(WAITING_S)
+            until(partial(reached, lab, stage), WAITING_S, what=f"{stage} is there")
+            time.sleep(chance.uniform(0, LATER_S))
+        yield probes
+
+
+def reached(lab: Lab, stage: str) -> bool:
+    status, _ = lab.shell.tried(f"ls -d /{stage}")
+    return not status
 
 
 def probing(lab: Lab) -> Probes:
@@ -168,13 +189,13 @@ def probing(lab: Lab) -> Probes:
     return Probes(lab.topology, [Target(lab.topology.gateway, address, (22, 80)) for address in addresses])
 
 
-def cut(lab: Lab, disk: Path, moment_s: float) -> Probes:
-    """Power on, and off again after so many seconds."""
+@contextmanager
+def powered(lab: Lab, disk: Path) -> Iterator[Probes]:
+    """The power is on meanwhile."""
     with probing(lab) as probes:
         lab.start([disk])
-        time.sleep(moment_s)  # the moment is the test's subject: nothing is waited for
+        yield probes
         lab.machine.power_cut()
-    return probes
 
 
 @pytest.fixture(scope="module")

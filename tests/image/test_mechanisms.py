@@ -58,6 +58,10 @@ def queued_packets(lab: Lab) -> int:
     return sum(int(line.split()[7]) for line in lines)
 
 
+def test_the_kernel_is_debian_s(lab: Lab) -> None:
+    assert lab.shell.run("uname -r").startswith("6.1.")
+
+
 def test_offsets_add_up_and_stay_right(lab: Lab, plan: Plan) -> None:
     """Every announcement is longer behind the translation; what follows arrives octet by octet all the same."""
     with both_ends((lab.topology.client, plan), (lab.topology.server, plan.server)) as ends:

@@ -11,6 +11,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from applianced.tools.namespaces import run
 from applianced.tools.vm.disk import make_iso, make_upgrade
 from applianced.tools.vm.facts import MIB
 from applianced.tools.vm.monitor import monitor
+from applianced.tools.vm.qemu import Hardware
 from tests.image.conftest import IMAGE
 from tests.image.hotplug import plug_in, pull_out, slots
 from tests.image.lab import BOOTING_S, Lab, Wanted
@@ -29,9 +31,9 @@ from tests.support.until import until
 FIRST, SECOND, THIRD = "slot1", "slot2", "slot3"
 WANTED = Wanted(options=slots(FIRST, SECOND, THIRD))
 WRITING_S = 600
-EARLIEST_S, LATEST_S = 0.5, 20.0
-"""When the power goes, after the disk is there: while its digests are computed, while it is written, or just after."""
-GIVEN_UP_S = 45
+LATEST_S = 20.0
+"""When the power goes, after the writing began: in its middle, at its end, or just before the machine starts anew."""
+GIVEN_UP_S = 90
 """After so long, instead of a quarter of an hour, the broken system is given up."""
 UNITS = "/usr/lib/systemd/system"
 RUNS = ", system {}"
@@ -67,7 +69,7 @@ def damaged_disk(work: Path) -> Path:
     return make_iso(tree, work / "damaged.iso", "APUPGRADE")
 
 
-def broken_disk(work: Path, name: str, changes: Sequence[tuple[str, str, str]]) -> Path:
+def changed_disk(work: Path, name: str, changes: Sequence[tuple[str, str, str]]) -> Path:
     """The image's system with lines of units changed. changes: unit, pattern, what takes its place."""
     tree = files_of(good_disk(), work / name)
     system = work / "system.ext4"
@@ -147,34 +149,46 @@ def test_the_disk_goes_while_an_upgrade_is_written(lab: Lab) -> None:
     assert identity(lab) == who
 
 
-def test_the_power_goes_while_an_upgrade_is_written(lab: Lab) -> None:
-    """From a disk that is plugged in, and from one that is there at power-on. Each time it boots, as it was."""
+def test_the_power_goes_while_an_upgrade_is_written(lab: Lab, work: Path) -> None:
+    """From a disk that is plugged in, and from one that is there at power-on. Each time it boots, and is who it was."""
     seed = random.SystemRandom().getrandbits(32)
     print(f"seed {seed}")
     chance = random.Random(seed)
     who = identity(lab)
     for number in range(rounds(1)):
-        plug_in(lab.machine, good_disk(), SECOND)
+        # None that is installed already, if the power went after that was done.
+        plugged, there = [another_disk(work, 2 * number + each) for each in range(2)]
+        plug_in(lab.machine, plugged, SECOND)
         cut_within(lab, chance)
-        lab.boot([good_disk()])
+        lab.boot([there])
         assert identity(lab) == who, f"after cut {number}, while one was plugged in"
         cut_within(lab, chance)
         lab.boot()
         assert identity(lab) == who, f"after cut {number}, while one was there at power-on"
+        plugged.unlink()
+        there.unlink()
+
+
+def another_disk(work: Path, number: int) -> Path:
+    """One whose system differs from all others, and is as good."""
+    return changed_disk(
+        work, f"another-{number}", [("applianced-power.service", r"RestartSec=30", f"RestartSec=3{number}")]
+    )
 
 
 def cut_within(lab: Lab, chance: random.Random) -> None:
-    time.sleep(chance.uniform(EARLIEST_S, LATEST_S))  # the moment is the test's subject: nothing is waited for
+    until(lambda: "is being written" in lab.console(), WRITING_S)
+    time.sleep(chance.uniform(0, LATEST_S))  # the moment is the test's subject: nothing is waited for
     lab.machine.power_cut()
 
 
 def test_the_upgrade_then_succeeds(lab: Lab) -> None:
-    who = identity(lab)
+    who, (runs, other), console = identity(lab), systems(lab), After(lab)
     plug_in(lab.machine, good_disk(), SECOND)
-    until(lambda: "the disk's system is installed already, as b" in lab.console(), WRITING_S)
-    lab.machine.await_netconf(lab.port, BOOTING_S)
-    until(lambda: RUNS.format("b") in lab.console(), BOOTING_S)
-    assert identity(lab) == who
+    console.until(f"system {other} is being written; system {runs} goes on meanwhile", timeout_s=WRITING_S)
+    console.until(f"system {other} is written; starting it", "NETCONF answers")
+    returns(lab, who, other, After(lab, 0))
+    console.until(f"the disk's system is installed already, as {other}")
     pull_out(lab.machine, SECOND)
 
 
@@ -184,8 +198,8 @@ SOON_GIVEN_UP = ("applianced-go-back.timer", r"OnBootSec=.*", f"OnBootSec={GIVEN
 
 def systems(lab: Lab) -> tuple[str, str]:
     """The one that runs, the other one."""
+    until(lambda: RUNS.format("") in lab.console(), BOOTING_S)
     runs = lab.console().rpartition(RUNS.format(""))[2][:1]
-    assert runs in ("a", "b"), lab.console()
     return runs, "b" if runs == "a" else "a"
 
 
@@ -209,10 +223,16 @@ class After:
         return line in self.text()
 
 
-def test_a_system_that_does_not_answer_is_given_up(lab: Lab, work: Path) -> None:
+@pytest.fixture(scope="module")
+def silent(work: Path) -> Path:
+    """The disk of a system that never answers."""
+    return changed_disk(work, "silent", [NEVER_UP, SOON_GIVEN_UP])
+
+
+def test_a_system_that_does_not_answer_is_given_up(lab: Lab, silent: Path) -> None:
     """The former system runs again, with its configuration; the disk is still there, and nothing begins anew."""
     who, (runs, other), console = identity(lab), systems(lab), After(lab)
-    plug_in(lab.machine, broken_disk(work, "broken", [NEVER_UP, SOON_GIVEN_UP]), THIRD)
+    plug_in(lab.machine, silent, THIRD)
     console.until(f"system {other} is written; starting it", timeout_s=WRITING_S)
     console.until("applianced is starting")
     # Meanwhile no disk is taken.
@@ -235,11 +255,23 @@ STARTS_ANEW = [
 def test_a_system_that_starts_again_and_again_is_given_up(lab: Lab, work: Path) -> None:
     """After three starts, not in a quarter of an hour."""
     who, (runs, other), console = identity(lab), systems(lab), After(lab)
-    plug_in(lab.machine, broken_disk(work, "looping", [NEVER_UP, *STARTS_ANEW]), FIRST)
+    plug_in(lab.machine, changed_disk(work, "looping", [NEVER_UP, *STARTS_ANEW]), FIRST)
     console.until(f"system {other} is written; starting it", timeout_s=WRITING_S)
     console.until(f"system {other} was started 3 times and did not answer; going back to {runs}")
     returns(lab, who, runs, console)
     pull_out(lab.machine, FIRST)
+
+
+def test_a_disk_that_stayed_is_not_installed_again(lab: Lab, silent: Path) -> None:
+    """Though another one has taken the place of its system. Its controller is seen late: the system's is another."""
+    who, (runs, _) = identity(lab), systems(lab)
+    lab.wanted = replace(WANTED, hardware=Hardware(more="scsi-hd,bus=scsi.0", controllers=("virtio-scsi-pci,id=scsi",)))
+    lab.machine.power_cut()
+    lab.boot([silent])
+    console = After(lab, 0)
+    console.until("the disk's system was installed once: attach the disk again if it is to be installed anew")
+    returns(lab, who, runs, After(lab, 0))
+    assert "is being written" not in lab.console()
 
 
 def kernel_disk(work: Path) -> Path:

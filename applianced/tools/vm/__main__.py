@@ -73,6 +73,8 @@ def _boot(options: argparse.Namespace) -> int:
     if options.fresh and not Machine(facts, options.machine).process_id:
         shutil.rmtree(options.machine, ignore_errors=True)
     machine = Machine(facts, options.machine)
+    if machine.process_id and options.fresh:
+        raise CommandError("it runs, and is not made anew: end it with 'make boot-stop' first")
     if machine.process_id:
         print("it runs already; make boot-stop ends it")
     else:

@@ -150,7 +150,8 @@ def loader_files(facts: Facts, slot: str) -> Mapping[str, str]:
     lines += ["ALLOWOPTIONS 0", "IMPLICIT 0", f"DEFAULT {slot}"]
     # On a screen alone: the serial line is not used before the last of these lines was read.
     lines += ["SAY a, b: a system; reset-a, reset-b: it forgets everything"]
-    # systemd-boot counts no second time: an octet on the serial line would leave it in its menu for ever.
+    # systemd-boot counts no second time: an octet on the serial line leaves it in its menu for ever, where it counts at
+    # all. One that has come before is a key all the same; what forgets everything asks once more.
     files = {"loader/loader.conf": f"timeout 0\ndefault {slot}.conf\neditor no\nconsole-mode keep\n"}
     for number, (label, (title, folder, arguments)) in enumerate(entries.items()):
         lines += [f"LABEL {label}", f"LINUX /{folder}/vmlinuz", f"INITRD /{folder}/initrd", f"APPEND {arguments}"]

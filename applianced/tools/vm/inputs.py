@@ -11,9 +11,8 @@ from pathlib import Path
 
 from applianced.tools.namespaces import run
 
-SOURCES = ("applianced", "yang", "vm-image", "constraints.txt", "packages.list", "pyproject.toml")
-"""What the content of an image follows from, below the root of the repository. The README, which goes into the wheel's
-description, is left out."""
+SOURCES = ("applianced", "yang", "vm-image", "constraints.txt", "packages.list", "pyproject.toml", "README.md")
+"""What the content of an image follows from, below the root of the repository; README describes the wheel."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,6 @@ def test_answers_of_dhcpv6_come_in_where_it_is_asked(places: Places, card: str, 
 
 
 def test_names_of_cards_are_left_to_the_initial_file_system(places: Places) -> None:
-    card = "{match: {macaddress: '52:54:00:AB:00:01'}, set-name: outside}"
+    card = "{match: {macaddress: '52:54:00:AB:00:01'}, set-name: management}"
     seed(places, network_config=f"version: 2\nethernets: {{nic0: {card}}}\n")
-    assert places.interfaces.read_text() == "52:54:00:ab:00:01 outside\n"
+    assert places.interfaces.read_text() == "52:54:00:ab:00:01 management\n"

@@ -104,6 +104,9 @@ def test_what_is_not_read_is_said(network: Any, message: str) -> None:
     ("ethernet", "message"),
     [
         ({"wakeonlan": True}, "management: wakeonlan: is not supported"),
+        ({"dhcp4": "no"}, "management: dhcp4 'no': must be true or false, without quotes"),
+        ({"addresses": ["fe80::1%a\nDHCP=yes/64"]}, "without % and a name"),
+        ({"routes": [{"to": "default", "metric": float("inf")}]}, "route to 0.0.0.0/0"),
         ({"mtu": 10}, "mtu 10: must be 68 to 65535"),
         ({"mtu": "big"}, "mtu 'big': must be"),
         ({"addresses": "192.0.2.1/24"}, "addresses: must be a list"),

@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from applianced.image.nocloud import LARGEST_OCTETS, Configuration, LogTarget, SeedError, digest, parse
@@ -125,7 +125,25 @@ def test_any_octets_are_a_seed_or_refused(files: dict[str, bytes]) -> None:
 
 
 _SCALARS = st.sampled_from(
-    ["a", "''", "1", "yes", "~", "2020-01-01", '"\\ud800"', "!!bool x", "!!timestamp x", "!!int ''", "!!set {a}", "*a"]
+    [
+        "a",
+        "''",
+        "1",
+        "2",
+        ".inf",
+        "'52:54:00:00:00:01'",
+        "192.0.2.1",
+        "192.0.2.1/24",
+        "yes",
+        "~",
+        "2020-01-01",
+        '"\\ud800"',
+        "!!bool x",
+        "!!timestamp x",
+        "!!int ''",
+        "!!set {a}",
+        "*a",
+    ]
 )
 _KEYS = st.sampled_from(
     [
@@ -170,6 +188,47 @@ def test_any_yaml_is_a_seed_or_refused(files: dict[str, dict[str, str]]) -> None
         seed = parse({name: f"#cloud-config\n{text}".encode() for name, text in texts.items()})
         for text in (seed.instance_id, *seed.ignored, *(target.certificate_authority for target in seed.log_targets)):
             text.encode()
+
+
+_CARD_KEYS = st.sampled_from(
+    [
+        *("match", "set-name", "macaddress", "dhcp4", "accept-ra", "addresses", "gateway4", "nameservers", "mtu"),
+        *("routes", "to", "via", "metric"),
+    ]
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["management", "inside", "eth3", "a"]),
+        st.dictionaries(
+            _CARD_KEYS, _VALUES | st.sampled_from(["{macaddress: '52:54:00:00:00:01'}", "[{to: default, metric: 1}]"])
+        ).map(lambda each: "{" + ", ".join(f"{key}: {value}" for key, value in each.items()) + "}"),
+    )
+)
+@example({"management": "{routes: [{to: default, metric: .inf}]}"})
+def test_any_network_config_is_used_or_refused(cards: dict[str, str]) -> None:
+    listed = "".join(f"  {name}: {card}\n" for name, card in cards.items())
+    with suppress(SeedError):
+        seed = parse({"network-config": f"version: 2\nethernets:\n{listed or '  {}'}".encode()})
+        assert all("\n" not in name for name in seed.network.files)
+
+
+def test_aliases_that_repeat_a_little_for_ever_are_refused() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 10)}]" for at in range(1, 12)]
+    with pytest.raises(SeedError, match="meta-data: not YAML: with its aliases it is longer than 16777216 octets"):
+        parse({"meta-data": "\n".join(lines).encode()})
+
+
+CARD_WITHOUT_MANAGEMENT = b"{version: 2, ethernets: {a: {match: {macaddress: '52:54:00:00:00:01'}, set-name: inside}}}"
+
+
+def test_names_of_cards_leave_one_for_management() -> None:
+    """Unless the seed's own configuration may say where NETCONF is."""
+    with pytest.raises(SeedError, match="network-config: gives cards names, but none is called management"):
+        parse({"network-config": CARD_WITHOUT_MANAGEMENT})
+    assert parse({"network-config": CARD_WITHOUT_MANAGEMENT, "applianced.json": b"{}"}).network.names
 
 
 @pytest.mark.parametrize("text", ["a: !!bool x", "a: !!timestamp x", "a: !!int ''", '"\\ud800": 1', "a: &a [*a]"])

@@ -38,7 +38,7 @@ def test_both_boot_loaders_start_the_same() -> None:
 def test_noise_on_the_serial_line_does_not_keep_it_from_booting() -> None:
     files = disk.loader_files(FACTS, "a")
     assert "PROMPT 1\nTIMEOUT 10\nTOTALTIMEOUT 600\n" in files["syslinux/syslinux.cfg"]
-    assert "timeout 0\n" in files["loader/loader.conf"]
+    assert "timeout 0\n" in files["loader/loader.conf"], "but for what has come when it starts"
 
 
 def test_nobody_changes_the_kernel_s_arguments_at_the_console() -> None:
