@@ -263,6 +263,7 @@ def test_a_system_that_starts_again_and_again_is_given_up(lab: Lab, work: Path) 
     pull_out(lab.machine, FIRST)
 
 
+@pytest.mark.skipif(not LONG, reason="one more boot; make soak does it")
 def test_a_disk_that_stayed_is_not_installed_again(lab: Lab, silent: Path) -> None:
     """Though another one has taken the place of its system. Its controller is seen late: the system's is another."""
     who, (runs, _) = identity(lab), systems(lab)
