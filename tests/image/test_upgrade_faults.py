@@ -33,7 +33,7 @@ WANTED = Wanted(options=slots(FIRST, SECOND, THIRD))
 WRITING_S = 600
 LATEST_S = 20.0
 """When the power goes, after the writing began: in its middle, at its end, or just before the machine starts anew."""
-GIVEN_UP_S = 150
+GIVEN_UP_S = 200
 """After so long, instead of a quarter of an hour, the broken system is given up. Disks are not looked at in its first
 minute, in which it may answer yet."""
 UNITS = "/usr/lib/systemd/system"
