@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from applianced.datastore import bulk, lacking, native
+from applianced.datastore import bulk, freeing, lacking, native
 from applianced.datastore.faults import missing_name, syntax_error, validation_error
 from applianced.datastore.models import Models
 from applianced.datastore.native import Defaults, Form
@@ -118,7 +118,7 @@ class Tree:
         first, self.first = self.first, native.NULL
         mine, self._open, self.texts = self._open, False, None
         if mine and first:
-            native.free(first)
+            freeing.free(first)
 
     def __enter__(self) -> Tree:
         return self

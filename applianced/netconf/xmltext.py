@@ -7,13 +7,13 @@ elements and attributes as memory has room for: each takes some hundred octets, 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Sequence
 from html import escape as _escape
 from itertools import count, dropwhile
 
 from lxml import etree
 
+from applianced.courtesy import give_way
 from applianced.errors import ProtocolError
 from applianced.netconf.framing import LongMessage, Message
 
@@ -23,7 +23,7 @@ NODES_MAX = 2_000_000
 """Elements and attributes of one message; a configuration of 300,000 applications has 1,200,000."""
 MANY_NODES = 100_000
 """So many are freed in a millisecond, which keeps every other thread waiting; more are freed in pieces."""
-_FREED_AT_ONCE = 256
+_FREED_AT_ONCE = 16
 _BLANKS = b" \t\r\n"
 _PROLOG_DOCTYPE = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:\s|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
 
@@ -134,7 +134,7 @@ def free(root: Element) -> None:
     path = [root]
     for freed in count(1):
         if not freed % _FREED_AT_ONCE:
-            time.sleep(0)
+            give_way()
         above = path[-1]
         first = next(iter(above), None)
         if first is None:

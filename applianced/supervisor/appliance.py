@@ -19,6 +19,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from applianced import courtesy
 from applianced.dataplane.participant import AgentClient, DataplaneParticipant
 from applianced.datastore.models import Models, load_models
 from applianced.datastore.persist import claim, holds_commits
@@ -107,7 +108,8 @@ def run(options: Options, management: Management, models: Models | None = None) 
         # A commit may move NETCONF to any port, unless the command line has chosen it.
         drop_privileges(user, *([CAP_NET_BIND_SERVICE] if options.port is None else []))
     tie = Tie.LOOSE if options.dataplane == "running" else Tie.MADE if process else Tie.TAKEN_UP
-    asyncio.run(_run(readable, models, agent, management, tie))
+    with asyncio.Runner(loop_factory=courtesy.new_event_loop) as runner:
+        runner.run(_run(readable, models, agent, management, tie))
     if process:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(process, 0)

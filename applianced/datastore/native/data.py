@@ -39,6 +39,7 @@ _compare_siblings = _entry("lyd_compare_siblings", "LY_ERR(*)(struct lyd_node *,
 _compare_single = _entry("lyd_compare_single", "LY_ERR(*)(struct lyd_node *, struct lyd_node *, uint32_t)")
 _COMPARE_ALL = 0x01 | 0x02
 """LYD_COMPARE_FULL_RECURSION, LYD_COMPARE_DEFAULTS."""
+_INNER = lib.LYS_CONTAINER | lib.LYS_LIST
 _release = ctypes.CDLL(None).free
 _release.argtypes = [ctypes.c_void_p]
 _release.restype = None
@@ -370,6 +371,11 @@ def first_child(node: Node) -> Node:
 
 def first_sibling(node: Node) -> Node:
     return lib.lyd_first_sibling(node) if node else NULL
+
+
+def is_inner(node: Node) -> bool:
+    """Whether it may have others below it, told without a call of libyang."""
+    return bool(node.schema) and node.schema.nodetype & _INNER != 0
 
 
 def following(node: Node) -> Node:
