@@ -253,6 +253,7 @@ STARTS_ANEW = [
 ]
 
 
+@pytest.mark.skipif(not LONG, reason="four more boots; make soak does it")
 def test_a_system_that_starts_again_and_again_is_given_up(lab: Lab, work: Path) -> None:
     """After three starts, not in a quarter of an hour."""
     who, (runs, other), console = identity(lab), systems(lab), After(lab)
