@@ -53,6 +53,7 @@ def test_a_host_key_of_every_type(tmp_path: Path, kind: str) -> None:
         ({"mac_algs": ["hmac-md5"], "encryption_algs": ["aes128-ctr"]}, "hmac-md5"),
         ({"encryption_algs": ["aes128-cbc"]}, "aes128-cbc"),
         ({"encryption_algs": ["3des-cbc"]}, "3des-cbc"),
+        ({"encryption_algs": ["chacha20-poly1305@openssh.com"]}, "chacha20-poly1305@openssh.com"),
         ({"server_host_key_algs": ["ssh-rsa"]}, ""),
     ],
 )

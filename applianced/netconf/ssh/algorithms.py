@@ -2,8 +2,8 @@
 
 The order is the server's; the client's counts (RFC 4253 7.1). Groups of more than 2048 bits are left out: with them one
 stranger's key exchange would hold up every session for tens of milliseconds. So is chacha20-poly1305, which clients
-prefer: the library makes four contexts of it for each packet, a fifth of what a short request takes, and with a peer
-that does not know strict key exchange its first packets can be cut off unnoticed (CVE-2023-48795).
+prefer: the library makes several contexts of it for each packet, and a short request takes a fifth longer. With a peer
+that does not know strict key exchange its first packets can also be cut off unnoticed (CVE-2023-48795).
 """
 
 from __future__ import annotations
