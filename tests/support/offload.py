@@ -111,8 +111,13 @@ class Stream:
     def over(self) -> bool:
         """Whether somebody else has ended it. The client speaks: what comes from outside for a session that nobody
         knows is for the appliance itself, and is dropped."""
-        with contextlib.suppress(OSError):
+        try:
             self.client.send(b"x", socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            pass
+        except OSError:
+            # The kernel tells of a reset once: here, or to the thread that receives.
+            self.ended = True
         return self.ended
 
     def finish(self) -> int:
