@@ -6,7 +6,8 @@ and the state says why; a commit does not fail for it.
 
 A session that is deleted stays in the flow table for up to a second, until the kernel's collector comes by. So the
 table is made anew when one of its sessions is to end. Some kernels (Linux before 6.4) do not even delete it meanwhile
-(EBUSY): then the table goes away, which takes the kernel a moment, and comes back when the session has ended.
+(EBUSY): then the table goes away, which takes the kernel a moment, and comes back when the session has ended. Somebody
+waits for that as long as it usually takes; what takes longer is done with the ticks.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from applianced.model.tuples import FlowTuple
 LOOK_S = 2.0
 """Between two looks at the devices and the table."""
 LEAVING_S = 2.0
-"""In which the kernel has let go of the sessions of a table that was deleted."""
+"""In which the kernel has let go of the sessions of a table that was deleted, unless the machine stands still."""
 AGAIN_S = 0.01
 
 log = logging.getLogger("applianced.agent")
@@ -85,6 +86,9 @@ class FastPath:
         """None: nobody has asked the kernel since the last plan."""
         self._fault = ""
         self._next_look = 0.0
+        self._late: list[Entry] = []
+        """Sessions to be deleted as soon as the kernel lets go of them. There is no table meanwhile, or their next
+        packets would have them in it again."""
         self._looking = Netlink()
         self._own_times = OwnTimes(Conntrack(self._looking), conntrack)
         self._flow: Mapping[str, int] = {}
@@ -105,6 +109,9 @@ class FastPath:
     def tick(self) -> None:
         """Follow the devices, and put back a table that somebody deleted."""
         now = time.monotonic()
+        if self._late:
+            with contextlib.suppress(DataplaneError, OSError):
+                self._end_late()
         if self._wanted.policies and now >= self._next_look:
             self._next_look = now + LOOK_S
             self._update()
@@ -122,7 +129,8 @@ class FastPath:
             self._update()
 
     def end(self, entries: Sequence[Entry]) -> list[bool]:
-        """Delete sessions, offloaded or not; of each, whether it was there. None of their packets passes afterwards."""
+        """Delete sessions, offloaded or not; of each, whether it was there. None of their packets passes afterwards,
+        but for those of a session that the kernel does not let go of: that goes on until it does."""
         flows = [entry.translation.original for entry in entries]
         codes = [self._conntrack.delete(flow) for flow in flows]
         busy = [place for place, code in enumerate(codes) if code == errno.EBUSY]
@@ -130,6 +138,11 @@ class FastPath:
             self._guarded(self._withdraw)
             for place, code in zip(busy, self._delete([flows[place] for place in busy]), strict=True):
                 codes[place] = code
+            if late := [entry for entry, code in zip(entries, codes, strict=True) if code == errno.EBUSY]:
+                log.warning(
+                    "the kernel does not let go of offloaded sessions; these end as soon as it does: %d", len(late)
+                )
+                self._late += late
             self._update()
         elif any(entry.offloaded for entry in entries):
             self.renew()
@@ -145,9 +158,19 @@ class FastPath:
                 self._conntrack.delete(flow) if code == errno.EBUSY else code
                 for flow, code in zip(flows, codes, strict=True)
             ]
-        if errno.EBUSY in codes:
-            log.error("%d offloaded sessions did not end within %.0f seconds", codes.count(errno.EBUSY), LEAVING_S)
         return codes
+
+    def _end_late(self) -> None:
+        """Delete those that can be deleted now, unless they have ended, and another session has the same tuple."""
+        late = []
+        for entry in self._late:
+            flow = entry.translation.original
+            found = self._conntrack.lookup(flow)
+            if found is not None and found.id == entry.id and self._conntrack.delete(flow) == errno.EBUSY:
+                late.append(entry)
+        self._late = late
+        if not late:
+            self._update()
 
     # ----- the table
 
@@ -167,6 +190,9 @@ class FastPath:
 
     def _load(self) -> None:
         """Raises DataplaneError."""
+        if self._late:
+            self._withdraw()
+            raise DataplaneError("flow table", "away until the sessions that are to end have left it")
         if self._supported is None:
             self._supported = nft.has_flowtables()
         if not self._supported:

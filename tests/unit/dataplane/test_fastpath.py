@@ -21,10 +21,10 @@ ONE, OTHER = (
 )
 
 
-def entry(flow: FlowTuple, *, offloaded: bool = False) -> Entry:
+def entry(flow: FlowTuple, *, offloaded: bool = False, number: int = 1) -> Entry:
     return Entry(
         translation=Translation(flow, flow.reversed), mark=0, policy=1, state="established", ending=False, packets=9,
-        octets=900, timeout_s=0, started_s=0.0, offloaded=offloaded,
+        octets=900, timeout_s=0, started_s=0.0, id=number, offloaded=offloaded,
     )  # fmt: skip
 
 
@@ -48,6 +48,8 @@ class Kernel:
     offloaded_sessions: set[FlowTuple] = field(default_factory=set)
     leaving: int = 0
     """How often a session that has left the flow table is in it yet."""
+    number: int = 1
+    """By which the kernel tells sessions of the same tuple apart."""
 
     def load(self, text: str) -> None:
         if self.refuses:
@@ -71,6 +73,9 @@ class Kernel:
             self.offloaded_sessions.discard(original)
         self.sessions.discard(original)
         return 0
+
+    def lookup(self, original: FlowTuple) -> Entry | None:
+        return entry(original, number=self.number) if original in self.sessions else None
 
     def offloaded(self) -> int:
         return len(self.offloaded_sessions)
@@ -225,11 +230,45 @@ def test_an_offloaded_session_ends_while_the_table_is_away(path: FastPath, kerne
     assert kernel.named() == ["lan0", "wan0"], "and it is back"
 
 
-def test_one_that_does_not_leave_is_reported(
-    path: FastPath, kernel: Kernel, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def late(path: FastPath, kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONE was to end, and the kernel does not let go of it."""
     monkeypatch.setattr(fastpath, "LEAVING_S", 0.05)
     path.take(plan(1))
     kernel.sessions, kernel.offloaded_sessions, kernel.leaving = {ONE}, {ONE}, 1 << 30
-    assert path.end([entry(ONE, offloaded=True)]) == [False]
-    assert "did not end" in caplog.text
+    assert path.end([entry(ONE, offloaded=True), entry(OTHER)]) == [False, False]
+
+
+@pytest.mark.usefixtures("late")
+def test_while_one_does_not_leave_there_is_no_table(path: FastPath, kernel: Kernel) -> None:
+    after_a_while(path)
+    path.take(plan(1, 2))
+    assert not kernel.table
+    assert (state(path)["state"], "away until" in state(path)["reason"]) == ("failed", True)
+    assert kernel.sessions == {ONE}
+
+
+@pytest.mark.usefixtures("late")
+def test_one_that_leaves_late_ends_then(path: FastPath, kernel: Kernel) -> None:
+    path.tick()
+    assert kernel.sessions == {ONE}
+    kernel.leaving = 0
+    path.tick()
+    assert not kernel.sessions
+    assert kernel.named() == ["lan0", "wan0"]
+    assert (state(path)["state"], state(path)["reason"]) == ("active", "")
+
+
+@pytest.mark.usefixtures("late")
+def test_another_of_the_same_tuple_stays(path: FastPath, kernel: Kernel) -> None:
+    kernel.offloaded_sessions, kernel.number = set(), 2
+    path.tick()
+    assert kernel.sessions == {ONE}
+    assert kernel.named() == ["lan0", "wan0"]
+
+
+@pytest.mark.usefixtures("late")
+def test_one_that_has_ended_by_itself_is_not_waited_for(path: FastPath, kernel: Kernel) -> None:
+    kernel.sessions, kernel.offloaded_sessions = set(), set()
+    path.tick()
+    assert kernel.named() == ["lan0", "wan0"]
