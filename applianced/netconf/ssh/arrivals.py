@@ -10,23 +10,25 @@ import asyncio
 
 import asyncssh
 
-from applianced.netconf.ssh.turns import SharedTurns
+from applianced import courtesy
+from applianced.netconf.ssh.gathering import READ_AT_ONCE
+from applianced.netconf.ssh.turns import Turns
 
 PACKETS_AT_ONCE = 8
 """Packets of one connection that are looked at in one turn; long requests come in packets of 32 KiB."""
 
 
 class Arrivals(asyncio.Protocol):
-    """What a transport tells of a connection, passed on: of those that have not logged in, one in each turn."""
+    """What a transport tells of a connection, passed on. Strangers give way to the others, whose sessions have begun,
+    and among those whoever sends a lot."""
 
-    def __init__(
-        self, connection: asyncssh.SSHServerConnection, transport: asyncio.Transport, turns: SharedTurns
-    ) -> None:
+    def __init__(self, connection: asyncssh.SSHServerConnection, transport: asyncio.Transport, turns: Turns) -> None:
         self._connection = connection
         self._transport = transport
-        self._strangers = turns.strangers
-        self._turns = turns.strangers
-        self._turns_after_login = turns.packets
+        self._descriptor: int = transport.get_extra_info("socket").fileno()
+        self._turns = turns
+        self._strange = True
+        self._sends_much = False
         self._left = PACKETS_AT_ONCE
         """Packets that may be looked at in this turn."""
         self._halted = False
@@ -37,29 +39,34 @@ class Arrivals(asyncio.Protocol):
         connection._recv_data = self._look  # type: ignore[method-assign]
         connection._recv_packet = self._look_unless_many  # type: ignore[method-assign]
         transport.set_protocol(self)
+        # The transport begins to read when this turn is over.
+        asyncio.get_running_loop().call_soon(self._behave)
 
-    def logged_in(self) -> None:
-        """Its peer is no stranger: what comes is passed on at once."""
-        self._turns = self._turns_after_login
+    def known(self) -> None:
+        """Its peer is no stranger any more."""
+        if self._strange:
+            self._strange = False
+            self._behave()
 
-    @property
-    def _strange(self) -> bool:
-        return self._turns is self._strangers
+    def _behave(self) -> None:
+        """Give way, or not, from now on."""
+        if self._transport.is_closing():
+            return
+        if self._strange or self._sends_much:
+            courtesy.be_patient(self._descriptor)
+        else:
+            courtesy.be_as_others(self._descriptor)
 
     # --- from the transport ------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        if not self._strange or self._turns.take():
-            self._connection.data_received(data)
-            return
-        # What waits is bounded: no more is read before it has been looked at.
-        self._transport.pause_reading()
-        self._turns.ask(lambda: self._take(data))
-
-    def _take(self, data: bytes) -> None:
-        if not self._transport.is_closing():
-            self._connection.data_received(data)
-            self._read_on()
+        # There may be more of it already.
+        sends_much = len(data) >= READ_AT_ONCE
+        if sends_much != self._sends_much:
+            self._sends_much = sends_much
+            if not self._strange:
+                self._behave()
+        self._connection.data_received(data)
 
     def eof_received(self) -> bool:
         self._turns.ask(self._end)
@@ -71,10 +78,7 @@ class Arrivals(asyncio.Protocol):
         self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._strange:
-            self._turns.ask(lambda: self._connection.connection_lost(exc))
-        else:
-            self._connection.connection_lost(exc)
+        self._turns.ask(lambda: self._connection.connection_lost(exc))
 
     # --- packets -----------------------------------------------------------------------------------------------
 
@@ -102,3 +106,4 @@ class Arrivals(asyncio.Protocol):
     def _read_on(self) -> None:
         if not self._halted:
             self._transport.resume_reading()
+            self._behave()

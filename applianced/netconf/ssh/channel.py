@@ -25,10 +25,13 @@ class Channel(asyncssh.SSHServerSession[bytes]):
         author: Author,
         closed: Callable[[], None],
         used: Callable[[], None],
+        greeted: Callable[[], None],
         turns: Turns,
     ) -> None:
-        """closed: called at its end. used: whenever octets have come or gone. turns: of all long replies."""
+        """closed: called at its end. used: whenever octets have come or gone. greeted: when the
+        first have come. turns: of all long replies."""
         self._used = used
+        self._greeted: Callable[[], None] | None = greeted
         self._server = server
         self._author = author
         self._closed = closed
@@ -54,6 +57,9 @@ class Channel(asyncssh.SSHServerSession[bytes]):
 
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
         self._used()
+        if self._greeted:
+            self._greeted()
+            self._greeted = None
         if self._session:
             self._session.received(data)
 

@@ -68,7 +68,7 @@ class Connection(asyncssh.SSHServer):
         self._connection = conn
         below = gather(conn)
         if below is not None:
-            self._arrivals = Arrivals(conn, below, self._turns)
+            self._arrivals = Arrivals(conn, below, self._turns.packets)
         address, port = (conn.get_extra_info("peername") or ("?", 0))[:2]
         self.address = plain(address)
         self.peer = f"[{self.address}]:{port}" if ":" in self.address else f"{self.address}:{port}"
@@ -113,8 +113,6 @@ class Connection(asyncssh.SSHServer):
         return True
 
     def auth_completed(self) -> None:
-        if self._arrivals is not None:
-            self._arrivals.logged_in()
         self._attempts.succeeded()
         self._admission.logged_in(self)
         limits = self._limits
@@ -175,10 +173,16 @@ class Connection(asyncssh.SSHServer):
             return False
         self._channels += 1
         channel = self._connection.create_server_channel(encoding=None)
-        return channel, Channel(self._server, author, self._channel_closed, self._used, self._turns.replies)
+        return channel, Channel(
+            self._server, author, self._channel_closed, self._used, self._greeted, self._turns.replies
+        )
 
     def _used(self) -> None:
         self.used_at = time.monotonic()
+
+    def _greeted(self) -> None:
+        if self._arrivals is not None:
+            self._arrivals.known()
 
     def _channel_closed(self) -> None:
         self._channels -= 1

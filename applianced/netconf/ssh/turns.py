@@ -1,4 +1,4 @@
-"""Work that is done one piece after another, in turns of the event loop.
+"""Work that is done one piece after another, in turns of the event loop that are idle if any are.
 
 The event loop does all that has come from all connections before it looks at any of them again, and a short request
 wants three of its turns: what many have to have done in one turn, it would wait for.
@@ -6,10 +6,11 @@ wants three of its turns: what many have to have done in one turn, it would wait
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
+
+from applianced import courtesy
 
 Work = Callable[[], None]
 
@@ -20,21 +21,15 @@ class Turns:
     def __init__(self) -> None:
         self._waiting: deque[Work] = deque()
         self._coming = False
-        """A piece has had this turn, or has been promised the next one."""
-
-    def take(self) -> bool:
-        """Whether this turn is free, which then it is not any more."""
-        if self._coming:
-            return False
-        self._come()
-        return True
+        """A piece has had this turn, or has been promised one to come."""
 
     def ask(self, work: Work) -> None:
         """Do it: now if this turn is free, else after those that wait."""
-        if self.take():
-            work()
-        else:
+        if self._coming:
             self._waiting.append(work)
+        else:
+            self._come()
+            work()
 
     def ask_later(self, work: Work) -> None:
         """Do it in a turn to come."""
@@ -44,7 +39,7 @@ class Turns:
 
     def _come(self) -> None:
         self._coming = True
-        asyncio.get_running_loop().call_soon(self._next)
+        courtesy.when_idle(self._next)
 
     def _next(self) -> None:
         self._coming = False
@@ -55,9 +50,7 @@ class Turns:
 class SharedTurns(NamedTuple):
     """What each is of all connections; none of them waits for another."""
 
-    strangers: Turns
-    """Steps of those that have not logged in."""
     packets: Turns
-    """What has come in more packets than are looked at at once."""
+    """What has come in more packets than are looked at at once, and the ends of connections."""
     replies: Turns
     """Pieces of long replies."""

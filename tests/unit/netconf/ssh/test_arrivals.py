@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
+import pytest
+
+from applianced import courtesy
 from applianced.netconf.ssh.arrivals import PACKETS_AT_ONCE, Arrivals
-from applianced.netconf.ssh.turns import SharedTurns, Turns
+from applianced.netconf.ssh.gathering import READ_AT_ONCE
+from applianced.netconf.ssh.turns import Turns
 
 
 class Below:
-    """A transport."""
+    """A transport. near, far: the ends of what is below it."""
 
     def __init__(self) -> None:
+        self.near, self.far = socket.socketpair()
         self.protocol: Any = None
         self.reading = True
         self.closing = False
@@ -31,6 +37,10 @@ class Below:
 
     def close(self) -> None:
         self.closing = True
+
+    def get_extra_info(self, name: str) -> socket.socket:
+        assert name == "socket"
+        return self.near
 
 
 class Connection:
@@ -61,7 +71,7 @@ class Connection:
 
 
 def several(number: int) -> list[tuple[Connection, Below, Arrivals]]:
-    turns = SharedTurns(Turns(), Turns(), Turns())
+    turns = Turns()
     made = []
     for _ in range(number):
         connection: Any = Connection()
@@ -70,28 +80,78 @@ def several(number: int) -> list[tuple[Connection, Below, Arrivals]]:
     return made
 
 
-def test_strangers_are_heard_one_in_each_turn() -> None:
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """What the event loop is told of descriptors."""
+    told: list[tuple[str, int]] = []
+    for name in ("be_patient", "be_as_others"):
+        monkeypatch.setattr(courtesy, name, lambda descriptor, name=name: told.append((name, descriptor)))
+    return told
+
+
+def test_strangers_give_way(patience: list[tuple[str, int]]) -> None:
     async def play() -> None:
-        parties = several(3)
-        for _, below, _ in parties:
-            below.protocol.data_received(b"a")
-        for heard in (1, 2, 3):
-            assert [connection.seen for connection, _, _ in parties] == [b"a"] * heard + [b""] * (3 - heard)
-            assert [below.reading for _, below, _ in parties] == [True] * heard + [False] * (3 - heard)
-            await asyncio.sleep(0)
+        [(connection, below, arrivals)] = several(1)
+        descriptor = below.near.fileno()
+        await asyncio.sleep(0)
+        below.protocol.data_received(b"ab")
+        assert connection.seen == b"ab"
+        assert patience == [("be_patient", descriptor)]
+        below.protocol.data_received(bytes(READ_AT_ONCE))
+        assert len(patience) == 1, "as before"
+        below.protocol.data_received(b"")
+        arrivals.known()
+        arrivals.known()
+        assert patience[1:] == [("be_as_others", descriptor)]
 
     asyncio.run(play())
 
 
-def test_those_who_have_logged_in_are_heard_at_once() -> None:
+def test_strangers_give_way_again_when_reading_goes_on(patience: list[tuple[str, int]]) -> None:
+    async def play() -> None:
+        [(_, below, _)] = several(1)
+        below.protocol.data_received(bytes(2 * PACKETS_AT_ONCE))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert below.reading
+        assert patience == [("be_patient", below.near.fileno())] * 2
+
+    asyncio.run(play())
+
+
+def test_who_sends_much_gives_way_as_long_as_that_lasts(patience: list[tuple[str, int]]) -> None:
+    async def play() -> None:
+        [(connection, below, arrivals)] = several(1)
+        connection._recv_data = lambda: None
+        arrivals.known()
+        await asyncio.sleep(0)
+        patience.clear()
+        for size in (10, READ_AT_ONCE, READ_AT_ONCE, 10, 10):
+            below.protocol.data_received(bytes(size))
+        assert [name for name, _ in patience] == ["be_patient", "be_as_others"]
+
+    asyncio.run(play())
+
+
+def test_who_leaves_at_once_is_not_asked_for_patience(patience: list[tuple[str, int]]) -> None:
+    async def play() -> None:
+        (_, gone, _), (_, _, known) = several(2)
+        gone.close()
+        known.known()
+        await asyncio.sleep(0)
+        assert [name for name, _ in patience] == ["be_as_others"] * 2
+
+    asyncio.run(play())
+
+
+def test_ends_have_turns() -> None:
     async def play() -> None:
         parties = several(3)
-        for connection, below, arrivals in parties:
-            arrivals.logged_in()
-            below.protocol.data_received(b"ab")
-            assert connection.seen == b"ab"
+        for _, below, _ in parties:
             below.protocol.connection_lost(None)
-            assert connection.told == [None]
+        for heard in (1, 2, 3):
+            assert [connection.told for connection, _, _ in parties] == [[None]] * heard + [[]] * (3 - heard)
+            await asyncio.sleep(0)
 
     asyncio.run(play())
 
@@ -100,43 +160,33 @@ def test_many_packets_are_looked_at_in_turns() -> None:
     many = bytes(range(3 * PACKETS_AT_ONCE))
 
     async def play() -> None:
-        for known in (True, False):
-            [(connection, below, arrivals)] = several(1)
-            if known:
-                arrivals.logged_in()
-            below.protocol.data_received(many)
-            for times in (1, 2):
-                assert connection.seen == many[: times * PACKETS_AT_ONCE]
-                assert not below.reading
-                await asyncio.sleep(0)
-            assert connection.seen == many
-            assert below.reading
+        [(connection, below, _)] = several(1)
+        below.protocol.data_received(many)
+        for times in (1, 2):
+            assert connection.seen == many[: times * PACKETS_AT_ONCE]
+            assert not below.reading
+            await asyncio.sleep(0)
+        assert connection.seen == many
+        assert below.reading
 
     asyncio.run(play())
 
 
-def test_an_end_waits_for_its_turn_and_an_end_of_ours_for_nothing() -> None:
+def test_the_transport_stays_until_the_end_was_told() -> None:
     async def play() -> None:
-        (first, below, _), (second, gone, _) = several(2)
-        fault = OSError("gone")
+        (_, first, _), (connection, below, _) = several(2)
+        first.protocol.connection_lost(None)
         assert below.protocol.eof_received() is True
-        gone.protocol.data_received(b"unread")
-        gone.close()
-        gone.protocol.connection_lost(fault)
-        assert first.told == ["eof"]
-        assert below.closing
+        assert (connection.told, below.closing) == ([], False)
         await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert second.seen == b""
-        assert second.told == [fault]
+        assert (connection.told, below.closing) == (["eof"], True)
 
     asyncio.run(play())
 
 
 def test_nothing_is_looked_at_after_the_end() -> None:
     async def play() -> None:
-        [(connection, below, arrivals)] = several(1)
-        arrivals.logged_in()
+        [(connection, below, _)] = several(1)
         below.protocol.data_received(bytes(2 * PACKETS_AT_ONCE))
         below.close()
         await asyncio.sleep(0)

@@ -39,19 +39,6 @@ def test_the_first_is_done_at_once_and_the_others_in_turns() -> None:
     asyncio.run(play())
 
 
-def test_a_turn_is_taken_once() -> None:
-    async def play() -> None:
-        turns = Turns()
-        assert turns.take()
-        assert not turns.take()
-        done = asked(turns, "a")
-        assert await turns_of(done, 2) == [[], ["a"]]
-        await asyncio.sleep(0)
-        assert turns.take()
-
-    asyncio.run(play())
-
-
 def test_what_has_time_is_done_in_a_turn_to_come() -> None:
     async def play() -> None:
         turns = Turns()
