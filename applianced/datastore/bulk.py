@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from applianced.courtesy import unhurried
 from applianced.datastore import native
 from applianced.datastore.native import Kind
 
@@ -35,7 +36,7 @@ def prepare(target: native.Node, source: native.Node) -> Sequence[native.Node]:
         fallbacks = _defaults(theirs) if many else None
         if many:
             crowded.append(native.parent(ours))
-        for node in native.siblings(ours):
+        for node in unhurried(native.siblings(ours)):
             other = _counterpart(theirs, node)
             below = native.first_child(node)
             if other and below:
@@ -58,7 +59,7 @@ def pieces(crowded: Sequence[native.Node]) -> Iterator[native.Node]:
             if not entries:
                 break
             shell = native.shell(holder)
-            for entry in entries:
+            for entry in unhurried(entries):
                 native.unlink(entry)
                 native.insert(shell, entry)
             yield native.root(shell)
@@ -83,5 +84,5 @@ def _are_many(first: native.Node) -> bool:
 def _defaults(first: native.Node) -> frozenset[int]:
     """The schema nodes of which there are default instances."""
     return frozenset(
-        native.identity(native.schema_of(node)) for node in native.siblings(first) if native.is_default(node)
+        native.identity(native.schema_of(node)) for node in unhurried(native.siblings(first)) if native.is_default(node)
     )

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from lxml import etree
 
+from applianced.courtesy import unhurried
 from applianced.datastore import native, places
 from applianced.datastore.instances import instance_path
 from applianced.datastore.models import Models
@@ -35,7 +36,7 @@ def _look(models: Models, siblings: Sequence[Element] | Element) -> None:
     """Element by element, never all in one list: making it would keep every other thread waiting."""
     if not places.has_more_than(REPEATS_MAX, siblings):
         return
-    for tag, count in Counter(each.tag for each in siblings).items():
+    for tag, count in Counter(each.tag for each in unhurried(siblings)).items():
         if count > REPEATS_MAX:
             _require_few(models, _Same(siblings, tag))
 
@@ -47,7 +48,7 @@ class _Same:
         self._siblings, self._tag = siblings, tag
 
     def __iter__(self) -> Iterator[Element]:
-        return (each for each in self._siblings if each.tag == self._tag)
+        return (each for each in unhurried(self._siblings) if each.tag == self._tag)
 
 
 def _require_few(models: Models, same: _Same) -> None:

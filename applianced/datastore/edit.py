@@ -13,6 +13,7 @@ from enum import Enum
 
 from lxml import etree
 
+from applianced.courtesy import unhurried
 from applianced.datastore import crowding, native, places, twins
 from applianced.datastore.faults import NamedFaultError, found_in, syntax_error
 from applianced.datastore.fragments import octets, shell
@@ -122,7 +123,7 @@ def _merge_whole(tree: Tree, elements: Sequence[Element], options: EditOptions) 
     if options.default_operation is not Operation.MERGE or options.test_option is ResultTest.TEST_THEN_SET:
         return False
     choices = tree.models.choice_tags
-    if any(node.attrib or node.tag in choices for element in elements for node in element.iter()):
+    if any(node.attrib or node.tag in choices for element in elements for node in unhurried(element.iter())):
         return False
     try:
         crowding.require_spread(tree.models, elements)

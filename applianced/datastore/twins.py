@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from applianced.courtesy import unhurried
 from applianced.datastore import native
 from applianced.datastore.native import Kind
 from applianced.datastore.places import Place
@@ -25,7 +26,7 @@ def check_tree(first: native.Node) -> None:
         before = native.NULL
         chosen: dict[object, tuple[object, str]] = {}
         siblings = pending.pop()
-        for node in native.siblings(siblings):
+        for node in unhurried(native.siblings(siblings)):
             schema = native.schema_of(node)
             traits = known.get(schema)
             if traits is None:
