@@ -14,8 +14,9 @@ from applianced.errors import ProtocolError
 
 MESSAGE_MAX = 32 * 1024 * 1024
 """Octets of one message; ten times a configuration of 100,000 entries is more than anybody sends at once."""
-LONG_FROM = 128 * 1024
-"""Octets from which on a message is left in pieces: putting them together keeps everybody waiting."""
+LONG_FROM = 32 * 1024
+"""Octets from which on a message is left in pieces: putting them together, and reading them, keeps everybody
+waiting."""
 _PIECE = 64 * 1024
 STEPS_MAX = 256
 """Chunks and messages that are taken apart in one go: a client may send a million in each megabyte."""

@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from applianced.config.access import NetconfLimits
 from applianced.config.schema import Config
 from applianced.errors import ApplianceError, ProtocolError
 from applianced.netconf import messages, xmltext
+from applianced.netconf.caller import Body
 from applianced.netconf.capabilities import capabilities, wants_private_candidate, with_urls
 from applianced.netconf.framing import LongMessage, Message
 from applianced.netconf.live import BARE_START, Ending, LiveSession, Transport
@@ -163,47 +164,65 @@ class NetconfServer:
 
     async def reply(self, session: LiveSession, message: Message, chunked: bool) -> Sequence[bytes]:
         """The reply to one message, whatever the message is. chunked: the session speaks base:1.1."""
-        start, counted = BARE_START, (self.counters, session.counters)
-        bad = 1
         try:
-            async with self._places if len(message) > HUGE else nullcontext(), _read(message) as root:
-                start = messages.open_reply(root) if root.tag.endswith("}rpc") else start
-                operation = messages.read_rpc(root)
-                bad = 0
-                return messages.reply(start, await self._operations.perform(session, operation))
+            async with self._places if len(message) > HUGE else nullcontext(), _read(message) as tree:
+                answer = await self._answer(session, tree, chunked=chunked)
         except ProtocolError as error:
-            body = messages.render_rpc_error(RpcError(_unread(error, chunked=chunked), str(error), type="rpc"))
-        except RpcError as error:
-            body = messages.render_rpc_error(error)
-        except ApplianceError as error:
-            body = messages.render_config_errors(said(error), self.configuration.models.names)
-        except Exception:
-            _LOG.exception("session %d: an operation failed by a fault of ours", session.number)
-            body = messages.render_rpc_error(
-                RpcError(
-                    "operation-failed", "a fault of the server, see its log; nothing was committed", type="application"
-                )
-            )
-        finally:
-            for counters in counted:
-                counters.in_bad_rpcs += bad
-                counters.in_rpcs += not bad
-        for counters in counted:
-            counters.out_rpc_errors += 1
-        return messages.reply(start, body)
+            answer = _Answer(BARE_START, self._said(session, error, chunked=chunked), read=False, done=False)
+        for counters in (self.counters, session.counters):
+            counters.in_bad_rpcs += not answer.read
+            counters.in_rpcs += answer.read
+            counters.out_rpc_errors += not answer.done
+        return messages.reply(answer.start, answer.body)
+
+    async def _answer(self, session: LiveSession, tree: _Tree, *, chunked: bool) -> _Answer:
+        """Nothing of the tree is held by anybody when this has returned."""
+        start, read = BARE_START, False
+        try:
+            start = messages.open_reply(tree[0]) if tree[0].tag.endswith("}rpc") else start
+            operation = messages.read_rpc(tree[0])
+            read = True
+            return _Answer(start, await self._operations.perform(session, operation), read=True, done=True)
+        except Exception as error:
+            return _Answer(start, self._said(session, error, chunked=chunked), read=read, done=False)
+
+    def _said(self, session: LiveSession, error: Exception, *, chunked: bool) -> bytes:
+        match error:
+            case ProtocolError():
+                return messages.render_rpc_error(RpcError(_unread(error, chunked=chunked), str(error), type="rpc"))
+            case RpcError():
+                return messages.render_rpc_error(error)
+            case ApplianceError():
+                return messages.render_config_errors(said(error), self.configuration.models.names)
+        _LOG.error("session %d: an operation failed by a fault of ours", session.number, exc_info=error)
+        message = "a fault of the server, see its log; nothing was committed"
+        return messages.render_rpc_error(RpcError("operation-failed", message, type="application"))
+
+
+class _Answer(NamedTuple):
+    """A reply. read: the message was one that has an operation. done: nothing went wrong."""
+
+    start: bytes
+    body: Body
+    read: bool
+    done: bool
+
+
+_Tree = list[xmltext.Element]
+"""The root of a message, for as long as it is worked on."""
 
 
 @asynccontextmanager
-async def _read(message: Message) -> AsyncIterator[xmltext.Element]:
-    """The message's root element, for as long as it is worked on. Raises ProtocolError."""
+async def _read(message: Message) -> AsyncIterator[_Tree]:
+    """Raises ProtocolError."""
     if not isinstance(message, LongMessage):
-        yield xmltext.parse(message)
+        yield [xmltext.parse(message)]
         return
-    root = await in_thread(xmltext.parse, message)
+    tree = [await in_thread(xmltext.parse, message)]
     try:
-        yield root
+        yield tree
     finally:
-        await in_thread(xmltext.let_go, message, root)
+        await in_thread(xmltext.let_go, message, tree)
 
 
 def _unread(error: ProtocolError, *, chunked: bool) -> str:

@@ -119,7 +119,7 @@ def test_many_elements_are_read_whole_and_freed() -> None:
     root = parse(pieces(b" \n<a>" + MANY + b"<c>text<d/></c>tail</a>"))
     assert len(root) == xmltext.MANY_NODES + 2
     assert etree.tostring(root[-1]) == b"<c>text<d/></c>tail"
-    xmltext.let_go(pieces(etree.tostring(root)), root)
+    xmltext.let_go(pieces(etree.tostring(root)), [root])
     assert len(root) == 0
 
 
@@ -138,7 +138,9 @@ def test_any_tree_is_freed(text: str) -> None:
 def test_few_are_freed_in_one_go() -> None:
     message = pieces(b"<a><b>" + b"x" * 1_000_000 + b"</b></a>")
     root = parse(message)
-    xmltext.let_go(message, root)
+    tree = [root]
+    xmltext.let_go(message, tree)
+    assert not tree
     assert len(root) == 1, "lxml frees it when nobody holds it"
 
 
