@@ -261,6 +261,10 @@ def test_other_requests_go_on_and_subscribers_are_not_idle(tmp_path: Path) -> No
     run(tmp_path, scenario)
 
 
+MANY = '<frob xmlns="urn:frob" xmlns:more="urn:more"/>' * 900
+"""So many that what was read of the message is taken apart when it has been answered."""
+
+
 @pytest.mark.parametrize(
     ("filter_", "names"),
     [
@@ -276,6 +280,8 @@ def test_other_requests_go_on_and_subscribers_are_not_idle(tmp_path: Path) -> No
         (f'<filter type="xpath" xmlns:n="{BASE}" select="/n:*[//n:termination-reason=\'closed\']"/>', [END]),
         (f'<filter type="xpath" xmlns:n="{BASE}" select="//n:session-id{" | //n:session-id" * 30}"/>', [START, END]),
         ('<filter><frob xmlns="urn:frob"/></filter>', []),
+        (f'<filter><netconf-session-end xmlns="{BASE}"><session-id>7</session-id>{MANY}</netconf-session-end></filter>',
+         []),
         ("<filter/>", []),
     ],
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from copy import deepcopy
 from datetime import datetime
 from itertools import islice
 
@@ -84,11 +85,20 @@ class Subscribing:
         if chosen is not None and sum(1 for _ in islice(chosen.iterdescendants(), ELEMENTS_MAX + 1)) > ELEMENTS_MAX:
             message = f"the <filter> of a subscription has at most {ELEMENTS_MAX} elements: name what holds the others"
             raise RpcError("too-big", message, info=bad("element", "filter"))
-        filter_ = Filter.read(self._models, chosen)
+        filter_ = Filter.read(self._models, _kept(chosen))
         if filter_.expression is not None:
             trial = made(self._models, "nc-notifications:replayComplete", {}, time.time())
             await filter_.evaluate(trial.tree, Writer())
         return filter_
+
+
+def _kept(element: Element | None) -> Element | None:
+    """The same element of a copy of its message, which is taken apart when there is a reply; with the prefixes that
+    were declared further up."""
+    if element is None:
+        return None
+    tree = element.getroottree()
+    return deepcopy(tree.getroot()).find(tree.getelementpath(element))
 
 
 def _time(given: Parameters, name: str) -> float | None:
