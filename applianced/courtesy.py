@@ -89,13 +89,16 @@ class _Selector(selectors.BaseSelector):
     # --- as any selector ---------------------------------------------------------------------------------------
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        self._patient_keys.pop(_descriptor(fileobj), None)
         return self._first.register(fileobj, events, data)
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
         key = self._patient_keys.pop(_descriptor(fileobj), None)
         if key is None:
             return self._first.unregister(fileobj)
-        self._patient.unregister(key.fd)
+        with suppress(OSError):
+            # As the library's own: one that was closed is gone from there.
+            self._patient.unregister(key.fd)
         return key
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
@@ -118,9 +121,11 @@ class _Selector(selectors.BaseSelector):
         self._first.close()
 
     def select(self, timeout: float | None = None) -> list[_Event]:
-        _BUSY.ends()
+        waits_s = 0 if self.idle else timeout
+        if waits_s is None or waits_s > 0:
+            _BUSY.ends()
         try:
-            events = self._first.select(0 if self.idle else timeout)
+            events = self._first.select(waits_s)
         finally:
             _BUSY.begins()
         descriptors = False

@@ -12,7 +12,7 @@ import asyncssh
 
 from applianced import courtesy
 from applianced.netconf.ssh.gathering import READ_AT_ONCE
-from applianced.netconf.ssh.turns import Turns
+from applianced.netconf.ssh.turns import SharedTurns, Work
 
 PACKETS_AT_ONCE = 8
 """Packets of one connection that are looked at in one turn; long requests come in packets of 32 KiB."""
@@ -22,7 +22,9 @@ class Arrivals(asyncio.Protocol):
     """What a transport tells of a connection, passed on. Strangers give way to the others, whose sessions have begun,
     and among those whoever sends a lot."""
 
-    def __init__(self, connection: asyncssh.SSHServerConnection, transport: asyncio.Transport, turns: Turns) -> None:
+    def __init__(
+        self, connection: asyncssh.SSHServerConnection, transport: asyncio.Transport, turns: SharedTurns
+    ) -> None:
         self._connection = connection
         self._transport = transport
         self._descriptor: int = transport.get_extra_info("socket").fileno()
@@ -69,7 +71,7 @@ class Arrivals(asyncio.Protocol):
         self._connection.data_received(data)
 
     def eof_received(self) -> bool:
-        self._turns.ask(self._end)
+        self._at_the_end(self._end)
         # The transport stays until then.
         return True
 
@@ -78,7 +80,14 @@ class Arrivals(asyncio.Protocol):
         self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._turns.ask(lambda: self._connection.connection_lost(exc))
+        self._at_the_end(lambda: self._connection.connection_lost(exc))
+
+    def _at_the_end(self, work: Work) -> None:
+        """Strangers' ends, of which there may be any number, have come one by one."""
+        if self._strange:
+            work()
+        else:
+            self._turns.ends.ask(work)
 
     # --- packets -----------------------------------------------------------------------------------------------
 
@@ -94,7 +103,7 @@ class Arrivals(asyncio.Protocol):
         if not self._halted:
             self._halted = True
             self._transport.pause_reading()
-            self._turns.ask_later(self._go_on)
+            self._turns.packets.ask_later(self._go_on)
         return False
 
     def _go_on(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import asyncssh
@@ -68,7 +69,7 @@ class Connection(asyncssh.SSHServer):
         self._connection = conn
         below = gather(conn)
         if below is not None:
-            self._arrivals = Arrivals(conn, below, self._turns.packets)
+            self._arrivals = Arrivals(conn, below, self._turns)
         address, port = (conn.get_extra_info("peername") or ("?", 0))[:2]
         self.address = plain(address)
         self.peer = f"[{self.address}]:{port}" if ":" in self.address else f"{self.address}:{port}"
@@ -101,7 +102,9 @@ class Connection(asyncssh.SSHServer):
     def limits_changed(self) -> None:
         """Go by the limits that are now in force."""
         limits = self._limits
-        keep_alive(self._connection.get_extra_info("socket"), self._server.limits)
+        with suppress(OSError):
+            # Its end may be known already, and wait for its turn.
+            keep_alive(self._connection.get_extra_info("socket"), self._server.limits)
         self._connection.set_keepalive(limits.client_alive_interval_s, limits.client_alive_count_max)
 
     def abort(self) -> None:

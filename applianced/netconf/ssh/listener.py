@@ -12,7 +12,6 @@ from typing import Any
 
 import asyncssh
 
-from applianced import courtesy
 from applianced.config.access import RetryOptions, SshLimits
 from applianced.config.schema import Config
 from applianced.netconf.server import NetconfServer
@@ -48,7 +47,7 @@ class SshListener:
         self._identity = identity
         self._refusals = Refusals(service.configuration.events, time.monotonic)
         self.call_home = CallHome(self._dial)
-        self._turns = SharedTurns(Turns(), Turns())
+        self._turns = SharedTurns(Turns(), Turns(), Turns())
         self._known = server.limits
         self._making: asyncio.Task[None] | None = None
 
@@ -74,7 +73,6 @@ class SshListener:
             **self._all_options(),
         )
         for listening in acceptor.sockets:
-            courtesy.be_patient(listening.fileno())
             with listening.dup() as same:
                 same.listen(BACKLOG)
         return acceptor

@@ -51,6 +51,8 @@ class SharedTurns(NamedTuple):
     """What each is of all connections; none of them waits for another."""
 
     packets: Turns
-    """What has come in more packets than are looked at at once, and the ends of connections."""
+    """What has come in more packets than are looked at at once."""
+    ends: Turns
+    """Ends of connections whose sessions had begun."""
     replies: Turns
     """Pieces of long replies."""

@@ -11,7 +11,7 @@ import pytest
 from applianced import courtesy
 from applianced.netconf.ssh.arrivals import PACKETS_AT_ONCE, Arrivals
 from applianced.netconf.ssh.gathering import READ_AT_ONCE
-from applianced.netconf.ssh.turns import Turns
+from applianced.netconf.ssh.turns import SharedTurns, Turns
 
 
 class Below:
@@ -71,7 +71,7 @@ class Connection:
 
 
 def several(number: int) -> list[tuple[Connection, Below, Arrivals]]:
-    turns = Turns()
+    turns = SharedTurns(Turns(), Turns(), Turns())
     made = []
     for _ in range(number):
         connection: Any = Connection()
@@ -144,14 +144,27 @@ def test_who_leaves_at_once_is_not_asked_for_patience(patience: list[tuple[str, 
     asyncio.run(play())
 
 
-def test_ends_have_turns() -> None:
+def test_ends_of_sessions_have_turns() -> None:
     async def play() -> None:
         parties = several(3)
-        for _, below, _ in parties:
+        for _, below, arrivals in parties:
+            arrivals.known()
             below.protocol.connection_lost(None)
         for heard in (1, 2, 3):
             assert [connection.told for connection, _, _ in parties] == [[None]] * heard + [[]] * (3 - heard)
             await asyncio.sleep(0)
+
+    asyncio.run(play())
+
+
+def test_an_end_waits_for_nobody_s_packets_and_a_stranger_s_for_nobody_s_end() -> None:
+    async def play() -> None:
+        (_, busy, _), (ended, below, arrivals), (stranger, away, _) = several(3)
+        busy.protocol.data_received(bytes(2 * PACKETS_AT_ONCE))
+        arrivals.known()
+        for each in (below, away):
+            each.protocol.connection_lost(None)
+        assert ended.told == stranger.told == [None]
 
     asyncio.run(play())
 
@@ -174,7 +187,9 @@ def test_many_packets_are_looked_at_in_turns() -> None:
 
 def test_the_transport_stays_until_the_end_was_told() -> None:
     async def play() -> None:
-        (_, first, _), (connection, below, _) = several(2)
+        (_, first, known), (connection, below, arrivals) = several(2)
+        for each in (known, arrivals):
+            each.known()
         first.protocol.connection_lost(None)
         assert below.protocol.eof_received() is True
         assert (connection.told, below.closing) == ([], False)
