@@ -9,7 +9,9 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,12 +34,15 @@ from applianced.northbound.events import BASE, session_parameters
 from applianced.northbound.faults import said
 from applianced.northbound.recording import Author
 from applianced.northbound.state import NetconfCounters, StateProvider
-from applianced.northbound.threads import in_thread
+from applianced.northbound.threads import run_in
 
 _LOG = logging.getLogger(__name__)
 HUGE = 2 << 20
 """Octets of a message from which on few are worked on at once; as elements it may take 400 MiB of memory."""
 HUGE_AT_ONCE = 2
+_READING = ThreadPoolExecutor(HUGE_AT_ONCE + 2, thread_name_prefix="reading")
+"""For messages that are not short: whatever else is done in threads, and however many huge ones there are, none of the
+others waits for it."""
 
 
 class NetconfServer:
@@ -164,11 +169,14 @@ class NetconfServer:
 
     async def reply(self, session: LiveSession, message: Message, chunked: bool) -> Sequence[bytes]:
         """The reply to one message, whatever the message is. chunked: the session speaks base:1.1."""
+        answer: _Answer | None = None
         try:
             async with self._places if len(message) > HUGE else nullcontext(), _read(message) as tree:
                 answer = await self._answer(session, tree, chunked=chunked)
-        except ProtocolError as error:
-            answer = _Answer(BARE_START, self._said(session, error, chunked=chunked), read=False, done=False)
+        except Exception as error:
+            said_of_it = self._said(session, error, chunked=chunked)
+            # What was done is done, also when it could not be let go of.
+            answer = answer or _Answer(BARE_START, said_of_it, read=False, done=False)
         for counters in (self.counters, session.counters):
             counters.in_bad_rpcs += not answer.read
             counters.in_rpcs += answer.read
@@ -218,11 +226,11 @@ async def _read(message: Message) -> AsyncIterator[_Tree]:
     if not isinstance(message, LongMessage):
         yield [xmltext.parse(message)]
         return
-    tree = [await in_thread(xmltext.parse, message)]
+    tree = [await run_in(_READING, partial(xmltext.parse, message))]
     try:
         yield tree
     finally:
-        await in_thread(xmltext.let_go, message, tree)
+        await run_in(_READING, partial(xmltext.let_go, message, tree))
 
 
 def _unread(error: ProtocolError, *, chunked: bool) -> str:

@@ -29,6 +29,9 @@ async def run_in(executor: Executor | None, function: Callable[[], _Result]) -> 
     except asyncio.CancelledError:
         await _ended(running)
         raise
+    finally:
+        # It holds an error, that its traceback, and that this frame.
+        del running
 
 
 async def _ended(running: asyncio.Future[_Result]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from applianced.datastore import subtree
 from applianced.netconf import server as server_module
 from applianced.netconf import xmltext
-from applianced.netconf.framing import Framing, Message, frame
+from applianced.netconf.framing import LONG_FROM, Framing, Message, frame
 from applianced.netconf.server import NetconfServer
 from applianced.northbound.recording import Author
 from tests.support.netconf_session import DEADLINE_S, NC, Wire, serving
@@ -23,6 +23,7 @@ GET = "<get-config><source><running/></source></get-config>"
 OK = "<ok/>"
 BOMB = "<!ENTITY e0 'x'>" + "".join("<!ENTITY e{} '{}'>".format(n, f"&e{n - 1};" * 10) for n in range(1, 9))
 EDIT = "<edit-config><target><candidate/></target>{}<config><shop " + DECLARED + ">{}</shop></config></edit-config>"
+LONG = f'<rpc xmlns="{NC}" message-id="1">{GET}{" " * LONG_FROM}</rpc>'
 
 
 class Talker:
@@ -327,6 +328,29 @@ def test_few_huge_messages_are_worked_on_at_once(tmp_path: Path, monkeypatch: py
         for answer in asyncio.as_completed(asking):
             assert "<title>t</title>" in await answer
         assert most == server_module.HUGE_AT_ONCE
+
+    run(tmp_path, "1.1", scenario)
+
+
+@pytest.mark.parametrize("what", ["parse", "let_go"])
+def test_a_fault_of_ours_with_a_long_message_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise MemoryError
+
+    async def scenario(one: Talker, server: NetconfServer) -> None:
+        one.say(LONG)
+        assert "<data>" in await one.message()
+        with monkeypatch.context() as patched:
+            patched.setattr(xmltext, what, fails)
+            one.say(LONG)
+            reply = await one.message()
+        assert ("a fault of the server" in reply, "<data>" in reply) == (what == "parse", what != "parse")
+        one.say(LONG)
+        assert "<data>" in await one.message()
+        counters = one.session.counters
+        assert (counters.in_rpcs, counters.in_bad_rpcs) == ((2, 1) if what == "parse" else (3, 0))
 
     run(tmp_path, "1.1", scenario)
 

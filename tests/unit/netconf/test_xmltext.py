@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import re
-from contextlib import suppress
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 
 import pytest
@@ -123,6 +126,16 @@ def test_many_elements_are_read_whole_and_freed() -> None:
     assert len(root) == 0
 
 
+@contextmanager
+def gc_off() -> Iterator[None]:
+    """What is in a circle stays."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 TREES = st.recursive(
     st.just("<a/>"), lambda inner: st.lists(inner, max_size=4).map(lambda each: f"<b>{''.join(each)}</b>")
 )
@@ -142,6 +155,17 @@ def test_few_are_freed_in_one_go() -> None:
     xmltext.let_go(message, tree)
     assert not tree
     assert len(root) == 1, "lxml frees it when nobody holds it"
+
+
+def test_nothing_of_a_message_is_kept_by_its_fault() -> None:
+    faults = []
+    with gc_off():
+        for message in (b"<a><b/>", pieces(b"<a>" + MANY)):
+            try:
+                parse(message)
+            except ProtocolError as error:
+                faults.append(weakref.ref(error))
+        assert [fault() for fault in faults] == [None, None]
 
 
 @given(st.text())

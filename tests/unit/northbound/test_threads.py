@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import threading
+import weakref
 from contextlib import suppress
 
 import pytest
@@ -25,6 +27,27 @@ def test_results_and_errors_arrive() -> None:
             await in_thread(divmod, 1, 0)
 
     asyncio.run(scenario())
+
+
+def test_an_error_is_gone_when_it_has_been_handled() -> None:
+    class FailedError(Exception):
+        pass
+
+    def fails() -> None:
+        raise FailedError
+
+    async def scenario() -> weakref.ref[FailedError]:
+        try:
+            await in_thread(fails)
+        except FailedError as error:
+            return weakref.ref(error)
+        raise AssertionError
+
+    gc.disable()
+    try:
+        assert asyncio.run(scenario())() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("fails", [False, True])
