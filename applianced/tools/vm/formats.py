@@ -9,10 +9,12 @@ from lxml import etree
 from applianced.tools.vm.facts import Facts
 
 _E = etree.SubElement
+POOL = Path("/var/lib/libvirt/images")
+"""Where libvirt has disks unless told otherwise; it takes absolute paths only."""
 
 
-def libvirt_domain(facts: Facts, image: str = "applianced.qcow2", seed: str = "seed.iso") -> str:
-    """A domain for `virsh define` (https://libvirt.org/formatdomain.html). image, seed: as it is to find them.
+def libvirt_domain(facts: Facts) -> str:
+    """A domain for `virsh define` (https://libvirt.org/formatdomain.html), with image and seed in its usual place.
 
     Its networks are libvirt's `default` for management, and `inside` and `outside`, which are to be made.
     """
@@ -28,10 +30,11 @@ def libvirt_domain(facts: Facts, image: str = "applianced.qcow2", seed: str = "s
     _E(domain, "cpu", mode="host-passthrough")
     _E(domain, "clock", offset="utc")
     devices = _E(domain, "devices")
-    for target, kind, file, readonly in (("vda", "qcow2", image, False), ("vdb", "raw", seed, True)):
+    disks = (("vda", "qcow2", f"{facts.name}.qcow2", False), ("vdb", "raw", "seed.iso", True))
+    for target, kind, file, readonly in disks:
         disk = _E(devices, "disk", type="file", device="disk")
         _E(disk, "driver", name="qemu", type=kind)
-        _E(disk, "source", file=file)
+        _E(disk, "source", file=str(POOL / file))
         _E(disk, "target", dev=target, bus="virtio")
         if readonly:
             _E(disk, "readonly")

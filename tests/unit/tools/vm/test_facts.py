@@ -62,6 +62,13 @@ def test_the_libvirt_domain_has_the_cards_in_order() -> None:
     assert domain.findtext("memory") == str(FACTS.memory_mib)
 
 
+def test_the_libvirt_domain_names_its_disks_by_absolute_paths() -> None:
+    """Libvirt refuses others."""
+    domain = etree.fromstring(formats.libvirt_domain(FACTS))
+    found = [disk.get("file") for disk in domain.findall("devices/disk/source")]
+    assert found == [f"/var/lib/libvirt/images/{name}" for name in (f"{FACTS.name}.qcow2", "seed.iso")]
+
+
 def test_the_containerlab_topology_connects_inside_and_outside() -> None:
     text = formats.containerlab_topology(FACTS)
     assert f'["client:eth1", "{FACTS.name}:eth1"]  # inside' in text
