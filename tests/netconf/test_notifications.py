@@ -394,6 +394,8 @@ DAY = timedelta(days=1)
         ("<startTime>0000-01-01T00:00:00Z</startTime>", "invalid-value", "startTime"),
         ("<frob/>", "unknown-element", "frob"),
         (f'<filter/><nc:filter xmlns:nc="{NC}"/>', "bad-element", "filter"),
+        (f'<filter><a xmlns="urn:frob">{"<b/>" * 1000}</a></filter>', "too-big", "filter"),
+        (f'<filter><a xmlns="urn:frob">{"b" * 65_537}</a></filter>', "too-big", "filter"),
         ('<filter type="frob"/>', "bad-attribute", "filter"),
         ('<filter type="xpath"/>', "missing-attribute", "filter"),
         ('<filter type="xpath" select="/n:frob"/>', "bad-attribute", "filter"),

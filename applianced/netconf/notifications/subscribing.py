@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections.abc import Sequence
 from copy import deepcopy
 from datetime import datetime
 from itertools import islice
+
+from lxml import etree
 
 from applianced.datastore.edit import NETCONF_NS
 from applianced.datastore.models import Models
@@ -25,6 +28,8 @@ _BASE_FILTER = f"{{{NETCONF_NS}}}filter"
 """How clients send it that make the parameter as for <get>."""
 ELEMENTS_MAX = 1000
 """Of a subtree filter, which is held against each notification on the event loop."""
+TEXT_MAX = 64 * 1024
+"""Characters of its texts, which are kept for as long as the subscription."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
@@ -85,20 +90,24 @@ class Subscribing:
         if chosen is not None and sum(1 for _ in islice(chosen.iterdescendants(), ELEMENTS_MAX + 1)) > ELEMENTS_MAX:
             message = f"the <filter> of a subscription has at most {ELEMENTS_MAX} elements: name what holds the others"
             raise RpcError("too-big", message, info=bad("element", "filter"))
-        filter_ = Filter.read(self._models, _kept(chosen))
+        filter_ = Filter.read(self._models, chosen)
         if filter_.expression is not None:
             trial = made(self._models, "nc-notifications:replayComplete", {}, time.time())
             await filter_.evaluate(trial.tree, Writer())
-        return filter_
+        if chosen is None or not filter_.elements:
+            return filter_
+        if sum(len(text) for text in chosen.itertext()) > TEXT_MAX:
+            message = f"the <filter> of a subscription has at most {TEXT_MAX} characters: select fewer values"
+            raise RpcError("too-big", message, info=bad("element", "filter"))
+        return filter_._replace(elements=_copies(chosen, filter_.elements))
 
 
-def _kept(element: Element | None) -> Element | None:
-    """The same element of a copy of its message, which is taken apart when there is a reply; with the prefixes that
-    were declared further up."""
-    if element is None:
-        return None
-    tree = element.getroottree()
-    return deepcopy(tree.getroot()).find(tree.getelementpath(element))
+def _copies(holder: Element, elements: Sequence[Element]) -> Sequence[Element]:
+    """The same, for good: their message is taken apart when there is a reply. holder: what they stand in."""
+    # Texts may have prefixes that were declared further up.
+    own = etree.Element(holder.tag, nsmap=holder.nsmap)  # type: ignore[arg-type]
+    own.extend(deepcopy(each) for each in elements)
+    return list(own)
 
 
 def _time(given: Parameters, name: str) -> float | None:
