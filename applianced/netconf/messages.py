@@ -53,21 +53,23 @@ class RpcError(Exception):
 
 
 def open_reply(rpc: Element) -> bytes:
-    """The reply's start tag: every attribute of <rpc> comes back unmodified (RFC 6241 4.1)."""
+    """The reply's start tag: every attribute of <rpc> comes back unmodified, and every prefix (RFC 6241 4.1)."""
     if len(rpc.attrib) > ATTRIBUTES_MAX:
         # The request is refused (read_rpc); the client still has to find out which one it was.
         message_id = rpc.get("message-id")
         given = {} if message_id is None else {"message-id": str(message_id)}
     else:
         given = {str(name): str(value) for name, value in rpc.attrib.items()}
-    if not any(name.startswith("{") for name in given):
+    declared = {prefix: uri for prefix, uri in rpc.nsmap.items() if prefix}
+    if len(declared) > ATTRIBUTES_MAX:
+        used = {etree.QName(name).namespace for name in given}
+        declared = {prefix: uri for prefix, uri in declared.items() if uri in used}
+    if not declared:
         attributes = "".join(f' {name}="{escape_attribute(value)}"' for name, value in given.items())
         return f'<rpc-reply xmlns="{NETCONF_NS}"{attributes}>'.encode()
+    parts = [f' xmlns:{prefix}="{escape_attribute(uri)}"' for prefix, uri in declared.items()]
     # A qualified attribute has a prefix; only `xml` has one that is not declared, nor needs to be.
-    prefixes = {uri: prefix for prefix, uri in rpc.nsmap.items() if prefix}
-    parts = []
-    for uri in {etree.QName(name).namespace for name in given} & set(prefixes):
-        parts.append(f' xmlns:{prefixes[str(uri)]}="{escape_attribute(str(uri))}"')
+    prefixes = {uri: prefix for prefix, uri in declared.items()}
     for name, value in given.items():
         qualified = etree.QName(name)
         prefix = f"{prefixes.get(qualified.namespace, 'xml')}:" if qualified.namespace else ""

@@ -7,6 +7,7 @@ import base64
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import pytest
 from applianced.compiler.plan import Plan
 from applianced.config.access import HttpsServer, UrlOptions
 from applianced.config.schema import Config, System
+from applianced.netconf.urls.address import FileUrl
+from applianced.netconf.urls.folder import Folder
 from applianced.northbound.inforce import Built
 from tests.support.netconf_session import Client, serving, tags
 from tests.support.shop import build_shop
@@ -110,6 +113,19 @@ def test_a_file_there_and_back(tmp_path: Path) -> None:
         assert tags(await one.rpc(delete("file:///copy.xml"))) == ["data-missing"]
 
     run(tmp_path, scenario)
+
+
+def test_files_that_are_written_at_the_same_time(tmp_path: Path) -> None:
+    """By folders of their own, as sessions have them."""
+
+    def write(number: int) -> None:
+        url = FileUrl(f"{number}.xml")
+        for _ in range(10):
+            Folder(tmp_path / "url").write(url, b"x" * 100_000, UrlOptions())
+
+    with ThreadPoolExecutor(8) as several:
+        list(several.map(write, range(8)))
+    assert sorted(os.listdir(tmp_path / "url")) == [f"{number}.xml" for number in range(8)]
 
 
 def test_what_is_sent_along_is_written_as_it_was_read(tmp_path: Path) -> None:

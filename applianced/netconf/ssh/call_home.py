@@ -109,7 +109,8 @@ class _Calling:
         name, where = self.client.name, f"{endpoint.name} ({endpoint.address} port {endpoint.port})"
         try:
             connection = await self._dial(endpoint.address, endpoint.port)
-        except (OSError, asyncssh.Error, TimeoutError) as error:
+        except (OSError, asyncssh.Error, TimeoutError, UnicodeError) as error:
+            # Some names that the model allows cannot be looked up: "." is one.
             self._failures += 1
             self._failure = f"{where}: {error or type(error).__name__}"
             _LOG.warning("call home to %s: %s", name, self._failure)

@@ -18,13 +18,16 @@ from applianced.netconf.urls.address import FileUrl, refused
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
+_WRITING = threading.Lock()
+"""Of all folders: what one that writes finds unfinished, nobody is about to finish."""
+
+
 class Folder:
     """Its methods block: call them off the event loop. All raise RpcError."""
 
     def __init__(self, directory: Path) -> None:
         """directory: made when it is first used."""
         self._directory = directory
-        self._writing = threading.Lock()
 
     def read(self, url: FileUrl, options: UrlOptions) -> bytes:
         with _explained(url), self._opened() as folder:
@@ -40,7 +43,7 @@ class Folder:
 
     def write(self, url: FileUrl, content: bytes, options: UrlOptions) -> None:
         """Replace the file as a whole, durably."""
-        with _explained(url), self._writing, self._opened() as folder:
+        with _explained(url), _WRITING, self._opened() as folder:
             self._make_room(folder, url, options)
             temporary = f".{secrets.token_hex(8)}.tmp"
             try:
@@ -57,7 +60,7 @@ class Folder:
             os.fsync(folder)
 
     def delete(self, url: FileUrl) -> None:
-        with _explained(url), self._writing, self._opened() as folder:
+        with _explained(url), _WRITING, self._opened() as folder:
             os.unlink(url.name, dir_fd=folder)
             os.fsync(folder)
 

@@ -72,6 +72,17 @@ def test_attributes_without_number_are_refused_at_once() -> None:
     assert caught.value.tag == "too-big"
 
 
+def test_every_prefix_comes_back_for_what_attributes_say() -> None:
+    root = etree.fromstring(f'<rpc xmlns="{NC}" xmlns:ex="urn:ex" message-id="7" who="ex:fred"><get/></rpc>')
+    assert open_reply(root) == f'<rpc-reply xmlns="{NC}" xmlns:ex="urn:ex" message-id="7" who="ex:fred">'.encode()
+
+
+def test_of_too_many_prefixes_those_of_attributes_come_back() -> None:
+    many = " ".join(f'xmlns:a{number}="urn:{number}"' for number in range(ATTRIBUTES_MAX + 1))
+    root = etree.fromstring(f'<rpc xmlns="{NC}" {many} message-id="7" a5:b="c"><get/></rpc>')
+    assert open_reply(root) == f'<rpc-reply xmlns="{NC}" xmlns:a5="urn:5" message-id="7" a5:b="c">'.encode()
+
+
 @pytest.mark.parametrize("extra", [0, 1])
 def test_the_limit_of_attributes(extra: int) -> None:
     many = " ".join(f'a{number}="1"' for number in range(ATTRIBUTES_MAX - 1 + extra))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from itertools import islice
+from typing import NoReturn
 
 import pytest
 
 from applianced.config.access import CallHomeClient, Endpoint, Periodic
-from applianced.netconf.ssh.call_home import attempts, next_call
+from applianced.netconf.ssh.call_home import CallHome, attempts, next_call
+from tests.support.until import eventually
 
 ENDPOINTS = tuple(Endpoint(name=name, address=name) for name in "abc")
 
@@ -46,3 +50,18 @@ def test_periodic_calls_are_whole_periods_from_their_anchor(
 ) -> None:
     periodic = Periodic(period_s=60, anchor_s=anchor_s)
     assert next_call(periodic, 1000, now_s, again=again) == due_s
+
+
+def test_a_name_that_cannot_be_one_is_a_failure_like_others() -> None:
+    async def dial(address: str, port: int) -> NoReturn:
+        await asyncio.get_running_loop().run_in_executor(None, socket.getaddrinfo, address, port)
+        raise AssertionError
+
+    async def play() -> None:
+        calls = CallHome(dial)
+        calls.call([CallHomeClient(name="c", endpoints=(Endpoint(name="e", address="."),), max_attempts=1)])
+        await eventually(lambda: calls.shown()[0]["failed-attempts"] > 0)
+        assert "last-failure" in calls.shown()[0]
+        await calls.close()
+
+    asyncio.run(play())
