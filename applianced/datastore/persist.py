@@ -5,7 +5,8 @@ written beside its place, synced, renamed, and the directory synced: after a pow
 and a disk that lies is found out by the checksum.
 
 A commit that waits for its confirmation (RFC 6241 8.4) carries the number of the commit to go back to. Confirming it
-is an empty file beside it; until that file is there, a start goes back.
+is an empty file beside it; until that file is there, a start goes back, unless the commit is persistent, its time is
+not over, and the machine has run all the while (datastore.awaited).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from applianced.datastore import awaited
+from applianced.datastore.awaited import Awaited
 from applianced.datastore.sealed import (
     BrokenSealError,
     StorageError,
@@ -62,10 +65,16 @@ class Staged:
         self._temporary = temporary
 
     def publish(self) -> None:
-        """Make it the newest commit, durably. Raises StorageError."""
+        """Make it the newest commit, durably. Raises StorageError; then a start does not find it."""
+        file = self._log.file(self.commit.number)
         with storage_errors(self._log.shown):
-            os.replace(self._temporary, self._log.file(self.commit.number))
-            sync_directory(self._log.directory)
+            os.replace(self._temporary, file)
+            try:
+                sync_directory(self._log.directory)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    file.unlink()
+                raise
         self._log.published(self.commit)
 
     def withdraw(self) -> None:
@@ -168,19 +177,40 @@ class CommitLog:
         newest = self._history[-1] if self._history else None
         return newest if newest and self._waits(newest) else None
 
-    def by_trust(self) -> list[int]:
-        """`numbers`, with those that nobody confirmed last: better one of them than no configuration."""
+    def by_trust(self, under_way: Awaited | None) -> list[int]:
+        """`numbers`, with those that nobody confirmed last: better one of them than no configuration. under_way: the
+        one that somebody may still confirm, as `under_way` had it."""
         waiting = {commit.number for commit in self._history if self._waits(commit)}
+        waiting -= {under_way.number} if under_way else set()
         return sorted(self._numbers(), key=lambda number: (number in waiting, -number))
+
+    def under_way(self) -> Awaited | None:
+        """The confirmed commit that a former process has left under way: the newest commit is in force."""
+        found, newest = awaited.kept(self.directory), self.unconfirmed()
+        return found if found and newest and newest.number == found.number else None
+
+    def keep_under_way(self, pending: Awaited | None) -> None:
+        """What `under_way` is to find from now on. Raises StorageError."""
+        with storage_errors(self.shown):
+            if pending:
+                awaited.keep(self.directory, pending)
+            else:
+                awaited.forget(self.directory)
 
     def confirm(self) -> None:
         """The newest commit needs no confirmation any more, durably. Raises StorageError."""
         newest = self.unconfirmed()
         if newest is None:
             return
+        mark = self._mark(newest.number)
         with storage_errors(self.shown):
-            write_synced(self._mark(newest.number), b"")
-            sync_directory(self.directory)
+            try:
+                write_synced(mark, b"")
+                sync_directory(self.directory)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    mark.unlink(missing_ok=True)
+                raise
 
     def forsake_unconfirmed(self) -> None:
         """Leave the newest commits that wait for their confirmation out of the history: they are not in force."""

@@ -74,8 +74,8 @@ class Configuration:
         self._editing = Editing(models, log, self.candidates, self._testing)
         self.events = Events(lambda: self.config.system.netconf.notifications)
         self._changes = Changes(self.events, self._readers)
-        self._restoring = Restoring(log, self._in_force, self.candidates, self._changes)
-        self._confirming = Confirming(self._turn, self._in_force, self._reinstate, self._changes)
+        self._confirming = Confirming(self._turn, log, self._in_force, self._reinstate, self._changes)
+        self._restoring = Restoring(log, self._in_force, self.candidates, self._changes, self._confirming)
         self.alarms.follow(self._alarm)
         self.partial = PartialLocks(self._turn_of, self._locks, self._confirming)
         self.locking = Locking(self._turn_of, self._locks, self.candidates, self._confirming, self.partial)
@@ -246,7 +246,7 @@ class Configuration:
                 candidate, author, comment, accept=require_login, base=base if confirmation else 0, session=session
             )
             if confirmation:
-                self._confirming.begin(session, author, confirmation, base, body)
+                await self._confirming.begin(session, author, confirmation, base, body)
             elif pending:
                 if not changed:
                     await in_thread(self._log.confirm)
@@ -377,7 +377,8 @@ class Configuration:
         await self._changes.settled()
 
     async def stop(self) -> None:
-        """Nothing happens of its own accord from now on. What awaits its confirmation is rolled back by a start."""
+        """Nothing happens of its own accord from now on. What awaits its confirmation is rolled back by a start,
+        or at its time if it is persistent."""
         await self._confirming.stop()
         await self._changes.settled()
         self.events.stop()

@@ -10,12 +10,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from applianced.datastore.awaited import Awaited, since_boot_s
 from applianced.datastore.lock import LockDeniedError, LockError
+from applianced.datastore.persist import CommitLog
+from applianced.datastore.sealed import StorageError
 from applianced.errors import ApplianceError, ConfigError
 from applianced.northbound.alarms import Severity
 from applianced.northbound.changes import Changes, Confirm
 from applianced.northbound.inforce import InForce
 from applianced.northbound.recording import Author
+from applianced.northbound.threads import in_thread
 
 _LOG = logging.getLogger(__name__)
 _AUTHOR = Author("applianced", "confirmed-commit")
@@ -58,8 +62,11 @@ class Pending:
 class Confirming:
     """At most one confirmed commit, its timer and its rollback."""
 
-    def __init__(self, turn: asyncio.Lock, in_force: InForce, reinstate: Reinstate, changes: Changes) -> None:
+    def __init__(
+        self, turn: asyncio.Lock, log: CommitLog, in_force: InForce, reinstate: Reinstate, changes: Changes
+    ) -> None:
         """turn: held by whoever calls, and taken by the rollback at the deadline."""
+        self._log = log
         self._changes = changes
         self._owner = _AUTHOR
         self.pending: Pending | None = None
@@ -128,7 +135,7 @@ class Confirming:
 
     # --- its life ----------------------------------------------------------------------------------------------
 
-    def begin(self, session: int, author: Author, confirmation: Confirmation, base: int, body: bytes) -> None:
+    async def begin(self, session: int, author: Author, confirmation: Confirmation, base: int, body: bytes) -> None:
         """A confirmed commit is in force; a follow-up replaces owner, token and deadline, not what to go back to."""
         event = Confirm.EXTEND if self.pending else Confirm.START
         self._changes.confirming(event, session, author, int(confirmation.timeout_s))
@@ -141,6 +148,32 @@ class Confirming:
             base=base, body=body, session=session, persist=confirmation.persist, deadline_s=deadline_s
         )
         self._arm(confirmation.timeout_s)
+        await self._keep(confirmation)
+
+    async def _keep(self, confirmation: Confirmation) -> None:
+        """For a process that comes after this one."""
+        awaited = None
+        if confirmation.persist is not None:
+            awaited = Awaited(
+                number=self._log.newest,
+                persist=confirmation.persist,
+                user=self._owner.user,
+                source=self._owner.source,
+                ends_s=since_boot_s() + confirmation.timeout_s,
+            )
+        try:
+            await in_thread(self._log.keep_under_way, awaited)
+        except StorageError as error:
+            _LOG.error("the confirmed commit will not outlive a restart of management: %s", error)
+
+    def resume(self, awaited: Awaited, base: int, body: bytes) -> None:
+        """What a former process has left under way. base, body: as of Pending."""
+        left_s = max(0.0, awaited.left_s)
+        deadline_s = min(time.time() + left_s, _LATEST_S)
+        self._owner = Author(awaited.user, awaited.source)
+        self.pending = Pending(base=base, body=body, session=0, persist=awaited.persist, deadline_s=deadline_s)
+        self._arm(left_s)
+        _LOG.warning("a confirmed commit is under way, as before the restart: it is rolled back in %d s", left_s)
 
     async def session_ended(self, session: int) -> None:
         """What this session began is rolled back, unless it is persistent (RFC 6241 8.4.1)."""
@@ -181,6 +214,7 @@ class Confirming:
             )
             self._in_force.alarms.raise_alarm(_ALARM, Severity.CRITICAL, text)
             self.pending = replace(pending, overdue=True)
+            self._forget()
             self._arm(RETRY_S)
             raise
         _LOG.warning("confirmed commit rolled back to commit %d: %s", pending.base, why)
@@ -191,6 +225,12 @@ class Confirming:
         """Confirmed, cancelled or rolled back."""
         self.pending = None
         self._disarm()
+        self._forget()
+
+    def _forget(self) -> None:
+        """A start does not find it under way."""
+        with suppress(StorageError):
+            self._log.keep_under_way(None)
 
     async def stop(self) -> None:
         """No timer runs from now on; a rollback under way is carried to its end."""

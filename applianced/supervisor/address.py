@@ -70,7 +70,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 def configured_port(models: Models, state_dir: Path, lock: int, config: Path | None) -> int:
     """The port of the configuration that will be in force: that of the newest commit that needs no
-    confirmation, or else of the file.
+    confirmation or may still be confirmed, or else of the file.
 
     lock: of the state directory, as persist.claim returned it. Raises ConfigError for a file that cannot be read.
     """
@@ -89,7 +89,7 @@ def configured_port(models: Models, state_dir: Path, lock: int, config: Path | N
 
 
 def _newest(log: CommitLog) -> bytes | None:
-    for number in log.by_trust():
+    for number in log.by_trust(log.under_way()):
         with contextlib.suppress(CorruptCommitError):
             return log.read(number)[1]
     return None

@@ -58,7 +58,7 @@ def make_bundle(state_dir: Path, output: Path | None) -> tuple[Path, Content]:
 
 def _content(log: CommitLog, shown: Path) -> Content:
     body, missing = b"", [_OWN_LOG]
-    for number in log.by_trust():
+    for number in log.by_trust(log.under_way()):
         try:
             _, body = log.read(number)
             break

@@ -16,6 +16,7 @@ from lxml import etree
 from ncclient import NCClientError, manager
 from ncclient.operations import RPCError
 
+from applianced.datastore.awaited import BOOT_VARIABLE
 from applianced.datastore.persist import CommitLog
 from tests.support.until import until
 
@@ -118,7 +119,10 @@ def test_what_was_answered_ok_survives_a_kill(tmp_path: Path, keys: Path) -> Non
 
 
 @pytest.mark.parametrize("persist", [None, "token"])
-def test_a_kill_rolls_back_what_was_not_confirmed(tmp_path: Path, keys: Path, persist: str | None) -> None:
+def test_a_start_of_the_machine_rolls_back_what_was_not_confirmed(
+    tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch, persist: str | None
+) -> None:
+    """And one of management alone, what its session would have had to confirm."""
     with serving(tmp_path, keys) as (process, session):
         session.edit_config(target="candidate", config=APPLICATION.format("one", 1))
         session.commit(confirmed=True, timeout="600", persist=persist)
@@ -127,6 +131,8 @@ def test_a_kill_rolls_back_what_was_not_confirmed(tmp_path: Path, keys: Path, pe
         assert f"<persistent>{str(persist is not None).lower()}</persistent>" in shown
         process.kill()
         process.wait()
+    if persist:
+        monkeypatch.setenv(BOOT_VARIABLE, "another")
     with serving(tmp_path, keys) as (process, session):
         assert ">one<" not in str(session.get_config("running", filter=APPLICATIONS))
         shown = str(session.get(filter=SYSTEM))
@@ -134,6 +140,29 @@ def test_a_kill_rolls_back_what_was_not_confirmed(tmp_path: Path, keys: Path, pe
         assert "awaiting-confirmation" not in shown
         with pytest.raises(RPCError):
             session.commit(persist_id="token")
+
+
+@pytest.mark.parametrize("confirm", [True, False])
+def test_a_kill_leaves_a_persistent_confirmed_commit_under_way(tmp_path: Path, keys: Path, confirm: bool) -> None:
+    with serving(tmp_path, keys) as (process, session):
+        session.edit_config(target="candidate", config=APPLICATION.format("one", 1))
+        session.commit(confirmed=True, timeout="600", persist="token")
+        process.kill()
+        process.wait()
+    with serving(tmp_path, keys) as (_, session):
+        assert ">one<" in str(session.get_config("running", filter=APPLICATIONS))
+        shown = str(session.get(filter=SYSTEM))
+        assert "<rollback-to>1</rollback-to>" in shown
+        assert "<persistent>true</persistent>" in shown
+        with pytest.raises(RPCError, match="persist-id"):
+            session.commit()
+        if confirm:
+            session.commit(persist_id="token")
+        else:
+            session.cancel_commit(persist_id="token")
+        assert "awaiting-confirmation" not in str(session.get(filter=SYSTEM))
+    with serving(tmp_path, keys) as (_, session):
+        assert (">one<" in str(session.get_config("running", filter=APPLICATIONS))) is confirm
 
 
 @pytest.mark.parametrize("confirm", [True, False])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import resource
 import signal
 from pathlib import Path
 
 import pytest
 
+from applianced.datastore import persist
 from applianced.datastore.persist import HISTORY_MAX, Commit, CommitLog, CorruptCommitError
 from applianced.datastore.sealed import StorageError
 
@@ -122,13 +124,40 @@ def stage(log: CommitLog, body: bytes, base: int) -> Commit:
     return staged.commit
 
 
+def test_what_cannot_be_published_is_not_found_by_a_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = CommitLog(tmp_path)
+    base = record(log, b"1").number
+    staged = log.stage(time_s=2, user="u", source="s", comment="", body=b"2")
+    with monkeypatch.context() as broken:
+        broken.setattr(persist, "sync_directory", fail)
+        with pytest.raises(StorageError):
+            staged.publish()
+    staged.discard()
+    assert log.newest == base
+    assert reopened(log, tmp_path).numbers() == [base]
+
+
+def test_what_cannot_be_confirmed_still_waits_after_a_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = CommitLog(tmp_path)
+    made = stage(log, b"2", record(log, b"1").number)
+    with monkeypatch.context() as broken:
+        broken.setattr(persist, "sync_directory", fail)
+        with pytest.raises(StorageError):
+            log.confirm()
+    assert reopened(log, tmp_path).unconfirmed() == made
+
+
+def fail(_: Path) -> None:
+    raise OSError(errno.EIO, "Input/output error")
+
+
 def test_an_unconfirmed_commit_is_known_after_a_crash_and_trusted_least(tmp_path: Path) -> None:
     log = CommitLog(tmp_path)
     base = record(log, b"1").number
     first, second = stage(log, b"2", base), stage(log, b"3", base)
     log = reopened(log, tmp_path)
     assert log.unconfirmed() == second
-    assert log.by_trust() == [base, second.number, first.number]
+    assert log.by_trust(None) == [base, second.number, first.number]
     log.forsake_unconfirmed()
     assert [commit.number for commit in log.history()] == [base]
 
@@ -140,7 +169,7 @@ def test_a_confirmed_commit_needs_no_confirmation_after_a_crash(tmp_path: Path) 
     log.confirm()
     log = reopened(log, tmp_path)
     assert log.unconfirmed() is None
-    assert log.by_trust() == [made.number, base]
+    assert log.by_trust(None) == [made.number, base]
     log.confirm()
 
 

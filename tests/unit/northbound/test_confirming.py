@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from applianced.compiler.plan import Change, Plan
 from applianced.config.schema import Config
+from applianced.datastore import awaited
 from applianced.datastore.lock import LockDeniedError, LockError, Store
 from applianced.datastore.persist import CommitLog
 from applianced.errors import ApplianceError
@@ -25,6 +27,7 @@ from tests.support.until import eventually
 from tests.unit.northbound.test_configuration import ME, Kernel, edit, run, seen
 
 SOON_S = 0.05
+LATER_S = 1.0
 TITLE = "<title>{}</title>"
 
 
@@ -241,9 +244,14 @@ def test_a_confirmed_commit_that_changes_nothing_has_nothing_to_take_back(tmp_pa
     run(tmp_path, scenario)
 
 
-@pytest.mark.parametrize("persist", [None, "token"])
-def test_a_restart_is_no_confirmation(tmp_path: Path, persist: str | None) -> None:
+@pytest.mark.parametrize(("persist", "boot"), [(None, "first"), ("token", "second"), ("token", "")])
+def test_a_restart_is_no_confirmation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, persist: str | None, boot: str
+) -> None:
+    """Nor is one of the machine, or one that may be of the machine."""
     kernel = Kernel()
+    monkeypatch.setattr(awaited, "_BOOT", tmp_path / "boot")
+    (tmp_path / "boot").write_text("first\n" if boot else "")
 
     async def scenario(configuration: Configuration) -> None:
         await commit(configuration, "new", confirmation=Confirmation(60, persist))
@@ -255,7 +263,103 @@ def test_a_restart_is_no_confirmation(tmp_path: Path, persist: str | None) -> No
         assert not configuration.alarms.standing()
 
     run(tmp_path, scenario, first=TITLE.format("old"))
+    (tmp_path / "boot").write_text(boot)
     run(tmp_path, look, [kernel])
+    run(tmp_path, _runs("old"))
+
+
+@pytest.mark.parametrize("ending", ["confirmed", "cancelled"])
+def test_a_persistent_one_outlives_a_restart_of_the_daemon(tmp_path: Path, ending: str) -> None:
+    kernel = Kernel()
+
+    async def scenario(configuration: Configuration) -> None:
+        await commit(configuration, "new", confirmation=Confirmation(60, "former"))
+        await commit(configuration, "newer", confirmation=Confirmation(60, "token"), persist_id="former")
+
+    async def look(configuration: Configuration) -> None:
+        assert kernel.ruleset == title(configuration) == "newer"
+        assert configuration.pending
+        assert (configuration.pending.base, configuration.pending.session) == (1, 0)
+        assert 0 < configuration.pending.deadline_s - time.time() <= 60
+        assert len(configuration.history()) == 3
+        for wrong in (None, "former"):
+            assert await refused(commit(configuration, persist_id=wrong)) == "invalid-value"
+
+    async def end(configuration: Configuration) -> None:
+        await look(configuration)
+        if ending == "confirmed":
+            await commit(configuration, persist_id="token")
+        else:
+            await configuration.cancel_commit(7, ME, "token")
+        assert configuration.pending is None
+
+    run(tmp_path, scenario, first=TITLE.format("old"))
+    run(tmp_path, look, [kernel])
+    run(tmp_path, end, [kernel])
+    run(tmp_path, _runs("newer" if ending == "confirmed" else "old"))
+
+
+def test_its_time_goes_on_over_a_restart(tmp_path: Path) -> None:
+    async def scenario(configuration: Configuration) -> None:
+        await commit(configuration, "new", confirmation=Confirmation(LATER_S, "token"))
+
+    async def look(configuration: Configuration) -> None:
+        assert title(configuration) == "new"
+        await eventually(lambda: configuration.pending is None)
+        assert title(configuration) == "old"
+        assert configuration.history()[0].comment == "not confirmed in time: back to commit 1"
+
+    run(tmp_path, scenario, first=TITLE.format("old"))
+    run(tmp_path, look)
+    run(tmp_path, _runs("old"))
+
+
+def test_its_time_may_be_over_at_the_start(tmp_path: Path) -> None:
+    async def scenario(configuration: Configuration) -> None:
+        await commit(configuration, "new", confirmation=Confirmation(SOON_S, "token"))
+
+    async def look(configuration: Configuration) -> None:
+        assert (title(configuration), configuration.pending) == ("old", None)
+
+    run(tmp_path, scenario, first=TITLE.format("old"))
+    time.sleep(SOON_S)
+    run(tmp_path, look)
+
+
+def test_one_that_a_session_took_over_ends_with_it(tmp_path: Path) -> None:
+    async def scenario(configuration: Configuration) -> None:
+        await commit(configuration, "new", confirmation=Confirmation(60, "token"))
+        await commit(configuration, confirmation=Confirmation(60), persist_id="token")
+
+    run(tmp_path, scenario, first=TITLE.format("old"))
+    run(tmp_path, _runs("old"))
+
+
+@pytest.mark.parametrize("number", ["0000000001", "0000000002"])
+def test_one_that_cannot_be_read_or_taken_back_is_not_under_way(tmp_path: Path, number: str) -> None:
+    async def scenario(configuration: Configuration) -> None:
+        await commit(configuration, "new", confirmation=Confirmation(60, "token"))
+
+    async def look(configuration: Configuration) -> None:
+        assert configuration.pending is None
+        assert title(configuration) == ("old" if number == "0000000002" else "new")
+
+    run(tmp_path, scenario, first=TITLE.format("old"))
+    path = tmp_path / "commits" / f"commit-{number}.json"
+    path.write_bytes(path.read_bytes()[:-1])
+    run(tmp_path, look)
+
+
+def test_a_record_that_cannot_be_written_costs_the_restart_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(configuration: Configuration) -> None:
+        (tmp_path / "commits" / "awaited.tmp").mkdir()
+        await commit(configuration, "new", confirmation=Confirmation(60, "token"))
+        assert configuration.pending
+        assert "will not outlive a restart" in caplog.text
+
+    run(tmp_path, scenario, first=TITLE.format("old"))
     run(tmp_path, _runs("old"))
 
 
@@ -335,7 +439,6 @@ def test_a_confirmation_that_cannot_be_stored_is_none(tmp_path: Path) -> None:
         blocked.symlink_to("nowhere/at/all")
         assert await refused(commit(configuration)) == "resource-denied"
         assert configuration.pending
-        blocked.unlink()
         await commit(configuration)
         assert configuration.pending is None
 
