@@ -243,7 +243,7 @@ async def bombs(program: Program) -> None:
 
 
 async def contradictions(program: Program) -> None:
-    """Locks that are not had, and edits of everything that are taken back."""
+    """Edits of everything that are taken back."""
     session = await program.session()
     for _ in range(4):
         await session.rpc(edit_all())
