@@ -49,6 +49,7 @@ class NetconfLimits:
     session_limit_per_user: int = 256
     message_size: int = 33554432
     message_memory: int = 268435456
+    reply_memory: int = 268435456
     idle_timeout_s: float = 0
     hello_timeout_s: float = 30
     message_timeout_s: float = 120

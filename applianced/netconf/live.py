@@ -26,6 +26,8 @@ from applianced.northbound.state import NetconfCounters, SessionCounters
 _LOG = logging.getLogger(__name__)
 WAITING_MAX = 64
 """Requests of one session that wait; beyond it, or beyond one message's size, the client is not read from."""
+LONG = 64 * 1024
+"""Octets of a reply from which on it counts how soon it is read."""
 BARE_START = f'<rpc-reply xmlns="{NETCONF_NS}">'.encode()
 
 
@@ -77,6 +79,10 @@ class Server(Protocol):
         """A session holds so many octets of its client's messages; may kill the session that holds the most."""
         ...
 
+    def bound_replies(self) -> None:
+        """A session has a long reply; may kill the one that is slowest to read the most."""
+        ...
+
     def greeted(self, session: LiveSession, offered: frozenset[str]) -> None:
         """The client's hello has been accepted. offered: the capabilities in it."""
         ...
@@ -121,6 +127,7 @@ class LiveSession:
         self._deadline: asyncio.TimerHandle | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._active_at = self._loop.time()
+        self._replied_at = self._active_at
         transport.write(session.hello())
         self._arm()
         self._watch_idleness()
@@ -281,8 +288,19 @@ class LiveSession:
             self._account()
 
     def _send(self, message: Sequence[bytes]) -> None:
+        if not self._transport.unsent():
+            self._replied_at = self._loop.time()
+        octets = 0
         for part in self._session.send(message):
+            octets += len(part)
             self._transport.write(part)
+        if octets >= LONG:
+            self.server.bound_replies()
+
+    @property
+    def unread(self) -> tuple[int, float]:
+        """Octets that the client has not taken, and for how many seconds they have been waiting."""
+        return self._transport.unsent(), self._loop.time() - self._replied_at
 
     def _tell(self, telling: Coroutine[Any, Any, None]) -> None:
         self._telling = None

@@ -127,6 +127,24 @@ class NetconfServer:
             )  # fmt: skip
             greediest.kill()
 
+    def bound_replies(self) -> None:
+        """Keep the sum of what clients have not read below reply-memory, at the cost of whoever is slowest to read the
+        most; a reply that is larger by itself can be read when there is no other."""
+        limit = self.limits.reply_memory
+        waiting = {session: session.unread for session in self._sessions.values()}
+        waiting = {session: unread for session, unread in waiting.items() if unread[0]}
+        held = sum(octets for octets, _ in waiting.values())
+        while held > limit and len(waiting) > 1:
+            slowest = max(waiting, key=lambda session: _cost(*waiting[session]))
+            octets, seconds = waiting.pop(slowest)
+            held -= octets
+            self.counters.sessions_out_of_memory += 1
+            _LOG.warning(
+                "session %d (%s from %s) killed, for %.1f s it has not read %d octets of the %d of reply-memory",
+                slowest.number, slowest.author.user, slowest.author.source, seconds, octets, limit,
+            )  # fmt: skip
+            slowest.kill()
+
     @property
     def capabilities(self) -> Sequence[str]:
         """What a hello announces now."""
@@ -205,6 +223,11 @@ class NetconfServer:
         _LOG.error("session %d: an operation failed by a fault of ours", session.number, exc_info=error)
         message = "a fault of the server, see its log; nothing was committed"
         return messages.render_rpc_error(RpcError("operation-failed", message, type="application"))
+
+
+def _cost(octets: int, seconds: float) -> tuple[float, int]:
+    """Of the memory of a reply; of those that have just been sent the largest costs the most."""
+    return octets * seconds, octets
 
 
 class _Answer(NamedTuple):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncssh
 import pytest
+from asyncssh.constants import MSG_KEXINIT
 
 from applianced.config.access import NetconfLimits
 from applianced.config.schema import System
@@ -157,7 +158,7 @@ def test_a_slow_reader_of_ten_megabytes(tmp_path: Path) -> None:
             for _ in range(3):
                 await undisturbed(endpoint)
                 assert live._transport.unsent() < 2 * size, "one reply at a time"
-                assert live._paused or len(live._waiting) <= 200
+                assert endpoint.counters.in_rpcs < 200, "the others have not been answered"
             slow.reader.channel.resume_reading()
             taken = 0
             async with asyncio.timeout(DEADLINE_S):
@@ -165,6 +166,98 @@ def test_a_slow_reader_of_ten_megabytes(tmp_path: Path) -> None:
                     taken += len(await slow.reader.read(MIB))
 
     run(tmp_path, scenario, first=TEN_MEGABYTES)
+
+
+@pytest.mark.parametrize("octets", [MIB, 50_000], ids=["long replies", "short replies"])
+@pytest.mark.parametrize("way", ["reads nothing", "leaves a key exchange unfinished"])
+def test_a_window_of_four_gigabytes(tmp_path: Path, way: str, octets: int) -> None:
+    """What the client's window has room for, the server still does not keep."""
+    requests = 1000
+
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login() as connection:
+            greedy = await Netconf.over(connection, window=2**32 - 1)
+            if way == "reads nothing":
+                connection._transport.pause_reading()
+            else:
+                await leave_key_exchange(endpoint, connection)
+            greedy.writer.write(rpc(GET_CONFIG) * requests)
+            (live,) = sessions_of(endpoint)
+            await eventually(lambda: live._transport.unsent(), "an unread reply")
+            # A long one leaves in pieces first.
+            await eventually(lambda: live._transport._outbox._full(), "a connection that is full")
+            answered = endpoint.counters.in_rpcs
+            await undisturbed(endpoint)
+            assert endpoint.counters.in_rpcs - 5 == answered < requests
+            assert live._transport.unsent() < octets + 1000, "one reply at a time"
+            if way == "reads nothing":
+                connection._transport.resume_reading()
+                taken = 0
+                async with asyncio.timeout(DEADLINE_S):
+                    while taken < 100 * octets:
+                        taken += len(await greedy.reader.read(MIB))
+            else:
+                await eventually(lambda: endpoint.counters.sessions_timed_out == 1, "the deadline")
+            connection.abort()
+
+    system = System(netconf=NetconfLimits(reply_timeout_s=3))
+    run(tmp_path, scenario, system, first=f"<tag>{'x' * octets}</tag>")
+
+
+async def leave_key_exchange(endpoint: Endpoint, connection: asyncssh.SSHClientConnection) -> None:
+    """Have the server ask for new keys (RFC 4253 section 9), which the client never answers."""
+    asked = asyncio.Event()
+    connection._packet_handlers = connection._packet_handlers | {MSG_KEXINIT: lambda *_: asked.set() or True}
+    (ours,) = (each._connection for each in endpoint.listener._admission.everybody())
+    ours._send_kexinit()
+    ours._kexinit_sent = True
+    async with asyncio.timeout(DEADLINE_S):
+        await asked.wait()
+
+
+async def ten_megabytes(client: Netconf) -> None:
+    """Read them."""
+    taken = 0
+    async with asyncio.timeout(DEADLINE_S):
+        while taken < 10 * MIB:
+            taken += len(data := await client.reader.read(MIB))
+            assert data, "all of the reply"
+
+
+def test_replies_that_nobody_reads_take_bounded_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The session that has kept its reply waiting for the longest goes, and the others get theirs."""
+
+    async def scenario(endpoint: Endpoint) -> None:
+        async with AsyncExitStack() as stack:
+            clients = []
+            for number in (1, 2, 3):
+                connection = await stack.enter_async_context(endpoint.login())
+                client = await Netconf.over(connection)
+                client.reader.channel.pause_reading()
+                client.writer.write(rpc(GET_CONFIG))
+                clients.append(client)
+                await eventually(lambda at_least=number: endpoint.counters.in_rpcs == at_least, "the reply")
+            await eventually(lambda: len(sessions_of(endpoint)) == 2, "the end of the first")
+            assert "session 1 (admin from 127.0.0.1:" in caplog.text
+            assert "octets of the 20971520 of reply-memory" in caplog.text
+            assert endpoint.counters.sessions_out_of_memory == 1
+            for client in clients[1:]:
+                client.reader.channel.resume_reading()
+                await ten_megabytes(client)
+
+    run(tmp_path, scenario, System(netconf=NetconfLimits(reply_memory=20 * MIB)), first=TEN_MEGABYTES)
+
+
+def test_a_reply_that_is_larger_than_all_may_be_can_be_read_alone(tmp_path: Path) -> None:
+    async def scenario(endpoint: Endpoint) -> None:
+        async with endpoint.login() as connection, endpoint.login(username="other") as elsewhere:
+            await Netconf.over(elsewhere)
+            client = await Netconf.over(connection)
+            client.writer.write(rpc(GET_CONFIG))
+            await ten_megabytes(client)
+            assert endpoint.counters.sessions_out_of_memory == 0
+
+    run(tmp_path, scenario, System(netconf=NetconfLimits(reply_memory=MIB)), first=TEN_MEGABYTES)
 
 
 def test_a_reader_that_has_stopped_is_closed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

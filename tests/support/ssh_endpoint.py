@@ -77,9 +77,10 @@ class Netconf:
         self.reader = reader
 
     @classmethod
-    async def over(cls, connection: asyncssh.SSHClientConnection, hello: bytes = HELLO) -> Netconf:
+    async def over(cls, connection: asyncssh.SSHClientConnection, hello: bytes = HELLO, **options: Any) -> Netconf:
+        """options: of the channel."""
         async with asyncio.timeout(DEADLINE_S):
-            writer, reader, _ = await connection.open_session(subsystem="netconf", encoding=None)
+            writer, reader, _ = await connection.open_session(subsystem="netconf", encoding=None, **options)
             await reader.readuntil(b"]]>]]>")
         writer.write(hello)
         return cls(writer, reader)

@@ -25,6 +25,7 @@ _NETCONF = {
     "session-limit-per-user": "session_limit_per_user",
     "message-size": "message_size",
     "message-memory": "message_memory",
+    "reply-memory": "reply_memory",
     "idle-timeout": "idle_timeout_s",
     "hello-timeout": "hello_timeout_s",
     "message-timeout": "message_timeout_s",

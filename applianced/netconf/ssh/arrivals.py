@@ -11,7 +11,7 @@ import asyncio
 import asyncssh
 
 from applianced import courtesy
-from applianced.netconf.ssh.gathering import READ_AT_ONCE
+from applianced.netconf.ssh.gathering import READ_AT_ONCE, Gathering
 from applianced.netconf.ssh.turns import SharedTurns, Work
 
 PACKETS_AT_ONCE = 8
@@ -22,11 +22,11 @@ class Arrivals(asyncio.Protocol):
     """What a transport tells of a connection, passed on. Strangers give way to the others, whose sessions have begun,
     and among those whoever sends a lot."""
 
-    def __init__(
-        self, connection: asyncssh.SSHServerConnection, transport: asyncio.Transport, turns: SharedTurns
-    ) -> None:
+    def __init__(self, connection: asyncssh.SSHServerConnection, departures: Gathering, turns: SharedTurns) -> None:
+        """departures: what the connection writes to, above the transport that is meant."""
         self._connection = connection
-        self._transport = transport
+        self._departures = departures
+        self._transport = transport = departures.below
         self._descriptor: int = transport.get_extra_info("socket").fileno()
         self._turns = turns
         self._strange = True
@@ -69,6 +69,12 @@ class Arrivals(asyncio.Protocol):
             if not self._strange:
                 self._behave()
         self._connection.data_received(data)
+
+    def pause_writing(self) -> None:
+        self._departures.unread(True)
+
+    def resume_writing(self) -> None:
+        self._departures.unread(False)
 
     def eof_received(self) -> bool:
         self._at_the_end(self._end)

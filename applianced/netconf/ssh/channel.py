@@ -9,6 +9,7 @@ import asyncssh
 
 from applianced.netconf.live import LiveSession
 from applianced.netconf.server import NetconfServer
+from applianced.netconf.ssh.gathering import Gathering
 from applianced.netconf.ssh.outbox import Outbox
 from applianced.netconf.ssh.turns import Turns
 from applianced.northbound.recording import Author
@@ -27,16 +28,17 @@ class Channel(asyncssh.SSHServerSession[bytes]):
         used: Callable[[], None],
         greeted: Callable[[], None],
         turns: Turns,
+        departures: Gathering | None,
     ) -> None:
         """closed: called at its end. used: whenever octets have come or gone. greeted: when the
-        first have come. turns: of all long replies."""
+        first have come. turns: of all long replies. departures: what its connection writes to."""
         self._used = used
         self._greeted: Callable[[], None] | None = greeted
         self._server = server
         self._author = author
         self._closed = closed
         self._session: LiveSession | None = None
-        self._outbox = Outbox(self._write_now, turns)
+        self._outbox = Outbox(self._write_now, turns, departures)
         self._orderly = False
         self._channel: asyncssh.SSHServerChannel[bytes]
 

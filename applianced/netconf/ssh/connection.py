@@ -18,7 +18,7 @@ from applianced.netconf.ssh.algorithms import outdated, public_data, watch_signa
 from applianced.netconf.ssh.arrivals import Arrivals
 from applianced.netconf.ssh.attempts import Attempts
 from applianced.netconf.ssh.channel import Channel
-from applianced.netconf.ssh.gathering import gather
+from applianced.netconf.ssh.gathering import Gathering, gather
 from applianced.netconf.ssh.refusals import Refusals
 from applianced.netconf.ssh.sources import plain, source_of
 from applianced.netconf.ssh.turns import SharedTurns
@@ -57,6 +57,7 @@ class Connection(asyncssh.SSHServer):
         self._connection: asyncssh.SSHServerConnection
         self._attempts: Attempts
         self._arrivals: Arrivals | None = None
+        self._departures: Gathering | None = None
 
     @property
     def _limits(self) -> SshLimits:
@@ -67,9 +68,9 @@ class Connection(asyncssh.SSHServer):
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
-        below = gather(conn)
-        if below is not None:
-            self._arrivals = Arrivals(conn, below, self._turns)
+        self._departures = gather(conn)
+        if self._departures is not None:
+            self._arrivals = Arrivals(conn, self._departures, self._turns)
         address, port = (conn.get_extra_info("peername") or ("?", 0))[:2]
         self.address = plain(address)
         self.peer = f"[{self.address}]:{port}" if ":" in self.address else f"{self.address}:{port}"
@@ -177,7 +178,13 @@ class Connection(asyncssh.SSHServer):
         self._channels += 1
         channel = self._connection.create_server_channel(encoding=None)
         return channel, Channel(
-            self._server, author, self._channel_closed, self._used, self._greeted, self._turns.replies
+            self._server,
+            author,
+            self._channel_closed,
+            self._used,
+            self._greeted,
+            self._turns.replies,
+            self._departures,
         )
 
     def _used(self) -> None:

@@ -1,7 +1,7 @@
 """What waits to be written to a channel: in pieces, one of all channels in each turn of the event loop.
 
 The SSH library encrypts all of a reply that the client's window has room for, usually 2 MiB, in one go: milliseconds
-in which nobody else is served.
+in which nobody else is served. What a channel has room for, its connection may not take (`Gathering.full`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from applianced.netconf.ssh.gathering import Gathering
 from applianced.netconf.ssh.turns import Turns
 
 PIECE = 64 * 1024
@@ -19,9 +20,10 @@ PIECE = 64 * 1024
 class Outbox:
     """Octets in, pieces out, in order."""
 
-    def __init__(self, write: Callable[[bytes], None], turns: Turns) -> None:
-        """turns: of all outboxes."""
+    def __init__(self, write: Callable[[bytes], None], turns: Turns, connection: Gathering | None = None) -> None:
+        """turns: of all outboxes. connection: what all that is written leaves by."""
         self._write = write
+        self._connection = connection
         self._turns = turns
         self._waiting: deque[memoryview] = deque()
         self.octets = 0
@@ -35,7 +37,7 @@ class Outbox:
 
     def add(self, data: bytes) -> None:
         """Write it, now if it is short and nothing waits."""
-        if not self._waiting and len(data) <= PIECE:
+        if not self._waiting and len(data) <= PIECE and not self._full():
             self._write(data)
             return
         self._waiting.append(memoryview(data))
@@ -69,6 +71,9 @@ class Outbox:
         self._emptied = None
         self._open.set()
 
+    def _full(self) -> bool:
+        return self._connection is not None and self._connection.full
+
     def _await_turn(self) -> None:
         if not self._asked:
             self._asked = True
@@ -76,17 +81,25 @@ class Outbox:
 
     def _take_turn(self) -> None:
         self._asked = False
-        if self._waiting and not self._paused:
-            self._write(self._next())
         if self._waiting:
-            if not self._paused:
-                self._await_turn()
-            return
-        if not self._paused:
+            self._write_some()
+        elif not self._paused:
             self._open.set()
-        if self._emptied:
+        if not self._waiting and self._emptied:
             emptied, self._emptied = self._emptied, None
             emptied()
+
+    def _write_some(self) -> None:
+        if self._paused:
+            return
+        if self._connection is not None and self._connection.full:
+            self._connection.when_room(self._await_turn)
+            return
+        self._write(self._next())
+        if self._waiting:
+            self._await_turn()
+        elif not self._paused:
+            self._open.set()
 
     def _next(self) -> bytes:
         first = self._waiting[0]

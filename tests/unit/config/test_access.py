@@ -34,12 +34,14 @@ def test_every_leaf_arrives() -> None:
     }  # fmt: skip
     netconf = {
         "session-limit": 11, "session-limit-per-user": 12, "message-size": 65536, "message-memory": 65537,
+        "reply-memory": 1048577,
         "idle-timeout": 13, "hello-timeout": 14, "message-timeout": 15, "reply-timeout": 16,
         "private-candidate-limit": 17,
     }  # fmt: skip
     validated({SYSTEM: {"services": {"netconf": netconf | {"ssh": ssh}}}})
     assert _decoded(netconf | {"ssh": ssh}) == NetconfLimits(
         session_limit=11, session_limit_per_user=12, message_size=65536, message_memory=65537,
+        reply_memory=1048577,
         idle_timeout_s=13, hello_timeout_s=14, message_timeout_s=15, reply_timeout_s=16, private_candidate_limit=17,
         ssh=SshLimits(
             connection_limit=1, rate_limit=2, pending_login_limit=3, login_grace_time_s=4,

@@ -10,7 +10,7 @@ import pytest
 
 from applianced import courtesy
 from applianced.netconf.ssh.arrivals import PACKETS_AT_ONCE, Arrivals
-from applianced.netconf.ssh.gathering import READ_AT_ONCE
+from applianced.netconf.ssh.gathering import READ_AT_ONCE, Gathering
 from applianced.netconf.ssh.turns import SharedTurns, Turns
 
 
@@ -76,7 +76,7 @@ def several(number: int) -> list[tuple[Connection, Below, Arrivals]]:
     for _ in range(number):
         connection: Any = Connection()
         below: Any = Below()
-        made.append((connection, below, Arrivals(connection, below, turns)))
+        made.append((connection, below, Arrivals(connection, Gathering(below), turns)))
     return made
 
 

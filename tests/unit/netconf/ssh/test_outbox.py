@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from applianced.netconf.ssh.gathering import Gathering
 from applianced.netconf.ssh.outbox import PIECE, Outbox
 from applianced.netconf.ssh.turns import Turns
 
@@ -109,5 +110,44 @@ def test_of_many_one_leaves_in_a_turn() -> None:
             assert len(written) == pieces
             await asyncio.sleep(0)
         assert not any(box.octets for box in boxes)
+
+    asyncio.run(run())
+
+
+def test_nothing_leaves_while_the_connection_is_full() -> None:
+    async def run() -> None:
+        written: list[bytes] = []
+        connection = Gathering(asyncio.Transport())
+        box = Outbox(written.append, Turns(), connection)
+        connection.unread(True)
+        box.add(b"short")
+        box.add(bytes(2 * PIECE))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert (written, box.octets) == ([], 2 * PIECE + 5)
+        connection.unread(False)
+        await box.room()
+        assert b"".join(written) == b"short" + bytes(2 * PIECE)
+
+    asyncio.run(run())
+
+
+def test_full_in_the_middle_of_a_reply() -> None:
+    async def run() -> None:
+        connection = Gathering(asyncio.Transport())
+        written: list[bytes] = []
+
+        def write(piece: bytes) -> None:
+            written.append(piece)
+            connection.unread(True)
+
+        box = Outbox(write, Turns(), connection)
+        box.add(bytes(3 * PIECE))
+        for pieces in (1, 2, 3):
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert len(written) == pieces
+            connection.unread(False)
+        await box.room()
 
     asyncio.run(run())

@@ -1302,6 +1302,7 @@ DATA = {
                             "private-candidate-limit": {"value": "int"},
                             "message-size": {"value": "int"},
                             "message-memory": {"value": "int"},
+                            "reply-memory": {"value": "int"},
                             "idle-timeout": {"value": "int"},
                             "hello-timeout": {"value": "int"},
                             "message-timeout": {"value": "int"},

@@ -79,6 +79,13 @@ options:
                     Beyond it the session that holds the most is killed.
                   - The appliance's default is 268435456 octets.
                 type: int
+              reply_memory:
+                description:
+                  - What all sessions together may leave unread of their replies. Beyond it the session whose reply
+                    has cost the most memory, as octets and seconds, is killed; a reply that is larger by itself
+                    can be read while no other is.
+                  - The appliance's default is 268435456 octets.
+                type: int
               idle_timeout:
                 description:
                   - 'A session in which nothing was asked for this long is ended. 0: never.'

@@ -22,6 +22,7 @@ CONFIG = {
                         "private_candidate_limit": {"type": "int"},
                         "message_size": {"type": "int"},
                         "message_memory": {"type": "int"},
+                        "reply_memory": {"type": "int"},
                         "idle_timeout": {"type": "int"},
                         "hello_timeout": {"type": "int"},
                         "message_timeout": {"type": "int"},
