@@ -103,7 +103,7 @@ class Contents:
             async with self.reading(Store(version.name.value), access, session) as tree:
                 yield tree
             return
-        with await in_thread(self._archive.tree, version) as tree:
+        with await in_thread(self._archive.compared, version) as tree:
             if access is not None:
                 await in_thread(access.prune, tree)
             yield tree
