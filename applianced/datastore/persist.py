@@ -33,6 +33,8 @@ from applianced.datastore.sealed import (
 from applianced.errors import ApplianceError
 
 HISTORY_MAX = 50
+KEPT_MAX = HISTORY_MAX + 1
+"""What the oldest commit of the history changed shows against the one before it."""
 _NAME = re.compile(r"commit-(\d{10})\.json")
 _HEADER_MAX = 65536
 
@@ -154,7 +156,11 @@ class CommitLog:
 
     def history(self) -> list[Commit]:
         """Known commits, newest first. Their content may still prove corrupt."""
-        return self._history[::-1]
+        return self._history[: -HISTORY_MAX - 1 : -1]
+
+    def comparable(self) -> list[Commit]:
+        """The history, and behind it the commit before, where it is known."""
+        return self._history[: -KEPT_MAX - 1 : -1]
 
     @property
     def empty(self) -> bool:
@@ -250,15 +256,15 @@ class CommitLog:
         return Staged(self, commit, temporary)
 
     def prune(self) -> None:
-        """Drop all but the newest commits, and the one that an unconfirmed commit goes back to."""
+        """Drop all but the history, the commit before it, and the one that an unconfirmed commit goes back to."""
         waiting = self.unconfirmed()
         spared = waiting.base if waiting else 0
-        for number in self.numbers()[HISTORY_MAX:]:
+        for number in self.numbers()[KEPT_MAX:]:
             if number != spared:
                 with contextlib.suppress(OSError):
                     self.file(number).unlink(missing_ok=True)
                     self._mark(number).unlink(missing_ok=True)
-        self._history = self._history[-HISTORY_MAX:]
+        self._history = self._history[-KEPT_MAX:]
 
     def distrust(self, number: int) -> None:
         """This commit is not in force though its file is there: leave it out of the history."""

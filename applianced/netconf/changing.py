@@ -21,6 +21,7 @@ from applianced.netconf.urls.contents import UrlContents
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.confirming import TIMEOUT_S, Confirmation
+from applianced.northbound.readers import closing_aside
 from applianced.northbound.threads import in_thread
 
 _COMMENT = "{urn:applianced:yang:history}comment"
@@ -101,7 +102,7 @@ class Changing:
             async with self._reading.shown(caller, source, defaults, lasting=True) as tree:
                 inner = await in_thread(writer.all_of, list(tree.roots()))
         else:
-            with await self._inline(source) as sent:
+            with closing_aside(await self._inline(source)) as sent:
                 if defaults in (Defaults.ALL, Defaults.TAGGED):
                     await in_thread(sent.complete)
                 inner = await in_thread(writer.all_of, list(sent.roots()))
@@ -116,11 +117,11 @@ class Changing:
     async def _with_defaults(self, session: int, source: Store | Tree, defaults: Defaults) -> Tree:
         """RFC 6243 4.5.1: what is copied is what a retrieval in that mode shows, each value explicit."""
         if isinstance(source, Tree):
-            with source:
+            with closing_aside(source):
                 return await in_thread(_rewritten, source, defaults)
         # Nobody is shown this copy; whoever reads the candidate sees as much of it as he may.
         async with self._configuration.contents.reading(source, None, session) as tree:
-            with tree.duplicate() as copy:
+            with closing_aside(await in_thread(tree.duplicate)) as copy:
                 return await in_thread(_rewritten, copy, defaults)
 
     async def _delete_config(self, caller: Caller, operation: Element) -> bytes:

@@ -20,6 +20,7 @@ from applianced.netconf.reading import Reading
 from applianced.netconf.xmltext import Element
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.operational import ORIGIN_NS, OperationalDatastore
+from applianced.northbound.readers import closing_aside
 from applianced.northbound.threads import in_thread
 
 _NS = "urn:ietf:params:xml:ns:yang:ietf-nmda-compare"
@@ -81,13 +82,13 @@ class Comparing:
                 if wanted is None:
                     yield tree
                     return
-                with await self._selected(tree, wanted, Writer()) as part:
+                with closing_aside(await self._selected(tree, wanted, Writer())) as part:
                     yield part
             return
         with OperationalDatastore(self._models) as operational:
             await self._reading.build(caller, operational, wanted or Filter())
             writer = SelectiveWriter(Defaults.EXPLICIT, options, operational.origin)
-            with await self._selected(operational.tree, wanted or Filter(), writer) as part:
+            with closing_aside(await self._selected(operational.tree, wanted or Filter(), writer)) as part:
                 yield part
 
     async def _selected(self, tree: Tree, wanted: Filter, writer: Writer) -> Tree:

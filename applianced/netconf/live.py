@@ -338,8 +338,11 @@ class LiveSession:
         self.kill()
 
     def _give_up(self, error: ProtocolError) -> None:
-        _LOG.warning("session %d (%s) closed: %s", self.number, self.author.source, error)
-        if error.event == "message-too-big" and self._session.established:
+        too_long = error.event == "message-too-big" and self._session.established
+        # A hello is bounded by no leaf.
+        why = f"message-size is {self.server.limits.message_size}" if too_long else str(error)
+        _LOG.warning("session %d (%s from %s) closed: %s", self.number, self.author.user, self.author.source, why)
+        if too_long:
             too_big = RpcError("too-big", str(error), type="rpc")
             body = messages.render_rpc_error(too_big)
             self._send(messages.reply(BARE_START, body))

@@ -29,6 +29,7 @@ from applianced.northbound.bundles import BundleFolder
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.library import yang_library
 from applianced.northbound.operational import OperationalDatastore
+from applianced.northbound.readers import closing_aside
 from applianced.northbound.state import (
     NetconfCounters,
     Operational,
@@ -100,7 +101,7 @@ class Reading:
                 if not wanted.expression:
                     shown = [*operational.roots, *library.roots()]
                     return _data(await self.select(wanted, shown, writer, lengthy=lengthy))
-                with await in_thread(operational.one_tree, library) as whole:
+                with closing_aside(await in_thread(operational.one_tree, library)) as whole:
                     return _data(await wanted.evaluate(whole, writer))
             finally:
                 if lengthy:

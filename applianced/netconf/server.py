@@ -29,6 +29,7 @@ from applianced.netconf.notifications.streams import Streams
 from applianced.netconf.operations import Operations
 from applianced.netconf.session import Session
 from applianced.netconf.urls.contents import UrlContents
+from applianced.northbound.candidates import NoCandidateError
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.events import BASE, session_parameters
 from applianced.northbound.faults import said
@@ -218,6 +219,13 @@ class NetconfServer:
                 return messages.render_rpc_error(RpcError(_unread(error, chunked=chunked), str(error), type="rpc"))
             case RpcError():
                 return messages.render_rpc_error(error)
+            case NoCandidateError():
+                self.counters.private_candidates_refused += 1
+                _LOG.warning(
+                    "session %d (%s from %s) is refused a candidate of its own: private-candidate-limit is %d",
+                    session.number, session.author.user, session.author.source, error.limit,
+                )  # fmt: skip
+                return messages.render_config_errors(said(error), self.configuration.models.names)
             case ApplianceError():
                 return messages.render_config_errors(said(error), self.configuration.models.names)
         _LOG.error("session %d: an operation failed by a fault of ours", session.number, exc_info=error)

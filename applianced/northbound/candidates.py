@@ -23,6 +23,19 @@ from applianced.errors import ConfigError
 from applianced.northbound.readers import Readers
 
 
+class NoCandidateError(ConfigError):
+    """A session gets no candidate of its own, there are too many."""
+
+    def __init__(self, limit: int) -> None:
+        """limit: private candidates that may exist."""
+        message = (
+            f"{limit} private candidates are in use, which is private-candidate-limit: end a session that has "
+            "one, or connect without the capability private-candidate to share the candidate of the others"
+        )
+        super().__init__("", message, tag="resource-denied")
+        self.limit = limit
+
+
 class Candidates:
     """Trees and who holds them. Who calls takes turns, except for `of`, which changes no tree."""
 
@@ -50,17 +63,13 @@ class Candidates:
         return session in self._private
 
     def of(self, session: int, limit: int) -> Candidate:
-        """The candidate that a session works on. limit: private ones that may exist. Raises ConfigError."""
+        """The candidate that a session works on. limit: private ones that may exist. Raises NoCandidateError."""
         if session not in self._private:
             return self.shared
         found = self._private[session]
         if found is None:
             if self.count >= limit:
-                message = (
-                    f"{limit} private candidates are in use, which is private-candidate-limit: end a session that has "
-                    "one, or connect without the capability private-candidate to share the candidate of the others"
-                )
-                raise ConfigError("", message, tag="resource-denied")
+                raise NoCandidateError(limit)
             found = self._private[session] = self._based()
             self._readers.hold(self.running)
         return found

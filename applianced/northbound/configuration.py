@@ -38,7 +38,7 @@ from applianced.northbound.inforce import Builder, InForce
 from applianced.northbound.keeping import Keeping
 from applianced.northbound.locking import NOBODY, Locking
 from applianced.northbound.partial import PartialLocks
-from applianced.northbound.readers import Readers, close_aside
+from applianced.northbound.readers import Readers, close_aside, closing_aside
 from applianced.northbound.recording import Author, Recording, Unchanged
 from applianced.northbound.restoring import Restoring
 from applianced.northbound.state import timestamp
@@ -296,7 +296,7 @@ class Configuration:
             self._locks.require(Store.RUNNING, session)
             pending = self._confirming.require_cancel(session, persist_id)
             if self.partial.held and self._in_force.body != pending.body:
-                with await in_thread(Tree.parse, self.models, pending.body, Form.JSON) as former:
+                with closing_aside(await in_thread(Tree.parse, self.models, pending.body, Form.JSON)) as former:
                     await self.partial.require_unaltered(session, self.candidates.running, former)
             await self._confirming.cancel(session, author)
 

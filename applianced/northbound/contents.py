@@ -16,7 +16,7 @@ from applianced.datastore.tree import Tree
 from applianced.northbound.access import UserAccess
 from applianced.northbound.candidates import Candidates
 from applianced.northbound.locking import NOBODY
-from applianced.northbound.readers import Readers
+from applianced.northbound.readers import Readers, closing_aside
 from applianced.northbound.threads import in_thread
 from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Version
 from applianced.northbound.views import Shown, Views
@@ -65,7 +65,7 @@ class Contents:
             elif access is None or access.sees_all(tree):
                 yield tree
             else:
-                with await in_thread(access.seen, tree) as copy:
+                with closing_aside(await in_thread(access.seen, tree)) as copy:
                     yield copy
 
     @asynccontextmanager
@@ -84,7 +84,7 @@ class Contents:
                 return
             seen = await in_thread(access.seen, candidate.tree)
         # Nobody's edit waits for whoever reads a copy.
-        with seen:
+        with closing_aside(seen):
             yield seen
 
     async def compare(self, source: Version, target: Version, access: UserAccess | None, session: int) -> list[str]:
@@ -103,7 +103,7 @@ class Contents:
             async with self.reading(Store(version.name.value), access, session) as tree:
                 yield tree
             return
-        with await in_thread(self._archive.tree, version) as tree:
+        with closing_aside(await in_thread(self._archive.compared, version)) as tree:
             if access is not None:
                 await in_thread(access.prune, tree)
             yield tree

@@ -17,6 +17,15 @@ def close_aside(tree: Tree) -> None:
         tree.close()
 
 
+@contextmanager
+def closing_aside(tree: Tree) -> Iterator[Tree]:
+    """A tree of one reader alone, closed by `close_aside` when the block ends."""
+    try:
+        yield tree
+    finally:
+        close_aside(tree)
+
+
 class Readers:
     """Counts of one event loop's readers; readers never wait."""
 

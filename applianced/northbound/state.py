@@ -68,6 +68,7 @@ class NetconfCounters(SessionCounters):
     logins_abandoned: int = 0
     key_exchange_failures: int = 0
     sessions_refused: int = 0
+    private_candidates_refused: int = 0
     sessions_timed_out: int = 0
     sessions_out_of_memory: int = 0
     start_s: float = field(default_factory=time.time)
@@ -88,6 +89,7 @@ _STATISTICS = (
     "logins_abandoned",
     "key_exchange_failures",
     "sessions_refused",
+    "private_candidates_refused",
     "sessions_timed_out",
     "sessions_out_of_memory",
 )

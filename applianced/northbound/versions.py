@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -44,26 +45,33 @@ class Archive:
 
     def tree(self, version: Version) -> Tree:
         """A configuration as it was, not validated. Raises ConfigError when there is none, or it cannot be read."""
+        return self._tree(version, self._log.history())
+
+    def compared(self, version: Version) -> Tree:
+        """As `tree`; the commit before the oldest of the history can be named as well."""
+        return self._tree(version, self._log.comparable())
+
+    def _tree(self, version: Version, commits: Sequence[Commit]) -> Tree:
         try:
-            return Tree.parse(self._models, self._body(version), Form.JSON)
+            return Tree.parse(self._models, self._body(version, commits), Form.JSON)
         except CorruptCommitError as error:
             raise ConfigError("", f"{error}: name another commit", tag="operation-failed") from None
 
-    def _body(self, version: Version) -> bytes:
+    def _body(self, version: Version, commits: Sequence[Commit]) -> bytes:
         if version.name is Name.RESCUE:
             return self.rescue.load().body
-        return self._log.read(self._commit(version).number)[1]
+        return self._log.read(_commit(version, commits).number)[1]
 
-    def _commit(self, version: Version) -> Commit:
-        """Raises ConfigError."""
-        history = self._log.history()
-        if version.name is Name.NUMBER:
-            if version.value.isdigit() and int(version.value) < len(history):
-                return history[int(version.value)]
-            message = f"there is no commit {version.value}: the history holds 0 (in force) to {len(history) - 1}"
-        else:
-            for commit in history:
-                if str(commit.number) == version.value:
-                    return commit
-            message = f'there is no commit with the id "{version.value}": see the list of commits'
-        raise ConfigError("", message, bad_element=version.name.value)
+
+def _commit(version: Version, commits: Sequence[Commit]) -> Commit:
+    """commits: those that can be named, the one in force first. Raises ConfigError."""
+    if version.name is Name.NUMBER:
+        if version.value.isdigit() and int(version.value) < len(commits):
+            return commits[int(version.value)]
+        message = f"there is no commit {version.value}: name one of 0 (in force) to {len(commits) - 1}"
+    else:
+        for commit in commits:
+            if str(commit.number) == version.value:
+                return commit
+        message = f'there is no commit with the id "{version.value}": see the list of commits'
+    raise ConfigError("", message, bad_element=version.name.value)

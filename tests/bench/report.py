@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
-from tests.bench.commits import Timed
+from tests.bench.commits import CASES, Timed
 from tests.bench.loads import LOADS, TIMED, Measured
 from tests.bench.management import report as management
 from tests.bench.management.report import Management
@@ -18,7 +18,7 @@ from tests.bench.management.report import Management
 COMMIT_TARGET_S = 1.0
 COMMIT_TARGET_CASES = ("10,000 applications", "10,000 applications in one policy")
 SETTLED_TARGET_S = 0.1
-SETTLED_TARGET_CASES = ("10,000 applications", "10,000 applications, the changed one in a policy")
+SETTLED_TARGET_CASES = tuple(case.name for case in CASES if case.entries == 10_000)
 APPLIANCE, HELPER, IDLE, PLAIN = "appliance", "kernel-helper", "idle-queue", "masquerade"
 SMALL_LOADS = tuple(load.name for load in LOADS if not load.bulk)
 BULK_LOADS = tuple(load.name for load in LOADS if load.bulk)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from applianced.datastore.persist import HISTORY_MAX
 from tests.netconf.test_operations import EDIT, GET_CANDIDATE, GET_RUNNING, LOCK, OK, run
 from tests.support.netconf_session import Client, tags
 
@@ -87,6 +88,38 @@ def test_compare_any_two(tmp_path: Path) -> None:
         assert await two.rpc(compare("<number>0</number>", "<running/>")) == changes("")
 
     run(tmp_path, scenario, FIRST)
+
+
+def test_each_commit_of_the_history_shows_what_it_changed(tmp_path: Path) -> None:
+    last = HISTORY_MAX + 3
+
+    async def listed(one: Client) -> None:
+        history = one.session.server.configuration.history()
+        assert [commit.number for commit in history] == list(range(last, 3, -1))
+        for index, commit in enumerate(history):
+            for before, after in (
+                (f"<number>{index + 1}</number>", f"<number>{index}</number>"),
+                (f"<id>{commit.number - 1}</id>", f"<id>{commit.number}</id>"),
+            ):
+                assert await one.rpc(compare(before, after)) == changes(f"set shop title t{commit.number}\n")
+        for gone in (f"<number>{HISTORY_MAX + 1}</number>", "<id>2</id>"):
+            assert tags(await one.rpc(compare(gone, "<running/>"))) == ["invalid-value"]
+        # The one before them is there to be compared with, and for nothing else.
+        for unlisted in (f"<number>{HISTORY_MAX}</number>", "<id>3</id>"):
+            assert tags(await one.rpc(rollback(unlisted))) == ["invalid-value"]
+        assert await one.rpc(rollback(f"<number>{HISTORY_MAX - 1}</number>")) == OK
+        assert await one.rpc(GET_CANDIDATE) == shown("t4")
+
+    async def scenario(one: Client, two: Client) -> None:
+        for number in range(2, last + 1):
+            await commit(one, f"t{number}")
+        await listed(one)
+
+    async def again(one: Client, two: Client) -> None:
+        await listed(one)
+
+    run(tmp_path, scenario, FIRST)
+    run(tmp_path, again, FIRST)
 
 
 def test_the_rescue_configuration(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_one_user_leaves_sessions_to_the_others(tmp_path: Path, caplog: pytest.L
     run(tmp_path, scenario, session_limit_per_user=1)
 
 
-def test_the_size_of_a_message(tmp_path: Path) -> None:
+def test_the_size_of_a_message(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def rpc(size: int) -> bytes:
         start, end = f'<rpc xmlns="{NC}" message-id="1"><discard-changes/>', "</rpc>"
         return f"{start}{' ' * (size - len(start) - len(end))}{end}".encode()
@@ -152,9 +152,12 @@ def test_the_size_of_a_message(tmp_path: Path) -> None:
         await limited.commit(message_size=65_536)
         client.octets(rpc(65_536))
         assert b"<ok/>" in await client.next()
+        assert limited.server.counters.in_bad_rpcs == 0
         client.octets(rpc(65_537))
         assert b"<error-tag>too-big<" in await client.next()
         await client.closed()
+        assert limited.server.counters.in_bad_rpcs == 1
+        assert "session 1 (admin from 192.0.2.1:4711) closed: message-size is 65536" in caplog.text
 
     run(tmp_path, scenario)
 

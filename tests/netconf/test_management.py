@@ -101,7 +101,10 @@ def test_the_server_counts(tmp_path: Path, keys: Path) -> None:
         with pytest.raises(RPCError):
             session.edit_config(target="running", config=APPLICATION.format("x", 1))
         shown = str(session.get(filter=SYSTEM))
-    for counted in ("<in-sessions>1<", "<in-rpcs>1<", "<out-rpc-errors>1<", "<in-bad-rpcs>0<", "<login-failures>0<"):
+    for counted in (
+        *("<in-sessions>1<", "<in-rpcs>1<", "<out-rpc-errors>1<", "<in-bad-rpcs>0<", "<login-failures>0<"),
+        "<private-candidates-refused>0<",
+    ):
         assert counted in shown
 
 

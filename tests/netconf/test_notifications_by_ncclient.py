@@ -11,11 +11,19 @@ import pytest
 from lxml import etree
 from ncclient.operations import RPCError
 
-from tests.netconf.test_management import APPLICATION, serving
+from tests.netconf.test_management import APPLICATION, SYSTEM, serving
 from tests.support.until import until
 
 BASE = "urn:ietf:params:xml:ns:yang:ietf-netconf-notifications"
 CHANGE = f'<netconf-config-change xmlns="{BASE}"/>'
+OURS = "urn:applianced:yang:notifications"
+OFFER_RSA = (
+    '<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><system xmlns="urn:applianced:yang:system"><services>'
+    "<netconf><ssh><hostkey-algorithm-list>rsa</hostkey-algorithm-list></ssh></netconf></services></system></config>"
+)
+REPLACE_RSA = (
+    '<regenerate-ssh-host-key xmlns="urn:applianced:yang:state"><algorithm>rsa</algorithm></regenerate-ssh-host-key>'
+)
 
 
 def next_event(session: Any) -> etree._Element:
@@ -91,3 +99,35 @@ def test_after_a_kill_what_was_told_is_replayed(tmp_path: Path, keys: Path) -> N
         while name(event := next_event(session)) != "replayComplete":
             targets += [str(target.text) for target in event.iter(f"{{{BASE}}}target")]
         assert any("'one'" in target for target in targets)
+
+
+def test_an_alarm_is_told_of_when_it_is_raised_and_when_it_is_over(tmp_path: Path, keys: Path) -> None:
+    """A host key that proves damaged when it is first offered, and is replaced."""
+    with serving(tmp_path, keys) as (_, session):
+        session.create_subscription(filter=("xpath", ({"n": OURS}, "/n:alarm-raised|/n:alarm-cleared")))
+        (tmp_path / "host-keys" / "ssh-rsa").write_text("nonsense")
+        session.edit_config(target="candidate", config=OFFER_RSA)
+        session.commit()
+        raised = next_event(session)
+        told = {name(leaf): str(leaf.text) for leaf in raised}
+        assert raised.tag == f"{{{OURS}}}alarm-raised"
+        assert (told["id"], told["severity"]) == ("host-key", "major")
+        assert told["text"].startswith("the rsa host key was damaged (")
+        assert told["text"].endswith("), it is in ssh-rsa.damaged: clients see a new one")
+        assert abs(datetime.fromisoformat(told["time"]) - datetime.now(UTC)) < timedelta(seconds=30)
+        assert standing_alarms(session) == [told]
+        offered = "<host-key><algorithm>rsa</algorithm>"
+        until(lambda: offered in session.get(filter=SYSTEM).xml, 30, what="a new key is on offer")
+        session.dispatch(etree.fromstring(REPLACE_RSA))
+        cleared = next_event(session)
+        assert cleared.tag == f"{{{OURS}}}alarm-cleared"
+        assert {name(leaf): leaf.text for leaf in cleared} == told, "what it was, and since when"
+        assert standing_alarms(session) == []
+        # Neither was told twice.
+        assert session.take_notification(block=False) is None
+
+
+def standing_alarms(session: Any) -> list[dict[str, str]]:
+    """Those that <get> shows."""
+    shown = etree.fromstring(session.get(filter=SYSTEM).xml.encode())
+    return [{name(leaf): str(leaf.text) for leaf in alarm} for alarm in shown.iter("{*}alarm")]

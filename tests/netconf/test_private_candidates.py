@@ -348,7 +348,7 @@ def test_it_ends_with_its_session(tmp_path: Path, end: str) -> None:
     run(tmp_path, scenario)
 
 
-def test_there_is_a_limit(tmp_path: Path) -> None:
+def test_there_is_a_limit(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         async with serving(tmp_path, FIRST) as server:
             limit = server.limits.private_candidate_limit
@@ -358,10 +358,17 @@ def test_there_is_a_limit(tmp_path: Path) -> None:
             reply = await clients[limit].rpc(EDIT.format("", "<title>mine</title>"))
             assert tags(reply) == ["resource-denied"]
             assert "private-candidate-limit" in reply
+            assert server.counters.private_candidates_refused == 1
+            refused = f"session {limit + 1} (admin from 192.0.2.1:4711) is refused a candidate of its own: "
+            assert f"{refused}private-candidate-limit is {limit}" in caplog.text
+            for operation in (GET_CANDIDATE, "<validate><source><candidate/></source></validate>", "<commit/>"):
+                assert tags(await clients[limit].rpc(operation)) == ["resource-denied"]
+            assert server.counters.private_candidates_refused == 4
             assert "<title>old</title>" in await clients[limit].rpc(GET_RUNNING)
             assert await clients[0].rpc("<close-session/>") == OK
             await clients[0].closed()
             await edit(clients[limit], "<title>mine</title>")
+            assert server.counters.private_candidates_refused == 4
 
     asyncio.run(scenario())
 

@@ -13,7 +13,7 @@ import asyncssh
 import pytest
 from asyncssh.constants import MSG_KEXINIT
 
-from applianced.config.access import NetconfLimits
+from applianced.config.access import NetconfLimits, SshLimits
 from applianced.config.schema import System
 from applianced.netconf.framing import Framing, frame
 from tests.netconf.test_management import start
@@ -51,17 +51,21 @@ NONSENSE = {
 
 
 @pytest.mark.parametrize("said", NONSENSE.values(), ids=NONSENSE)
-def test_a_hundred_strangers(tmp_path: Path, said: bytes) -> None:
+def test_four_hundred_strangers(tmp_path: Path, said: bytes) -> None:
+    """More than pending-login-limit: those that came first give way."""
+    many = 400
+
     async def scenario(endpoint: Endpoint) -> None:
         writers = []
-        for _ in range(100):
+        for _ in range(many):
             _, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
             writer.write(said)
             writers.append(writer)
         await undisturbed(endpoint)
+        assert len(endpoint.listener._admission.everybody()) <= SshLimits().pending_login_limit
         for writer in writers:
             writer.close()
-        await eventually(lambda: endpoint.counters.logins_abandoned == 100, "the end of them")
+        await eventually(lambda: endpoint.counters.logins_abandoned == many, "the end of them")
         await eventually(lambda: not endpoint.listener._admission.everybody(), "the end of the other one")
 
     run(tmp_path, scenario)
@@ -70,13 +74,13 @@ def test_a_hundred_strangers(tmp_path: Path, said: bytes) -> None:
 @pytest.mark.parametrize("sent", [b"", HELLO[: len(HELLO) // 2], b"\n#"], ids=["none", "half", "two octets"])
 def test_a_hello_that_never_comes(tmp_path: Path, caplog: pytest.LogCaptureFixture, sent: bytes) -> None:
     async def scenario(endpoint: Endpoint) -> None:
-        async with endpoint.login() as connection:
-            stuck = [await Netconf.over(connection, hello=sent) for _ in range(16)]
+        async with endpoint.login() as one, endpoint.login() as two:
+            stuck = [await Netconf.over(each, hello=sent) for each in (one, two) for _ in range(10)]
             await undisturbed(endpoint)
             await endpoint.commit(netconf=NetconfLimits(hello_timeout_s=0.05))
             for session in stuck:
                 assert await session.closed() == b""
-            assert endpoint.counters.sessions_timed_out == 16
+            assert endpoint.counters.sessions_timed_out == 20
             assert "left its hello unfinished" in caplog.text
 
     run(tmp_path, scenario)
@@ -102,26 +106,34 @@ def test_a_bad_chunk_header_ends_that_session_alone(tmp_path: Path, header: byte
     run(tmp_path, scenario)
 
 
+def hello_for(framing: Framing) -> bytes:
+    return HELLO if framing is Framing.CHUNKED else HELLO.replace(b"base:1.1", b"base:1.0")
+
+
 @pytest.mark.parametrize("framing", [Framing.CHUNKED, Framing.END_OF_MESSAGE])
 def test_a_message_without_end_is_too_big(tmp_path: Path, framing: Framing) -> None:
-    hello = HELLO if framing is Framing.CHUNKED else HELLO.replace(b"base:1.1", b"base:1.0")
     piece = b"\n#65536\n" + b"<" * 65536 if framing is Framing.CHUNKED else b"<" * 65536
+    size = 200 * MIB
 
     async def scenario(endpoint: Endpoint) -> None:
         async with endpoint.login() as connection:
-            session = await Netconf.over(connection, hello)
-            for _ in range(17):
+            session = await Netconf.over(connection, hello_for(framing))
+            for _ in range(size // 65536):
                 session.writer.write(piece)
+                await session.writer.drain()
+            (live,) = sessions_of(endpoint)
+            await eventually(lambda: live._session.held == size, "all that is allowed")
+            session.writer.write(piece)
             assert b"<error-tag>too-big<" in await session.closed()
             await undisturbed(endpoint)
 
-    run(tmp_path, scenario, System(netconf=NetconfLimits(message_size=MIB)))
+    run(tmp_path, scenario, System(netconf=NetconfLimits(message_size=size)))
 
 
 def test_half_a_message_for_ever(tmp_path: Path) -> None:
     async def scenario(endpoint: Endpoint) -> None:
-        async with endpoint.login() as connection:
-            stuck = [await Netconf.over(connection) for _ in range(16)]
+        async with endpoint.login() as one, endpoint.login() as two:
+            stuck = [await Netconf.over(each) for each in (one, two) for _ in range(10)]
             assert b"<ok/>" in await stuck[0].rpc(LOCK)
             for session in stuck:
                 session.writer.write(b"\n#100\n<rpc")
@@ -130,7 +142,7 @@ def test_half_a_message_for_ever(tmp_path: Path) -> None:
             await endpoint.commit(netconf=NetconfLimits(message_timeout_s=0.05))
             for session in stuck:
                 await session.closed()
-            assert endpoint.counters.sessions_timed_out == 16
+            assert endpoint.counters.sessions_timed_out == 20
         await undisturbed(endpoint)
 
     run(tmp_path, scenario)
@@ -152,13 +164,14 @@ def test_a_slow_reader_of_ten_megabytes(tmp_path: Path) -> None:
         async with endpoint.login() as connection:
             slow = await Netconf.over(connection)
             slow.reader.channel.pause_reading()
-            slow.writer.write(rpc(GET_CONFIG) * 200)
+            slow.writer.write(rpc(GET_CONFIG) * 2000)
             (live,) = sessions_of(endpoint)
             await eventually(lambda: live._transport.unsent() > size // 2, "the first reply")
             for _ in range(3):
                 await undisturbed(endpoint)
                 assert live._transport.unsent() < 2 * size, "one reply at a time"
-                assert endpoint.counters.in_rpcs < 200, "the others have not been answered"
+                assert live._paused
+                assert endpoint.counters.in_rpcs < 100, "the others have not been answered"
             slow.reader.channel.resume_reading()
             taken = 0
             async with asyncio.timeout(DEADLINE_S):
@@ -416,8 +429,9 @@ def test_a_session_in_the_middle_of_a_message_can_be_killed(tmp_path: Path) -> N
     run(tmp_path, scenario)
 
 
-def test_endless_messages_take_bounded_memory(tmp_path: Path) -> None:
-    """A process of its own: what ten times the limit leaves behind in it is less than three messages."""
+@pytest.mark.parametrize("framing", [Framing.CHUNKED, Framing.END_OF_MESSAGE])
+def test_endless_messages_take_bounded_memory(tmp_path: Path, framing: Framing) -> None:
+    """A process of its own: what messages of 200 MiB leave behind in it is less than three of the largest allowed."""
     private = asyncssh.generate_private_key("ssh-ed25519")
     (tmp_path / "admin.pub").write_bytes(private.export_public_key())
     process = start(tmp_path / "state", "", tmp_path / "admin.pub")
@@ -433,9 +447,9 @@ def test_endless_messages_take_bounded_memory(tmp_path: Path) -> None:
             assert b"<ok/>" in await session.rpc(DISCARD)
             before = memory("VmRSS")
             for _ in range(3):
-                session = await Netconf.over(connection)
-                chunk = b"\n#1048576\n" + os.urandom(MIB)
-                for _ in range(40):
+                session = await Netconf.over(connection, hello_for(framing))
+                chunk = (b"\n#1048576\n" if framing is Framing.CHUNKED else b"") + os.urandom(MIB)
+                for _ in range(200):
                     try:
                         session.writer.write(chunk)
                         await session.writer.drain()

@@ -81,6 +81,8 @@ class Session:
 
     def __init__(self, connection: asyncssh.SSHClientConnection) -> None:
         self.connection = connection
+        self.number = 0
+        """session-id of the server's hello."""
         self._channel: asyncssh.SSHClientChannel[bytes]
         self._session: _Channel
 
@@ -98,7 +100,8 @@ class Session:
                 lambda: session._session, subsystem="netconf", encoding=None
             )
             session._channel.write(HELLO)
-            await session._next()
+            hello = await session._next()
+            session.number = int(hello.partition(b"<session-id>")[2].partition(b"<")[0])
         except BaseException:
             connection.abort()
             raise

@@ -35,16 +35,20 @@ def get_one(number: int) -> str:
     return get(f"<application><name>bench-{number}</name></application>")
 
 
-def edit_rules(user: str, key: str) -> str:
-    """A user with this key, who sees all but one of the applications."""
-    hidden = f"<path xmlns:a=\"{APPLICATIONS}\">/a:applications/a:application[a:name='bench-{ENTRIES // 2}']</path>"
-    rule = f"<rule><name>one</name>{hidden}<action>deny</action></rule>"
+def edit_rules(user: str, key: str, hidden: int = 1) -> str:
+    """A user with this key, from whom as many rules hide as many of the applications."""
+
+    def rule(number: int) -> str:
+        path = f"<path xmlns:a=\"{APPLICATIONS}\">/a:applications/a:application[a:name='bench-{number}']</path>"
+        return f"<rule><name>{number}</name>{path}<action>deny</action></rule>"
+
+    rules = "".join(rule(ENTRIES // 2 + at) for at in range(hidden))
     config = (
         f'<system xmlns="urn:applianced:yang:system"><login><user><name>{user}</name><authentication>'
         f"<ssh-public-key>{key}</ssh-public-key></authentication></user></login></system>"
         '<nacm xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-acm">'
         f"<groups><group><name>{user}</name><user-name>{user}</user-name></group></groups>"
-        f"<rule-list><name>{user}</name><group>{user}</group>{rule}</rule-list></nacm>"
+        f"<rule-list><name>{user}</name><group>{user}</group>{rules}</rule-list></nacm>"
     )
     return f"<edit-config><target><candidate/></target><config>{config}</config></edit-config>"
 

@@ -25,7 +25,10 @@ def results() -> Results:
             made.add("sequential", gateway, measured(rate * pace, 5000 / rate))
     for gateway, rate in (("masquerade", 10.0), ("appliance", 9.9)):
         made.add("bulk-active", gateway, {"gbit_per_s": rate})
+    made.commits.append(Timed("1,000 policies", 0.2, 1.5, 0.01, 0.2, 0.3))
     made.commits.append(Timed("10,000 applications", 0.2, 1.5, 0.01, 0.2, 0.05))
+    made.commits.append(Timed("10,000 applications, the changed one in a policy", 0.2, 1.5, 0.01, 0.2, 0.1))
+    made.commits.append(Timed("10,000 applications in one policy", 0.2, 0.9, 0.01, 0.2, 0.101))
     return made
 
 
@@ -43,6 +46,9 @@ def test_targets_say_what_was_met(results: Results) -> None:
         "bulk-active: rate over masquerade": True,
         "10,000 applications: first commit, seconds": False,
         "10,000 applications: edit and commit of one, seconds": True,
+        "10,000 applications, the changed one in a policy: edit and commit of one, seconds": True,
+        "10,000 applications in one policy: first commit, seconds": True,
+        "10,000 applications in one policy: edit and commit of one, seconds": False,
     }
 
 

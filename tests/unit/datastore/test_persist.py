@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from applianced.datastore import persist
-from applianced.datastore.persist import HISTORY_MAX, Commit, CommitLog, CorruptCommitError
+from applianced.datastore.persist import HISTORY_MAX, KEPT_MAX, Commit, CommitLog, CorruptCommitError
 from applianced.datastore.sealed import StorageError
 
 
@@ -91,8 +91,21 @@ def test_history_is_pruned(tmp_path: Path) -> None:
     for number in range(HISTORY_MAX + 3):
         record(log, b"%d" % number)
     log.prune()
-    assert len(log.numbers()) == len(log.history()) == HISTORY_MAX
-    assert log.read(log.numbers()[0])[1] == b"%d" % (HISTORY_MAX + 2)
+    for found in (log, reopened(log, tmp_path)):
+        assert [commit.number for commit in found.history()] == list(range(HISTORY_MAX + 3, 3, -1))
+        assert (
+            [commit.number for commit in found.comparable()] == found.numbers() == list(range(HISTORY_MAX + 3, 2, -1))
+        )
+        assert found.read(found.numbers()[0])[1] == b"%d" % (HISTORY_MAX + 2)
+
+
+def test_a_short_history_has_nothing_before_it(tmp_path: Path) -> None:
+    log = CommitLog(tmp_path)
+    for number in range(HISTORY_MAX):
+        record(log, b"%d" % number)
+    log.prune()
+    assert len(log.history()) == HISTORY_MAX
+    assert log.comparable() == log.history()
 
 
 def test_no_room_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -180,6 +193,8 @@ def test_the_commit_to_go_back_to_is_not_pruned(tmp_path: Path) -> None:
         stage(log, b"2", base)
     log.prune()
     assert base in log.numbers()
+    log = reopened(log, tmp_path)
+    assert base not in [commit.number for commit in log.comparable()], "it is not the one before the oldest"
     log.confirm()
     record(log, b"3")
     log.prune()
@@ -190,7 +205,7 @@ def test_marks_of_confirmed_commits_go_with_them(tmp_path: Path) -> None:
     log = CommitLog(tmp_path)
     stage(log, b"2", record(log, b"1").number)
     log.confirm()
-    for _ in range(HISTORY_MAX):
+    for _ in range(KEPT_MAX):
         record(log, b"3")
     log.prune()
     assert not list(log.directory.glob("*.confirmed"))

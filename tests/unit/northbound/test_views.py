@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
+
+import pytest
 
 from applianced.access.decider import Decider
 from applianced.config.nacm import Rule
+from applianced.datastore import freeing, native
+from applianced.datastore.edit import EditOptions
 from applianced.datastore.lock import Store
 from applianced.datastore.native import Defaults, Form
 from applianced.datastore.persist import CommitLog
@@ -15,9 +20,11 @@ from applianced.datastore.writer import KEPT_FROM
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.readers import Readers
 from applianced.northbound.recording import Author
+from applianced.northbound.versions import CANDIDATE, Name, Version
 from applianced.northbound.views import VIEWS_MAX, Views
 from tests.support.guarded import build_guarded, decider, guarded_models, guarded_tree, nacm, path, rule
-from tests.support.shop import DECLARED, touch
+from tests.support.shop import DECLARED, shop, touch
+from tests.support.until import eventually
 
 LARGE = b"x" * KEPT_FROM
 SECRET = "<title>t</title><size>42</size>"
@@ -134,6 +141,36 @@ def test_what_is_shown_whole_is_shared(tmp_path: Path) -> None:
         async with configuration.contents.reading(Store.RUNNING, sue) as view:
             assert "<tag>" in text(view)
             assert "42" not in text(view)
+        configuration.close()
+
+    asyncio.run(scenario())
+
+
+def test_the_event_loop_frees_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 10,000 entries it would take 20 ms, in which nobody else is answered."""
+    freed: list[bool] = []
+    free = freeing.free
+
+    def noted(first: native.Node) -> None:
+        freed.append(threading.current_thread() is threading.main_thread())
+        free(first)
+
+    async def scenario() -> None:
+        configuration = Configuration(guarded_models(), CommitLog(tmp_path), build_guarded, ())
+        hidden = nacm(rule("r", "deny", path("/ex:shop/ex:size")))
+        first = f"<shop {DECLARED}>{SECRET}</shop>{hidden}".encode()
+        await configuration.start(lambda: Tree.parse(guarded_models(), first, Form.XML), source="test")
+        await configuration.edit(1, shop("<title>edited</title>"), EditOptions())
+        contents, sue = configuration.contents, configuration.access.of("sue")
+        with monkeypatch.context() as watched:
+            watched.setattr(freeing, "free", noted)
+            async with contents.reading(Store.CANDIDATE, sue) as seen:
+                assert "edited" in text(seen)
+                assert "42" not in text(seen)
+            await eventually(lambda: len(freed) == 1, what="the end of what was read")
+            assert await contents.compare(Version(Name.NUMBER, "0"), CANDIDATE, sue, 1) == ["set shop title edited"]
+            await eventually(lambda: len(freed) == 3, what="the end of what was compared")
+        assert not any(freed)
         configuration.close()
 
     asyncio.run(scenario())

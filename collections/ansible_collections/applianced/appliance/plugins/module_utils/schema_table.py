@@ -1485,6 +1485,7 @@ DATA = {
                                     "logins-abandoned": {"value": "int", "config": False},
                                     "key-exchange-failures": {"value": "int", "config": False},
                                     "sessions-refused": {"value": "int", "config": False},
+                                    "private-candidates-refused": {"value": "int", "config": False},
                                     "sessions-out-of-memory": {"value": "int", "config": False},
                                     "sessions-timed-out": {"value": "int", "config": False},
                                 },

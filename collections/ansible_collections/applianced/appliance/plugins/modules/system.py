@@ -64,13 +64,14 @@ options:
               private_candidate_limit:
                 description:
                   - Sessions at once that have a candidate of their own. One more is refused its candidate ('resource-denied'),
-                    not its session. Each may hold two copies of the configuration.
+                    not its session; each operation that would need it is logged and counted (private- candidates-refused).
+                    Each may hold two copies of the configuration.
                   - The appliance's default is 32.
                 type: int
               message_size:
                 description:
-                  - Largest message of a client. A session that sends a larger one is answered 'too-big' and ended.
-                    A client's hello has at most 131072 octets.
+                  - Largest message of a client. A session that sends a larger one is answered 'too-big' and ended,
+                    which is logged. A client's hello has at most 131072 octets.
                   - The appliance's default is 33554432 octets.
                 type: int
               message_memory:
