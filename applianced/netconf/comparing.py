@@ -1,12 +1,14 @@
-"""<compare> of NMDA datastores (RFC 9144)."""
+"""<compare> of NMDA datastores (RFC 9144), and that of applianced-history, which knows earlier commits as well."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
-from applianced.datastore import patch
+from applianced.datastore import patch, rpc
+from applianced.datastore.compare import changes
 from applianced.datastore.models import Models
 from applianced.datastore.native import Defaults, Form
 from applianced.datastore.selective import Options, SelectiveWriter
@@ -14,6 +16,7 @@ from applianced.datastore.tree import Tree
 from applianced.datastore.writer import Writer
 from applianced.netconf.caller import Caller, Offered
 from applianced.netconf.filters import Filter
+from applianced.netconf.history import version_named
 from applianced.netconf.messages import RpcError, bad
 from applianced.netconf.parameters import NMDA_STORES, Parameters, datastore_named
 from applianced.netconf.reading import Reading
@@ -22,8 +25,11 @@ from applianced.northbound.configuration import Configuration
 from applianced.northbound.operational import ORIGIN_NS, OperationalDatastore
 from applianced.northbound.readers import closing_aside
 from applianced.northbound.threads import in_thread
+from applianced.northbound.versions import CANDIDATE, RUNNING
 
 _NS = "urn:ietf:params:xml:ns:yang:ietf-nmda-compare"
+_HISTORY_NS = "urn:applianced:yang:history"
+_HISTORY = "applianced-history:compare"
 _ORIGIN = re.compile(rb'(<[^<>]*) or:origin="')
 """Text has no "<", so what looks like a start tag is one."""
 _OPERATIONAL = "operational"
@@ -31,7 +37,7 @@ _NO_MATCHES = f'<no-matches xmlns="{_NS}"/>'.encode()
 
 
 class Comparing:
-    """The operation. All it reads is what <get-data> would show to the same caller."""
+    """The operations. All they read is what <get-data> would show to the same caller."""
 
     def __init__(self, configuration: Configuration, reading: Reading) -> None:
         self._configuration = configuration
@@ -41,7 +47,7 @@ class Comparing:
     @property
     def offered(self) -> Offered:
         """By "module:rpc"."""
-        return {"ietf-nmda-compare:compare": self._compare}
+        return {"ietf-nmda-compare:compare": self._compare, _HISTORY: self._compare_versions}
 
     async def _compare(self, caller: Caller, operation: Element) -> bytes:
         filters = ("subtree-filter", "xpath-filter")
@@ -61,8 +67,18 @@ class Comparing:
             if wanted is not None and not (source.first or target.first):
                 return _NO_MATCHES
             text = await in_thread(_differences, source, target)
-        head = f'<differences xmlns="{_NS}"><yang-patch><patch-id>{names[0]} to {names[1]}</patch-id>'
-        return head.encode() + text + b"</yang-patch></differences>"
+        return _wrapped(_NS, f"{names[0]} to {names[1]}", text)
+
+    async def _compare_versions(self, caller: Caller, operation: Element) -> bytes:
+        arguments = rpc.arguments(self._models, _HISTORY, operation)
+        source = version_named(arguments.get("source", {}), RUNNING)
+        target = version_named(arguments.get("target", {}), CANDIDATE)
+        access = self._configuration.access.of(caller.author.user)
+        compare = partial(self._configuration.contents.compare, source, target, access, caller.number)
+        if arguments.get("format") == "yang-patch":
+            return _wrapped(_HISTORY_NS, f"{source} to {target}", await compare(_differences))
+        lines = await compare(_lines)
+        return rpc.output(self._models, _HISTORY, {"changes": lines})
 
     def _filter(self, given: Parameters) -> Filter | None:
         """None when everything is compared. Raises RpcError."""
@@ -97,6 +113,15 @@ class Comparing:
         else:
             text = await in_thread(wanted.select, self._models, list(tree.roots()), writer)
         return await in_thread(_parsed, self._models, text)
+
+
+def _lines(source: Tree, target: Tree) -> str:
+    return "".join(f"{line}\n" for line in changes(source, target))
+
+
+def _wrapped(namespace: str, name: str, edits: bytes) -> bytes:
+    head = f'<differences xmlns="{namespace}"><yang-patch><patch-id>{name}</patch-id>'
+    return head.encode() + edits + b"</yang-patch></differences>"
 
 
 def _parsed(models: Models, text: bytes) -> Tree:

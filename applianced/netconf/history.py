@@ -1,4 +1,4 @@
-"""The RPCs of applianced-history: rollback, compare, and the rescue configuration."""
+"""The RPCs of applianced-history: rollback, and the rescue configuration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from applianced.netconf.caller import Caller
 from applianced.northbound.configuration import Configuration
-from applianced.northbound.versions import CANDIDATE, RUNNING, Name, Version
+from applianced.northbound.versions import Name, Version
 
 Act = Callable[[Caller, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Validated input in, output out, both as RFC 7951 JSON values; {} is answered as <ok/>. Raises ApplianceError."""
@@ -24,22 +24,14 @@ class History:
         """By "module:rpc"."""
         return {
             "applianced-history:rollback": self._rollback,
-            "applianced-history:compare": self._compare,
             "applianced-history:save-rescue": self._save_rescue,
             "applianced-history:delete-rescue": self._delete_rescue,
         }
 
     async def _rollback(self, caller: Caller, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         access = self._configuration.access.of(caller.author.user)
-        await self._configuration.rollback(caller.number, _version(arguments, Version(Name.NUMBER, "0")), access)
+        await self._configuration.rollback(caller.number, version_named(arguments, Version(Name.NUMBER, "0")), access)
         return {}
-
-    async def _compare(self, caller: Caller, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        source = _version(arguments.get("source", {}), RUNNING)
-        target = _version(arguments.get("target", {}), CANDIDATE)
-        access = self._configuration.access.of(caller.author.user)
-        lines = await self._configuration.contents.compare(source, target, access, caller.number)
-        return {"changes": "".join(f"{line}\n" for line in lines)}
 
     async def _save_rescue(self, caller: Caller, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         await self._configuration.rescue.save(caller.number, caller.author)
@@ -50,7 +42,8 @@ class History:
         return {}
 
 
-def _version(given: Mapping[str, Any], default: Version) -> Version:
+def version_named(given: Mapping[str, Any], default: Version) -> Version:
+    """given: what is below `uses version` of applianced-history, as RFC 7951 JSON values."""
     for name in Name:
         if name.value in given:
             value = given[name.value]

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from applianced.datastore.candidate import Candidate
-from applianced.datastore.compare import changes
 from applianced.datastore.lock import Store
 from applianced.datastore.tree import Tree
 from applianced.northbound.access import UserAccess
@@ -20,6 +20,8 @@ from applianced.northbound.readers import Readers, closing_aside
 from applianced.northbound.threads import in_thread
 from applianced.northbound.versions import CANDIDATE, RUNNING, Archive, Version
 from applianced.northbound.views import Shown, Views
+
+_Difference = TypeVar("_Difference")
 
 
 class Contents:
@@ -87,15 +89,23 @@ class Contents:
         with closing_aside(seen):
             yield seen
 
-    async def compare(self, source: Version, target: Version, access: UserAccess | None, session: int) -> list[str]:
-        """What leads from one configuration to the other, as of datastore.compare, each without what may not be read.
+    async def compare(
+        self,
+        source: Version,
+        target: Version,
+        access: UserAccess | None,
+        session: int,
+        difference: Callable[[Tree, Tree], _Difference],
+    ) -> _Difference:
+        """What leads from one configuration to the other, each without what may not be read.
 
-        access, session: as of `reading`. Raises ConfigError.
+        access, session: as of `reading`. difference: called in a thread. Raises ConfigError.
         """
-        if source == target and source in (RUNNING, CANDIDATE):
-            return []
-        async with self._opened(source, access, session) as before, self._opened(target, access, session) as after:
-            return await in_thread(lambda: list(changes(before, after)))
+        async with self._opened(source, access, session) as before:
+            if source == target and source in (RUNNING, CANDIDATE):
+                return await in_thread(difference, before, before)
+            async with self._opened(target, access, session) as after:
+                return await in_thread(difference, before, after)
 
     @asynccontextmanager
     async def _opened(self, version: Version, access: UserAccess | None, session: int) -> AsyncIterator[Tree]:

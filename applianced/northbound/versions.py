@@ -30,6 +30,9 @@ class Version(NamedTuple):
     name: Name
     value: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.name.value} {self.value}".rstrip()
+
 
 RUNNING = Version(Name.RUNNING)
 CANDIDATE = Version(Name.CANDIDATE)

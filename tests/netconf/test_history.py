@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from applianced.datastore.persist import HISTORY_MAX
 from tests.netconf.test_operations import EDIT, GET_CANDIDATE, GET_RUNNING, LOCK, OK, run
@@ -22,9 +23,9 @@ def rollback(to: str = "") -> str:
     return f"<rollback {HISTORY}>{to}</rollback>"
 
 
-def compare(source: str = "", target: str = "") -> str:
+def compare(source: str = "", target: str = "", more: str = "") -> str:
     inner = (f"<source>{source}</source>" if source else "") + (f"<target>{target}</target>" if target else "")
-    return f"<compare {HISTORY}>{inner}</compare>"
+    return f"<compare {HISTORY}>{inner}{more}</compare>"
 
 
 def changes(text: str) -> str:
@@ -86,6 +87,33 @@ def test_compare_any_two(tmp_path: Path) -> None:
         )
         assert await two.rpc(compare("<candidate/>", "<candidate/>")) == changes("")
         assert await two.rpc(compare("<number>0</number>", "<running/>")) == changes("")
+
+    run(tmp_path, scenario, FIRST)
+
+
+def test_compare_as_a_patch(tmp_path: Path) -> None:
+    """Of earlier commits as well, in the form of RFC 9144."""
+
+    async def scenario(one: Client, two: Client) -> None:
+        await commit(one, "second")
+        await one.rpc(EDIT.format("", "<title>third</title><size>2</size>"))
+        for source, target, name, old, new in (
+            ("<id>1</id>", "<number>0</number>", "id 1 to number 0", "one", "second"),
+            ("<number>0</number>", "<candidate/>", "number 0 to candidate", "second", "third"),
+        ):
+            reply = etree.fromstring(await two.rpc(compare(source, target, "<format>yang-patch</format>")))
+            patch = reply.find("{*}yang-patch")
+            assert patch.findtext("{*}patch-id") == name
+            title, *others = patch.iterfind("{*}edit")
+            assert title.findtext("{*}operation") == "replace"
+            assert title.findtext("{*}target") == "/example:shop/title"
+            assert title.findtext("{*}value/{*}title") == new
+            assert title.findtext("{*}source-value/{*}title") == old
+            assert [each.findtext("{*}operation") for each in others] == (["create"] if new == "third" else [])
+        for nothing in ("<candidate/>", "<id>2</id>"):
+            reply = etree.fromstring(await two.rpc(compare(nothing, nothing, "<format>yang-patch</format>")))
+            assert reply.find("{*}yang-patch/{*}edit") is None
+        assert tags(await two.rpc(compare("<running/>", "<candidate/>", "<format>x</format>"))) == ["invalid-value"]
 
     run(tmp_path, scenario, FIRST)
 

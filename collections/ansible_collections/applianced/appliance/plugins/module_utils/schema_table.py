@@ -1810,8 +1810,35 @@ OPERATIONS = {
                     "rescue": {"value": "empty"},
                 },
             },
+            "format": {},
         },
-        "output": {"changes": {}},
+        "output": {
+            "differences": {
+                "kind": "container",
+                "children": {
+                    "yang-patch": {
+                        "kind": "container",
+                        "children": {
+                            "patch-id": {},
+                            "comment": {},
+                            "edit": {
+                                "kind": "list",
+                                "keys": ["edit-id"],
+                                "ordered": True,
+                                "children": {
+                                    "edit-id": {},
+                                    "operation": {},
+                                    "target": {},
+                                    "point": {},
+                                    "where": {},
+                                },
+                            },
+                        },
+                    },
+                },
+            },
+            "changes": {},
+        },
     },
     "applianced-history:save-rescue": {"input": {}, "output": {}},
     "applianced-history:delete-rescue": {"input": {}, "output": {}},
