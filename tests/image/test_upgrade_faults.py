@@ -230,14 +230,23 @@ def silent(work: Path) -> Path:
     return changed_disk(work, "silent", [NEVER_UP, SOON_GIVEN_UP])
 
 
-def test_a_system_that_does_not_answer_is_given_up(lab: Lab, silent: Path) -> None:
+def disk_of_nothing(work: Path) -> Path:
+    """Which nobody gets as far as to read."""
+    tree = work / "nothing"
+    tree.mkdir()
+    (tree / "SHA256SUMS").write_text("")
+    return make_iso(tree, work / "nothing.iso", "APUPGRADE")
+
+
+def test_a_system_that_does_not_answer_is_given_up(lab: Lab, silent: Path, work: Path) -> None:
     """The former system runs again, with its configuration; the disk is still there, and nothing begins anew."""
     who, (runs, other), console = identity(lab), systems(lab), After(lab)
     plug_in(lab.machine, silent, THIRD)
     console.until(f"system {other} is written; starting it", timeout_s=WRITING_S)
     console.until("applianced is starting")
-    # Meanwhile no disk is taken.
-    plug_in(lab.machine, good_disk(), FIRST)
+    # Meanwhile no disk is taken, and its own, which is still there, is none that should be.
+    console.until(f"the disk's system is installed already, as {other}")
+    plug_in(lab.machine, disk_of_nothing(work), FIRST)
     console.until(f"system {other} has not answered yet: attach the disk again when it does")
     pull_out(lab.machine, FIRST)
     console.until(f"system {other} does not answer; going back to {runs}")
