@@ -145,3 +145,20 @@ def test_a_system_that_has_answered_is_never_given_up(tried: Appliance) -> None:
     assert tried.runs("upgrade", "back") == (0, "")
     assert tried.starts == "b"
     assert tried.asked == []
+
+
+def test_without_a_seed_no_system_is_given_up(tried: Appliance) -> None:
+    """A seed that comes, however late, gives it its time anew."""
+    (tried.image / "seeded").unlink()
+    told = "system b has no seed, without which none answers: its time begins when one is read\n"
+    assert tried.runs("upgrade", "back") == (0, told)
+    assert tried.on_trial
+    (tried.image / "seeded").write_text("--config first.json\n")
+    tried.runs("after-seed")
+    assert tried.asked == ["--no-block restart applianced-go-back.timer"]
+    assert tried.runs("upgrade", "back")[1] == "system b does not answer; going back to a\n"
+
+
+def test_a_seed_of_a_system_that_is_not_on_trial_begins_no_time(appliance: Appliance) -> None:
+    assert appliance.runs("after-seed") == (0, "")
+    assert appliance.asked == []
