@@ -88,16 +88,18 @@ def parse(files: Mapping[str, bytes]) -> Seed:
     configuration = _configuration(files, own.get("configuration"))
     if read.names and configuration is None and "management" not in read.names.values():
         raise SeedError(f"{NETWORK_CONFIG}: gives cards names, but none is called management, where NETCONF answers")
-    keys = [*_keys(USER_DATA, user.get("ssh_authorized_keys")), *_keys(META_DATA, meta.get("public-keys"))]
+    key, unused = _admin_key(
+        [*_keys(USER_DATA, user.get("ssh_authorized_keys")), *_keys(META_DATA, meta.get("public-keys"))]
+    )
     return Seed(
         instance_id=str(meta.get("instance-id", "")),
         hostname=_hostname(user.get("hostname") or meta.get("local-hostname") or meta.get("hostname")),
-        admin_key=keys[0] if keys else "",
+        admin_key=key,
         configuration=configuration,
         network=read,
         time_servers=_time_servers(user.get("ntp")),
         log_targets=_log_targets(own.get("log")),
-        ignored=(*_ignored(user, own), *(f"{USER_DATA}: key {key[:40]}..." for key in keys[1:])),
+        ignored=(*_ignored(user, own), *unused),
     )
 
 
@@ -141,18 +143,44 @@ def _hostname(value: object) -> str:
     return name
 
 
-def _keys(name: str, value: object) -> list[str]:
+class _Key(NamedTuple):
+    """A line as in authorized_keys, and in which file it stands."""
+
+    file: str
+    line: str
+
+    @property
+    def fault(self) -> str:
+        return key_fault(self.line) if len(self.line.splitlines()) == 1 else "a key is one line"
+
+
+def _keys(name: str, value: object) -> list[_Key]:
     """meta-data has a list, one text, or a mapping of names to texts."""
     if isinstance(value, dict):
         value = list(value.values())
     lines = [value] if isinstance(value, str) else value or []
     if not isinstance(lines, list):
         raise SeedError(f"{name}: SSH keys must be a list of lines as in authorized_keys")
-    keys = [str(line).strip() for line in lines]
+    return [_Key(name, str(line).strip()) for line in lines]
+
+
+def _admin_key(keys: list[_Key]) -> tuple[str, list[str]]:
+    """The first one that can be used, "" where none was given, and what is said of the others.
+
+    A console of a cloud lists all that somebody has. Raises SeedError when none can be used.
+    """
+    used = ""
+    spare, unusable = [], []
     for key in keys:
-        if fault := key_fault(key) if len(key.splitlines()) == 1 else "a key is one line":
-            raise SeedError(f"{name}: {key[:40]!r}: {fault}")
-    return keys
+        if fault := key.fault:
+            unusable.append(f"{key.file}: {key.line[:40]!r}: {fault}")
+        elif used:
+            spare.append(f"{key.file}: key {key.line[:40]}...")
+        else:
+            used = key.line
+    if unusable and not used:
+        raise SeedError("; ".join(unusable))
+    return used, [*spare, *unusable]
 
 
 def _configuration(files: Mapping[str, bytes], inline: object) -> Configuration | None:

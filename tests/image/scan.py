@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import select
 import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from applianced.tools.namespaces import run
 from tests.support.soak import LONG
 from tests.support.sockets import family_of, socket_in
 
@@ -42,6 +44,17 @@ def _answers(namespace: str, address: str, ports: Sequence[int], kind: socket.So
                     yield tried[descriptor], events
 
 
+def link_local(namespace: str, card: str, address: str) -> str:
+    """A link-local address as it is tried from a namespace, by one of its cards."""
+    (shown,) = json.loads(run(["ip", "-n", namespace, "-j", "link", "show", card]).stdout)
+    return f"{address}%{shown['ifindex']}"
+
+
+def _place(address: str, port: int) -> tuple[object, ...]:
+    """With the number of the card: that of a pair of address and port would be 0."""
+    return socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0][4]
+
+
 @contextmanager
 def _tried(
     namespace: str, address: str, ports: Sequence[int], kind: socket.SocketKind
@@ -55,7 +68,7 @@ def _tried(
             made = socket_in(namespace, family_of(address), kind)
             sockets.append(made)
             made.setblocking(False)
-            made.connect_ex((address, port))
+            made.connect_ex(_place(address, port))
             if kind == socket.SOCK_DGRAM:
                 made.send(b"\0" * 48)
             tried[made.fileno()] = port

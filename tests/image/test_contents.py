@@ -44,8 +44,12 @@ def test_it_is_small() -> None:
     assert the_image().stat().st_size <= LARGEST_MIB * MIB
 
 
-def test_the_list_covers_kernel_and_initial_file_system(files: dict[str, tuple[str, str, str]]) -> None:
-    for name in ("boot/vmlinuz", "boot/initrd", "usr/lib/systemd/systemd", "opt/applianced/bin/applianced"):
+def test_the_list_covers_the_boot_partition(files: dict[str, tuple[str, str, str]]) -> None:
+    """Boot loaders, what they read, kernel and initial file system."""
+    names = ("EFI/BOOT/BOOTX64.EFI", "loader/loader.conf", "loader/entries/reset-b.conf", "a/vmlinuz", "a/initrd")
+    for name in (*names, "syslinux/ldlinux.sys", "syslinux/ldlinux.c32", "syslinux/syslinux.cfg"):
+        assert len(files[f"boot/{name}"][2]) == 64, name
+    for name in ("usr/lib/systemd/systemd", "opt/applianced/bin/applianced"):
         assert len(files[name][2]) == 64, name
 
 

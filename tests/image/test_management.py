@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from ncclient.operations.rpc import RPCError  # type: ignore[import-untyped]
 
-from applianced.tools.namespaces import IPV4, PLANS
+from applianced.tools.namespaces import HOST_INTERFACE, IPV4, IPV6, PLANS
+from applianced.tools.namespaces import run as run_here
 from applianced.tools.netconf_client import SYSTEM
 from tests.ansible.playbooks import DIRECT, PERSISTENT, host, run
 from tests.image.lab import MANAGEMENT, MANAGEMENT_IPV6, MANAGER, MANAGER_IPV6, Lab, Wanted, seed_with_address
-from tests.image.scan import answering_ports, open_ports
+from tests.image.scan import answering_ports, link_local, open_ports
 from tests.support.served import Served
 from tests.support.sockets import datagrams_in
 from tests.support.until import until
@@ -54,11 +55,27 @@ def test_the_management_address_answers_netconf_alone(lab: Lab, address: str) ->
     assert answering_ports(lab.topology.gateway, address) == []
 
 
+@pytest.mark.parametrize(("card", "open_there"), [("management", [830]), ("inside", []), ("outside", [])])
+def test_link_local_addresses_answer_managers_alone(lab: Lab, card: str, open_there: list[int]) -> None:
+    """Every card has one, which no configuration gave it."""
+    topology = lab.topology
+    namespace = {"management": topology.gateway, "inside": topology.client, "outside": topology.server}[card]
+    (shown,) = json.loads(lab.shell.run(f"ip -j -6 address show {card}"))
+    (own,) = (each["local"] for each in shown["addr_info"] if each.get("scope") == "link")
+    address = link_local(namespace, HOST_INTERFACE, own)
+    assert open_ports(namespace, address) == open_there
+    assert answering_ports(namespace, address) == []
+    known = run_here(["ip", "-n", namespace, "neighbour", "show", own]).stdout
+    assert "lladdr" in known, "it was the machine that was silent"
+
+
 def test_nobody_else_reaches_the_management_address(lab: Lab) -> None:
     """Not even who has a route to it, from inside or from outside."""
-    lab.topology.add_route(lab.topology.server, IPV4, f"{MANAGEMENT}/32", IPV4.public)
+    for plan, address in ((IPV4, f"{MANAGEMENT}/32"), (IPV6, f"{MANAGEMENT_IPV6}/128")):
+        lab.topology.add_route(lab.topology.server, plan, address, plan.public)
     for namespace in (lab.topology.client, lab.topology.server):
-        assert open_ports(namespace, MANAGEMENT, [830]) == []
+        for address in (MANAGEMENT, MANAGEMENT_IPV6):
+            assert open_ports(namespace, address, [830]) == []
         for plan in PLANS.values():
             assert open_ports(namespace, plan.lan if namespace == lab.topology.client else plan.public, [830]) == []
 

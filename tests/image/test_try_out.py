@@ -27,6 +27,8 @@ ATTEMPTS = 4
 SHOWN = "ssh -i build/vm/admin -p 8300 -s admin@127.0.0.1 netconf"
 """In the README, where the machine is in its usual place."""
 END_OF_MESSAGE = "]]>]]>"
+CHANGED = f".//{{{ALG_FTP}}}ftp/{{{ALG_FTP}}}line-break-extension"
+"""By the README's messages."""
 
 
 def command(*words: str) -> list[str]:
@@ -42,10 +44,10 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     Machine(read_facts(ROOT / "vm-image"), directory).power_cut()
 
 
-def booted(machine: Path) -> list[str]:
+def booted(machine: Path, *options: str) -> list[str]:
     """What `make boot` says."""
     port = str(serving.free_port("127.0.0.1"))
-    words = command("--machine", str(machine), "boot", "--fresh", "--port", port)
+    words = command("--machine", str(machine), "boot", *options, "--port", port)
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=BOOTING_S, check=False)
     assert not done.returncode, done.stderr
     return done.stdout.splitlines()
@@ -53,7 +55,7 @@ def booted(machine: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def printed(machine: Path) -> list[str]:
-    return booted(machine)
+    return booted(machine, "--fresh")
 
 
 def readme() -> list[str]:
@@ -91,7 +93,7 @@ def test_netconf_answers_soon(printed: list[str], machine: Path) -> None:
     times = [taken_s(printed)]
     another = machine.with_name("another")
     while min(times) > wanted_s and len(times) < ATTEMPTS:
-        times.append(taken_s(booted(another)))
+        times.append(taken_s(booted(another, "--fresh")))
         Machine(read_facts(ROOT / "vm-image"), another).power_cut()
     assert min(times) <= wanted_s, times
 
@@ -113,7 +115,7 @@ def test_the_readme_s_messages_change_an_alg(printed: list[str], machine: Path) 
         assert answer.get("message-id") == str(number)
         assert answer.find(f"{{{NETCONF}}}rpc-error") is None, etree.tostring(answer)
     assert [etree.QName(each[0]).localname for each in (edited, committed, closed)] == ["ok"] * 3
-    assert read.find(f".//{{{ALG_FTP}}}ftp/{{{ALG_FTP}}}line-break-extension") is not None
+    assert read.find(CHANGED) is not None
 
 
 def test_it_is_shut_down(printed: list[str], machine: Path) -> None:
@@ -125,3 +127,14 @@ def test_it_is_shut_down(printed: list[str], machine: Path) -> None:
     assert not stopped.process_id
     assert "Power down" in stopped.console_log.read_text(errors="replace")
     assert stopped.disk.exists()
+
+
+def test_the_next_boot_goes_on_with_it(printed: list[str], machine: Path) -> None:
+    """What was configured is there, and the machine is the one that ssh knows."""
+    known = (machine / "known_hosts").read_text().split()[2]
+    (machine / "known_hosts").unlink()
+    (line,) = (line.strip() for line in booted(machine) if "ssh " in line)
+    hello, _, _, read, closed = readme()
+    answers = ssh(line, machine, [hello, read, closed])
+    assert answers[1].find(CHANGED) is not None
+    assert (machine / "known_hosts").read_text().split()[2] == known

@@ -22,7 +22,7 @@ from applianced.tools.vm.disk import make_iso, make_upgrade
 from applianced.tools.vm.facts import MIB
 from applianced.tools.vm.monitor import monitor
 from applianced.tools.vm.qemu import Hardware
-from tests.image.conftest import IMAGE
+from tests.image.conftest import IMAGE, opened_lab
 from tests.image.hotplug import plug_in, pull_out, slots
 from tests.image.lab import BOOTING_S, Lab, Wanted
 from tests.support.soak import LONG, rounds
@@ -194,7 +194,7 @@ def test_the_upgrade_then_succeeds(lab: Lab) -> None:
 
 
 NEVER_UP = ("applianced.service", r"ExecStart=.*", "ExecStart=/bin/false")
-SOON_GIVEN_UP = ("applianced-go-back.timer", r"OnBootSec=.*", f"OnBootSec={GIVEN_UP_S}s")
+SOON_GIVEN_UP = ("applianced-go-back.timer", r"OnActiveSec=.*", f"OnActiveSec={GIVEN_UP_S}s")
 
 
 def systems(lab: Lab) -> tuple[str, str]:
@@ -230,14 +230,23 @@ def silent(work: Path) -> Path:
     return changed_disk(work, "silent", [NEVER_UP, SOON_GIVEN_UP])
 
 
-def test_a_system_that_does_not_answer_is_given_up(lab: Lab, silent: Path) -> None:
+def disk_of_nothing(work: Path) -> Path:
+    """Which nobody gets as far as to read."""
+    tree = work / "nothing"
+    tree.mkdir()
+    (tree / "SHA256SUMS").write_text("")
+    return make_iso(tree, work / "nothing.iso", "APUPGRADE")
+
+
+def test_a_system_that_does_not_answer_is_given_up(lab: Lab, silent: Path, work: Path) -> None:
     """The former system runs again, with its configuration; the disk is still there, and nothing begins anew."""
     who, (runs, other), console = identity(lab), systems(lab), After(lab)
     plug_in(lab.machine, silent, THIRD)
     console.until(f"system {other} is written; starting it", timeout_s=WRITING_S)
     console.until("applianced is starting")
-    # Meanwhile no disk is taken.
-    plug_in(lab.machine, good_disk(), FIRST)
+    # Meanwhile no disk is taken, and its own, which is still there, is none that should be.
+    console.until(f"the disk's system is installed already, as {other}")
+    plug_in(lab.machine, disk_of_nothing(work), FIRST)
     console.until(f"system {other} has not answered yet: attach the disk again when it does")
     pull_out(lab.machine, FIRST)
     console.until(f"system {other} does not answer; going back to {runs}")
@@ -245,6 +254,28 @@ def test_a_system_that_does_not_answer_is_given_up(lab: Lab, silent: Path) -> No
     console.until(f"the disk's system is installed already, as {other}")
     assert "is being written" not in console.text()
     pull_out(lab.machine, THIRD)
+
+
+AT_ONCE_S = 20
+"""Where nothing else is to be seen before."""
+
+
+@pytest.mark.skipif(not LONG, reason="a machine of its own, with three boots; make soak does it")
+def test_a_system_whose_seed_comes_late_has_its_time_then(request: pytest.FixtureRequest, work: Path) -> None:
+    """Its first time is over before that, and nothing was to be blamed."""
+    given_up = ("applianced-go-back.timer", r"OnActiveSec=.*", f"OnActiveSec={AT_ONCE_S}s")
+    with opened_lab(request.module, "late") as late:
+        late.start([changed_disk(work, "late", [NEVER_UP, given_up])])
+        console = After(late, 0)
+        console.until("system b is written; starting it", timeout_s=WRITING_S)
+        console.until("system b has no seed, without which none answers: its time begins when one is read")
+        assert "going back" not in console.text()
+        plug_in(late.machine, late.seed, FIRST)
+        read = time.monotonic()
+        console.until("system b does not answer; going back to a")
+        assert time.monotonic() - read >= AT_ONCE_S
+        console.until(RUNS.format("a"))
+        late.machine.await_netconf(late.port, BOOTING_S)
 
 
 STARTS_ANEW = [

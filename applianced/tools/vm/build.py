@@ -28,12 +28,13 @@ def build(directory: Path) -> Path:
     system.make_system(facts, RECIPE, wheels, root)
     _take_kernel(root, boot)
     name = directory / facts.name
-    _describe(facts, root, boot, name)
+    _describe(facts, root, name)
     system.date(root, facts.epoch)
     raw, qcow2 = name.with_suffix(".raw"), name.with_suffix(".qcow2")
     file_system = disk.make_disk(facts, root, boot, raw)
     disk.make_upgrade(file_system, boot, name.with_suffix(".upgrade.iso"))
     file_system.unlink()
+    _list_files(root, disk.take_boot_files(facts, raw, directory / "boot-partition"), name)
     disk.compress(raw, qcow2)
     inputs.record(directory / ORIGIN, sources)
     return qcow2
@@ -50,7 +51,7 @@ def _take_kernel(root: Path, boot: Path) -> None:
         left.unlink()
 
 
-def _describe(facts: Facts, root: Path, boot: Path, name: Path) -> None:
+def _describe(facts: Facts, root: Path, name: Path) -> None:
     packages = contents.packages_in(root)
     texts = {
         ".manifest": contents.manifest(packages),
@@ -59,5 +60,9 @@ def _describe(facts: Facts, root: Path, boot: Path, name: Path) -> None:
     for suffix, text in texts.items():
         name.with_suffix(suffix).write_text(text)
         shutil.copy(name.with_suffix(suffix), root / SHARED)
-    listed = [*contents.listing(root), *contents.listing(boot, Path("boot"))]
+
+
+def _list_files(root: Path, booted: Path, name: Path) -> None:
+    listed = [*contents.listing(root), *contents.listing(booted, Path("boot"))]
     name.with_suffix(".contents").write_text("".join(f"{line}\n" for line in listed))
+    shutil.rmtree(booted)

@@ -98,6 +98,7 @@ def bill_of_materials(facts: Facts, version: str, packages: Sequence[Package]) -
 def listing(root: Path, below: Path = Path()) -> Iterator[str]:
     """A line for every file, in order: mode, owner, SHA-256 or target, path. Two equal listings are equal systems.
 
+    Extended attributes, capabilities and access lists among them, follow the owner: `0:0,NAME=HEXADECIMAL`.
     below: where the files will lie.
     """
     for directory, folders, files in os.walk(root):
@@ -106,7 +107,13 @@ def listing(root: Path, below: Path = Path()) -> Iterator[str]:
             path = Path(directory) / name
             about = path.lstat()
             owner = f"{about.st_uid}:{about.st_gid}"
+            owner += "".join(f",{each}" for each in _attributes(path))
             yield f"{stat.filemode(about.st_mode)} {owner} {_digest(path, about)} {below / path.relative_to(root)}"
+
+
+def _attributes(path: Path) -> Iterator[str]:
+    for name in sorted(os.listxattr(path, follow_symlinks=False)):
+        yield f"{name}={os.getxattr(path, name, follow_symlinks=False).hex()}"
 
 
 def _digest(path: Path, about: os.stat_result) -> str:

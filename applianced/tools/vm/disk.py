@@ -47,6 +47,18 @@ def make_disk(facts: Facts, root: Path, boot: Path, raw: Path) -> Path:
     return system
 
 
+def take_boot_files(facts: Facts, raw: Path, tree: Path) -> Path:
+    """Copy all that the boot partition of a raw disk holds, those files of boot loaders too that they install
+    themselves. Raises CommandError.
+    """
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir()
+    run(["mcopy", "-s", "-n", "-i", f"{raw}@@{facts.partition('boot').start_mib}M", "::/*", str(tree)])
+    # FAT has none: these are of whoever copies.
+    run(["chmod", "-R", "u=rwX,go=rX", str(tree)])
+    return tree
+
+
 def make_upgrade(system: Path, boot: Path, iso: Path) -> None:
     """A disk that upgrades a running appliance: a system for the other partition. Raises CommandError."""
     tree = iso.with_suffix(".tree")

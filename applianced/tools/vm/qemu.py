@@ -7,12 +7,16 @@ and what stands there.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import select
 import signal
 import socket
+import struct
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +33,8 @@ _PRESSING_S = 5.0
 _STALLED_S = 90.0
 """A machine that has not answered for so long is looked at, once in so much time."""
 _BANNER = b"SSH-2.0-"
+_LOCK = "hhqqi0q"
+"""struct flock of fcntl(2), with 64 bits."""
 _PATIENCE_S = 2.0
 _HASTE_S = 0.5
 """A connection from before the server listened hears nothing: while it may listen any moment, another is tried soon."""
@@ -121,12 +127,18 @@ class Machine:
 
     @property
     def process_id(self) -> int:
-        """Of QEMU; 0 when it does not run."""
+        """Of QEMU; 0 when it does not run.
+
+        A number in the file may be a stranger's by now: QEMU holds a lock on it as long as any of its threads has files
+        open, and the kernel says who does.
+        """
         try:
-            number = int((self.directory / "qemu.pid").read_text())
-        except (OSError, ValueError):
+            with (self.directory / "qemu.pid").open("rb") as file:
+                found = fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(_LOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        except OSError:
             return 0
-        return number if _runs(number) else 0
+        kind, _, _, _, number = struct.unpack(_LOCK, found)
+        return 0 if kind == fcntl.F_UNLCK else int(number)
 
     def make_disk(self, image: Path) -> None:
         """A new disk on top of an image. Raises CommandError."""
@@ -229,37 +241,54 @@ class Machine:
 
     def power_cut(self) -> None:
         """End QEMU at once; what the guest has not written is lost."""
-        number = self.process_id
-        if number:
-            os.kill(number, signal.SIGKILL)
-            while _runs(number):
-                time.sleep(0.02)
+        with self._process() as process:
+            if process is not None:
+                _kill(process)
 
     def shut_down(self, timeout_s: float = 120.0) -> None:
         """Press the power button, and wait; afterwards cut the power. Without a machine nothing happens."""
         deadline = time.monotonic() + timeout_s
-        pressed = 0.0
-        while self.process_id and (now := time.monotonic()) < deadline:
-            # A machine that is still booting does not hear it.
-            if now - pressed > _PRESSING_S:
-                pressed = now
+        with self._process() as process:
+            if process is None:
+                return
+            while (left := deadline - time.monotonic()) > 0:
+                # A machine that is still booting does not hear it.
                 self._press()
-            time.sleep(0.1)
-        self.power_cut()
+                if _ends(process, min(left, _PRESSING_S)):
+                    return
+            _kill(process)
+
+    @contextmanager
+    def _process(self) -> Iterator[int | None]:
+        """A descriptor of QEMU, which never means another process (pidfd_open(2)); None when it does not run."""
+        number = self.process_id
+        try:
+            process = os.pidfd_open(number) if number else None
+        except ProcessLookupError:
+            process = None
+        if process is None:
+            yield None
+            return
+        try:
+            # It may have ended before it was opened, and its number be another's.
+            yield process if self.process_id == number else None
+        finally:
+            os.close(process)
 
     def _press(self) -> None:
         with contextlib.suppress(CommandError, OSError), monitor(self.directory) as opened:
             opened.ask("system_powerdown")
 
 
-def _runs(number: int) -> bool:
-    """Whether a thread of a process runs: while one does, its files stay open and locked."""
-    try:
-        states = [task.joinpath("stat").read_text() for task in Path(f"/proc/{number}/task").iterdir()]
-    except (FileNotFoundError, ProcessLookupError):
-        # One has ended while it was looked at, or all have.
-        return Path(f"/proc/{number}").exists()
-    return any(state.rpartition(")")[2].split()[0] not in "ZX" for state in states)
+def _ends(process: int, timeout_s: float | None = None) -> bool:
+    """Whether a process ends in that time, with all of its threads: while one runs, files stay open and locked."""
+    return bool(select.select([process], [], [], timeout_s)[0])
+
+
+def _kill(process: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+    _ends(process)
 
 
 def _disk(device: str, name: str, options: str) -> list[str]:

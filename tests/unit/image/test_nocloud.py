@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from contextlib import suppress
 
 import pytest
@@ -68,6 +69,37 @@ def test_only_the_first_key_is_used() -> None:
     seed = parse(user_data(f"ssh_authorized_keys: ['{KEY}', '{KEY}2']"))
     assert seed.admin_key == KEY
     assert seed.ignored == (f"user-data: key {KEY[:40]}...",)
+
+
+_FIELDS = (b"ssh-rsa", b"\x01\x00\x01", b"\x00" + b"\xff" * 128)
+SHORT_RSA = f"ssh-rsa {b64encode(b''.join(len(each).to_bytes(4) + each for each in _FIELDS)).decode()}"
+REFUSED = {
+    "ssh-dss AAAAB3NzaC1kc3MAAACBAJ3x": "keys of type 'ssh-dss' are not accepted",
+    "sk-ssh-ed25519@openssh.com AAAA": "keys of type 'sk-ssh-ed25519@openssh.com' are not accepted",
+    SHORT_RSA: "RSA keys of fewer than 2048 bits are not accepted",
+    KEY[:40]: "this is no ssh-ed25519 key: copy the whole line",
+}
+
+
+@pytest.mark.parametrize("refused", REFUSED)
+@pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
+def test_a_key_that_cannot_be_used_is_left_out(refused: str, first: bool) -> None:
+    """And told; a console of a cloud gives all keys that somebody has."""
+    lines = [refused, KEY] if first else [KEY, refused]
+    seed = parse(user_data(f"ssh_authorized_keys: {json.dumps(lines)}"))
+    assert seed.admin_key == KEY
+    (told,) = seed.ignored
+    assert told.startswith(f"user-data: {refused[:40]!r}: {REFUSED[refused]}")
+
+
+def test_of_keys_in_both_files_one_must_be_usable() -> None:
+    dss, sk, *_ = REFUSED
+    user, meta = user_data(f"ssh_authorized_keys: [{dss}]"), {"meta-data": f"public-keys: ['{KEY}']".encode()}
+    assert parse({**user, **meta}).admin_key == KEY
+    with pytest.raises(SeedError) as refused:
+        parse({**user, "meta-data": f"public-keys: ['{sk}']".encode()})
+    for name, line in (("user-data", dss), ("meta-data", sk)):
+        assert f"{name}: {line[:40]!r}: {REFUSED[line]}" in str(refused.value)
 
 
 @pytest.mark.parametrize(
