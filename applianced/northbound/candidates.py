@@ -16,6 +16,7 @@ from applianced.datastore import native
 from applianced.datastore.candidate import Candidate
 from applianced.datastore.inherited import inherited
 from applianced.datastore.models import Models
+from applianced.datastore.rebase import Resolution, rebase
 from applianced.datastore.spare import Difference, Spare
 from applianced.datastore.tree import Tree
 from applianced.datastore.writer import Texts
@@ -110,6 +111,12 @@ class Candidates:
         elif tree is not None:
             candidate.replace(tree)
 
+    def updated(self, candidate: Candidate, tree: Tree | None) -> None:
+        """As `rebased`; what its edits demand, they demand until they are committed."""
+        demanded = candidate.conditions
+        self.rebased(candidate, tree)
+        candidate.conditions = demanded
+
     def discard(self, candidate: Candidate) -> None:
         """Drop the changes. The shared candidate then is as running, a private one as when it was made or updated."""
         candidate.discard()
@@ -135,11 +142,20 @@ class Candidates:
             self._replace(tree, number, behind)
         self.move(candidate)
 
-    def reinstate(self, tree: Tree, number: int, proposer: int) -> None:
+    def rebased_shared(self, tree: Tree) -> Tree | None:
+        """What the shared candidate is to hold when `tree` takes the place of what runs: what was edited in it since,
+        and nothing of what ran; None when that is what it holds. Off the event loop.
+        """
+        shared = self.shared
+        if not (shared.modified and shared.base is self.running):
+            return None
+        return rebase(shared.base, shared.tree, tree, Resolution.PREFER_CANDIDATE).tree
+
+    def reinstate(self, tree: Tree, number: int, proposer: int, shared: Tree | None = None) -> None:
         """`tree`, validated and in force, becomes the running datastore in place of what `proposer` wanted it to be.
 
         Changes that were not committed stay in their candidates. A private candidate of the proposer gets back what it
-        had committed.
+        had committed. shared: of `rebased_shared`.
         """
         private = self._private.get(proposer)
         former = self.running
@@ -149,8 +165,8 @@ class Candidates:
             private.replace(former.duplicate())
         if private:
             self.move(private)
-        elif self.shared.base is former:
-            self.move(self.shared)
+        if shared is not None:
+            self.updated(self.shared, shared)
         self._readers.let_go(former)
 
     def _replace(self, tree: Tree, number: int, behind: Difference | None = None) -> None:

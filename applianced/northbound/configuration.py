@@ -319,7 +319,8 @@ class Configuration:
         proposer = self._confirming.pending.session if self._confirming.pending else NOBODY
         former = self.candidates.running
         with self._readers.holding(former):
-            self.candidates.reinstate(tree, self._log.newest, proposer)
+            shared = await in_thread(self.candidates.rebased_shared, tree)
+            self.candidates.reinstate(tree, self._log.newest, proposer, shared)
             self._replaced(session, author, former)
 
     def _replaced(self, session: int, author: Author, former: Tree, behind: Difference | None = None) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
 from applianced.datastore.candidate import Candidate
 from applianced.datastore.lock import Store
+from applianced.datastore.rebase import Resolution, rebase
 from applianced.datastore.tree import Tree
 from applianced.northbound.access import UserAccess
 from applianced.northbound.candidates import Candidates
@@ -64,11 +65,9 @@ class Contents:
             if tree is running:
                 async with self._views.seen(tree, access) as seen:
                     yield seen
-            elif access is None or access.sees_all(tree):
-                yield tree
             else:
-                with closing_aside(await in_thread(access.seen, tree)) as copy:
-                    yield copy
+                async with self._seen(tree, access) as seen:
+                    yield seen
 
     @asynccontextmanager
     async def showing(self, access: UserAccess) -> AsyncIterator[Shown]:
@@ -99,13 +98,47 @@ class Contents:
     ) -> _Difference:
         """What leads from one configuration to the other, each without what may not be read.
 
+        From running to the candidate is what a commit would change, which first takes over what others committed since
+        the candidate was made; where both changed one node, what the candidate would have it be.
+
         access, session: as of `reading`. difference: called in a thread. Raises ConfigError.
         """
+        if (source, target) == (RUNNING, CANDIDATE):
+            async with self._proposal(access, session) as two:
+                return await in_thread(difference, *two)
         async with self._opened(source, access, session) as before:
             if source == target and source in (RUNNING, CANDIDATE):
                 return await in_thread(difference, before, before)
             async with self._opened(target, access, session) as after:
                 return await in_thread(difference, before, after)
+
+    @asynccontextmanager
+    async def _proposal(self, access: UserAccess | None, session: int) -> AsyncIterator[tuple[Tree, Tree]]:
+        """What runs, and what would."""
+        async with AsyncExitStack() as stack:
+            async with self._turn:
+                candidate, running = self._candidate_of(session), self._candidates.running
+                stale = self._candidates.stale(candidate)
+                stack.enter_context(self._readers.holding(running))
+                proposed = running
+                if stale and candidate.modified:
+                    rebased = await in_thread(_rebased, candidate, running)
+                    proposed = stack.enter_context(closing_aside(rebased))
+            if stale:
+                before = await stack.enter_async_context(self._seen(running, access))
+                after = before if proposed is running else await stack.enter_async_context(self._seen(proposed, access))
+            else:
+                before = await stack.enter_async_context(self.reading(Store.RUNNING, access))
+                after = await stack.enter_async_context(self.reading(Store.CANDIDATE, access, session))
+            yield before, after
+
+    @asynccontextmanager
+    async def _seen(self, tree: Tree, access: UserAccess | None) -> AsyncIterator[Tree]:
+        if access is None or access.sees_all(tree):
+            yield tree
+            return
+        with closing_aside(await in_thread(access.seen, tree)) as copy:
+            yield copy
 
     @asynccontextmanager
     async def _opened(self, version: Version, access: UserAccess | None, session: int) -> AsyncIterator[Tree]:
@@ -117,3 +150,9 @@ class Contents:
             if access is not None:
                 await in_thread(access.prune, tree)
             yield tree
+
+
+def _rebased(candidate: Candidate, running: Tree) -> Tree:
+    rebased = rebase(candidate.base, candidate.tree, running, Resolution.PREFER_CANDIDATE).tree
+    assert rebased is not None, "a candidate that is preferred is in no conflict"
+    return rebased

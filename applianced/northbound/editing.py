@@ -66,7 +66,4 @@ class Editing:
         done = await in_thread(rebase, candidate.base, candidate.tree, running, resolution)
         if done.conflicts and resolution is Resolution.REVERT:
             raise await in_thread(report, self._models, self._log, candidate.base_number, done.conflicts)
-        # What the edits demand, they demand until they are committed.
-        demanded = candidate.conditions
-        self._candidates.rebased(candidate, done.tree)
-        candidate.conditions = demanded
+        self._candidates.updated(candidate, done.tree)

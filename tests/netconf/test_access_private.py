@@ -110,6 +110,24 @@ def test_comparing_datastores_tells_no_more(tmp_path: Path, pair: tuple[str, str
     run(tmp_path, scenario, nacm(NO_GOLD, NO_PRICE, NO_SIZE, WRITES))
 
 
+@pytest.mark.parametrize("form", ["", "<format>yang-patch</format>"])
+def test_what_a_commit_would_change_shows_no_more(tmp_path: Path, form: str) -> None:
+    """Also when it would take over what somebody else committed since."""
+    asked = f'<compare xmlns="urn:applianced:yang:history">{form}</compare>'
+
+    async def scenario(admin: Client, sue: Client) -> None:
+        assert await sue.rpc(EDIT.format("", "<title>of sue</title>")) == OK
+        assert await admin.rpc(EDIT.format("", "<size>43</size>")) == OK
+        assert await admin.rpc("<commit/>") == OK
+        reply = await sue.rpc(asked)
+        assert "of sue" in reply
+        assert not secrets(reply)
+        assert "43" not in reply
+
+    permit = rule("compare", "permit", "<module-name>applianced-history</module-name><rpc-name>compare</rpc-name>")
+    run(tmp_path, scenario, nacm(permit, NO_GOLD, NO_PRICE, NO_SIZE, WRITES))
+
+
 @pytest.mark.parametrize("operation", [UPDATE.format(""), "<commit/>"])
 def test_a_conflict_of_what_is_hidden_shows_no_values(tmp_path: Path, operation: str) -> None:
     async def scenario(admin: Client, sue: Client) -> None:

@@ -10,6 +10,7 @@ import pytest
 from lxml import etree
 
 from applianced.datastore.rebase import Resolution
+from tests.netconf.test_history import changes, compare
 from tests.netconf.test_operations import EDIT, GET_CANDIDATE, GET_RUNNING, LOCK, OK, UNLOCK
 from tests.support.netconf_session import Client, serving, tags
 from tests.support.until import eventually
@@ -77,6 +78,27 @@ def test_nobody_sees_or_commits_the_edits_of_another(tmp_path: Path, offered: st
         assert "<size>7</size>" in running
 
     run(tmp_path, scenario, second=offered)
+
+
+@pytest.mark.parametrize("second", [PRIVATE, ""], ids=["its own", "the shared one"])
+def test_compare_is_what_a_commit_would_change(tmp_path: Path, second: str) -> None:
+    """Not what others have committed since the candidate was made, which the commit takes over."""
+
+    async def scenario(other: Client, one: Client) -> None:
+        assert await one.rpc(compare()) == changes("")
+        await edit(one, "<title>mine</title>")
+        await commit(other, "<size>7</size>")
+        assert await one.rpc(compare()) == changes("set shop title mine\n")
+        assert await one.rpc(compare("<running/>", "<candidate/>")) == changes("set shop title mine\n")
+        patch = etree.fromstring(await one.rpc(compare(more="<format>yang-patch</format>")))
+        assert [each.text for each in patch.iter("{*}target")] == ["/example:shop/title"]
+        # Where both changed a node, what the candidate would have it be.
+        await commit(other, "<title>theirs</title>")
+        assert await one.rpc(compare()) == changes("set shop title mine\n")
+        assert await one.rpc(DISCARD) == OK
+        assert await one.rpc(compare()) == changes("")
+
+    run(tmp_path, scenario, second=second)
 
 
 def test_delete_config_begins_anew(tmp_path: Path) -> None:

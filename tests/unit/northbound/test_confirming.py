@@ -222,7 +222,7 @@ def test_cancelling(tmp_path: Path) -> None:
         await edit(configuration, "<size>2</size>")
         await configuration.cancel_commit(1, ME)
         assert (title(configuration), configuration.pending) == ("old", None)
-        assert await seen(configuration, Store.CANDIDATE) == "<title>new</title><size>2</size>"
+        assert await seen(configuration, Store.CANDIDATE) == "<title>old</title><size>2</size>"
         assert configuration.history()[0].user == "admin"
         await configuration.discard(1)
         await commit(configuration, "new", confirmation=Confirmation(60, "token"))
@@ -233,6 +233,24 @@ def test_cancelling(tmp_path: Path) -> None:
         assert title(configuration) == "old"
 
     run(tmp_path, scenario, first=TITLE.format("old"))
+
+
+@pytest.mark.parametrize("ending", ["cancelled", "in vain"])
+def test_what_is_taken_back_does_not_come_back_with_another_commit(tmp_path: Path, ending: str) -> None:
+    """Session 2 edits the candidate that it shares while what session 1 committed runs."""
+
+    async def scenario(configuration: Configuration) -> None:
+        await commit(configuration, "bad", confirmation=Confirmation(60 if ending == "cancelled" else SOON_S))
+        await configuration.locking.lock(2, Store.CANDIDATE)
+        await edit(configuration, "<size>2</size>", session=2)
+        if ending == "cancelled":
+            await configuration.cancel_commit(1, ME)
+        await eventually(lambda: configuration.pending is None)
+        assert await seen(configuration, Store.CANDIDATE) == "<title>good</title><size>2</size>"
+        await configuration.commit(2, ME)
+        assert await seen(configuration, Store.RUNNING) == "<title>good</title><size>2</size>"
+
+    run(tmp_path, scenario, first=TITLE.format("good"))
 
 
 def test_a_confirmed_commit_that_changes_nothing_has_nothing_to_take_back(tmp_path: Path) -> None:
