@@ -28,20 +28,22 @@ class Members(NamedTuple):
         return f"{self.path}/{self.nested}[name='{name}']"
 
 
-def flatten(sets: Mapping[str, Members], known: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+def flatten(
+    sets: Mapping[str, Members], known: Mapping[str, tuple[str, ...]], faults: list[ConfigError]
+) -> dict[str, tuple[str, ...]]:
     """Every set with the members of its sets, each once, in the order of the configuration.
 
-    known: sets that are flat already. Raises ConfigError for a set that contains itself, one that is not there, and
-    for more than LARGEST members.
+    known: sets that are flat already. faults: takes each set that contains itself and each that is not there, which
+    then have no members there. Raises ConfigError for more than LARGEST members.
     """
     flat: dict[str, tuple[str, ...]] = {}
     budget = LARGEST
     for root in sets:
-        for name in _inner_first(root, sets, flat, known):
+        for name in _inner_first(root, sets, flat, known, faults):
             own = sets[name]
             members = dict.fromkeys(own.names)
             for inner in own.sets:
-                members.update(dict.fromkeys(flat[inner] if inner in flat else known[inner]))
+                members.update(dict.fromkeys(flat[inner] if inner in flat else known.get(inner, ())))
             budget -= len(members)
             if budget < 0:
                 raise ConfigError(own.path, f"the sets have more than {LARGEST} members; nest them less")
@@ -50,7 +52,11 @@ def flatten(sets: Mapping[str, Members], known: Mapping[str, tuple[str, ...]]) -
 
 
 def _inner_first(
-    root: str, sets: Mapping[str, Members], flat: Mapping[str, tuple[str, ...]], known: Mapping[str, tuple[str, ...]]
+    root: str,
+    sets: Mapping[str, Members],
+    flat: Mapping[str, tuple[str, ...]],
+    known: Mapping[str, tuple[str, ...]],
+    faults: list[ConfigError],
 ) -> Iterator[str]:
     """Names of the sets below `root` that are not flat yet, and `root`, members before what contains them."""
     if root in flat:
@@ -65,14 +71,11 @@ def _inner_first(
             open_sets.remove(name)
             yield name
         elif inner in open_sets:
-            raise ConfigError(sets[name].path_of(inner), f"'{inner}' contains itself; remove it from '{name}'")
+            faults.append(ConfigError(sets[name].path_of(inner), f"'{inner}' contains itself; remove it from '{name}'"))
         elif inner in sets and inner not in flat:
             stack.append((inner, iter(sets[inner].sets)))
             open_sets.add(inner)
         elif inner not in flat and inner not in known:
-            raise ConfigError(
-                sets[name].path_of(inner),
-                f"there is no set '{inner}'; define it or remove it from '{name}'",
-                tag="data-missing",
-                app_tag="instance-required",
-            )
+            message = f"there is no set '{inner}'; define it or remove it from '{name}'"
+            where = sets[name].path_of(inner)
+            faults.append(ConfigError(where, message, tag="data-missing", app_tag="instance-required"))

@@ -8,11 +8,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
-from applianced.datastore import bulk, freeing, lacking, native
-from applianced.datastore.faults import missing_name, syntax_error, validation_error
+from applianced.datastore import bulk, freeing, native, violations
+from applianced.datastore.faults import syntax_error
 from applianced.datastore.models import Models
 from applianced.datastore.native import Defaults, Form
 from applianced.datastore.remedies import explained
@@ -20,7 +19,7 @@ from applianced.datastore.writer import Texts
 from applianced.errors import ConfigError
 
 ERRORS_MAX = 100
-"""Places that one fault is reported at; an operator who broke ten thousand entries does not read them all."""
+"""Faults that are reported of one tree; an operator who broke ten thousand entries does not read them all."""
 
 
 class Tree:
@@ -71,7 +70,10 @@ class Tree:
             self.first = native.validate(self.models.context, self.first)
         except native.ValidationError as error:
             self.first = error.moved
-            raise InvalidTreeError(self._located(error.fault)) from None
+            self.complete()
+            # One more than are shown, which then says so.
+            faults = violations.every(self.models, self.first, error.fault, ERRORS_MAX + 1)
+            raise InvalidTreeError(faults) from None
 
     def complete(self) -> None:
         """Add the defaults in use, which a tree that was edited since its validation may lack."""
@@ -131,24 +133,15 @@ class Tree:
         if not sys.is_finalizing():
             self.close()
 
-    def _located(self, fault: native.Fault) -> list[ConfigError]:
-        """Faults of absent nodes have a schema path only: look up the instances that lack it."""
-        absent = missing_name(fault)
-        if fault.path or not absent or not fault.schema_path:
-            return [validation_error(explained(self.models, fault))]
-        found = [validation_error(fault, path) for path in self._lacking(fault.schema_path, absent)]
-        return found or [validation_error(fault, fault.schema_path)]
-
-    def _lacking(self, schema_path: str, absent: str) -> Iterator[str]:
-        parents = self.find_all(above) if (above := lacking.parents(self.models, schema_path, absent)) else []
-        for node in islice(lacking.instances(parents, absent), ERRORS_MAX):
-            yield f"{native.path(node)}/{absent}"
-
 
 class InvalidTreeError(ConfigError):
-    """A tree broke its model; `errors` says each place. As a ConfigError it shows the first."""
+    """A tree broke its model, or what is built from it; `errors` says each place, and at last whether there were more
+    than ERRORS_MAX. As a ConfigError it shows the first."""
 
     def __init__(self, errors: list[ConfigError]) -> None:
         first = errors[0]
         super().__init__(first.path, first.message, tag=first.tag, app_tag=first.app_tag, bad_element=first.bad_element)
-        self.errors = errors
+        self.errors = errors[:ERRORS_MAX]
+        if len(errors) > ERRORS_MAX:
+            message = f"there are more faults than these {ERRORS_MAX}: mend them, then try again"
+            self.errors.append(ConfigError("", message, tag="operation-failed"))

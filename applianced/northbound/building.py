@@ -12,6 +12,7 @@ from applianced.config.checks import check
 from applianced.config.decode import Memo, decode
 from applianced.config.schema import Application, Config
 from applianced.datastore.tree import InvalidTreeError
+from applianced.errors import ConfigError
 from applianced.northbound.inforce import Builder, Built
 
 _ALGS = frozenset(REGISTRY)
@@ -31,10 +32,14 @@ class _Building:
         self._passed: Config | None = None
 
     def __call__(self, data: Mapping[str, Any], in_force: Plan | None) -> Built:
-        config = decode(data, self._decoded)
-        errors = check(config, _ALGS, self._passed)
-        if errors:
-            raise InvalidTreeError(errors)
+        faults: list[ConfigError] = []
+        try:
+            config = decode(data, self._decoded, faults)
+        except ConfigError as error:
+            raise InvalidTreeError([*faults, error]) from None
+        faults += check(config, _ALGS, self._passed)
+        if faults:
+            raise InvalidTreeError(faults)
         self._passed = config
         kept = in_force.policies if in_force else ()
         return Built(config, compile_plan(config, queues=self._queues, kept=kept))

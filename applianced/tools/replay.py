@@ -77,9 +77,10 @@ def load_config(path: Path) -> Config:
     """A configuration file, XML or RFC 7951 JSON, that a commit would accept. Raises ConfigError, with every fault."""
     with load_file(load_models(), path) as tree:
         tree.validate()
-        config = decode(tree.data())
-    if errors := check(config, frozenset(REGISTRY)):
-        raise InvalidTreeError(errors)
+        faults: list[ConfigError] = []
+        config = decode(tree.data(), faults=faults)
+    if faults := [*faults, *check(config, frozenset(REGISTRY))]:
+        raise InvalidTreeError(faults)
     return config
 
 

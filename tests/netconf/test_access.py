@@ -349,6 +349,13 @@ def test_a_fault_of_what_others_edited_does_not_tell_what_it_is(tmp_path: Path) 
         assert tags(reply) == ["operation-failed"]
         assert message(reply) == "faults at nodes that you may not read: 1; ask somebody who may"
         assert not [secret for secret in ("gold", "1001", "price") if secret in reply]
+        # A fault that she is told of does not bring along those that she is not.
+        assert await admin.rpc(EDIT.format("", dear.replace("gold", "tin").replace("1001", "1002"))) == OK
+        reply = await sue.rpc("<validate><source><candidate/></source></validate>")
+        assert tags(reply) == ["operation-failed"] * 2
+        assert "tin" in str(error_path(reply))
+        assert "faults at nodes that you may not read: 1; ask somebody who may" in reply
+        assert not [secret for secret in ("gold", "1001") if secret in reply]
         # Of what she may read, she is told as everybody is.
         await admin.rpc("<discard-changes/>")
         await admin.rpc(EDIT.format("", dear.replace("gold", "tin")))

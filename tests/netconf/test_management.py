@@ -41,6 +41,13 @@ APPLICATION = (
     "<application><name>{0}</name><protocol>tcp</protocol><destination-port>{1}</destination-port></application>"
     "</applications></config>"
 )
+NAMELESS = (
+    '<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><security xmlns="urn:applianced:yang:security"><policies>'
+    "<global><policy><name>p</name><match><source-address>nx1</source-address><destination-address>nx2"
+    "</destination-address><application>nx3</application></match><then><permit/></then></policy></global></policies>"
+    "</security></config>"
+)
+"""A policy whose names mean nothing."""
 HISTORY = "urn:applianced:yang:history"
 NETCONF = "urn:ietf:params:xml:ns:netconf:base:1.0"
 SYSTEM = ("subtree", '<system xmlns="urn:applianced:yang:system"/>')
@@ -220,6 +227,13 @@ def test_a_configuration_that_checks_refuse_names_its_place(tmp_path: Path, keys
             with pytest.raises(RPCError) as caught:
                 attempt()
             assert "junos-mine" in str(caught.value.path)
+        session.discard_changes()
+        session.edit_config(target="candidate", config=NAMELESS)
+        for attempt in (session.validate, session.commit):
+            with pytest.raises(RPCError) as caught:
+                attempt()
+            paths = [str(each.path) for each in caught.value.errlist]
+            assert [name for path in paths for name in ("nx1", "nx2", "nx3") if name in path] == ["nx1", "nx2", "nx3"]
 
 
 def test_nobody_who_could_log_in_is_an_error(tmp_path: Path) -> None:

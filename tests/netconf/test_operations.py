@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from applianced.datastore.tree import ERRORS_MAX
 from applianced.netconf import framing, xmltext
 from applianced.netconf.framing import LongMessage, Message
 from tests.support.netconf_session import NC, Client, serving, tags
@@ -228,6 +230,26 @@ def test_one_rpc_error_per_fault(tmp_path: Path) -> None:
         reply = await one.rpc("<commit/>")
         assert tags(reply) == ["missing-element", "missing-element"]
         assert "[example:name='b']/example:kind" in reply
+        await one.rpc(EDIT.format("", missing.replace("</item>", "<twin>ghost</twin><price>1001</price></item>")))
+        for operation in ("<validate><source><candidate/></source></validate>", "<commit/>"):
+            reply = await one.rpc(operation)
+            assert tags(reply) == ["operation-failed", "missing-element", "data-missing"] * 2
+            shown = [path.rpartition("example:")[2] for path in re.findall("<error-path[^>]*>([^<]+)", reply)]
+            assert shown == ["name='a']", "kind", "twin", "name='b']", "kind", "twin"]
+            assert reply.count("<error-app-tag>too-dear</error-app-tag>") == 2
+            assert reply.count("<error-app-tag>instance-required</error-app-tag>") == 2
+
+    run(tmp_path, scenario)
+
+
+def test_of_ten_thousand_faults_some_are_told_and_that_there_are_more(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        items = "".join(f"<item><name>i{at}</name><kind>small</kind><price>1001</price></item>" for at in range(10_000))
+        assert await one.rpc(EDIT.format("", items)) == OK
+        reply = await one.rpc("<validate><source><candidate/></source></validate>")
+        assert tags(reply) == ["operation-failed"] * (ERRORS_MAX + 1)
+        assert reply.count("<error-path") == ERRORS_MAX
+        assert "there are more faults than these" in reply
 
     run(tmp_path, scenario)
 

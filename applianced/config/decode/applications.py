@@ -13,6 +13,7 @@ from applianced.config.decode.node import MISSING, Node, fail, parse_ports, pars
 from applianced.config.ports import PROTOCOLS
 from applianced.config.schema import Application, Applications, PortRange, Term
 from applianced.config.sets import Members, flatten
+from applianced.errors import ConfigError
 
 ROOT = "applianced-applications:applications"
 _LIST = f"/{ROOT}/application"
@@ -21,31 +22,35 @@ _ports = lru_cache(maxsize=65536)(parse_ports)
 _protocol = lru_cache(maxsize=512)(parse_protocol)
 
 
-def decode_applications(data: Mapping[str, Any], memo: Memo[Application] | None = None) -> Applications:
-    """The predefined catalogue with what is configured. memo: of earlier ones. Raises ConfigError."""
+def decode_applications(
+    data: Mapping[str, Any], memo: Memo[Application] | None, faults: list[ConfigError]
+) -> Applications:
+    """The predefined catalogue with what is configured. memo: of earlier ones. faults: takes members of sets that are
+    not there. Raises ConfigError."""
     root = Node(data).child(ROOT)
     own = (memo or Memo()).decoded(root.data.get("application", ()), _application)
     applications = PREDEFINED.applications | {application.name: application for application in own}
-    return Applications(applications=applications, sets={**PREDEFINED.sets, **_sets(root, applications)})
+    return Applications(applications=applications, sets={**PREDEFINED.sets, **_sets(root, applications, faults)})
 
 
-def _sets(root: Node, known: Mapping[str, Application]) -> dict[str, tuple[str, ...]]:
+def _sets(root: Node, known: Mapping[str, Application], faults: list[ConfigError]) -> dict[str, tuple[str, ...]]:
     own = {
         entry.text("name"): Members(
-            names=tuple(_member(member, known) for member in entry.entries("application")),
+            names=tuple(_member(member, known, faults) for member in entry.entries("application")),
             sets=tuple(member.text("name") for member in entry.entries("application-set")),
             path=entry.path,
             nested="application-set",
         )
         for entry in root.entries("application-set")
     }
-    return flatten(own, PREDEFINED.sets)
+    return flatten(own, PREDEFINED.sets, faults)
 
 
-def _member(member: Node, known: Mapping[str, Application]) -> str:
+def _member(member: Node, known: Mapping[str, Application], faults: list[ConfigError]) -> str:
     name = member.text("name")
     if name not in known:
-        fail(member.path, f"there is no application '{name}'; define it or remove it from the set", **MISSING)
+        message = f"there is no application '{name}'; define it or remove it from the set"
+        faults.append(ConfigError(member.path, message, **MISSING))
     return name
 
 

@@ -8,6 +8,15 @@ Rule: only this folder touches `_libyang` or a pointer's fields.
 """
 
 from applianced.datastore.native.annotations import canonical, data_roots, extensions, operation
+from applianced.datastore.native.breaches import (
+    beyond_most,
+    broken_musts,
+    dangling,
+    is_bound,
+    is_conditional,
+    missed,
+    most,
+)
 from applianced.datastore.native.constraints import counts_entries, musts, references, whens
 from applianced.datastore.native.data import (
     NULL,
@@ -108,6 +117,8 @@ __all__ = [
     "Node",
     "Schema",
     "ValidationError",
+    "beyond_most",
+    "broken_musts",
     "canonical",
     "carriers",
     "cases",
@@ -118,6 +129,7 @@ __all__ = [
     "complete",
     "complete_below",
     "counts_entries",
+    "dangling",
     "data_roots",
     "duplicate",
     "equal",
@@ -144,6 +156,8 @@ __all__ = [
     "insert_after",
     "insert_before",
     "insert_beside",
+    "is_bound",
+    "is_conditional",
     "is_config",
     "is_data",
     "is_default",
@@ -160,8 +174,10 @@ __all__ = [
     "kind",
     "load_module",
     "merge",
+    "missed",
     "module_name",
     "modules",
+    "most",
     "musts",
     "name",
     "namespace",

@@ -43,7 +43,7 @@ def _nat_protocol(value: str) -> dict[str, Any]:
         (_application(name="-x"), "invalid-value",
          "a name has letters, digits, '_', '.' and '-' and begins with none of the last two; change it"),
         (_pair("nozone"), "data-missing",
-         '"nozone" is no value of to-zone-name: there is no security-zone of that name; '
+         '"nozone" is no value of from-zone-name: there is no security-zone of that name; '
          "create it, or name one that exists"),
         ({SYSTEM: {"platform-profile": "frob"}}, "invalid-value",
          '"frob" is no value of platform-profile: use branch, high-end, sdwan'),

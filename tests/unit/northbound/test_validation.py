@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from applianced.datastore import native, writer
+from applianced.datastore import native, violations, writer
 from applianced.datastore.edit import EditError, EditOptions, edit
 from applianced.datastore.edits import edits, entry_edits
 from applianced.datastore.inherited import inherited
@@ -150,6 +150,7 @@ def test_entry_by_entry_is_as_strict_as_the_whole(history: list[Any]) -> None:
                 candidate.close()
                 continue
             assert native.equal(candidate.first, other.first)
+            assert list(violations.found(MODELS, other.first)) == []
         assert quick.valid[:2] == whole.valid[:2]
         if quick.valid.difference:
             carried_over(running, candidate, quick.valid.difference)
