@@ -7,7 +7,7 @@ when NULL. Who owns a tree is `datastore.tree.Tree`'s business.
 Rule: only this folder touches `_libyang` or a pointer's fields.
 """
 
-from applianced.datastore.native.annotations import canonical, data_roots, extensions, operation
+from applianced.datastore.native.annotations import canonical, canonical_value, data_roots, extensions, operation
 from applianced.datastore.native.constraints import counts_entries, musts, references, whens
 from applianced.datastore.native.data import (
     NULL,
@@ -109,6 +109,7 @@ __all__ = [
     "Schema",
     "ValidationError",
     "canonical",
+    "canonical_value",
     "carriers",
     "cases",
     "child_named",
