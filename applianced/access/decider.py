@@ -37,6 +37,11 @@ class Decider:
         self._rules = nacm.rules_of(groups)
         self._data = data_rules(index, self._rules, user)
         self._keyed, self._unkeyed = _by_entry(self._data), _by_target(self._data)
+        self._named = {
+            number: {frozenset(name for name, _ in wanted) for wanted in entries}
+            for number, entries in self._keyed.items()
+        }
+        """Number of a list -> names of the keys that rules want of an entry: all of them, or some."""
         self._calls: dict[tuple[str, str, str], Verdict] = {}
         self._verdicts: dict[tuple[int, Access, frozenset[int]], Verdict] = {}
         self._everywhere: dict[tuple[int, Access, frozenset[int]], bool] = {}
@@ -108,7 +113,8 @@ class Decider:
         met = above.met if above else frozenset[int]()
         entries = self._keyed.get(child.number)
         if entries is not None:
-            fitting = entries.get(frozenset(keys.items()), ())
+            wanted = (frozenset((name, keys.get(name, "")) for name in names) for names in self._named[child.number])
+            fitting = [number for each in wanted for number in entries.get(each, ())] if keys else ()
             fits = {number for number in fitting if number in met or _is_first(self._data[number], child)}
             met = frozenset(fits | {number for number in met if child.number not in self._data[number].keyed})
         return Spot(child, met)
@@ -178,8 +184,11 @@ class Decider:
         alive = _is_first(rule, child) or (above is not None and number in above.met)
         return alive and not rule.verdict.permitted and access in rule.operations
 
-    def keyed(self, child: SchemaNode) -> list[Keys]:
-        """Keys of the entries of a list that rules tell apart from the others."""
+    def keyed(self, child: SchemaNode) -> list[Keys] | None:
+        """Keys of the entries of a list that rules tell apart from the others; None when a rule names some of the keys
+        alone, and may mean any entry."""
+        if child.kind is Kind.LIST and any(len(names) < len(child.keys) for names in self._named.get(child.number, ())):
+            return None
         return [dict(keys) for keys in self._keyed.get(child.number, ())]
 
     def way_shown(self, steps: Sequence[tuple[SchemaNode, Keys]], *, below: bool = False) -> bool:

@@ -146,8 +146,6 @@ def _keys(models: Models, schema: native.Schema, text: str, prefix: str, prefixe
         leaf = schema if key == "." else native.child_named(schema, key)
         given[key] = value if value == USER else _canonical(models, leaf, value, prefixes)
         at = found.end()
-    if given and len(given) < len(known):
-        raise ValueError(f'the path names some of the keys of "{name}": name all of {", ".join(known)}, or none')
     return "".join(
         f"[{prefix if key != '.' else ''}{key}={places.quoted(given[key])}]" for key in known if key in given
     )

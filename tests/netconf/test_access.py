@@ -477,7 +477,7 @@ def test_a_path_may_name_the_user(tmp_path: Path, variable: str) -> None:
         ("/ex:shop/ex:nothing", "nothing"),
         ("/ex:shop/ex:item[1]", "item"),
         ("/ex:shop/ex:item[ex:price='1']", "price"),
-        ("/ex:shop/ex:shelf[ex:row='1']", "shelf"),
+        ("/ex:shop/ex:shelf[ex:row='1'][ex:row='1']", "shelf"),
         ("/ex:shop/ex:item[ex:name=concat('a','b')]", "concat"),
         ("//ex:item", "//"),
         ("shop", "shop"),

@@ -142,6 +142,10 @@ def path_of(text: bytes) -> str:
     ("path", "expected"),
     [
         ("/", "/"),
+        (
+            "/sec:security/sec:policies/sec:policy[sec:to-zone-name='wan']",
+            "/applianced-security:security/policies/policy[to-zone-name='wan']",
+        ),
         (" /sys:system ", "/applianced-system:system"),
         (f"{LOGIN}<!-- of -->/sys:user<!-- -->[sys:name=$USER]", "/applianced-system:system/login/user[name='$USER']"),
         (
