@@ -14,6 +14,8 @@ from applianced.datastore.native import Kind
 _ALWAYS_CALLED = ("ietf-netconf", "close-session")
 _SELDOM_CALLED = (("ietf-netconf", "kill-session"), ("ietf-netconf", "delete-config"))
 """Denied unless a rule permits them (RFC 8341 3.4.4, step 11)."""
+WHOLE = "/"
+"""What an RPC shows that shows all configuration and state but for what the model denies to all (default-deny-all)."""
 _ALWAYS_NOTIFIED = ("replayComplete", "notificationComplete")
 
 
@@ -35,6 +37,11 @@ class Decider:
         self._rules = nacm.rules_of(groups)
         self._data = data_rules(index, self._rules, user)
         self._keyed, self._unkeyed = _by_entry(self._data), _by_target(self._data)
+        self._named = {
+            number: {frozenset(name for name, _ in wanted) for wanted in entries}
+            for number, entries in self._keyed.items()
+        }
+        """Number of a list -> names of the keys that rules want of an entry: all of them, or some."""
         self._calls: dict[tuple[str, str, str], Verdict] = {}
         self._verdicts: dict[tuple[int, Access, frozenset[int]], Verdict] = {}
         self._everywhere: dict[tuple[int, Access, frozenset[int]], bool] = {}
@@ -47,7 +54,8 @@ class Decider:
         """Whether an RPC may be called (RFC 8341 3.4.4).
 
         shows: the instance path of what its output shows, which then must be readable with all below it, unless a rule
-        names this RPC. Of operations that there are: each is kept.
+        names this RPC; or WHOLE, where no rule that names the RPC stands for the right to read. Of operations that
+        there are: each is kept.
         """
         known = (module, name, shows)
         found = self._calls.get(known)
@@ -61,7 +69,7 @@ class Decider:
         for rule_list, rule in self._rules:
             if Access.EXEC in rule.operations and _names(rule, rule.rpc, module, name, rule.notification):
                 found = Verdict(rule.permit, called(rule_list, rule))
-                return found if rule.rpc == name else self._if_shown(found, shows)
+                return found if rule.rpc == name and shows != WHOLE else self._if_shown(found, shows)
         if self.index.operation_denied(module, name) is Deny.ALL:
             return Verdict(False, Deny.ALL.value)
         if (module, name) in _SELDOM_CALLED:
@@ -69,9 +77,22 @@ class Decider:
         return self._if_shown(Verdict(self._nacm.exec_permitted, "exec-default"), shows)
 
     def _if_shown(self, found: Verdict, shows: str) -> Verdict:
+        if found.permitted and shows == WHOLE:
+            hidden = any(self._hides(None, top) for top in self.uneven(None))
+            return Verdict(False, "what hides a part of the data, all of which this shows") if hidden else found
         if not found.permitted or not shows or self.way_shown(known_way(self.index, shows)[0], below=True):
             return found
         return Verdict(False, f"what hides {shows}, or a part of it, which the answer shows")
+
+    def _hides(self, above: Spot | None, child: SchemaNode) -> bool:
+        """Whether a node, or something below it, may not be read that the model itself leaves open."""
+        if child.deny is Deny.ALL:
+            return False
+        entries = self._keyed.get(child.number, {}).values()
+        if any(self._denies(number, above, child, Access.READ) for numbers in entries for number in numbers):
+            return True
+        spot = self.enter(above, child, {})
+        return not self.reads(spot) or any(self._hides(spot, below) for below in self.uneven(spot))
 
     def may_notify(self, module: str, name: str) -> Verdict:
         """Whether a notification may be sent to the user (RFC 8341 3.4.6)."""
@@ -92,7 +113,8 @@ class Decider:
         met = above.met if above else frozenset[int]()
         entries = self._keyed.get(child.number)
         if entries is not None:
-            fitting = entries.get(frozenset(keys.items()), ())
+            wanted = (frozenset((name, keys.get(name, "")) for name in names) for names in self._named[child.number])
+            fitting = [number for each in wanted for number in entries.get(each, ())] if keys else ()
             fits = {number for number in fitting if number in met or _is_first(self._data[number], child)}
             met = frozenset(fits | {number for number in met if child.number not in self._data[number].keyed})
         return Spot(child, met)
@@ -162,8 +184,11 @@ class Decider:
         alive = _is_first(rule, child) or (above is not None and number in above.met)
         return alive and not rule.verdict.permitted and access in rule.operations
 
-    def keyed(self, child: SchemaNode) -> list[Keys]:
-        """Keys of the entries of a list that rules tell apart from the others."""
+    def keyed(self, child: SchemaNode) -> list[Keys] | None:
+        """Keys of the entries of a list that rules tell apart from the others; None when a rule names some of the keys
+        alone, and may mean any entry."""
+        if child.kind is Kind.LIST and any(len(names) < len(child.keys) for names in self._named.get(child.number, ())):
+            return None
         return [dict(keys) for keys in self._keyed.get(child.number, ())]
 
     def way_shown(self, steps: Sequence[tuple[SchemaNode, Keys]], *, below: bool = False) -> bool:

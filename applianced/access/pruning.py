@@ -61,9 +61,7 @@ class _Pruning:
     def _level(self, first: native.Node, child: SchemaNode, above: Spot | None) -> None:
         """The instances of one schema node among siblings."""
         decider, others = self._decider, self._decider.enter(above, child, {})
-        apart = {
-            native.identity(node): node for keys in decider.keyed(child) if (node := self._entry(first, child, keys))
-        }
+        apart = {native.identity(node): node for node in self._apart(first, child)}
         # Where the others need no look, those that rules name are looked up.
         even = decider.everywhere(others, Access.READ)
         for node in list(apart.values()) if even else list(_instances(first, child)):
@@ -71,6 +69,13 @@ class _Pruning:
             if not self._shown(node, spot):
                 self._tree.detach(node)
                 native.free_subtree(node)
+
+    def _apart(self, first: native.Node, child: SchemaNode) -> Iterator[native.Node]:
+        """The instances that rules may tell apart from the others."""
+        named = self._decider.keyed(child)
+        if named is None:
+            return _instances(first, child)
+        return (node for keys in named if (node := self._entry(first, child, keys)))
 
     def _entry(self, first: native.Node, child: SchemaNode, keys: Keys) -> native.Node:
         if child.kind is Kind.LEAF_LIST:

@@ -37,12 +37,12 @@ PROTOCOL = (
 )
 """What the management protocol itself speaks, whatever it configures."""
 
-NACM = Module("ietf-netconf-acm", "2018-02-14")
-"""Access control; it is in force wherever this module is."""
+NACM = (Module("ietf-netconf-acm", "2018-02-14"), Module("applianced-access-deviations"))
+"""Access control; it is in force wherever the first is."""
 
 MODULES = (
     *PROTOCOL,
-    NACM,
+    *NACM,
     Module("iana-if-type", "2019-02-08"),
     Module("ietf-interfaces", "2018-02-20"),
     Module("ietf-ip", "2018-02-22"),

@@ -38,8 +38,8 @@ class Rule:
     """One rule; the first that matches decides.
 
     rpc, notification: a name or ANY; path: an instance path with module names as prefixes (RFC 7951 6.11), in which
-    an entry has all of its keys or none, any of them USER, or "/". At most one of the three is set; with none, all
-    three kinds match.
+    an entry has all of its keys, some or none, any of them USER, or "/". At most one of the three is set; with none,
+    all three kinds match.
     """
 
     name: str

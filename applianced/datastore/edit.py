@@ -14,7 +14,7 @@ from enum import Enum
 from lxml import etree
 
 from applianced.courtesy import unhurried
-from applianced.datastore import crowding, native, places, twins
+from applianced.datastore import crowding, native, places, rule_paths, twins
 from applianced.datastore.faults import NamedFaultError, found_in, syntax_error
 from applianced.datastore.fragments import octets, shell
 from applianced.datastore.native import Form, Kind
@@ -127,6 +127,8 @@ def _merge_whole(tree: Tree, elements: Sequence[Element], options: EditOptions) 
         return False
     try:
         crowding.require_spread(tree.models, elements)
+        for element in elements:
+            rule_paths.settle(tree.models, element)
         with Tree.parse(tree.models, b"".join(octets(element) for element in elements), Form.XML) as parsed:
             twins.check_tree(parsed.first)
             tree.merge(parsed)
@@ -260,6 +262,7 @@ class _Walk:
             case Kind.LEAF_LIST if not native.is_default(node):
                 return node
             case _:
+                rule_paths.settle(self.models, place.element)
                 wanted = places.json_value(self.models, place.schema, place.element)
                 same = native.value(node) == wanted and not native.is_default(node)
                 return node if same else self.create(place, node)
@@ -277,6 +280,7 @@ class _Walk:
             self.drop_default_entries(place)
         if place.element not in self.marked:
             crowding.require_spread(self.models, [place.element])
+            rule_paths.settle(self.models, place.element)
             return self.parse(place, octets(place.element))
         node = self.parse(place, shell(place))
         self.descend(place, node, Operation.MERGE)

@@ -9,7 +9,7 @@ from typing import Any
 
 from lxml import etree
 
-from applianced.datastore import crowding, places, twins
+from applianced.datastore import crowding, places, rule_paths, twins
 from applianced.datastore.faults import NamedFaultError, found_in
 from applianced.datastore.instances import instance_path
 from applianced.datastore.models import Models
@@ -33,6 +33,7 @@ def from_elements(models: Models, elements: Sequence[Element], *, line: int = 0)
         if marked := _WITH_ATTRIBUTES(element):
             raise _attribute(models, marked[0], line)
         places.check_top_level(models, element)
+        rule_paths.settle(models, element)
     crowding.require_spread(models, elements)
     text = b"".join(etree.tostring(element, with_tail=False) for element in elements)
     try:
@@ -48,6 +49,8 @@ def from_json(models: Models, text: bytes) -> Tree:
     except (ValueError, RecursionError) as error:
         raise ConfigError("", f"not well-formed JSON: {error}", tag="malformed-message") from None
     _refuse_metadata(value)
+    if rule_paths.settle_json(models, value):
+        text = json.dumps(value).encode()
     return _parsed(models, text, Form.JSON)
 
 

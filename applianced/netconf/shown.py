@@ -1,9 +1,12 @@
-"""Which state an RPC shows: whoever may not read that may not call it either, unless a rule names it."""
+"""Which state an RPC shows: whoever may not read that may not call it either, unless a rule names it; what shows
+everything, not even then."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+
+from applianced.access.decider import WHOLE
 
 _ALG = "/applianced-security:security/applianced-alg:alg/applianced-state:"
 _FLOW = "/applianced-security:security/flow/applianced-state:"
@@ -17,6 +20,8 @@ SHOWN: Mapping[str, str] = MappingProxyType(
         "applianced-operations:get-data-sessions": f"{_FLOW}data-sessions",
         "applianced-operations:get-workers": f"{_FLOW}workers",
         "applianced-operations:get-resources": f"{_FLOW}resources",
+        "applianced-operations:make-support-bundle": WHOLE,
+        "applianced-operations:get-support-bundle": WHOLE,
     }
 )
-"""By "module:rpc": the instance path of the state."""
+"""By "module:rpc": the instance path of the state, or WHOLE."""

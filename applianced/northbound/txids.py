@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from applianced.datastore import txids
@@ -133,14 +134,14 @@ class TransactionIds:
         body = running.render(Form.JSON)
         before = known.table if known else None
         if known:
-            table = txids.advance(known.table, known.tree, running, self._state(known.table, number, body))
+            table = txids.advance(known.table, known.tree, running, self._state(known.table, number))
         else:
             table = self._kept(running, number, body)
         if table is not before:
             self._save(table, number, body)
         return table
 
-    def _state(self, table: Table | None, number: int, body: bytes) -> State:
+    def _state(self, table: Table | None, number: int) -> State:
         """An id that nobody was told before, also of another history with the same numbers; a time after any before."""
         known = table.states.values() if table else ()
         commit = next((commit for commit in self._log.history() if commit.number == number), None)
@@ -148,11 +149,8 @@ class TransactionIds:
         latest = max((datetime.fromisoformat(state.last_modified) for state in known), default=time)
         if time <= latest and table:
             time = latest + timedelta(microseconds=1)
-        etag = base = f"{number}-{_digest(body)[:12]}"
-        told, again = {state.etag for state in known}, 1
-        while etag in told:
-            again += 1
-            etag = f"{base}-{again}"
+        # Nothing that is made of the text: who knows all of it but one value could try out what that is.
+        etag = f"{number}-{token_hex(6)}"
         return State(etag, time.isoformat(timespec="microseconds").replace("+00:00", "Z"))
 
     # --- disk --------------------------------------------------------------------------------------------------
@@ -168,12 +166,12 @@ class TransactionIds:
             if _digest(old) != fields["digest"]:
                 raise ValueError("it is of another history of commits")
             with Tree.parse(self._models, old, Form.JSON) as tree:
-                return txids.advance(table, tree, running, self._state(table, number, body))
+                return txids.advance(table, tree, running, self._state(table, number))
         except FileNotFoundError:
             pass
         except (OSError, BrokenSealError, CorruptCommitError, ConfigError, ValueError, KeyError, TypeError) as error:
             _LOG.warning("all transaction ids are new, those of before cannot be used: %s", error)
-        return txids.first(self._state(None, number, body))
+        return txids.first(self._state(None, number))
 
     def _save(self, table: Table, number: int, body: bytes) -> None:
         content = {

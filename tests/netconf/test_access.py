@@ -453,7 +453,8 @@ def test_denials_are_counted_and_logged(tmp_path: Path, caplog: pytest.LogCaptur
     run(tmp_path, scenario, STOCK, nacm(rule("quiet", "deny", "<rpc-name>ring</rpc-name>")))
 
 
-def test_a_path_may_name_the_user(tmp_path: Path) -> None:
+@pytest.mark.parametrize("variable", ["$USER", "'$USER'", '"$USER"'])
+def test_a_path_may_name_the_user(tmp_path: Path, variable: str) -> None:
     """Everybody sees the item of his own name alone."""
 
     async def scenario(admin: Client, sue: Client) -> None:
@@ -466,7 +467,7 @@ def test_a_path_may_name_the_user(tmp_path: Path) -> None:
         assert "sue" not in shown
         assert "'$USER'" in await admin.rpc(GET_CONFIG.format("running", ""))
 
-    own = rule("own", "permit", path("/ex:shop/ex:item[ex:name='$USER']"))
+    own = rule("own", "permit", path(f"/ex:shop/ex:item[ex:name={variable}]"))
     others = rule("others", "deny", path("/ex:shop/ex:item"))
     items = "".join(f"<item><name>{name}</name><kind>small</kind></item>" for name in ("sue", "bob"))
     run(tmp_path, scenario, items, nacm(own, others, users="<user-name>sue</user-name><user-name>bob</user-name>"))
@@ -475,11 +476,15 @@ def test_a_path_may_name_the_user(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("/ex:shop/ex:item[ex:name=$USER]", "write '$USER' in quotes"),
+        ("/ex:shop/ex:item[ex:name=$NOBODY]", "$NOBODY"),
+        ("/ex:shop/ex:item[ex:name=USER]", "USER"),
+        ("/ex:shop/ex:item[ex:name='ex:a']", "another prefix"),
+        ("/ex:shop/ex:shelf[ex:row='a'][ex:column='b']", "row"),
+        ("/ex:shop/item", "prefix"),
         ("/ex:shop/ex:nothing", "nothing"),
         ("/ex:shop/ex:item[1]", "item"),
         ("/ex:shop/ex:item[ex:price='1']", "price"),
-        ("/ex:shop/ex:shelf[ex:row='1']", "shelf"),
+        ("/ex:shop/ex:shelf[ex:row='1'][ex:row='1']", "shelf"),
         ("/ex:shop/ex:item[ex:name=concat('a','b')]", "concat"),
         ("//ex:item", "//"),
         ("shop", "shop"),

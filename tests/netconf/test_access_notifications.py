@@ -61,6 +61,34 @@ def test_a_filter_does_not_find_out_what_changed(tmp_path: Path, hidden: str) ->
     run(tmp_path, scenario, nacm(NO_GOLD, NO_SIZE))
 
 
+@pytest.mark.parametrize("replayed", [False, True])
+def test_of_a_change_that_is_all_hidden_nothing_is_told(tmp_path: Path, replayed: bool) -> None:
+    async def scenario(admin: Client, sue: Client) -> None:
+        watching = await Client(admin.session.server).connected()
+        assert await watching.rpc(create(CHANGED)) == OK
+        if not replayed:
+            assert await sue.rpc(create(CHANGED)) == OK
+        await commit(admin, "<size>43</size>")
+        await commit(admin, "<item><name>gold</name><price>901</price></item>")
+        await commit(admin, '<item nc:operation="delete"><name>gold</name></item>')
+        await commit(admin, "<title>two</title>")
+        for _ in range(4):
+            assert CHANGE in (await watching.next()).decode()
+        if replayed:
+            since = CHANGED + "<startTime>2020-01-01T00:00:00Z</startTime>"
+            assert await sue.rpc(create(since)) == OK
+        # The first commit put in force what there is; nobody compared it with anything.
+        change = (await sue.next()).decode()
+        assert "shop/ex:title" in change
+        assert not [secret for secret in SECRETS if secret in change]
+        await admin.rpc("<discard-changes/>")
+        await commit(admin, "<title>three</title>")
+        last = (await sue.next()).decode()
+        assert "replayComplete" in last if replayed else "shop/ex:title" in last
+
+    run(tmp_path, scenario, nacm(NO_GOLD, NO_SIZE))
+
+
 def test_an_event_that_is_denied_is_not_told_and_counted(tmp_path: Path) -> None:
     quiet = rule("quiet", "deny", "<notification-name>netconf-session-start</notification-name>")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from applianced.access.decider import WHOLE
 from applianced.access.rules import known_way
 from applianced.access.schema import SchemaIndex
 from applianced.netconf.server import NetconfServer
@@ -52,7 +53,7 @@ def hiding(way: str) -> str:
 EVERYTHING = "<module-name>*</module-name><action>permit</action>"
 
 
-@pytest.mark.parametrize("way", SHOWN.values())
+@pytest.mark.parametrize("way", [way for way in SHOWN.values() if way != WHOLE])
 def test_what_an_rpc_shows_is_state_that_there_is(way: str) -> None:
     assert known_way(SchemaIndex(shipped()), way)[1]
 
@@ -70,7 +71,49 @@ def test_who_has_no_rule_ends_nothing(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
-@pytest.mark.parametrize("rpc", [name.partition(":")[2] for name in SHOWN])
+CALLS = "<rpc-name>*</rpc-name><access-operations>exec</access-operations><action>permit</action>"
+BUNDLES = ("make-support-bundle", "get-support-bundle")
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "/ap:applications/ap:application/ap:description",
+        "/ap:applications/ap:application[ap:name='hidden']",
+        "/s:security/a:alg/st:gates",
+        "/n:netconf-state/n:sessions",
+    ],
+)
+@pytest.mark.parametrize("permit", [CALLS, EVERYTHING, "named"])
+def test_a_support_bundle_is_for_those_who_may_read_all_of_it(tmp_path: Path, hidden: str, permit: str) -> None:
+    deny = hiding(hidden).replace(
+        "<path ",
+        '<path xmlns:ap="urn:applianced:yang:applications" '
+        'xmlns:n="urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring" ',
+    )
+    # Every leaf that a rule of the same name had before.
+    deny = f"<module-name>*</module-name><access-operations>*</access-operations>{deny}"
+    permits = [rpc_rule(rpc) for rpc in BUNDLES] if permit == "named" else [permit]
+
+    async def scenario(server: NetconfServer) -> None:
+        admin, olga = await Client(server).connected(), await Client(server, "olga").connected()
+        made = await admin.rpc(call(BUNDLES[0]))
+        name = f"<name>{made.partition('support-')[1]}{made.partition('support-')[2].partition('<')[0]}</name>"
+        assert await edit(admin, rules(*permits)) == []
+        # What the models guard is in no bundle: to read that takes no right.
+        assert "<content" in await olga.rpc(call(BUNDLES[1], name))
+        assert "access-denied" not in tags(await olga.rpc(call(BUNDLES[0])))
+        assert await edit(admin, rules(deny, *permits)) == []
+        for rpc, inner in ((BUNDLES[0], ""), (BUNDLES[1], name), (BUNDLES[1], "<name>none</name>")):
+            reply = await olga.rpc(call(rpc, inner))
+            assert tags(reply) == ["access-denied"]
+            assert f"to call &lt;{rpc}&gt; is denied by what hides a part" in reply
+        assert "<content" in await admin.rpc(call(BUNDLES[1], name))
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("rpc", [name.partition(":")[2] for name, way in SHOWN.items() if way != WHOLE])
 def test_an_rpc_shows_no_state_that_is_hidden(tmp_path: Path, rpc: str) -> None:
     way = SHOWN[f"applianced-operations:{rpc}"]
     for module, prefix in (("applianced-security", "s"), ("applianced-alg", "a"), ("applianced-state", "st")):

@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from lxml import etree
+
 from applianced.access.decider import Decider
 from applianced.access.schema import SchemaIndex
 from applianced.compiler.plan import Plan
@@ -16,6 +18,7 @@ from applianced.config.decode.nacm import decode_nacm
 from applianced.config.modules import NACM, PROTOCOL, Module
 from applianced.config.nacm import Nacm, Rule, RuleList
 from applianced.config.schema import Config, System, User
+from applianced.datastore import whole
 from applianced.datastore.models import Models, load_models
 from applianced.datastore.native import Form
 from applianced.datastore.persist import CommitLog
@@ -33,7 +36,7 @@ SHOP_PATH = "/example:shop"
 @lru_cache(maxsize=1)
 def guarded_models() -> Models:
     """The shop's, with ietf-netconf-acm."""
-    return load_models(YANG, [*PROTOCOL, NACM, Module("example"), Module("applianced-history")])
+    return load_models(YANG, [*PROTOCOL, *NACM, Module("example"), Module("applianced-history")])
 
 
 @lru_cache(maxsize=1)
@@ -83,8 +86,8 @@ async def guarding(directory: Path, shop: str, acm: str) -> AsyncIterator[Netcon
     """A server with a shop and rules."""
     models = guarded_models()
     configuration = Configuration(models, CommitLog(directory), build_guarded, ())
-    text = f"<shop {DECLARED}>{shop}</shop>{acm}".encode()
-    await configuration.start(lambda: Tree.parse(models, text, Form.XML), source="test")
+    config = etree.fromstring(f"<config><shop {DECLARED}>{shop}</shop>{acm}</config>")
+    await configuration.start(lambda: whole.from_elements(models, list(config)), source="test")
     server = NetconfServer(configuration, ShopState(), directory=directory)
     try:
         yield server

@@ -7,7 +7,7 @@ when NULL. Who owns a tree is `datastore.tree.Tree`'s business.
 Rule: only this folder touches `_libyang` or a pointer's fields.
 """
 
-from applianced.datastore.native.annotations import canonical, data_roots, extensions, operation
+from applianced.datastore.native.annotations import canonical, canonical_value, data_roots, extensions, operation
 from applianced.datastore.native.breaches import (
     beyond_most,
     broken_musts,
@@ -120,6 +120,7 @@ __all__ = [
     "beyond_most",
     "broken_musts",
     "canonical",
+    "canonical_value",
     "carriers",
     "cases",
     "child_named",

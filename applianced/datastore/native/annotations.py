@@ -44,10 +44,18 @@ def operation(module: Module, local_name: str) -> Schema:
 
 def canonical(context: libyang.Context, schema: Schema, text: str) -> str:
     """A leaf's value (identities as module:name) in its canonical form; the text itself when it is no value of it."""
+    found = canonical_value(context, schema, text)
+    return text if found is None else found
+
+
+def canonical_value(context: libyang.Context, schema: Schema, text: str) -> str | None:
+    """The same; None when it is no value of the leaf."""
     out, raw = ffi.new("char **"), text.encode()
-    if _value_validate(context.cdata, schema, ffi.from_buffer(raw + b"\0"), len(raw), NULL, NULL, out):
+    fault = _value_validate(context.cdata, schema, ffi.from_buffer(raw + b"\0"), len(raw), NULL, NULL, out)
+    if fault:
         lib.ly_err_clean(context.cdata, ffi.NULL)
-        return text
+        # Whether what it refers to exists, nobody asked.
+        return text if fault == lib.LY_EINCOMPLETE else None
     found = _text(out[0])
     _forget_text(context.cdata, out[0])
     return found

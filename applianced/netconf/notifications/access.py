@@ -30,14 +30,17 @@ def may_receive(access: UserAccess, notification: Notification) -> bool:
     return access.may_notify(module, name)
 
 
-def as_seen(models: Models, access: UserAccess, notification: Notification) -> Notification:
+def as_seen(models: Models, access: UserAccess, notification: Notification) -> Notification | None:
     """A notification as a user may see it, before any filter looks at it: of a change, without the edits of nodes that
-    he may not read. Raises ConfigError for a body that fits no model, as one of an older release may."""
+    he may not read; None when no edit is left, for who changed something and when would be told still. Raises
+    ConfigError for a body that fits no model, as one of an older release may."""
     if access.unrestricted or notification.name != _CHANGE:
         return notification
     with notification.tree.duplicate() as tree:
         edits = [node for node in native.children(tree.first) if native.name(native.schema_of(node)) == "edit"]
         hidden = [edit for edit in edits if not all(access.sees(target) for target in _targets(edit))]
+        if len(hidden) == len(edits):
+            return None
         for edit in hidden:
             native.free_subtree(edit)
         if not hidden:

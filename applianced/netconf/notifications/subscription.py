@@ -128,6 +128,8 @@ class Subscription:
             shown = as_seen(self._models, access, notification)
         except ConfigError:
             return None
+        if shown is None:
+            return None
         return shown if self._wanted.at_once(shown) and may_receive(access, shown) else None
 
     def _lose(self) -> None:

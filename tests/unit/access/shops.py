@@ -12,6 +12,7 @@ PATHS = (
     *("/example:shop/item[name='a']", "/example:shop/item[name='b']/price", "/example:shop/item/name"),
     *("/example:shop/shelf[row='1'][column='x']", "/example:shop/shelf/label", "/example:shop/hall/rug"),
     *("/example:shop/hall/rug/length", "/example:shop/tag[.='t1']", "/example:shop/queue", "/example:shop/size"),
+    *("/example:shop/shelf[row='1']", "/example:shop/shelf[column='y']/label"),
     *("/example:shop/open/hours", "/example:shop/shelf[row='2'][column='x']/label", ""),
 )
 RULES = st.lists(

@@ -87,6 +87,17 @@ LAN_WAN = PAIR.format("lan", "wan")
             ],
             {("lan", "wan", "web"), ("dmz", "wan", "mail")},
         ),
+        (
+            [("/applianced-security:security/policies/policy[to-zone-name='wan']", False)],
+            {entry for entry in EVERY if entry[1] == "wan"},
+        ),
+        (
+            [
+                (f"{LAN_WAN}/policy[name='web']", True),
+                ("/applianced-security:security/policies/policy[from-zone-name='lan']/policy[name='web']", False),
+            ],
+            {("lan", "dmz", "web")},
+        ),
         ([(f"{PAIR.format('wan', 'lan')}/policy[name='web']", False)], set()),
     ],
 )
