@@ -128,9 +128,19 @@ def instance(models: Models, first: native.Node, place: Place) -> native.Node:
         case Kind.LIST:
             return entry(models, first, place.schema, place.keys)
         case Kind.LEAF_LIST:
-            return native.find(first, place.schema, json_value(models, place.schema, place.element)) if first else first
+            return _member(models, first, place)
         case _:
             return native.find(first, place.schema)
+
+
+def _member(models: Models, first: native.Node, place: Place) -> native.Node:
+    if not first:
+        return native.NULL
+    node = native.find(first, place.schema, json_value(models, place.schema, place.element))
+    if not node:
+        # What is no value of the type leaves an error behind, which would be taken for that of the next fault.
+        native.clean_errors(models.context)
+    return node
 
 
 def entry(models: Models, first: native.Node, schema: native.Schema, keys: tuple[tuple[str, str], ...]) -> native.Node:

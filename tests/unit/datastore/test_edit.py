@@ -39,6 +39,15 @@ def shelves(order: str) -> str:
         pytest.param(f"{A}<title>x</title>", f'<item nc:operation="replace">{A[6:].replace("small", "large")}',
                      "<title>x</title>" + A.replace("small", "large"), id="replace"),
         pytest.param("<tag>a</tag>", '<tag>b</tag><tag nc:operation="delete">a</tag>', "<tag>b</tag>", id="leaf-list"),
+        pytest.param("<tag>a</tag><tag/>", '<tag nc:operation="delete"/>', "<tag>a</tag>", id="an empty value"),
+        pytest.param("<tag>a</tag>", '<tag nc:operation="remove"/>', "<tag>a</tag>", id="an empty value that is not"),
+        pytest.param("<tag>a</tag>", '<tag nc:operation="create"/>', "<tag>a</tag><tag/>", id="create an empty value"),
+        pytest.param("<tag>a</tag>", '<tag nc:operation="merge"/>', "<tag>a</tag><tag/>", id="merge an empty value"),
+        pytest.param("<code>a</code>", '<code nc:operation="remove"/>', "<code>a</code>", id="a value that cannot be"),
+        pytest.param("<queue>a</queue><queue>b</queue>", '<queue yang:insert="first"/>',
+                     "<queue/><queue>a</queue><queue>b</queue>", id="insert an empty value"),
+        pytest.param("<queue>a</queue><queue>b</queue><queue/>", '<queue yang:insert="before" yang:value="">b</queue>',
+                     "<queue>a</queue><queue>b</queue><queue/>", id="insert beside an empty value"),
         pytest.param("", "<paint>ex:red</paint>", '<paint xmlns:ex="urn:example:shop">ex:red</paint>', id="identity"),
         pytest.param("<cash/>", "<issuer>v</issuer>", "<issuer>v</issuer>", id="another case deletes the first"),
         pytest.param("<issuer>v</issuer>", "<limit>1</limit>", "<issuer>v</issuer><limit>1</limit>", id="same case"),
@@ -77,6 +86,13 @@ def test_operations(before: str, change: str, after: str) -> None:
         (A, f'<item nc:operation="create">{A[6:]}', "data-exists", "/example:shop/item[name='a']"),
         ("", '<item nc:operation="delete"><name>a</name></item>', "data-missing", "/example:shop/item[name='a']"),
         ("", '<size nc:operation="delete"/>', "data-missing", "/example:shop/size"),
+        ("<tag>a</tag>", '<tag nc:operation="delete"/>', "data-missing", "/example:shop/tag"),
+        ("<tag/>", '<tag nc:operation="create"/>', "data-exists", "/example:shop/tag"),
+        ("<code>a</code>", '<code nc:operation="delete"/>', "data-missing", "/example:shop/code"),
+        ("<code>a</code>", '<code nc:operation="create"/>', "invalid-value", "/example:shop/code"),
+        ("<code>a</code>", '<code nc:operation="merge"/>', "invalid-value", "/example:shop/code"),
+        ("<code>a</code>", '<code nc:operation="replace"/>', "invalid-value", "/example:shop/code"),
+        ("<code>a</code>", "<code/>", "invalid-value", "/example:shop/code"),
         (
             SHELVES,
             "<shelf yang:insert='after' yang:key='frob'><row>1</row><column>a</column></shelf>",
@@ -139,6 +155,11 @@ def test_missing_anchor_is_named_as_rfc_7950_says() -> None:
     with pytest.raises(EditError) as caught:
         edited("", '<queue yang:insert="after" yang:value="z">a</queue>')
     assert caught.value.app_tag == "missing-instance"
+
+
+def test_a_value_that_cannot_be_looked_up_is_not_blamed_for_the_next_fault() -> None:
+    with pytest.raises(EditError, match='"900" is no value of size'):
+        edited("<code>a</code>", '<code nc:operation="remove">long</code><size>900</size>')
 
 
 def test_one_edit_may_take_one_case_away_and_set_the_other() -> None:
@@ -308,7 +329,7 @@ _OPERATION = st.sampled_from(["", "merge", "replace", "create", "delete", "remov
 )
 _INSERT = st.sampled_from(["", ' yang:insert="first"', ' yang:insert="last"', ' yang:insert="before" yang:value="b"'])
 _CHANGE = st.one_of(
-    st.builds("<queue{}{}>{}</queue>".format, _OPERATION, _INSERT, st.sampled_from("abcd")),
+    st.builds("<queue{}{}>{}</queue>".format, _OPERATION, _INSERT, st.sampled_from(["a", "b", "c", "d", ""])),
     st.builds(
         "<item{}><name>{}</name><kind{}>small</kind></item>".format, _OPERATION, st.sampled_from("ab"), _OPERATION
     ),
