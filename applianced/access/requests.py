@@ -16,6 +16,7 @@ from applianced.access.rules import Keys
 from applianced.access.schema import SchemaNode
 from applianced.config.nacm import Access
 from applianced.datastore import native, places
+from applianced.datastore.models import Models
 from applianced.datastore.native import Kind
 from applianced.datastore.orders import NETCONF_NS, YANG_NS
 from applianced.datastore.places import Element
@@ -117,14 +118,14 @@ class _Request:
         """Of an entry, as the element says them."""
         models = self._decider.index.models
         if node.kind is Kind.LEAF_LIST:
-            return self._canonical(node, {".": places.json_value(models, node.schema, element)})
+            return self._canonical(node, {".": _said(models, node, element)})
         if node.kind is not Kind.LIST:
             return {}
         given: Keys = {}
         for key in node.keys:
             found = element.find(f"{{{native.namespace(key.schema)}}}{key.name}")
             if found is not None:
-                given[key.name] = places.json_value(models, key.schema, found)
+                given[key.name] = _said(models, key, found)
         return self._canonical(node, given)
 
     def _canonical(self, node: SchemaNode, given: Keys) -> Keys:
@@ -134,6 +135,11 @@ class _Request:
         schemas = {key.name: key.schema for key in node.keys} | {".": node.schema}
         context = self._decider.index.models.context
         return {name: native.canonical(context, schemas[name], text) for name, text in given.items() if name in schemas}
+
+
+def _said(models: Models, node: SchemaNode, element: Element) -> str:
+    """A value, also one that is none of its type."""
+    return places.json_value(models, node.schema, element) or element.text or ""
 
 
 def _needed(element: Element, node: SchemaNode, operation: str) -> Sequence[Access]:

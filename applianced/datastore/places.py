@@ -134,9 +134,10 @@ def instance(models: Models, first: native.Node, place: Place) -> native.Node:
 
 
 def _member(models: Models, first: native.Node, place: Place) -> native.Node:
-    if not first:
+    value = json_value(models, place.schema, place.element)
+    if not first or value is None:
         return native.NULL
-    node = native.find(first, place.schema, json_value(models, place.schema, place.element))
+    node = native.find(first, place.schema, value)
     if not node:
         # What is no value of the type leaves an error behind, which would be taken for that of the next fault.
         native.clean_errors(models.context)
@@ -163,14 +164,16 @@ def _entry_by_search(first: native.Node, schema: native.Schema, wanted: list[str
     return native.NULL
 
 
-def json_value(models: Models, schema: native.Schema, element: Element) -> str:
-    """An element's text with an identity's XML prefix turned into its module's name."""
+def json_value(models: Models, schema: native.Schema, element: Element) -> str | None:
+    """An element's text with an identity's XML prefix turned into its module's name; None when that prefix is not
+    declared, or not for a module: the text would be taken for a module's name then."""
     text = element.text or ""
-    if not native.is_identity(schema):
+    if not native.is_identity(schema) or not text.strip():
         return text
     prefix, colon, local = text.strip().rpartition(":")
-    module = models.modules.get(element.nsmap.get(prefix if colon else None) or native.namespace(schema))
-    return f"{module.name}:{local}" if module else text
+    namespace = element.nsmap.get(prefix) if colon else element.nsmap.get(None) or native.namespace(schema)
+    module = models.modules.get(namespace or "")
+    return f"{module.name}:{local}" if module else None
 
 
 def parse_key_attribute(text: str, namespaces: Collection[str | None]) -> tuple[tuple[str, str], ...]:
