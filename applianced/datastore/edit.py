@@ -14,7 +14,7 @@ from enum import Enum
 from lxml import etree
 
 from applianced.courtesy import unhurried
-from applianced.datastore import crowding, native, places, twins
+from applianced.datastore import crowding, leaves, native, places, twins
 from applianced.datastore.faults import NamedFaultError, found_in, syntax_error
 from applianced.datastore.fragments import octets, shell
 from applianced.datastore.native import Form, Kind
@@ -289,6 +289,9 @@ class _Walk:
             else:
                 self.tree.attach(native.NULL, native.parse(self.models.context, text, Form.XML))
         except native.NativeError as error:
+            above = native.schema_of(place.parent) if place.parent else native.NULL
+            if fault := leaves.first_overfull(self.models, above, [place.element]):
+                raise fault from None
             raise found_in(self.located(place, error.fault), [place.element]) from None
         node = self.find(place)
         self.undo.created(node)
@@ -373,9 +376,8 @@ def _check_content(place: Place) -> None:
             if any(text and not text.isspace() for text in texts):
                 message = f"<{place.name}> holds elements, and here it holds text: name the leaf that the text is for"
                 raise ConfigError(place.path, message, tag="bad-element", bad_element=place.name)
-        case Kind.LEAF | Kind.LEAF_LIST if len(element):
-            message = f"<{place.name}> holds a value and no elements: <{etree.QName(element[0]).localname}> is too much"
-            raise ConfigError(place.path, message, tag="bad-element", bad_element=place.name)
+        case Kind.LEAF | Kind.LEAF_LIST if places.has_more_than(0, element):
+            raise places.overfull(place.path, element)
 
 
 def _is_key(place: Place, child: Element, named: set[str]) -> bool:

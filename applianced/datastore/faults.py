@@ -53,6 +53,7 @@ _RULES = (
     _rule(r"Unique data leaf", "operation-failed", "data-not-unique", "give one of the two another value"),
     _rule(r"Invalid leafref value", "data-missing", "instance-required", "create what it refers to, or change it"),
     _rule(r'Text value ".*" inside an inner node "(?P<name>[^"]+)"', "bad-element", "", "name the leaf it is for"),
+    _rule(r'Child element ".*" inside a terminal node "(?P<name>[^"]+)"', "bad-element", "", "it holds a value alone"),
     _rule(r"expected element tag start", "bad-element", "", "name the leaf that the text is for"),
     _rule(r"Invalid instance-identifier", "data-missing", "instance-required", "create what it refers to"),
     _rule(r"Must condition", "operation-failed", "must-violation"),

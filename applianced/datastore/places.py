@@ -118,8 +118,17 @@ def _keys(schema: native.Schema, parent: native.Node, element: Element) -> tuple
         if not given:
             message = f"the entry does not say its key <{name}>: name the entry by all its keys"
             raise ConfigError(where, message, tag="missing-element", bad_element=name)
+        if has_more_than(0, given[0]):
+            raise overfull(f"{where}/{name}", given[0])
         found.append((name, given[0].text or ""))
     return tuple(found)
+
+
+def overfull(path: str, element: Element) -> ConfigError:
+    """The fault of an element that stands for a leaf, and holds elements."""
+    name, inner = etree.QName(element).localname, etree.QName(element[0]).localname
+    message = f"<{name}> holds a value and no elements: <{inner}> is too much"
+    return ConfigError(path, message, tag="bad-element", bad_element=name)
 
 
 def instance(models: Models, first: native.Node, place: Place) -> native.Node:

@@ -164,6 +164,45 @@ def test_errors(before: str, change: str, tag: str, path: str) -> None:
         assert content(tree) == was
 
 
+NAMED = "/example:shop/item[name='a']"
+"""The entry of A."""
+
+
+@pytest.mark.parametrize("whole", ["", ' nc:operation="create"', ' nc:operation="replace"', ' nc:operation="merge"'])
+@pytest.mark.parametrize("here", [False, True])
+@pytest.mark.parametrize(
+    ("inner", "path", "too_much"),
+    [
+        ("<kind>small<b/></kind>", f"{NAMED}/kind", "b"),
+        ("<kind><b>x</b>tail</kind>", f"{NAMED}/kind", "b"),
+        ("<kind>small</kind><twin>a<kind/></twin>", f"{NAMED}/twin", "kind"),
+        ("<price>1<b/></price><kind>huge</kind>", f"{NAMED}/price", "b"),
+        ('<kind nc:operation="merge">small<b/></kind>', f"{NAMED}/kind", "b"),
+    ],
+)
+def test_a_leaf_with_elements_has_one_answer(whole: str, here: bool, inner: str, path: str, too_much: str) -> None:
+    if here and "create" in whole:
+        return
+    with tree_of(A if here else "") as tree, pytest.raises(EditError) as caught:
+        edit(tree, shop(f"<item{whole}><name>a</name>{inner}</item>"), EditOptions())
+    wanted = f"<{path.rpartition('/')[2]}> holds a value and no elements: <{too_much}> is too much"
+    assert (caught.value.tag, caught.value.path, caught.value.message) == ("bad-element", path, wanted)
+    assert caught.value.bad_element == path.rpartition("/")[2]
+
+
+@pytest.mark.parametrize("operation", ["merge", "create", "replace", "delete", "remove"])
+@pytest.mark.parametrize("before", ["", A])
+def test_a_key_with_elements_names_nothing(before: str, operation: str) -> None:
+    for inner in ("a<b/>", "<b/>", '<b nc:operation="merge"/>', "<b>x</b>a"):
+        with tree_of(before) as tree:
+            change = f'<item nc:operation="{operation}"><name>{inner}</name><kind>small</kind></item>'
+            with pytest.raises(EditError, match="<name> holds a value and no elements: <b> is too much") as caught:
+                edit(tree, shop(change), EditOptions())
+            assert (caught.value.tag, caught.value.bad_element) == ("bad-element", "name")
+            assert caught.value.path == "/example:shop/item/name"
+            assert content(tree) == before
+
+
 def test_missing_anchor_is_named_as_rfc_7950_says() -> None:
     with pytest.raises(EditError) as caught:
         edited("", '<queue yang:insert="after" yang:value="z">a</queue>')
