@@ -18,7 +18,7 @@ from applianced.config.nacm import Access
 from applianced.datastore import native, places
 from applianced.datastore.models import Models
 from applianced.datastore.native import Kind
-from applianced.datastore.orders import NETCONF_NS, YANG_NS
+from applianced.datastore.orders import NETCONF_NS, YANG_NS, anchor_name
 from applianced.datastore.places import Element
 from applianced.datastore.selector import Selector
 from applianced.datastore.txids import NAMESPACE as TXID_NS
@@ -103,7 +103,7 @@ class _Request:
 
     def _check_anchor(self, element: Element, node: SchemaNode, above: Spot | None, path: str) -> None:
         """yang:key and yang:value name an entry to insert beside: one that can be seen."""
-        anchor = element.get(f"{{{YANG_NS}}}key") or element.get(f"{{{YANG_NS}}}value")
+        anchor = element.get(f"{{{YANG_NS}}}{anchor_name(node.kind)}")
         if anchor is None or not self._decider.told_apart(node):
             return
         try:

@@ -18,7 +18,7 @@ from applianced.datastore import crowding, leaves, native, places, twins
 from applianced.datastore.faults import NamedFaultError, found_in, syntax_error
 from applianced.datastore.fragments import octets, shell
 from applianced.datastore.native import Form, Kind
-from applianced.datastore.orders import NETCONF_NS, Operation, Orders, attribute_fault, read_orders
+from applianced.datastore.orders import NETCONF_NS, Operation, Orders, anchor_name, attribute_fault, read_orders
 from applianced.datastore.places import Element, Place
 from applianced.datastore.remedies import explained
 from applianced.datastore.tree import Tree
@@ -181,6 +181,7 @@ class _Walk:
         told.note(place, removes=orders.operation in (Operation.DELETE, Operation.REMOVE))
         _check_content(place)
         node = self.find(place)
+        is_new = not (node and places.is_configured(node)) if orders.insert else False
         match orders.operation:
             case Operation.DELETE | Operation.REMOVE:
                 self.delete(place, node, orders.operation)
@@ -198,7 +199,7 @@ class _Walk:
             case Operation.MERGE:
                 node = self.merge(place, node)
         if orders.insert:
-            self.order(place, node, orders)
+            self.order(place, node, orders, is_new=is_new)
 
     def find(self, place: Place) -> native.Node:
         return places.instance(self.models, self.siblings(place.parent), place)
@@ -328,8 +329,8 @@ class _Walk:
             if native.schema_of(node) == place.schema and native.is_default(node):
                 self.undo.remove(node)
 
-    def order(self, place: Place, node: native.Node, orders: Orders) -> None:
-        """yang:insert (RFC 7950 7.7.9 and 7.8.6)."""
+    def order(self, place: Place, node: native.Node, orders: Orders, *, is_new: bool) -> None:
+        """yang:insert (RFC 7950 7.7.9 and 7.8.6). is_new: the edit made the entry, which is none to insert beside."""
         entries = [
             other
             for other in native.siblings(native.first_sibling(self.siblings(place.parent)))
@@ -341,11 +342,12 @@ class _Walk:
             case "last":
                 self.undo.move(node, entries[-1], before=False)
             case where:
-                self.undo.move(node, self.anchor(place, orders, entries), before=where == "before")
+                others = [entry for entry in entries if entry != node] if is_new else entries
+                self.undo.move(node, self.anchor(place, orders, others), before=where == "before")
 
     def anchor(self, place: Place, orders: Orders, entries: list[native.Node]) -> native.Node:
         listed = native.kind(place.schema) is Kind.LIST
-        attribute = "key" if listed else "value"
+        attribute = anchor_name(native.kind(place.schema))
         if orders.anchor is None:
             message = f'insert "{orders.insert}" needs the attribute yang:{attribute}: name the entry to insert beside'
             raise attribute_fault(place, message, attribute, tag="missing-attribute")

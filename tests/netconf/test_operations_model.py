@@ -78,14 +78,14 @@ class Shop:
                 held.pop(other, None)
             held[change.key] = change.values[""]
             return
+        if change.insert in ("before", "after") and change.anchor not in held:
+            raise Refused("bad-attribute")
         held[change.key] = ({} if change.operation == "replace" else held.get(change.key, {})) | change.values
         if change.insert:
             self._move(held, change)
 
     def _move(self, held: dict[str, dict[str, str]], change: Change) -> None:
         order = list(held)
-        if change.insert in ("before", "after") and change.anchor not in order:
-            raise Refused("bad-attribute")
         if change.anchor != change.key or change.insert in ("first", "last"):
             order.remove(change.key)
             ends = {"first": 0, "last": len(order)}

@@ -20,6 +20,19 @@ B = "<item><name>b</name><kind>large</kind></item>"
 SHELVES = "".join(f"<shelf><row>1</row><column>{name}</column></shelf>" for name in "abc")
 
 
+QUEUE = "<queue>a</queue><queue>b</queue>"
+
+
+def shelf(column: str, attributes: str = "", **anchors: str) -> str:
+    """anchors: by local name of the attribute, the column of the entry to insert beside."""
+    said = "".join(f""" yang:{name}="[ex:row='1'][ex:column='{other}']\"""" for name, other in anchors.items())
+    return f"<shelf {attributes}{said}><row>1</row><column>{column}</column></shelf>"
+
+
+def shelf_path(column: str) -> str:
+    return f"/example:shop/shelf[row='1'][column='{column}']"
+
+
 def shelves(order: str) -> str:
     return "".join(f"<shelf><row>1</row><column>{name}</column></shelf>" for name in order)
 
@@ -151,6 +164,25 @@ def test_operations(before: str, change: str, after: str) -> None:
         ("", "<open>text<hours>1</hours></open>", "bad-element", "/example:shop/open"),
         ("", "<open><hours>1</hours>text</open>", "bad-element", "/example:shop/open"),
         ("", "<title><x/></title>", "bad-element", "/example:shop/title"),
+        ("", '<queue yang:insert="after" yang:value="a">a</queue>', "bad-attribute", "/example:shop/queue"),
+        (QUEUE, '<queue yang:insert="before" yang:value="z">z</queue>', "bad-attribute", "/example:shop/queue"),
+        (QUEUE, '<queue yang:insert="after" yang:key="a">b</queue>', "unknown-attribute", "/example:shop/queue"),
+        (
+            QUEUE,
+            '<queue yang:insert="after" yang:value="a" yang:key="a">b</queue>',
+            "unknown-attribute",
+            "/example:shop/queue",
+        ),
+        (QUEUE, '<queue yang:insert="first" yang:value="a">b</queue>', "bad-attribute", "/example:shop/queue"),
+        (QUEUE, '<queue yang:value="a">b</queue>', "bad-attribute", "/example:shop/queue"),
+        (QUEUE, '<queue nc:operation="delete" yang:value="a">b</queue>', "bad-attribute", "/example:shop/queue"),
+        ("", '<tag yang:value="a">b</tag>', "unknown-attribute", "/example:shop/tag"),
+        ("", '<title yang:key="a">b</title>', "unknown-attribute", "/example:shop/title"),
+        ("", f"<item yang:key='[ex:name=\"a\"]'>{A[6:]}", "unknown-attribute", "/example:shop/item[name='a']"),
+        (SHELVES, shelf("c", "yang:insert='after'", value="a"), "unknown-attribute", shelf_path("c")),
+        (SHELVES, shelf("c", "yang:insert='last'", key="a"), "bad-attribute", shelf_path("c")),
+        (SHELVES, shelf("c", key="a"), "bad-attribute", shelf_path("c")),
+        (SHELVES, shelf("z", "yang:insert='before'", key="z"), "bad-attribute", shelf_path("z")),
         ("", '<queue yang:insert="after">a</queue>', "missing-attribute", "/example:shop/queue"),
         ("", '<queue yang:insert="after" yang:value="z">a</queue>', "bad-attribute", "/example:shop/queue"),
     ],
@@ -204,9 +236,18 @@ def test_a_key_with_elements_names_nothing(before: str, operation: str) -> None:
 
 
 def test_missing_anchor_is_named_as_rfc_7950_says() -> None:
-    with pytest.raises(EditError) as caught:
-        edited("", '<queue yang:insert="after" yang:value="z">a</queue>')
-    assert caught.value.app_tag == "missing-instance"
+    for value, operation in (("a", "merge"), ("z", "merge"), ("z", "create"), ("z", "replace")):
+        change = f'<queue nc:operation="{operation}" yang:insert="after" yang:value="z">{value}</queue>'
+        with pytest.raises(EditError, match="there is no entry z") as caught:
+            edited(QUEUE, change)
+        assert (caught.value.tag, caught.value.app_tag) == ("bad-attribute", "missing-instance")
+
+
+def test_an_entry_beside_itself_stays_where_it_is() -> None:
+    for operation in ("merge", "replace"):
+        for where in ("before", "after"):
+            change = f'<queue nc:operation="{operation}" yang:insert="{where}" yang:value="a">a</queue>'
+            assert edited(QUEUE, change) == QUEUE
 
 
 def test_a_value_that_cannot_be_looked_up_is_not_blamed_for_the_next_fault() -> None:
