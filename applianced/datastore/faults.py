@@ -68,6 +68,7 @@ _RULES = (
     _rule(r"No module named", "unknown-namespace", "", "check the namespace"),
     _rule(r"Unknown .*module", "unknown-namespace", "", "check the namespace"),
 )
+_PREDICATE = re.compile(r"""\[(?:[^\]'"]|'[^']*'|"[^"]*")*\]""")
 _NAMING_ELEMENT = frozenset({"bad-element", "missing-element", "unknown-element"})
 """Tags that cannot do without <bad-element> (RFC 6241 appendix A)."""
 
@@ -119,14 +120,14 @@ def _error(fault: Fault, path: str, otherwise: str) -> ConfigError:
                     where, message, tag=rule.tag, bad_element="", attribute=attribute, namespace=namespace
                 )
             if not element and rule.tag in _NAMING_ELEMENT:
-                element = _last_name(where)
+                element = last_name(where)
             return ConfigError(where, message, tag=rule.tag, app_tag=app_tag, bad_element=element)
     tag = {"must-violation": "operation-failed", "instance-required": "data-missing"}.get(fault.app_tag, otherwise)
     where = path or fault.path
-    return ConfigError(where, fault.message, tag=tag, app_tag=fault.app_tag, bad_element=_last_name(where))
+    return ConfigError(where, fault.message, tag=tag, app_tag=fault.app_tag, bad_element=last_name(where))
 
 
-def _last_name(path: str) -> str:
+def last_name(path: str) -> str:
     """Local name of the last step of an instance path, predicates aside."""
-    bare = re.sub(r"\[[^\]]*\]", "", path)
+    bare = _PREDICATE.sub("", path)
     return bare.rpartition("/")[2].rpartition(":")[2]

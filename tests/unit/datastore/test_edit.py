@@ -235,6 +235,13 @@ def test_a_key_with_elements_names_nothing(before: str, operation: str) -> None:
             assert content(tree) == before
 
 
+@pytest.mark.parametrize("change", ["<cash>x</cash>", "<cash> </cash>", '<cash nc:operation="create">0</cash>'])
+def test_a_leaf_without_a_value_is_given_none(change: str) -> None:
+    with pytest.raises(EditError, match=r"^/example:shop/cash: cash is there or not, and takes no value") as caught:
+        edited("", change)
+    assert (caught.value.tag, caught.value.bad_element) == ("invalid-value", "cash")
+
+
 def test_missing_anchor_is_named_as_rfc_7950_says() -> None:
     for value, operation in (("a", "merge"), ("z", "merge"), ("z", "create"), ("z", "replace")):
         change = f'<queue nc:operation="{operation}" yang:insert="after" yang:value="z">{value}</queue>'
