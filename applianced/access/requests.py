@@ -16,8 +16,9 @@ from applianced.access.rules import Keys
 from applianced.access.schema import SchemaNode
 from applianced.config.nacm import Access
 from applianced.datastore import native, places
+from applianced.datastore.models import Models
 from applianced.datastore.native import Kind
-from applianced.datastore.orders import NETCONF_NS, YANG_NS
+from applianced.datastore.orders import NETCONF_NS, YANG_NS, anchor_name
 from applianced.datastore.places import Element
 from applianced.datastore.selector import Selector
 from applianced.datastore.txids import NAMESPACE as TXID_NS
@@ -102,7 +103,7 @@ class _Request:
 
     def _check_anchor(self, element: Element, node: SchemaNode, above: Spot | None, path: str) -> None:
         """yang:key and yang:value name an entry to insert beside: one that can be seen."""
-        anchor = element.get(f"{{{YANG_NS}}}key") or element.get(f"{{{YANG_NS}}}value")
+        anchor = element.get(f"{{{YANG_NS}}}{anchor_name(node.kind)}")
         if anchor is None or not self._decider.told_apart(node):
             return
         try:
@@ -117,14 +118,14 @@ class _Request:
         """Of an entry, as the element says them."""
         models = self._decider.index.models
         if node.kind is Kind.LEAF_LIST:
-            return self._canonical(node, {".": places.json_value(models, node.schema, element)})
+            return self._canonical(node, {".": _said(models, node, element)})
         if node.kind is not Kind.LIST:
             return {}
         given: Keys = {}
         for key in node.keys:
             found = element.find(f"{{{native.namespace(key.schema)}}}{key.name}")
             if found is not None:
-                given[key.name] = places.json_value(models, key.schema, found)
+                given[key.name] = _said(models, key, found)
         return self._canonical(node, given)
 
     def _canonical(self, node: SchemaNode, given: Keys) -> Keys:
@@ -134,6 +135,11 @@ class _Request:
         schemas = {key.name: key.schema for key in node.keys} | {".": node.schema}
         context = self._decider.index.models.context
         return {name: native.canonical(context, schemas[name], text) for name, text in given.items() if name in schemas}
+
+
+def _said(models: Models, node: SchemaNode, element: Element) -> str:
+    """A value, also one that is none of its type."""
+    return places.json_value(models, node.schema, element) or element.text or ""
 
 
 def _needed(element: Element, node: SchemaNode, operation: str) -> Sequence[Access]:

@@ -87,7 +87,7 @@ def _texts(models: Models, schema: native.Schema, key: str, entries: Iterable[El
 
 def _canonical(models: Models, schema: native.Schema, element: Element) -> str:
     """Spellings of one value that there can be many of are the same text: blanks around it, upper and lower case."""
-    return places.json_value(models, schema, element).strip().lower()
+    return (places.json_value(models, schema, element) or element.text or "").strip().lower()
 
 
 def _schema(models: Models, element: Element) -> native.Schema:

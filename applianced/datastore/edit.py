@@ -14,11 +14,11 @@ from enum import Enum
 from lxml import etree
 
 from applianced.courtesy import unhurried
-from applianced.datastore import crowding, native, places, rule_paths, twins
+from applianced.datastore import crowding, leaves, native, places, rule_paths, twins
 from applianced.datastore.faults import NamedFaultError, found_in, syntax_error
 from applianced.datastore.fragments import octets, shell
 from applianced.datastore.native import Form, Kind
-from applianced.datastore.orders import NETCONF_NS, Operation, Orders, attribute_fault, read_orders
+from applianced.datastore.orders import NETCONF_NS, Operation, Orders, anchor_name, attribute_fault, read_orders
 from applianced.datastore.places import Element, Place
 from applianced.datastore.remedies import explained
 from applianced.datastore.tree import Tree
@@ -183,6 +183,7 @@ class _Walk:
         told.note(place, removes=orders.operation in (Operation.DELETE, Operation.REMOVE))
         _check_content(place)
         node = self.find(place)
+        is_new = not (node and places.is_configured(node)) if orders.insert else False
         match orders.operation:
             case Operation.DELETE | Operation.REMOVE:
                 self.delete(place, node, orders.operation)
@@ -200,7 +201,7 @@ class _Walk:
             case Operation.MERGE:
                 node = self.merge(place, node)
         if orders.insert:
-            self.order(place, node, orders)
+            self.order(place, node, orders, is_new=is_new)
 
     def find(self, place: Place) -> native.Node:
         return places.instance(self.models, self.siblings(place.parent), place)
@@ -293,6 +294,9 @@ class _Walk:
             else:
                 self.tree.attach(native.NULL, native.parse(self.models.context, text, Form.XML))
         except native.NativeError as error:
+            above = native.schema_of(place.parent) if place.parent else native.NULL
+            if fault := leaves.first_overfull(self.models, above, [place.element]):
+                raise fault from None
             raise found_in(self.located(place, error.fault), [place.element]) from None
         node = self.find(place)
         self.undo.created(node)
@@ -329,8 +333,8 @@ class _Walk:
             if native.schema_of(node) == place.schema and native.is_default(node):
                 self.undo.remove(node)
 
-    def order(self, place: Place, node: native.Node, orders: Orders) -> None:
-        """yang:insert (RFC 7950 7.7.9 and 7.8.6)."""
+    def order(self, place: Place, node: native.Node, orders: Orders, *, is_new: bool) -> None:
+        """yang:insert (RFC 7950 7.7.9 and 7.8.6). is_new: the edit made the entry, which is none to insert beside."""
         entries = [
             other
             for other in native.siblings(native.first_sibling(self.siblings(place.parent)))
@@ -342,11 +346,12 @@ class _Walk:
             case "last":
                 self.undo.move(node, entries[-1], before=False)
             case where:
-                self.undo.move(node, self.anchor(place, orders, entries), before=where == "before")
+                others = [entry for entry in entries if entry != node] if is_new else entries
+                self.undo.move(node, self.anchor(place, orders, others), before=where == "before")
 
     def anchor(self, place: Place, orders: Orders, entries: list[native.Node]) -> native.Node:
         listed = native.kind(place.schema) is Kind.LIST
-        attribute = "key" if listed else "value"
+        attribute = anchor_name(native.kind(place.schema))
         if orders.anchor is None:
             message = f'insert "{orders.insert}" needs the attribute yang:{attribute}: name the entry to insert beside'
             raise attribute_fault(place, message, attribute, tag="missing-attribute")
@@ -377,9 +382,8 @@ def _check_content(place: Place) -> None:
             if any(text and not text.isspace() for text in texts):
                 message = f"<{place.name}> holds elements, and here it holds text: name the leaf that the text is for"
                 raise ConfigError(place.path, message, tag="bad-element", bad_element=place.name)
-        case Kind.LEAF | Kind.LEAF_LIST if len(element):
-            message = f"<{place.name}> holds a value and no elements: <{etree.QName(element[0]).localname}> is too much"
-            raise ConfigError(place.path, message, tag="bad-element", bad_element=place.name)
+        case Kind.LEAF | Kind.LEAF_LIST if places.has_more_than(0, element):
+            raise places.overfull(place.path, element)
 
 
 def _is_key(place: Place, child: Element, named: set[str]) -> bool:

@@ -53,6 +53,7 @@ _RULES = (
     _rule(r"Unique data leaf", "operation-failed", "data-not-unique", "give one of the two another value"),
     _rule(r"Invalid leafref value", "data-missing", "instance-required", "create what it refers to, or change it"),
     _rule(r'Text value ".*" inside an inner node "(?P<name>[^"]+)"', "bad-element", "", "name the leaf it is for"),
+    _rule(r'Child element ".*" inside a terminal node "(?P<name>[^"]+)"', "bad-element", "", "it holds a value alone"),
     _rule(r"expected element tag start", "bad-element", "", "name the leaf that the text is for"),
     _rule(r"Invalid instance-identifier", "data-missing", "instance-required", "create what it refers to"),
     _rule(r"Must condition", "operation-failed", "must-violation"),
@@ -67,6 +68,7 @@ _RULES = (
     _rule(r"No module named", "unknown-namespace", "", "check the namespace"),
     _rule(r"Unknown .*module", "unknown-namespace", "", "check the namespace"),
 )
+_PREDICATE = re.compile(r"""\[(?:[^\]'"]|'[^']*'|"[^"]*")*\]""")
 _NAMING_ELEMENT = frozenset({"bad-element", "missing-element", "unknown-element"})
 """Tags that cannot do without <bad-element> (RFC 6241 appendix A)."""
 
@@ -118,14 +120,14 @@ def _error(fault: Fault, path: str, otherwise: str) -> ConfigError:
                     where, message, tag=rule.tag, bad_element="", attribute=attribute, namespace=namespace
                 )
             if not element and rule.tag in _NAMING_ELEMENT:
-                element = _last_name(where)
+                element = last_name(where)
             return ConfigError(where, message, tag=rule.tag, app_tag=app_tag, bad_element=element)
     tag = {"must-violation": "operation-failed", "instance-required": "data-missing"}.get(fault.app_tag, otherwise)
     where = path or fault.path
-    return ConfigError(where, fault.message, tag=tag, app_tag=fault.app_tag, bad_element=_last_name(where))
+    return ConfigError(where, fault.message, tag=tag, app_tag=fault.app_tag, bad_element=last_name(where))
 
 
-def _last_name(path: str) -> str:
+def last_name(path: str) -> str:
     """Local name of the last step of an instance path, predicates aside."""
-    bare = re.sub(r"\[[^\]]*\]", "", path)
+    bare = _PREDICATE.sub("", path)
     return bare.rpartition("/")[2].rpartition(":")[2]

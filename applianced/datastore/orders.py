@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
@@ -48,7 +49,7 @@ def read_orders(place: Place, inherited: Operation) -> Orders:
     operation = _take(element, f"{{{NETCONF_NS}}}operation")
     insert = _take(element, f"{{{YANG_NS}}}insert") or ""
     to_default = _to_default(place)
-    anchors = [_take(element, f"{{{YANG_NS}}}{name}") for name in ("key", "value")]
+    anchors = {name: _take(element, f"{{{YANG_NS}}}{name}") for name in ("key", "value")}
     if element.attrib:
         unknown = etree.QName(str(next(iter(element.attrib)))).localname
         message = f'unknown attribute "{unknown}": operation needs the NETCONF namespace, insert and key the YANG one'
@@ -59,9 +60,33 @@ def read_orders(place: Place, inherited: Operation) -> Orders:
     return Orders(
         _operation(place, operation) if operation is not None else inherited,
         insert,
-        next((anchor for anchor in anchors if anchor is not None), None),
+        _anchor(place, insert, anchors),
         to_default,
     )
+
+
+def anchor_name(kind: Kind) -> str:
+    """The attribute that names an entry to insert beside (RFC 7950 7.7.9 and 7.8.6)."""
+    return "key" if kind is Kind.LIST else "value"
+
+
+def _anchor(place: Place, insert: str, given: Mapping[str, str | None]) -> str | None:
+    """given: yang:key and yang:value, by their local names. Raises ConfigError."""
+    for name, text in given.items():
+        if text is None:
+            continue
+        if not native.is_user_ordered(place.schema):
+            message = f"yang:{name} is for lists that are ordered by the user, and <{place.name}> is none: remove it"
+            raise attribute_fault(place, message, name, tag="unknown-attribute")
+        wanted = anchor_name(native.kind(place.schema))
+        if name != wanted:
+            message = f"entries of <{place.name}> are named by yang:{wanted}, not by yang:{name}"
+            raise attribute_fault(place, message, name, tag="unknown-attribute")
+        if insert not in ("before", "after"):
+            message = f'yang:{name} goes with insert "before" or "after": say one of them, or remove yang:{name}'
+            raise attribute_fault(place, message, name)
+        return text
+    return None
 
 
 def _to_default(place: Place) -> bool:

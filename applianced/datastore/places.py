@@ -118,8 +118,17 @@ def _keys(schema: native.Schema, parent: native.Node, element: Element) -> tuple
         if not given:
             message = f"the entry does not say its key <{name}>: name the entry by all its keys"
             raise ConfigError(where, message, tag="missing-element", bad_element=name)
+        if has_more_than(0, given[0]):
+            raise overfull(f"{where}/{name}", given[0])
         found.append((name, given[0].text or ""))
     return tuple(found)
+
+
+def overfull(path: str, element: Element) -> ConfigError:
+    """The fault of an element that stands for a leaf, and holds elements."""
+    name, inner = etree.QName(element).localname, etree.QName(element[0]).localname
+    message = f"<{name}> holds a value and no elements: <{inner}> is too much"
+    return ConfigError(path, message, tag="bad-element", bad_element=name)
 
 
 def instance(models: Models, first: native.Node, place: Place) -> native.Node:
@@ -128,9 +137,20 @@ def instance(models: Models, first: native.Node, place: Place) -> native.Node:
         case Kind.LIST:
             return entry(models, first, place.schema, place.keys)
         case Kind.LEAF_LIST:
-            return native.find(first, place.schema, json_value(models, place.schema, place.element)) if first else first
+            return _member(models, first, place)
         case _:
             return native.find(first, place.schema)
+
+
+def _member(models: Models, first: native.Node, place: Place) -> native.Node:
+    value = json_value(models, place.schema, place.element)
+    if not first or value is None:
+        return native.NULL
+    node = native.find(first, place.schema, value)
+    if not node:
+        # What is no value of the type leaves an error behind, which would be taken for that of the next fault.
+        native.clean_errors(models.context)
+    return node
 
 
 def entry(models: Models, first: native.Node, schema: native.Schema, keys: tuple[tuple[str, str], ...]) -> native.Node:
@@ -153,14 +173,16 @@ def _entry_by_search(first: native.Node, schema: native.Schema, wanted: list[str
     return native.NULL
 
 
-def json_value(models: Models, schema: native.Schema, element: Element) -> str:
-    """An element's text with an identity's XML prefix turned into its module's name."""
+def json_value(models: Models, schema: native.Schema, element: Element) -> str | None:
+    """An element's text with an identity's XML prefix turned into its module's name; None when that prefix is not
+    declared, or not for a module: the text would be taken for a module's name then."""
     text = element.text or ""
-    if not native.is_identity(schema):
+    if not native.is_identity(schema) or not text.strip():
         return text
     prefix, colon, local = text.strip().rpartition(":")
-    module = models.modules.get(element.nsmap.get(prefix if colon else None) or native.namespace(schema))
-    return f"{module.name}:{local}" if module else text
+    namespace = element.nsmap.get(prefix) if colon else element.nsmap.get(None) or native.namespace(schema)
+    module = models.modules.get(namespace or "")
+    return f"{module.name}:{local}" if module else None
 
 
 def parse_key_attribute(text: str, namespaces: Collection[str | None]) -> tuple[tuple[str, str], ...]:

@@ -15,11 +15,15 @@ _VALUE = re.compile(
     r"""Invalid\ (?:union|enumeration|leafref|identityref|non-\w+-encoded\ \w+|type\ \w+)?
     \ ?(?:value\ )?"(?P<value>.*?)"
     |Value\ "(?P<outside>.*?)"\ is\ out\ of\ type
+    |Invalid\ empty\ value\ length\ \d+
     |Unsatisfied\ (?:pattern|range|length)\ -\ (?:string\ |value\ )?"(?P<other>.*?)"\ (?:does|length|is)""",
     re.VERBOSE | re.DOTALL,
 )
 _PATTERN = re.compile(r'Unsatisfied pattern - ".*?" does not (?:conform|match) (?:to )?"(.*)"\.?\Z', re.DOTALL)
-_PATTERN_WORDS = {"domain-name": "a name of letters, digits, '-' and '_', in parts joined by dots"}
+_PATTERN_WORDS = {
+    "domain-name": "a name of letters, digits, '-' and '_', in parts joined by dots",
+    "matchall-string-type": '"*" for all',
+}
 """What patterns of the IETF that nobody reads mean, by the type's name."""
 _STEP = re.compile(r"""/(?:([\w.-]+):)?([\w.-]+)(?:\[(?:[^\]'"]|'[^']*'|"[^"]*")*\])*""")
 _LARGEST = {"int8": 127, "uint8": 255, "int16": 32767, "uint16": 65535, "int32": 2**31 - 1, "uint32": 2**32 - 1}
@@ -36,7 +40,9 @@ def explained(models: Models, fault: Fault, path: str = "") -> Fault:
     leaf = _leaf(models, path or fault.path) if found else None
     if not found or leaf is None:
         return fault
-    value = next(text for text in found.groups() if text is not None)[:_SHOWN_MAX]
+    if leaf.type().base() == Type.EMPTY:
+        return fault._replace(message=f"{leaf.name()} is there or not, and takes no value: leave it empty")
+    value = next(text for text in (*found.groups(), "") if text is not None)[:_SHOWN_MAX]
     shape = _PATTERN.match(fault.message)
     if shape and not _described(leaf.type()):
         wanted = f"use {_PATTERN_WORDS.get(_origin(leaf.type()), f'text of the form {shape[1]}')}"
@@ -101,6 +107,8 @@ def _forms(kind: Type) -> Iterator[str]:
         case Type.ENUM:
             names = [str(one.name()) for one in kind.enums()]
             yield ", ".join(names[:_SHOWN_MAX]) + (", ..." if len(names) > _SHOWN_MAX else "")
+        case Type.BITS:
+            yield f"any of {', '.join(str(one.name()) for one in kind.all_bits())}"
         case Type.BOOL:
             yield "true or false"
         case base if base in Type.NUM_TYPES:
@@ -109,7 +117,7 @@ def _forms(kind: Type) -> Iterator[str]:
         case Type.STRING:
             lengths = [f"{length} characters" for length in _lengths(kind)]
             patterns = [f"text of the form {pattern}" for pattern, inverted in kind.all_patterns() if not inverted]
-            yield ", ".join(lengths or patterns) or "text"
+            yield ", ".join(lengths or patterns) or _PATTERN_WORDS.get(_origin(kind), "text")
 
 
 def _lengths(kind: Type) -> list[str]:

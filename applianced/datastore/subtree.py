@@ -155,8 +155,10 @@ class Selection:
     def matches(self, node: native.Node, schema: native.Schema, element: Element) -> bool:
         """Its own value when it is a leaf, the content matches among its children otherwise (6.2.5)."""
         if native.kind(schema) in (Kind.LEAF, Kind.LEAF_LIST):
-            text = places.json_value(self.models, schema, element).strip()
-            return len(element) == 0 and (not text or native.value(node) == text)
+            text = places.json_value(self.models, schema, element)
+            if text is None or len(element):
+                return False
+            return not text.strip() or native.value(node) == text.strip()
         if _is_content(element):
             return False  # Nothing that holds elements has the text.
         contents = [child for child in element if _is_content(child)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from lxml import etree
 
-from applianced.datastore import crowding, places, rule_paths, twins
+from applianced.datastore import crowding, leaves, native, places, rule_paths, twins
 from applianced.datastore.faults import NamedFaultError, found_in
 from applianced.datastore.instances import instance_path
 from applianced.datastore.models import Models
@@ -39,7 +39,7 @@ def from_elements(models: Models, elements: Sequence[Element], *, line: int = 0)
     try:
         return _parsed(models, text, Form.XML)
     except ConfigError as error:
-        raise found_in(error, elements) from None
+        raise leaves.first_overfull(models, native.NULL, elements) or found_in(error, elements) from None
 
 
 def from_json(models: Models, text: bytes) -> Tree:

@@ -10,7 +10,7 @@ from lxml import etree
 
 from applianced.datastore.conditions import MismatchError
 from applianced.datastore.edit import NETCONF_NS
-from applianced.datastore.faults import NamedFaultError
+from applianced.datastore.faults import NamedFaultError, last_name
 from applianced.datastore.lock import LockDeniedError, LockError
 from applianced.errors import ConfigError
 from applianced.netconf.caller import Body
@@ -144,11 +144,13 @@ def _info(error: ConfigError, namespaces: Mapping[str, str]) -> str:
         return _conflict(error)
     if isinstance(error, MismatchError):
         return _mismatch(error, namespaces)
-    if not error.bad_element or error.tag not in _NAMING_ELEMENT:
+    # What looks at a configuration as a whole says by the path alone which node is wrong.
+    element = error.bad_element or (last_name(error.path) if error.path.startswith("/") else "")
+    if not element or error.tag not in _NAMING_ELEMENT:
         return ""
     attribute = bad("attribute", error.attribute) if isinstance(error, NamedFaultError) and error.attribute else ""
     namespace = bad("namespace", error.namespace) if isinstance(error, NamedFaultError) and error.namespace else ""
-    return attribute + bad("element", error.bad_element) + namespace
+    return attribute + bad("element", element) + namespace
 
 
 def _conflict(error: NodeConflictError) -> str:

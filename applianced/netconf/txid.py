@@ -37,10 +37,16 @@ def wanted_ids(given: Parameters) -> tuple[Mechanism, ...]:
     """Which ids the reply is to carry. Raises RpcError."""
     wanted = []
     for mechanism, name in _WITH.items():
-        text = (given.optional_text(name) or "false").strip()
-        if text not in ("true", "false"):
-            local = f"with-{mechanism.value}"
-            message = f'"{text}" is no value of <{local}>: use true or false'
+        element = given.get(name)
+        if element is None:
+            continue
+        text, local = (element.text or "").strip(), f"with-{mechanism.value}"
+        holds_elements = next(iter(element), None) is not None
+        if text not in ("true", "false") or holds_elements:
+            fault = (
+                f"<{local}> holds a value and no elements" if holds_elements else f'"{text}" is no value of <{local}>'
+            )
+            message = f"{fault}: send <{local}>true</{local}> for the id, or leave it out"
             raise RpcError("invalid-value", message, info=bad("element", local))
         if text == "true":
             wanted.append(mechanism)

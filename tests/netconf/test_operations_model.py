@@ -39,7 +39,7 @@ class Change(NamedTuple):
     operation: str
     values: dict[str, str]
     insert: str = ""
-    anchor: str = ""
+    anchor: str | None = None
 
 
 @dataclass
@@ -78,14 +78,14 @@ class Shop:
                 held.pop(other, None)
             held[change.key] = change.values[""]
             return
+        if change.insert in ("before", "after") and change.anchor not in held:
+            raise Refused("bad-attribute")
         held[change.key] = ({} if change.operation == "replace" else held.get(change.key, {})) | change.values
         if change.insert:
             self._move(held, change)
 
     def _move(self, held: dict[str, dict[str, str]], change: Change) -> None:
         order = list(held)
-        if change.insert in ("before", "after") and change.anchor not in order:
-            raise Refused("bad-attribute")
         if change.anchor != change.key or change.insert in ("first", "last"):
             order.remove(change.key)
             ends = {"first": 0, "last": len(order)}
@@ -110,11 +110,11 @@ def xml(change: Change) -> str:
             inner = f"<name>{change.key}</name>{inner}"
         case "shelf":
             inner = f"<row>1</row><column>{change.key}</column>{inner}"
-            if change.anchor:
+            if change.anchor is not None:
                 attributes += f""" yang:key="[ex:row='1'][ex:column='{change.anchor}']\""""
         case _:
             inner = change.key
-            if change.anchor:
+            if change.anchor is not None:
                 attributes += f' yang:value="{change.anchor}"'
     return f"<{name}{attributes}>{inner}</{name}>"
 
@@ -125,7 +125,7 @@ def read(reply: str) -> Shop:
     root = etree.fromstring(f'<r xmlns="{SHOP}">{reply}</r>')
     for node in root.iterfind(f".//{{{SHOP}}}shop/*"):
         name = etree.QName(node).localname
-        inner = {etree.QName(child).localname: str(child.text) for child in node}
+        inner = {etree.QName(child).localname: child.text or "" for child in node}
         match name:
             case "item":
                 shop.item[inner.pop("name")] = inner
@@ -133,13 +133,14 @@ def read(reply: str) -> Shop:
                 del inner["row"]
                 shop.shelf[inner.pop("column")] = inner
             case "tag" | "queue":
-                getattr(shop, name)[str(node.text)] = {}
+                getattr(shop, name)[node.text or ""] = {}
             case _:
                 shop.leaves[name] = node.text or ""
     return shop
 
 
 NAMES = st.sampled_from("abcd")
+KEYS = st.sampled_from(["a", "b", "c", "d", ""])
 OPERATIONS = st.sampled_from(["", "merge", "replace", "create", "delete", "remove"])
 LEAVES = st.one_of(
     st.tuples(st.just("title"), st.sampled_from(["x", "é & <y>"])),
@@ -166,14 +167,14 @@ def changes(draw: st.DrawFn) -> Change:
     if kind == "leaf":
         name, value = draw(LEAVES)
         return Change(kind, name, operation, {"": value})
-    key = draw(NAMES)
+    key = draw(KEYS)
     values = (
         draw(ITEMS) if kind == "item" else {"label": draw(NAMES)} if kind == "shelf" and draw(st.booleans()) else {}
     )
-    insert = anchor = ""
+    insert, anchor = "", None
     if kind in ORDERED and operation not in ("delete", "remove"):
         insert = draw(st.sampled_from(["", "first", "last", "before", "after"]))
-        anchor = draw(NAMES) if insert in ("before", "after") else ""
+        anchor = draw(KEYS) if insert in ("before", "after") else None
     return Change(kind, key, operation, values, insert, anchor)
 
 

@@ -194,6 +194,28 @@ def test_the_candidate_says_where_it_differs(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("name", ["with-etag", "with-last-modified"])
+@pytest.mark.parametrize("inner", ["", " ", "1", "yes", "TRUE", "true<x/>", "<x/>"])
+def test_whether_ids_are_wanted_is_said_in_words(tmp_path: Path, name: str, inner: str) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        asked = f'<{name} xmlns="{MODULE}">{inner}</{name}>'
+        for request in (EDIT.format(asked, "<title>new</title>"), f"<commit>{asked}</commit>"):
+            reply = await one.rpc(request)
+            assert tags(reply) == ["invalid-value"]
+            assert f"<bad-element>{name}</bad-element>" in reply
+            assert f"&lt;{name}&gt;true&lt;/{name}&gt;" in reply
+        assert "new" not in await one.rpc(get(store="candidate"))
+
+    run(tmp_path, scenario)
+
+
+def test_ids_that_are_not_wanted(tmp_path: Path) -> None:
+    async def scenario(one: Client, two: Client) -> None:
+        assert await one.rpc(COMMIT.replace("true", "false")) == OK
+
+    run(tmp_path, scenario)
+
+
 def test_get_data_has_them_too(tmp_path: Path) -> None:
     async def scenario(one: Client, two: Client) -> None:
         nmda = "urn:ietf:params:xml:ns:yang:ietf-netconf-nmda"

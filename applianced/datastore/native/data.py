@@ -302,11 +302,12 @@ def insert_after(anchor: Node, node: Node) -> None:
         _raise_plain("the node cannot be inserted")
 
 
-def find(first: Node, schema: Schema, key: str = "") -> Node:
-    """The instance of `schema` among siblings, NULL if none. key: "[name='x']" of a list, the value of a leaf-list."""
+def find(first: Node, schema: Schema, key: str | None = None) -> Node:
+    """The instance of `schema` among siblings, NULL if none. key: "[name='x']" of a list, the value of a leaf-list,
+    which may be ""; without it the first of them."""
     out = ffi.new("struct lyd_node **")
-    raw = key.encode()
-    code = _find_sibling(first, schema, ffi.from_buffer(raw + b"\0") if raw else ffi.NULL, len(raw), out)
+    raw = b"" if key is None else key.encode()
+    code = _find_sibling(first, schema, ffi.NULL if key is None else ffi.from_buffer(raw + b"\0"), len(raw), out)
     return NULL if code else out[0]
 
 

@@ -13,7 +13,7 @@ PATHS = (
     *("/example:shop/shelf[row='1'][column='x']", "/example:shop/shelf/label", "/example:shop/hall/rug"),
     *("/example:shop/hall/rug/length", "/example:shop/tag[.='t1']", "/example:shop/queue", "/example:shop/size"),
     *("/example:shop/shelf[row='1']", "/example:shop/shelf[column='y']/label"),
-    *("/example:shop/open/hours", "/example:shop/shelf[row='2'][column='x']/label", ""),
+    *("/example:shop/open/hours", "/example:shop/shelf[row='2'][column='x']/label", "/example:shop/tag[.='']", ""),
 )
 RULES = st.lists(
     st.builds(
@@ -49,7 +49,7 @@ SHOP = st.builds(
     ),
     st.dictionaries(st.sampled_from("abc"), ITEM),
     st.sets(st.tuples(st.sampled_from("12"), st.sampled_from("xy"))),
-    st.sets(st.sampled_from(("t1", "t2"))),
+    st.sets(st.sampled_from(("t1", "t2", ""))),
 )
 
 

@@ -85,3 +85,8 @@ def test_an_entry_with_quotes_of_both_kinds_stays_findable() -> None:
     hidden = Rule(name="r", permit=False, path='/example:shop/item[name="it\'s"]')
     item = "<item><name>{}</name><kind>small</kind></item>"
     assert shown(item.format("it's") + item.format("its"), hidden) == f"<shop>{item.format('its')}</shop>"
+
+
+def test_an_empty_value_can_be_hidden_among_others() -> None:
+    hidden = Rule(name="r", permit=False, path="/example:shop/tag[.='']")
+    assert shown("<tag>a</tag><tag/>", hidden) == "<shop><tag>a</tag></shop>"

@@ -20,6 +20,19 @@ B = "<item><name>b</name><kind>large</kind></item>"
 SHELVES = "".join(f"<shelf><row>1</row><column>{name}</column></shelf>" for name in "abc")
 
 
+QUEUE = "<queue>a</queue><queue>b</queue>"
+
+
+def shelf(column: str, attributes: str = "", **anchors: str) -> str:
+    """anchors: by local name of the attribute, the column of the entry to insert beside."""
+    said = "".join(f""" yang:{name}="[ex:row='1'][ex:column='{other}']\"""" for name, other in anchors.items())
+    return f"<shelf {attributes}{said}><row>1</row><column>{column}</column></shelf>"
+
+
+def shelf_path(column: str) -> str:
+    return f"/example:shop/shelf[row='1'][column='{column}']"
+
+
 def shelves(order: str) -> str:
     return "".join(f"<shelf><row>1</row><column>{name}</column></shelf>" for name in order)
 
@@ -39,6 +52,15 @@ def shelves(order: str) -> str:
         pytest.param(f"{A}<title>x</title>", f'<item nc:operation="replace">{A[6:].replace("small", "large")}',
                      "<title>x</title>" + A.replace("small", "large"), id="replace"),
         pytest.param("<tag>a</tag>", '<tag>b</tag><tag nc:operation="delete">a</tag>', "<tag>b</tag>", id="leaf-list"),
+        pytest.param("<tag>a</tag><tag/>", '<tag nc:operation="delete"/>', "<tag>a</tag>", id="an empty value"),
+        pytest.param("<tag>a</tag>", '<tag nc:operation="remove"/>', "<tag>a</tag>", id="an empty value that is not"),
+        pytest.param("<tag>a</tag>", '<tag nc:operation="create"/>', "<tag>a</tag><tag/>", id="create an empty value"),
+        pytest.param("<tag>a</tag>", '<tag nc:operation="merge"/>', "<tag>a</tag><tag/>", id="merge an empty value"),
+        pytest.param("<code>a</code>", '<code nc:operation="remove"/>', "<code>a</code>", id="a value that cannot be"),
+        pytest.param("<queue>a</queue><queue>b</queue>", '<queue yang:insert="first"/>',
+                     "<queue/><queue>a</queue><queue>b</queue>", id="insert an empty value"),
+        pytest.param("<queue>a</queue><queue>b</queue><queue/>", '<queue yang:insert="before" yang:value="">b</queue>',
+                     "<queue>a</queue><queue>b</queue><queue/>", id="insert beside an empty value"),
         pytest.param("", "<paint>ex:red</paint>", '<paint xmlns:ex="urn:example:shop">ex:red</paint>', id="identity"),
         pytest.param("<cash/>", "<issuer>v</issuer>", "<issuer>v</issuer>", id="another case deletes the first"),
         pytest.param("<issuer>v</issuer>", "<limit>1</limit>", "<issuer>v</issuer><limit>1</limit>", id="same case"),
@@ -77,6 +99,13 @@ def test_operations(before: str, change: str, after: str) -> None:
         (A, f'<item nc:operation="create">{A[6:]}', "data-exists", "/example:shop/item[name='a']"),
         ("", '<item nc:operation="delete"><name>a</name></item>', "data-missing", "/example:shop/item[name='a']"),
         ("", '<size nc:operation="delete"/>', "data-missing", "/example:shop/size"),
+        ("<tag>a</tag>", '<tag nc:operation="delete"/>', "data-missing", "/example:shop/tag"),
+        ("<tag/>", '<tag nc:operation="create"/>', "data-exists", "/example:shop/tag"),
+        ("<code>a</code>", '<code nc:operation="delete"/>', "data-missing", "/example:shop/code"),
+        ("<code>a</code>", '<code nc:operation="create"/>', "invalid-value", "/example:shop/code"),
+        ("<code>a</code>", '<code nc:operation="merge"/>', "invalid-value", "/example:shop/code"),
+        ("<code>a</code>", '<code nc:operation="replace"/>', "invalid-value", "/example:shop/code"),
+        ("<code>a</code>", "<code/>", "invalid-value", "/example:shop/code"),
         (
             SHELVES,
             "<shelf yang:insert='after' yang:key='frob'><row>1</row><column>a</column></shelf>",
@@ -99,6 +128,19 @@ def test_operations(before: str, change: str, after: str) -> None:
         ),
         ("", "<bogus/>", "unknown-element", "/example:shop"),
         ("", '<bogus xmlns="urn:none"/>', "unknown-namespace", "/example:shop"),
+        ("<paint>red</paint>", "<paint>nn:red</paint>", "invalid-value", "/example:shop/paint"),
+        ("<paint>red</paint>", "<paint>example:red</paint>", "invalid-value", "/example:shop/paint"),
+        (
+            "<paint>red</paint>",
+            '<paint xmlns:example="urn:n">example:red</paint>',
+            "invalid-value",
+            "/example:shop/paint",
+        ),
+        ("<paint>red</paint>", '<paint nc:operation="merge">nn:red</paint>', "invalid-value", "/example:shop/paint"),
+        ("<dye>red</dye>", '<dye nc:operation="merge">example:red</dye>', "invalid-value", "/example:shop/dye"),
+        ("<dye>red</dye>", '<dye nc:operation="create">example:red</dye>', "invalid-value", "/example:shop/dye"),
+        ("<dye>red</dye>", '<dye nc:operation="create">ex:red</dye>', "data-exists", "/example:shop/dye"),
+        ("<dye>red</dye>", '<dye nc:operation="delete">example:red</dye>', "data-missing", "/example:shop/dye"),
         ("", "<size>200</size>", "invalid-value", "/example:shop/size"),
         ("", "<item><name>q</name><kind>huge</kind></item>", "invalid-value", "/example:shop/item[name='q']/kind"),
         (A, "<item><name>a</name><kind>huge</kind></item>", "invalid-value", "/example:shop/item[name='a']/kind"),
@@ -122,6 +164,25 @@ def test_operations(before: str, change: str, after: str) -> None:
         ("", "<open>text<hours>1</hours></open>", "bad-element", "/example:shop/open"),
         ("", "<open><hours>1</hours>text</open>", "bad-element", "/example:shop/open"),
         ("", "<title><x/></title>", "bad-element", "/example:shop/title"),
+        ("", '<queue yang:insert="after" yang:value="a">a</queue>', "bad-attribute", "/example:shop/queue"),
+        (QUEUE, '<queue yang:insert="before" yang:value="z">z</queue>', "bad-attribute", "/example:shop/queue"),
+        (QUEUE, '<queue yang:insert="after" yang:key="a">b</queue>', "unknown-attribute", "/example:shop/queue"),
+        (
+            QUEUE,
+            '<queue yang:insert="after" yang:value="a" yang:key="a">b</queue>',
+            "unknown-attribute",
+            "/example:shop/queue",
+        ),
+        (QUEUE, '<queue yang:insert="first" yang:value="a">b</queue>', "bad-attribute", "/example:shop/queue"),
+        (QUEUE, '<queue yang:value="a">b</queue>', "bad-attribute", "/example:shop/queue"),
+        (QUEUE, '<queue nc:operation="delete" yang:value="a">b</queue>', "bad-attribute", "/example:shop/queue"),
+        ("", '<tag yang:value="a">b</tag>', "unknown-attribute", "/example:shop/tag"),
+        ("", '<title yang:key="a">b</title>', "unknown-attribute", "/example:shop/title"),
+        ("", f"<item yang:key='[ex:name=\"a\"]'>{A[6:]}", "unknown-attribute", "/example:shop/item[name='a']"),
+        (SHELVES, shelf("c", "yang:insert='after'", value="a"), "unknown-attribute", shelf_path("c")),
+        (SHELVES, shelf("c", "yang:insert='last'", key="a"), "bad-attribute", shelf_path("c")),
+        (SHELVES, shelf("c", key="a"), "bad-attribute", shelf_path("c")),
+        (SHELVES, shelf("z", "yang:insert='before'", key="z"), "bad-attribute", shelf_path("z")),
         ("", '<queue yang:insert="after">a</queue>', "missing-attribute", "/example:shop/queue"),
         ("", '<queue yang:insert="after" yang:value="z">a</queue>', "bad-attribute", "/example:shop/queue"),
     ],
@@ -135,10 +196,70 @@ def test_errors(before: str, change: str, tag: str, path: str) -> None:
         assert content(tree) == was
 
 
+NAMED = "/example:shop/item[name='a']"
+"""The entry of A."""
+
+
+@pytest.mark.parametrize("whole", ["", ' nc:operation="create"', ' nc:operation="replace"', ' nc:operation="merge"'])
+@pytest.mark.parametrize("here", [False, True])
+@pytest.mark.parametrize(
+    ("inner", "path", "too_much"),
+    [
+        ("<kind>small<b/></kind>", f"{NAMED}/kind", "b"),
+        ("<kind><b>x</b>tail</kind>", f"{NAMED}/kind", "b"),
+        ("<kind>small</kind><twin>a<kind/></twin>", f"{NAMED}/twin", "kind"),
+        ("<price>1<b/></price><kind>huge</kind>", f"{NAMED}/price", "b"),
+        ('<kind nc:operation="merge">small<b/></kind>', f"{NAMED}/kind", "b"),
+    ],
+)
+def test_a_leaf_with_elements_has_one_answer(whole: str, here: bool, inner: str, path: str, too_much: str) -> None:
+    if here and "create" in whole:
+        return
+    with tree_of(A if here else "") as tree, pytest.raises(EditError) as caught:
+        edit(tree, shop(f"<item{whole}><name>a</name>{inner}</item>"), EditOptions())
+    wanted = f"<{path.rpartition('/')[2]}> holds a value and no elements: <{too_much}> is too much"
+    assert (caught.value.tag, caught.value.path, caught.value.message) == ("bad-element", path, wanted)
+    assert caught.value.bad_element == path.rpartition("/")[2]
+
+
+@pytest.mark.parametrize("operation", ["merge", "create", "replace", "delete", "remove"])
+@pytest.mark.parametrize("before", ["", A])
+def test_a_key_with_elements_names_nothing(before: str, operation: str) -> None:
+    for inner in ("a<b/>", "<b/>", '<b nc:operation="merge"/>', "<b>x</b>a"):
+        with tree_of(before) as tree:
+            change = f'<item nc:operation="{operation}"><name>{inner}</name><kind>small</kind></item>'
+            with pytest.raises(EditError, match="<name> holds a value and no elements: <b> is too much") as caught:
+                edit(tree, shop(change), EditOptions())
+            assert (caught.value.tag, caught.value.bad_element) == ("bad-element", "name")
+            assert caught.value.path == "/example:shop/item/name"
+            assert content(tree) == before
+
+
+@pytest.mark.parametrize("change", ["<cash>x</cash>", "<cash> </cash>", '<cash nc:operation="create">0</cash>'])
+def test_a_leaf_without_a_value_is_given_none(change: str) -> None:
+    with pytest.raises(EditError, match=r"^/example:shop/cash: cash is there or not, and takes no value") as caught:
+        edited("", change)
+    assert (caught.value.tag, caught.value.bad_element) == ("invalid-value", "cash")
+
+
 def test_missing_anchor_is_named_as_rfc_7950_says() -> None:
-    with pytest.raises(EditError) as caught:
-        edited("", '<queue yang:insert="after" yang:value="z">a</queue>')
-    assert caught.value.app_tag == "missing-instance"
+    for value, operation in (("a", "merge"), ("z", "merge"), ("z", "create"), ("z", "replace")):
+        change = f'<queue nc:operation="{operation}" yang:insert="after" yang:value="z">{value}</queue>'
+        with pytest.raises(EditError, match="there is no entry z") as caught:
+            edited(QUEUE, change)
+        assert (caught.value.tag, caught.value.app_tag) == ("bad-attribute", "missing-instance")
+
+
+def test_an_entry_beside_itself_stays_where_it_is() -> None:
+    for operation in ("merge", "replace"):
+        for where in ("before", "after"):
+            change = f'<queue nc:operation="{operation}" yang:insert="{where}" yang:value="a">a</queue>'
+            assert edited(QUEUE, change) == QUEUE
+
+
+def test_a_value_that_cannot_be_looked_up_is_not_blamed_for_the_next_fault() -> None:
+    with pytest.raises(EditError, match='"900" is no value of size'):
+        edited("<code>a</code>", '<code nc:operation="remove">long</code><size>900</size>')
 
 
 def test_one_edit_may_take_one_case_away_and_set_the_other() -> None:
@@ -308,7 +429,7 @@ _OPERATION = st.sampled_from(["", "merge", "replace", "create", "delete", "remov
 )
 _INSERT = st.sampled_from(["", ' yang:insert="first"', ' yang:insert="last"', ' yang:insert="before" yang:value="b"'])
 _CHANGE = st.one_of(
-    st.builds("<queue{}{}>{}</queue>".format, _OPERATION, _INSERT, st.sampled_from("abcd")),
+    st.builds("<queue{}{}>{}</queue>".format, _OPERATION, _INSERT, st.sampled_from(["a", "b", "c", "d", ""])),
     st.builds(
         "<item{}><name>{}</name><kind{}>small</kind></item>".format, _OPERATION, st.sampled_from("ab"), _OPERATION
     ),

@@ -27,6 +27,16 @@ def _pair(zone: str) -> dict[str, Any]:
     return {"applianced-security:security": {"policies": {"policy": [pair]}}}
 
 
+def _rule(**leaves: str) -> dict[str, Any]:
+    rule = {"name": "r", "action": "deny", **{name.replace("_", "-"): value for name, value in leaves.items()}}
+    return {"ietf-netconf-acm:nacm": {"rule-list": [{"name": "l", "rule": [rule]}]}}
+
+
+def _event(**leaves: str) -> dict[str, Any]:
+    event = {"name": "violation", **leaves}
+    return {SYSTEM: {"services": {"netconf": {"notification": {"event": [event]}}}}}
+
+
 def _nat_protocol(value: str) -> dict[str, Any]:
     rules = {"name": "r", "rule": [{"name": "x", "match": {"protocol": [value]}}]}
     return {"applianced-security:security": {"applianced-nat:nat": {"source": {"rule-set": [rules]}}}}
@@ -53,6 +63,9 @@ def _nat_protocol(value: str) -> dict[str, Any]:
          f'"{"x" * 40}" is no value of host-name: use 1..64 characters'),
         ({SYSTEM: {"login": {"user": [{"name": "a b"}]}}}, "invalid-value",
          r'"a b" is no value of name: use text of the form [A-Za-z_][A-Za-z0-9_.\-]*'),
+        (_rule(access_operations="frob"), "invalid-value",
+         '"frob" is no value of access-operations: use "*" for all or any of create, read, update, delete, exec'),
+        (_event(enable="x"), "invalid-value", "enable is there or not, and takes no value: leave it empty"),
         (_nat_protocol("0"), "invalid-value",
          '"0" is no value of protocol: use IP protocol, by number or by name'),
         ({SYSTEM: {"services": {"netconf": {"ssh": {"port": 0}}}}}, "invalid-value",

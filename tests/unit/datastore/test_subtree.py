@@ -17,10 +17,10 @@ CONTENT = (
 )
 
 
-def select(inner: str, namespace: str = NS) -> str:
+def select(inner: str, namespace: str = NS, content: str = CONTENT) -> str:
     """What a filter selects, without declarations of the shop's namespace; `inner` stands in <shop>."""
     element = etree.fromstring(f'<filter><shop xmlns="{namespace}">{inner}</shop></filter>')
-    with tree_of(CONTENT) as tree:
+    with tree_of(content) as tree:
         text = subtree.select(shop_models(), list(tree.roots()), list(element), Writer()).decode()
     etree.fromstring(f"<data>{text}</data>")
     return text.replace(f' xmlns="{NS}"', "").removeprefix("<shop>").removesuffix("</shop>")
@@ -91,3 +91,21 @@ def test_a_filter_that_looks_at_too_much_is_refused() -> None:
     with tree_of(CONTENT) as tree, pytest.raises(subtree.TooManyLooksError, match="more than") as caught:
         subtree.select(shop_models(), list(tree.roots()), list(element), Writer(), looks=40)
     assert caught.value.tag == "resource-denied"
+
+
+RED = '<paint xmlns:ex="urn:example:shop">ex:red</paint>'
+
+
+@pytest.mark.parametrize(
+    ("inner", "found"),
+    [
+        pytest.param("<paint/>", RED, id="a selection node"),
+        pytest.param("<paint> </paint>", RED, id="a selection node with blanks"),
+        pytest.param("<paint>red</paint><title/>", f"{RED}<title>t</title>", id="without a prefix"),
+        pytest.param("<paint>blue</paint><title/>", "", id="another"),
+        pytest.param("<paint>nn:red</paint><title/>", "", id="a prefix that is not declared"),
+        pytest.param('<paint xmlns:example="urn:none">example:red</paint><title/>', "", id="a prefix of no module"),
+    ],
+)
+def test_identities(inner: str, found: str) -> None:
+    assert select(inner, content=f"<title>t</title>{RED}") == found

@@ -113,3 +113,20 @@ def test_what_is_right_is_read() -> None:
         assert content(tree) == A
     with whole.from_json(shop_models(), b'{"example:shop":{"item":[{"name":"a","kind":"small"}]}}') as tree:
         assert content(tree) == A
+
+
+@pytest.mark.parametrize(
+    ("inner", "path"),
+    [
+        ("<item><name>b</name><kind>small<b/></kind></item>", "/item[name='b']/kind"),
+        ("<item><name>b</name><kind><b>x</b>tail</kind></item>", "/item[name='b']/kind"),
+        ("<item><name>b<b/></name><kind>small</kind></item>", "/item[name='b']/name"),
+        ("<hall><rug/></hall><title>x<b/></title>", "/title"),
+        ("<tag>x<b/></tag>", "/tag"),
+    ],
+)
+def test_a_leaf_with_elements_is_refused(inner: str, path: str) -> None:
+    with pytest.raises(ConfigError, match="holds a value and no elements: <b> is too much") as caught:
+        whole.from_elements(shop_models(), shop(A + inner))
+    assert (caught.value.tag, caught.value.path) == ("bad-element", f"/example:shop{path}")
+    assert caught.value.bad_element == path.rpartition("/")[2]

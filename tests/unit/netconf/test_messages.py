@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -112,6 +113,22 @@ def test_error_path_ends_before_a_key_of_any_length(path: str, left: str) -> Non
 def test_error_path_leaves_the_value_of_a_leaf_list_alone() -> None:
     path, _ = error_path("/example:shop/tag[.='x']", {"example": NS})
     assert path == "/example:shop/example:tag[.='x']"
+
+
+@pytest.mark.parametrize(
+    ("path", "tag", "name"),
+    [
+        ("/example:shop/item[name='a']/price", "invalid-value", "price"),
+        ("/example:shop/item[name='a/b]:c']", "data-missing", "item"),
+        ('/example:shop/item[name="it\'s]/x"]/other:leaf', "invalid-value", "leaf"),
+        ("/example:shop/item[name='a']", "operation-failed", ""),
+        ("item[1]", "invalid-value", ""),
+        ("", "invalid-value", ""),
+    ],
+)
+def test_the_element_at_fault_is_that_of_the_path(path: str, tag: str, name: str) -> None:
+    said = render_config_errors([ConfigError(path, "wrong", tag=tag)], {"example": NS, "other": "urn:o"}).decode()
+    assert re.findall("<bad-element>(.*?)</bad-element>", said) == ([name] if name else [])
 
 
 def test_config_errors_become_one_rpc_error_each() -> None:
