@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from applianced.tools.vm import system
+from applianced.tools.vm import contents, system
 from applianced.tools.vm.facts import MIB, read_facts
 from tests.image.conftest import IMAGE, the_image
 from tests.image.lab import ROOT
@@ -59,6 +59,7 @@ def test_every_package_is_in_the_bill_of_materials() -> None:
     assert [[each["name"], each["version"]] for each in components] == [words[1:] for words in listed]
     names = {name for kind, name, _ in listed if kind == "deb"}
     assert set(system.packages(ROOT / "packages.list", ("run", "image"))) <= names
+    assert set(contents.BOOT_LOADERS) <= names, "they are on the disk, too"
 
 
 def test_python_s_packages_are_the_pinned_ones() -> None:

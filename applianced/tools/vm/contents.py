@@ -18,6 +18,8 @@ from applianced.tools.namespaces import run
 from applianced.tools.vm.facts import Facts
 
 DPKG_STATE = "usr/lib/dpkg-state"
+BOOT_LOADERS = ("syslinux", "syslinux-common", "systemd-boot-efi")
+"""Packages of the building machine, which the image has no use for once they are on its disk."""
 ENVIRONMENT = "opt/applianced/lib/python3.11/site-packages"
 
 
@@ -44,13 +46,10 @@ def _escaped(version: str) -> str:
 
 
 def packages_in(root: Path) -> list[Package]:
-    """Debian packages, then Python's. Raises CommandError."""
-    shown = "${Package}\t${Version}\t${Architecture}\t${source:Package} ${source:Version}\n"
-    listed = run(["dpkg-query", f"--admindir={root / DPKG_STATE}", "--show", "--showformat", shown]).stdout
-    debian = [
-        Package("deb", name, version, architecture, source, "")
-        for name, version, architecture, source in (line.split("\t") for line in listed.splitlines())
-    ]
+    """Debian packages, those of the building machine among them whose boot loaders are on the disk, then Python's.
+    Raises CommandError.
+    """
+    debian = {*_debian(f"--admindir={root / DPKG_STATE}"), *_debian(*BOOT_LOADERS)}
     python = [
         Package(
             "pypi", _normalised(each.name), each.version, "", "", str(each.metadata.json.get("license_expression", ""))
@@ -58,6 +57,13 @@ def packages_in(root: Path) -> list[Package]:
         for each in distributions(path=[str(root / ENVIRONMENT)])
     ]
     return [*sorted(debian), *sorted(python)]
+
+
+def _debian(*of: str) -> Iterator[Package]:
+    shown = "${Package}\t${Version}\t${Architecture}\t${source:Package} ${source:Version}\n"
+    for line in run(["dpkg-query", "--show", "--showformat", shown, *of]).stdout.splitlines():
+        name, version, architecture, source = line.split("\t")
+        yield Package("deb", name, version, architecture, source, "")
 
 
 def _normalised(name: str) -> str:

@@ -15,8 +15,10 @@ PROGRAMS = Path(__file__).parents[3] / "vm-image/tree/usr/lib/applianced"
 PLACES = ("/var/lib/image", "/run/applianced", "/proc/cmdline", "/sys/")
 STAND_INS = {
     "mount": 'for last; do from=${to-}; to=$last; done; [ ! -d "$from" ] || cp "$from"/* "$to"',
+    "umount": 'exit "$(cat "$ROOT/umount" 2>/dev/null || echo 0)"',
     "mountpoint": '[ "$1" = -d ] && echo 8:2',
     "sync": ":",
+    "fsck.vfat": ":",
     "systemctl": 'echo "$*" >>"$ROOT/asked"',
     "blkid": ":",
 }
@@ -162,3 +164,30 @@ def test_without_a_seed_no_system_is_given_up(tried: Appliance) -> None:
 def test_a_seed_of_a_system_that_is_not_on_trial_begins_no_time(appliance: Appliance) -> None:
     assert appliance.runs("after-seed") == (0, "")
     assert appliance.asked == []
+
+
+def test_a_system_that_was_chosen_before_its_seed_came_is_the_one_that_stays(appliance: Appliance) -> None:
+    """At the boot prompt, while the other one was to be tried."""
+    (appliance.image / "trial").write_text("b\n")
+    (appliance.boot / "loader/loader.conf").write_text("default a.conf\n")
+    (appliance.boot / "syslinux/syslinux.cfg").write_text("DEFAULT a\n")
+    told = "system b answers: it is the one that starts from now on\n"
+    assert appliance.runs("upgrade", "confirm") == (0, told)
+    assert appliance.starts == "b"
+    assert not appliance.on_trial
+    assert appliance.runs("upgrade", "confirm") == (0, "")
+
+
+def test_a_system_that_was_given_up_is_confirmed_no_more(tried: Appliance) -> None:
+    tried.runs("upgrade", "back")
+    assert tried.runs("upgrade", "confirm") == (0, "")
+    assert tried.starts == "a"
+    assert tried.asked == ["--no-block reboot"]
+
+
+def test_what_cannot_be_unmounted_does_not_keep_it_from_going_back(tried: Appliance) -> None:
+    (tried.root / "bin/mountpoint").write_text('#!/bin/sh\n[ "$1" != -d ] || echo 8:2\n')
+    (tried.root / "umount").write_text("32")
+    tried.runs("upgrade", "back")
+    assert tried.starts == "a"
+    assert tried.asked == ["--no-block reboot"]
