@@ -173,7 +173,12 @@ def rules(**then: Any) -> dict[str, Any]:
             "nat_source",
             {
                 "rule_set": [
-                    {"name": "o", "rule": [{"name": "r", "then": {"source_nat": {"pool": {"pool_name": "n"}}}}]}
+                    {
+                        "name": "o",
+                        "from": {"zone": ["trust"]},
+                        "to": {"zone": ["untrust"]},
+                        "rule": [{"name": "r", "then": {"source_nat": {"pool": {"pool_name": "n"}}}}],
+                    }
                 ]
             },
             "rule[name='r']/then/source-nat/pool/pool-name",
