@@ -155,13 +155,15 @@ class _Key(NamedTuple):
 
 
 def _keys(name: str, value: object) -> list[_Key]:
-    """meta-data has a list, one text, or a mapping of names to texts."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    lines = [value] if isinstance(value, str) else value or []
-    if not isinstance(lines, list):
-        raise SeedError(f"{name}: SSH keys must be a list of lines as in authorized_keys")
-    return [_Key(name, str(line).strip()) for line in lines]
+    """meta-data has a list, a text of a line for each, or a mapping of names to either."""
+    given = list(value.values()) if isinstance(value, dict) else [value]
+    keys = []
+    for each in given:
+        lines = each.splitlines() if isinstance(each, str) else each or []
+        if not isinstance(lines, list):
+            raise SeedError(f"{name}: SSH keys must be a list of lines as in authorized_keys")
+        keys += [_Key(name, text) for line in lines if (text := str(line).strip())]
+    return keys
 
 
 def _admin_key(keys: list[_Key]) -> tuple[str, list[str]]:

@@ -59,7 +59,13 @@ def test_nothing_is_asked_for_by_an_empty_seed() -> None:
 
 @pytest.mark.parametrize(
     "keys",
-    [f"public-keys: ['{KEY}']", f"public-keys: '{KEY}'", f"public-keys: {{first: '{KEY}'}}"],
+    [
+        f"public-keys: ['{KEY}']",
+        f"public-keys: '{KEY}'",
+        f"public-keys: {{first: '{KEY}'}}",
+        f"public-keys: {{first: ['{KEY}']}}",
+        f'public-keys: "\\n{KEY}\\n\\n"',
+    ],
 )
 def test_meta_data_may_hold_the_key(keys: str) -> None:
     assert parse({"meta-data": keys.encode()}).admin_key == KEY
