@@ -23,7 +23,7 @@ MESSAGE_ID = re.compile(r'message-id="[^"]*"')
 MISSES = 5
 """Cuts that may hit no commit, all told: a machine that is busy lets nobody in. Others take their place."""
 LOGIN_S = 60
-LATEST_S = 6.0
+LATEST_S = 3.0
 """When the power goes, after the first commit was begun: in that one, or in a later one."""
 
 
