@@ -9,6 +9,9 @@ from applianced.dataplane.channel import Message
 from applianced.dataplane.conntrack import Entry
 from applianced.model.tuples import text
 
+SLACK_S = 1.0
+"""How far the kernel's times of sessions and the workers' of gates are apart at most."""
+
 
 class Uses:
     """Which of some gates, as workers describe them, admitted which data sessions. It takes time for each gate and for
@@ -41,12 +44,15 @@ class Uses:
                 (arrived, 0),
             )
         )
-        found = (gate for key in keys for gate in self._gates.get(key, ()) if came_through(gate, entry))
-        first = next(found, None)
-        if first is None or first.get("kind") != "media" or not first["closed"]:
-            return first
-        # The same media were opened again, perhaps: an open gate goes first.
-        return next((gate for gate in found if not gate.get("closed")), first)
+        found = [gate for key in keys for gate in self._gates.get(key, ()) if came_through(gate, entry)]
+        return max(found, key=lambda gate: _rank(gate, entry), default=None)
+
+
+def _rank(gate: Message, entry: Entry) -> tuple[bool, bool, float]:
+    """Of gates that may have admitted a session, one after another for the same endpoint, the highest did: the last one
+    that was there before it; of media, which may be opened again, the one that is open."""
+    before = not entry.started_s or gate["created"] <= entry.started_s
+    return gate.get("kind") == "media" and not gate.get("closed"), before, gate["created"]
 
 
 def _key(peer: str, endpoint: Sequence[Any]) -> tuple[str, str, int]:
@@ -62,8 +68,11 @@ def came_through(gate: Message, entry: Entry) -> bool:
     if entry.translation.original.protocol != gate["protocol"]:
         return False
     # Media that are opened again have sessions from before.
-    if entry.started_s and entry.started_s < gate["created"] - 1 and gate.get("kind") != "media":
-        return False
+    if entry.started_s and gate.get("kind") != "media":
+        if entry.started_s < gate["created"] - SLACK_S:
+            return False
+        if gate.get("closed") and entry.started_s > gate["closed"] + SLACK_S:
+            return False
     return any(_by_way(entry, *way) for way in _ways(gate))
 
 

@@ -61,6 +61,21 @@ def test_a_gate_of_any_port_admits_every_port_of_its_host() -> None:
     assert not came_through(gate, entry(outside=("10.0.0.2", 4711), inside=("10.0.0.2", 4711)))
 
 
+@pytest.mark.parametrize(
+    ("closed", "started", "expected"), [(1001.5, 1002.0, True), (1001.5, 1003.0, False), (1001.5, 0.0, True)]
+)
+def test_a_gate_admits_nothing_once_it_is_closed(closed: float, started: float, expected: bool) -> None:
+    assert came_through({**GATE, "closed": closed}, entry(started_s=started)) is expected
+
+
+def test_of_gates_for_the_same_endpoint_the_last_one_before_it_admitted_a_session() -> None:
+    """A port is announced again as soon as it is free."""
+    gates = [{**GATE, "created": created, "closed": created + 0.1} for created in (1000.2, 1000.5, 1000.8)]
+    for gate, started_s in zip(gates, (1000.21, 1000.6, 1000.9), strict=True):
+        assert Uses(gates).gate(entry(started_s=started_s)) is gate
+        assert Uses(gates[::-1]).gate(entry(started_s=started_s)) is gate
+
+
 def test_use_of_a_gate() -> None:
     """First use, packets and octets of all, and how many sessions."""
     data = [entry(started_s=1005.0), entry(peer="192.0.2.2"), entry(started_s=1003.0, packets=7, octets=70)]
