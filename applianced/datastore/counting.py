@@ -15,13 +15,13 @@ from applianced.datastore import native
 from applianced.datastore.models import Models
 from applianced.datastore.native import Kind
 
-_PART = re.compile(
+PART = re.compile(
     r"""\s+|(?P<text>'[^']*'|"[^"]*")|(?P<number>\d+(?:\.\d*)?|\.\d+)|(?P<parent>\.\.)|(?P<self>\.)"""
     r"""|(?P<axis>[a-z-]+)\s*::|(?P<called>(?:[^\W\d][\w.-]*:)?[^\W\d][\w.-]*)\s*\(\s*"""
     r"""|(?P<name>(?:[^\W\d][\w.-]*:)?(?:[^\W\d][\w.-]*|\*))|(?P<sign>//|!=|<=|>=|.)""",
     re.DOTALL,
 )
-_NODE_TYPES = frozenset({"node", "text", "comment"})
+NODE_TYPES = frozenset({"node", "text", "comment"})
 _WORDS = frozenset({"and", "or", "div", "mod"})
 Lists = Mapping[str, frozenset[frozenset[str]]]
 """Names of lists and leaf-lists, each with the sets of keys of those of that name; an empty one for a leaf-list."""
@@ -60,12 +60,12 @@ def miscounted(models: Models, text: str) -> str:
 def _scan(text: str, lists: Lists | None) -> str:
     """lists: None for all names being those of lists."""
     levels = [_Level("")]
-    for found in _PART.finditer(text):
+    for found in PART.finditer(text):
         part, kind, level = found[0].strip(), found.lastgroup or "", levels[-1]
         if not part:
             continue
         operator = part in _WORDS and level.begun and not level.open_step
-        if kind == "called" and found["called"] not in _NODE_TYPES:
+        if kind == "called" and found["called"] not in NODE_TYPES:
             level.said.append(f"{found['called']}(")
             levels.append(_Level(found["called"]))
         elif kind == "called":
@@ -152,7 +152,7 @@ def _counts(said: str) -> bool:
     if _TRUTHS.intersection(words):
         return False
     called = re.match(r"([^\W\d][\w.-]*)\(", said)
-    if called and called[1] not in _NODE_TYPES:
+    if called and called[1] not in NODE_TYPES:
         return called[1] not in _TRUE_OR_FALSE | _TEXTUAL
     return bool(re.match(r"[\d(+-]|\.\d", said)) or bool(re.search(r"[^/]\*|[+]| - | div ", said))
 

@@ -1,4 +1,4 @@
-"""Trees are freed little by little.
+"""Trees are freed little by little, those of libyang and those of lxml.
 
 libyang keeps each text once, in a dictionary of the context that one thread has at a time. Freeing a tree in one go
 takes it again and again, so quickly that a thread that waits for it, to look up one entry, gets it when all is free:
@@ -7,11 +7,19 @@ takes it again and again, so quickly that a thread that waits for it, to look up
 
 from __future__ import annotations
 
+from itertools import count
+
+from lxml import etree
+
 from applianced.courtesy import give_way
 from applianced.datastore import native
 
+Element = etree._Element
 PIECE = 64
 """Nodes that are freed in one go."""
+_PIECES_AT_ONCE = 16
+"""Of XML."""
+_IS_PIECE = etree.XPath("not(descendant::*[65] or descendant-or-self::*[@*[65]])")
 
 
 def free(first: native.Node) -> None:
@@ -36,3 +44,22 @@ def _thin(node: native.Node) -> int:
             left += size
         below = following
     return left
+
+
+def free_xml(root: Element) -> None:
+    """Take a tree apart, in more time, during which others run: lxml frees it in one go."""
+    path = [root]
+    for freed in count(1):
+        if not freed % _PIECES_AT_ONCE:
+            give_way()
+        above = path[-1]
+        first = next(iter(above), None)
+        if first is None:
+            path.pop()
+            if not path:
+                return
+            path[-1].remove(above)
+        elif next(iter(first), None) is None or _IS_PIECE(first):
+            above.remove(first)
+        else:
+            path.append(first)

@@ -1,12 +1,15 @@
-"""XPath filters (RFC 6241 8.9), evaluated by libyang where the data stands; nothing is copied."""
+"""XPath filters (RFC 6241 8.9). libyang evaluates them where the data stands, without a copy, as long as it does so
+rightly; of all others libxml2 evaluates a copy."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from applianced.datastore import counting, expense, native
+from lxml import etree
+
+from applianced.datastore import copied, counting, expense, native
 from applianced.datastore.models import Models
 from applianced.datastore.tree import Tree
 from applianced.datastore.writer import Writer, is_key_leaf
@@ -20,35 +23,48 @@ _WORD = re.compile(
 )
 _UNTRUSTED = re.compile(
     r"""'[^']*'|"[^"]*"|(?P<below>//\s*(?:[a-z-]+\s*::\s*)?node\s*\()|(?P<before>(?<![\w.-])preceding\s*::)"""
+    r"""|(?P<fraction>\d*\.\d)"""
 )
 """What libyang 2.1.30 answers wrongly: of //node(), with an axis as well, the top alone or nothing; of the axis
-preceding too many nodes, or none."""
+preceding too many nodes, or none; of places and sums that are fractions."""
 _OPERAND = re.compile(r"""[\w.)\]*'"]\s*$""")
 """What an operator follows."""
-_FUNCTIONS = frozenset(
+_NOT_CALLS = frozenset({"comment", "node", "and", "or", "div"})
+_BOTH = frozenset(
     {
-        *("boolean", "ceiling", "concat", "contains", "count", "current", "derived-from", "derived-from-or-self"),
-        *("false", "floor", "last", "normalize-space", "not", "number", "position", "re-match", "round", "starts-with"),
-        *("string", "string-length", "substring", "substring-after", "substring-before", "sum", "translate", "true"),
-        *("comment", "node", "text", "and", "or", "div"),
+        *("boolean", "concat", "contains", "count", "false", "last", "normalize-space", "not", "position", "round"),
+        *("starts-with", "string", "substring-after", "substring-before", "sum", "true"),
     }
 )
-"""What may stand before a bracket. libyang 2.1.30 reads memory that is not its own, or divides by zero, in bit-is-set,
-deref, enum-value, local-name, name, namespace-uri and the operator mod: a request could end the process."""
+_LIBYANG = frozenset({"current", "derived-from", "derived-from-or-self", "re-match"})
+"""Of RFC 7950 section 10."""
+_LIBXML2 = frozenset(
+    {
+        *("ceiling", "floor", "id", "lang", "local-name", "name", "namespace-uri", "number", "string-length"),
+        *("substring", "text", "translate"),
+    }
+)
+"""libyang 2.1.30 reads memory that is not its own, or divides by zero, in local-name, name, namespace-uri and the
+operator mod, so that a request could end the process; it has no id and lang, counts octets for characters in
+string-length, substring and translate, reads 0x10 as a number, rounds negative ones wrongly, and selects no text."""
+FUNCTIONS = _BOTH | _LIBYANG | _LIBXML2
 _ROOT = ("/", ".", "/.")
 _HINTS = (
     ("Non-prefixed node", "declare a prefix for its namespace and write prefix:name"),
     ("Unknown XPath function", "those of XPath 1.0 and RFC 7950 section 10 are there"),
     ("maximum nesting", "nest less deeply"),
-    ("is not a node set", "select nodes, not a value"),
 )
 
 
 class Expression(NamedTuple):
-    """An expression with the namespaces that its prefixes stand for."""
+    """An expression with the namespaces that its prefixes stand for.
+
+    copied: libxml2 evaluates it on a copy, in these parts, whose nodes are joined; () for libyang.
+    """
 
     text: str
     namespaces: Mapping[str, str]
+    copied: Sequence[str] = ()
 
     def by_modules(self, models: Models) -> str:
         """The text with the names of modules as prefixes, as RFC 7951 writes it."""
@@ -76,7 +92,9 @@ def read(models: Models, text: str, declared: Mapping[str | None, str]) -> Expre
         raise ExpressionError("", message, tag="too-big")
     if not text:
         raise _refused("the XPath is empty: write what to select")
-    _check_safe(text)
+    wanted = _only_libxml2(text)
+    if long := expense.endless(text):
+        raise _refused(long, "resource-denied")
     # The prefix xml is always declared; nothing here is in its namespace.
     namespaces = {}
     for found in _PREFIX.finditer(text):
@@ -89,10 +107,9 @@ def read(models: Models, text: str, declared: Mapping[str | None, str]) -> Expre
         if namespace not in models.modules:
             raise _refused(f'no module has the namespace "{namespace}" of the prefix "{prefix}": check its xmlns')
         namespaces[prefix] = namespace
-    if predicate := counting.miscounted(models, text):
-        message = f'"{predicate}" would count within each of several nodes, which is not offered'
-        raise _refused(f"{message}: count the whole, (PATH){predicate}, or name the entries above by their keys")
-    return Expression(text, namespaces)
+    expression = Expression(text, namespaces)
+    wanted = wanted or counting.miscounted(models, text)
+    return _for_copy(expression, wanted) if wanted else expression
 
 
 def select(tree: Tree, expression: Expression, writer: Writer) -> bytes:
@@ -108,51 +125,88 @@ def select(tree: Tree, expression: Expression, writer: Writer) -> bytes:
             _find(empty, expression)
         return b""
     _check_affordable(tree, expression)
+    found = _find(tree, expression)
+    if found is None:
+        return writer.all_of(tree.roots())
     outline = _Outline(writer)
-    for node in _find(tree, expression):
+    for node in found:
         outline.add(node)
     return outline.level(0, "")
 
 
 def nodes(tree: Tree, expression: Expression) -> list[native.Node]:
     """The selected nodes themselves, in document order. Raises ExpressionError; it may take as long as `select`."""
-    if expression.text in _ROOT:
+    found: list[native.Node] | None = None
+    if expression.text not in _ROOT:
+        if not tree.first:
+            return []
+        _check_affordable(tree, expression)
+        found = _find(tree, expression)
+    if found is None:
         raise _refused("the root of the data is no node that can be named: select what is below it", "invalid-value")
-    if not tree.first:
-        return []
-    _check_affordable(tree, expression)
-    return _find(tree, expression)
+    return found
 
 
 def _check_affordable(tree: Tree, expression: Expression) -> None:
-    if not expense.affordable(tree, expression.text):
+    if not expense.affordable(tree, expression.text, copied=bool(expression.copied)):
         message = "the XPath searches the data again for each node of it, and there are too many: ask more narrowly"
         raise _refused(message, "resource-denied")
 
 
-def _check_safe(text: str) -> None:
-    for found in _UNTRUSTED.finditer(text):
-        if found["below"]:
-            raise _refused('"//node()" is not offered in a filter, nor with an axis between: write * for node()')
-        if found["before"]:
-            raise _refused('the axis "preceding" is not offered in a filter: use preceding-sibling, or name the nodes')
+def _only_libxml2(text: str) -> str:
+    """What libyang cannot evaluate, or not rightly; "" for nothing. Raises ExpressionError."""
+    wanted = next((found[0].strip(" (") for found in _UNTRUSTED.finditer(text) if found.lastgroup), "")
     for found in _WORD.finditer(text):
         called = found["called"]
-        if called and called.rpartition("::")[2] not in _FUNCTIONS:
-            raise _refused(f'"{called}()" is not offered in a filter: use {", ".join(sorted(_FUNCTIONS))}')
-        if found["mod"] and _OPERAND.search(text, 0, found.start()):
-            raise _refused('the operator "mod" is not offered in a filter: compare with numbers')
+        if called and called.rpartition("::")[2] not in FUNCTIONS | _NOT_CALLS:
+            raise _refused(f'"{called}()" is not offered in a filter: use {", ".join(sorted(FUNCTIONS))}')
+        if called in _LIBXML2 or (found["mod"] and _OPERAND.search(text, 0, found.start())):
+            wanted = called or "mod"
+    return wanted
 
 
-def _find(tree: Tree, expression: Expression) -> list[native.Node]:
+def _find(tree: Tree, expression: Expression) -> list[native.Node] | None:
+    """None for the root. Raises ExpressionError."""
+    if expression.copied:
+        return _found_on_copy(tree, expression)
     try:
         first = native.first_sibling(tree.first)
         return native.find_xml(tree.models.context, first, expression.text, expression.namespaces)
     except native.NativeError as error:
         said = error.fault.message.rstrip(".")
-        hint = next((hint for begin, hint in _HINTS if begin in said), "")
-        tag = "invalid-value" if "is not a node set" in said else "bad-attribute"
-        raise _refused(f"{said[:500]}: {hint}" if hint else said[:500], tag) from None
+    hint = next((hint for begin, hint in _HINTS if begin in said), "")
+    try:
+        if not hint:
+            # What libyang makes of "or" in a predicate where there are no nodes is a value.
+            expression = _for_copy(expression, "")
+            _check_affordable(tree, expression)
+            return _found_on_copy(tree, expression)
+    except ExpressionError as refusal:
+        if refusal.tag != "bad-attribute":
+            raise
+    tag = "invalid-value" if "is not a node set" in said else "bad-attribute"
+    raise _refused(f"{said[:500]}: {hint}" if hint else said[:500], tag)
+
+
+def _found_on_copy(tree: Tree, expression: Expression) -> list[native.Node] | None:
+    try:
+        return copied.find(tree, expression.copied, expression.namespaces)
+    except copied.NotNodesError:
+        raise _refused("the XPath is not a node set: select nodes, not a value", "invalid-value") from None
+    except etree.XPathError as error:
+        message = f'"{expression.text[:500]}" is no XPath 1.0 ({error}): look at its brackets, quotes and names'
+        raise _refused(message) from None
+
+
+def _for_copy(expression: Expression, wanted: str) -> Expression:
+    """The same for libxml2. wanted: why. Raises ExpressionError."""
+    text = expression.text
+    if alone := next((found["called"] for found in _WORD.finditer(text) if found["called"] in _LIBYANG), ""):
+        raise _refused(f'"{alone}()" of RFC 7950 is not offered beside "{wanted}": ask in two requests')
+    try:
+        return expression._replace(copied=copied.parts(text))
+    except copied.NotPrefixedError as error:
+        raise _refused(f'"{error}" has no prefix: declare a prefix for its namespace and write prefix:name') from None
 
 
 def _refused(message: str, tag: str = "bad-attribute") -> ExpressionError:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from html import escape as _escape
-from itertools import count, dropwhile
+from itertools import dropwhile
 
 from lxml import etree
 
-from applianced.courtesy import give_way, unhurried
+from applianced.courtesy import unhurried
+from applianced.datastore.freeing import free_xml
 from applianced.errors import ProtocolError
 from applianced.netconf.framing import LongMessage, Message
 
@@ -23,9 +24,6 @@ NODES_MAX = 2_000_000
 """Elements and attributes of one message; a configuration of 300,000 applications has 1,200,000."""
 MANY_NODES = 2_000
 """So many are freed in 50 microseconds, which keeps every other thread waiting; more are freed in pieces."""
-_FREED_AT_ONCE = 16
-"""Pieces."""
-_IS_PIECE = etree.XPath("not(descendant::*[65] or descendant-or-self::*[@*[65]])")
 _BLANKS = b" \t\r\n"
 _PROLOG_DOCTYPE = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:\s|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
 
@@ -94,7 +92,7 @@ def _read_many(pieces: Iterable[bytes]) -> Element:
     for fault in parser.feed_error_log.filter_from_errors():
         # Nothing is left of what does not begin with an element.
         if root is not None:
-            free(root)
+            free_xml(root)
         raise _malformed(f"{fault.message}, line {fault.line}, column {fault.column}")
     return root
 
@@ -126,7 +124,7 @@ def let_go(message: LongMessage, tree: list[Element]) -> None:
     others run, when it has many nodes: all of it is freed here, if nobody else holds any of it."""
     root = tree.pop()
     if _nodes(message.pieces, MANY_NODES) > MANY_NODES:
-        free(root)
+        free_xml(root)
 
 
 def _nodes(pieces: Sequence[bytes], enough: int) -> int:
@@ -143,25 +141,6 @@ def _nodes(pieces: Sequence[bytes], enough: int) -> int:
         if found > enough:
             break
     return found
-
-
-def free(root: Element) -> None:
-    """Take a tree apart, in more time, during which others run: lxml frees it in one go."""
-    path = [root]
-    for freed in count(1):
-        if not freed % _FREED_AT_ONCE:
-            give_way()
-        above = path[-1]
-        first = next(iter(above), None)
-        if first is None:
-            path.pop()
-            if not path:
-                return
-            path[-1].remove(above)
-        elif next(iter(first), None) is None or _IS_PIECE(first):
-            above.remove(first)
-        else:
-            path.append(first)
 
 
 def escape(text: str) -> str:

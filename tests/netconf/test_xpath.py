@@ -13,8 +13,9 @@ from tests.support.netconf_session import Client, tags
 
 FILTER = '<filter xmlns:x="urn:example:shop" xmlns:no="urn:none" type="xpath" select="{}"/>'
 GET_CONFIG = "<get-config><source><{}/></source>{}</get-config>"
-A = "<item><name>a</name><price>1</price><kind>small</kind></item>"
-B = "<item><name>b</name><price>2</price><kind>large</kind></item>"
+SMALL, LARGE = "<kind>small</kind>", "<kind>large</kind>"
+A = f"<item><name>a</name><price>1</price>{SMALL}</item>"
+B = f"<item><name>b</name><price>2</price>{LARGE}</item>"
 FIRST = f"<title>t</title><paint>ex:red</paint>{A}{B}"
 PAINT = '<paint xmlns:ex="urn:example:shop">ex:red</paint>'
 
@@ -37,6 +38,10 @@ def shop(inner: str) -> str:
         pytest.param("//x:paint[derived-from(., 'x:colour')]", PAINT, id="a function of RFC 7950"),
         pytest.param("/x:shop/x:item[x:name='none']", "", id="nothing"),
         pytest.param("//x:title[. = 'no:such']", "", id="what looks like a prefix in a literal"),
+        pytest.param("//*[local-name() = 'title']", "<title>t</title>", id="by local name"),
+        pytest.param("//x:item[1]/x:name[1] | x:shop/x:paint[1]", f"{PAINT}<item><name>a</name></item>", id="counted"),
+        pytest.param("//x:item/x:price[. mod 2 = 0]", "<item><name>b</name><price>2</price></item>", id="even"),
+        pytest.param("//x:price/text()", f"{A}{B}".replace(SMALL, "").replace(LARGE, ""), id="text"),
     ],
 )  # fmt: skip
 def test_what_is_selected(tmp_path: Path, select: str, found: str) -> None:

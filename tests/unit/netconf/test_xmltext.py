@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from applianced.datastore.freeing import free_xml
 from applianced.errors import ProtocolError
 from applianced.netconf import xmltext
 from applianced.netconf.framing import LongMessage, Message
@@ -144,7 +145,7 @@ TREES = st.recursive(
 @given(TREES)
 def test_any_tree_is_freed(text: str) -> None:
     root = parse(text.encode())
-    xmltext.free(root)
+    free_xml(root)
     assert len(root) == 0
 
 
