@@ -25,9 +25,9 @@ def soak() -> bool:
     return LONG
 
 
-hypothesis.settings.register_profile("long", max_examples=rounds(100), deadline=None)
-if LONG:
-    hypothesis.settings.load_profile("long")
+# How long an example takes says something of the machine, which has other things to do.
+hypothesis.settings.register_profile("untimed", max_examples=rounds(100), deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
+from applianced.courtesy import unhurried
 from applianced.datastore import patch, rpc
 from applianced.datastore.compare import changes
 from applianced.datastore.models import Models
@@ -116,7 +117,7 @@ class Comparing:
 
 
 def _lines(source: Tree, target: Tree) -> str:
-    return "".join(f"{line}\n" for line in changes(source, target))
+    return "".join(f"{line}\n" for line in unhurried(changes(source, target)))
 
 
 def _wrapped(namespace: str, name: str, edits: bytes) -> bytes:
@@ -131,4 +132,4 @@ def _parsed(models: Models, text: bytes) -> Tree:
 
 
 def _differences(source: Tree, target: Tree) -> bytes:
-    return patch.render(patch.edits(source, target), Writer(), Writer())
+    return patch.render(unhurried(patch.edits(source, target)), Writer(), Writer())

@@ -20,6 +20,7 @@ from applianced.netconf import messages
 from applianced.netconf.framing import Message
 from applianced.netconf.messages import RpcError
 from applianced.netconf.session import Session
+from applianced.netconf.unread import Unread
 from applianced.northbound.recording import Author
 from applianced.northbound.state import NetconfCounters, SessionCounters
 
@@ -54,6 +55,10 @@ class Transport(Protocol):
         """Octets that were written and have not left."""
         ...
 
+    def unread(self) -> Unread:
+        """What is kept of them, and how long that has waited for the client."""
+        ...
+
     def pause_reading(self) -> None: ...
     def resume_reading(self) -> None: ...
     def close(self) -> None:
@@ -80,7 +85,7 @@ class Server(Protocol):
         ...
 
     def bound_replies(self) -> None:
-        """A session has a long reply; may kill the one that is slowest to read the most."""
+        """A session has a long reply; may kill those that do not read theirs."""
         ...
 
     def greeted(self, session: LiveSession, offered: frozenset[str]) -> None:
@@ -127,7 +132,6 @@ class LiveSession:
         self._deadline: asyncio.TimerHandle | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._active_at = self._loop.time()
-        self._replied_at = self._active_at
         transport.write(session.hello())
         self._arm()
         self._watch_idleness()
@@ -276,8 +280,8 @@ class LiveSession:
             self._give_up(message)
             return
         self._busy = True
-        reply = await self.server.reply(self, message, self._session.chunked)
-        self._send(reply)
+        # Nobody but the transport is to keep it.
+        self._send(await self.server.reply(self, message, self._session.chunked))
         if self._telling is not None:
             self._tell(self._telling)
         await self._delivered()
@@ -288,8 +292,6 @@ class LiveSession:
             self._account()
 
     def _send(self, message: Sequence[bytes]) -> None:
-        if not self._transport.unsent():
-            self._replied_at = self._loop.time()
         octets = 0
         for part in self._session.send(message):
             octets += len(part)
@@ -298,9 +300,9 @@ class LiveSession:
             self.server.bound_replies()
 
     @property
-    def unread(self) -> tuple[int, float]:
-        """Octets that the client has not taken, and for how many seconds they have been waiting."""
-        return self._transport.unsent(), self._loop.time() - self._replied_at
+    def unread(self) -> Unread:
+        """What the client has not read of its replies."""
+        return self._transport.unread()
 
     def _tell(self, telling: Coroutine[Any, Any, None]) -> None:
         self._telling = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from applianced.datastore.edit import EditOptions, ErrorOption, Operation
+from applianced.datastore.lock import Store
 from applianced.datastore.native import Defaults
 from applianced.datastore.selective import Options, SelectiveWriter
 from applianced.netconf.caller import Body, Caller, Offered
@@ -69,7 +70,8 @@ class DatastoreOperations:
         writer = SelectiveWriter(defaults, options, lambda _: "unknown")
         if options.plain and not wanted.expression:
             async with self._reading.roots_shown(caller, store, defaults) as (roots, writer.texts):
-                return _data(await self._reading.select(wanted, roots, writer), options)
+                selected = await self._reading.select(wanted, roots, writer, in_turn=store is not Store.RUNNING)
+                return _data(selected, options)
         async with self._reading.shown(caller, store, defaults, lasting=True) as tree:
             if wanted.expression:
                 return _data(await wanted.evaluate(tree, writer), options)

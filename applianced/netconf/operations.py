@@ -44,6 +44,10 @@ class Sessions(Server, Protocol):
         """End a session; False when there is none of this number. by: the session that asks for it."""
         ...
 
+    async def room_for_reply(self) -> None:
+        """Return when there is room for another reply that may be long."""
+        ...
+
 
 class Operations:
     """Every operation, for every session."""
@@ -61,7 +65,7 @@ class Operations:
         self._state = state
         self._sessions = sessions
         monitoring = Monitoring(configuration, sessions)
-        reading = Reading(configuration, state, counters, monitoring, streams)
+        reading = Reading(configuration, state, counters, monitoring, streams, sessions.room_for_reply)
         self._acts: Mapping[str, Act] = {
             **History(configuration).offered,
             **LockBreaking(configuration, sessions).offered,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -43,6 +44,8 @@ from applianced.northbound.views import Shown
 
 _LOG = logging.getLogger(__name__)
 _BUNDLES = "applianced-system:system/applianced-state:support-bundles"
+LONG_AT_ONCE = 2
+"""Long texts that are made at once."""
 _SLICE = 500
 """Entries of a list that are written in one go. Parts with longer lists are read off the event loop."""
 
@@ -57,7 +60,12 @@ class Reading:
         counters: NetconfCounters,
         monitoring: Monitoring,
         streams: Streams,
+        room: Callable[[], Awaitable[None]],
     ) -> None:
+        """room: returns when there is room for a long reply; it is asked when the text is about to be made, and never
+        in turn with edits."""
+        self._room = room
+        self._making = asyncio.Semaphore(LONG_AT_ONCE)
         self._monitoring = monitoring
         self.configuration = configuration
         self._streams = streams
@@ -80,7 +88,7 @@ class Reading:
             return (await asked.answer(self, caller, store, wanted, writer.defaults)).wrapped("<data")
         if not wanted.expression:
             async with self.roots_shown(caller, store, writer.defaults) as (roots, writer.texts):
-                return _data(await self.select(wanted, roots, writer))
+                return _data(await self.select(wanted, roots, writer, in_turn=store is not Store.RUNNING))
         async with self.shown(caller, store, writer.defaults, lasting=True) as tree:
             return _data(await wanted.evaluate(tree, writer))
 
@@ -110,12 +118,27 @@ class Reading:
                     operational.close()
 
     async def select(
-        self, wanted: Filter, roots: Sequence[native.Node], writer: Writer, *, lengthy: bool = False
+        self,
+        wanted: Filter,
+        roots: Sequence[native.Node],
+        writer: Writer,
+        *,
+        lengthy: bool = False,
+        in_turn: bool = False,
     ) -> bytes:
-        """What a filter that is no XPath selects, off the event loop where it may be much; lengthy: it is."""
-        if lengthy or (self._configuration.large and wanted.broad):
+        """What a filter that is no XPath selects, off the event loop where it may be much; lengthy: it is. in_turn:
+        edits wait for the end of it."""
+        aside = lengthy or (self._configuration.large and wanted.broad)
+        if aside and in_turn:
             return await in_thread(wanted.select, self._models, roots, writer)
-        return await wanted.found(self._models, roots, writer)
+        if not aside:
+            if not in_turn:
+                await self._room()
+            return await wanted.found(self._models, roots, writer)
+        # Each is sent before a further one is begun: what nobody has read yet is known then.
+        async with self._making:
+            await self._room()
+            return await in_thread(wanted.select, self._models, roots, writer)
 
     @asynccontextmanager
     async def _library_for(self, access: UserAccess) -> AsyncIterator[Tree]:
@@ -133,6 +156,7 @@ class Reading:
             async with self._configuration.contents.showing(self._configuration.access.of(caller.author.user)) as shown:
                 yield shown
             return
+        await self._room()
         async with self.shown(caller, store, defaults, lasting=False) as tree:
             yield Shown(list(tree.roots()), tree.texts)
 
@@ -142,6 +166,8 @@ class Reading:
 
         lasting: it may be read for long; nobody's edit waits for that.
         """
+        if lasting:
+            await self._room()
         access = self._configuration.access.of(caller.author.user)
         lacking = defaults in (Defaults.ALL, Defaults.TAGGED)
         if store is Store.RUNNING or not (lasting or lacking):
@@ -151,8 +177,8 @@ class Reading:
         # What was edited since its validation lacks defaults, and is read in turns with edits and commits. What may not
         # be read is taken out last, or a default would stand for it again.
         async with self._configuration.contents.reading(store, None, caller.number) as tree:
-            copy = tree.duplicate()
-        with copy:
+            copy = await in_thread(tree.duplicate)
+        with closing_aside(copy):
             if lacking:
                 await in_thread(copy.complete)
             await in_thread(access.prune, copy)

@@ -28,6 +28,7 @@ from applianced.netconf.notifications.offered import CapabilityWatch
 from applianced.netconf.notifications.streams import Streams
 from applianced.netconf.operations import Operations
 from applianced.netconf.session import Session
+from applianced.netconf.unread import bounded
 from applianced.netconf.urls.contents import UrlContents
 from applianced.northbound.candidates import NoCandidateError
 from applianced.northbound.configuration import Configuration
@@ -41,6 +42,9 @@ _LOG = logging.getLogger(__name__)
 HUGE = 2 << 20
 """Octets of a message from which on few are worked on at once; as elements it may take 400 MiB of memory."""
 HUGE_AT_ONCE = 2
+ROOM_S = 10.0
+"""How long a request waits for others to read their replies, where these take all the memory that they may."""
+_LOOK_S = 0.1
 _READING = ThreadPoolExecutor(HUGE_AT_ONCE + 2, thread_name_prefix="reading")
 """For messages that are not short: whatever else is done in threads, and however many huge ones there are, none of the
 others waits for it."""
@@ -68,6 +72,8 @@ class NetconfServer:
         self._held: dict[int, int] = {}
         """Octets of messages that sessions hold, by number of the session."""
         self._held_total = 0
+        self._memory_short = False
+        """Replies that nobody has read take more than reply-memory."""
         self._places = asyncio.Semaphore(HUGE_AT_ONCE)
         self._known = self.limits
         configuration.follow(self._limits_changed)
@@ -129,22 +135,27 @@ class NetconfServer:
             greediest.kill()
 
     def bound_replies(self) -> None:
-        """Keep the sum of what clients have not read below reply-memory, at the cost of whoever is slowest to read the
-        most; a reply that is larger by itself can be read when there is no other."""
-        limit = self.limits.reply_memory
-        waiting = {session: session.unread for session in self._sessions.values()}
-        waiting = {session: unread for session, unread in waiting.items() if unread[0]}
-        held = sum(octets for octets, _ in waiting.values())
-        while held > limit and len(waiting) > 1:
-            slowest = max(waiting, key=lambda session: _cost(*waiting[session]))
-            octets, seconds = waiting.pop(slowest)
-            held -= octets
+        """Keep what clients have not read below reply-memory, at the cost of whose reply has waited for its client the
+        longest; see `unread`."""
+        unread = {session: session.unread for session in self._sessions.values()}
+        gone, room = bounded(unread, self.limits.reply_memory)
+        for session in gone:
             self.counters.sessions_out_of_memory += 1
             _LOG.warning(
-                "session %d (%s from %s) killed, for %.1f s it has not read %d octets of the %d of reply-memory",
-                slowest.number, slowest.author.user, slowest.author.source, seconds, octets, limit,
+                "session %d (%s from %s) killed, %d octets of its replies waited for it for %.1f s: reply-memory is %d",
+                session.number, session.author.user, session.author.source,
+                unread[session].octets, unread[session].waited_s, self.limits.reply_memory,
             )  # fmt: skip
-            slowest.kill()
+            session.kill()
+        self._memory_short = not room
+
+    async def room_for_reply(self) -> None:
+        """Return when there is room for another reply, or it has been waited for long enough."""
+        waited_s = 0.0
+        while self._memory_short and waited_s < ROOM_S:
+            await asyncio.sleep(_LOOK_S)
+            waited_s += _LOOK_S
+            self.bound_replies()
 
     @property
     def capabilities(self) -> Sequence[str]:
@@ -219,23 +230,22 @@ class NetconfServer:
                 return messages.render_rpc_error(RpcError(_unread(error, chunked=chunked), str(error), type="rpc"))
             case RpcError():
                 return messages.render_rpc_error(error)
-            case NoCandidateError():
-                self.counters.private_candidates_refused += 1
-                _LOG.warning(
-                    "session %d (%s from %s) is refused a candidate of its own: private-candidate-limit is %d",
-                    session.number, session.author.user, session.author.source, error.limit,
-                )  # fmt: skip
-                return messages.render_config_errors(said(error), self.configuration.models.names)
             case ApplianceError():
+                # To a user whom rules hold back it is told by another one.
+                for refusal in (error, error.__cause__):
+                    if isinstance(refusal, NoCandidateError):
+                        self._no_candidate(session, refusal)
                 return messages.render_config_errors(said(error), self.configuration.models.names)
         _LOG.error("session %d: an operation failed by a fault of ours", session.number, exc_info=error)
         message = "a fault of the server, see its log; nothing was committed"
         return messages.render_rpc_error(RpcError("operation-failed", message, type="application"))
 
-
-def _cost(octets: int, seconds: float) -> tuple[float, int]:
-    """Of the memory of a reply; of those that have just been sent the largest costs the most."""
-    return octets * seconds, octets
+    def _no_candidate(self, session: LiveSession, refusal: NoCandidateError) -> None:
+        self.counters.private_candidates_refused += 1
+        _LOG.warning(
+            "session %d (%s from %s) is refused a candidate of its own: private-candidate-limit is %d",
+            session.number, session.author.user, session.author.source, refusal.limit,
+        )  # fmt: skip
 
 
 class _Answer(NamedTuple):

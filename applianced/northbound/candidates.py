@@ -112,10 +112,11 @@ class Candidates:
             candidate.replace(tree)
 
     def updated(self, candidate: Candidate, tree: Tree | None) -> None:
-        """As `rebased`; what its edits demand, they demand until they are committed."""
+        """As `rebased`; what its edits demand, they demand until they are committed, or nothing is left of them."""
         demanded = candidate.conditions
         self.rebased(candidate, tree)
-        candidate.conditions = demanded
+        if candidate.modified:
+            candidate.conditions = demanded
 
     def discard(self, candidate: Candidate) -> None:
         """Drop the changes. The shared candidate then is as running, a private one as when it was made or updated."""

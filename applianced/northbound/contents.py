@@ -1,6 +1,7 @@
 """What the datastores hold, for whoever may see it, and what leads from one version to another.
 
-Reads of the running datastore never wait; those of a candidate that holds changes take turns with edits and commits.
+Reads of the running datastore never wait; those of a candidate that holds changes take turns with edits and commits,
+if only until they have a copy of their own.
 """
 
 from __future__ import annotations
@@ -49,15 +50,18 @@ class Contents:
         self._views.forget()
 
     @asynccontextmanager
-    async def reading(self, store: Store, access: UserAccess | None, session: int = NOBODY) -> AsyncIterator[Tree]:
+    async def reading(
+        self, store: Store, access: UserAccess | None, session: int = NOBODY, *, lasting: bool = False
+    ) -> AsyncIterator[Tree]:
         """The content of a datastore, unchanged as long as the block lasts, without what may not be read.
 
-        access: of who will see it, None for the appliance itself. session: whose candidate is meant.
+        access: of who will see it, None for the appliance itself. session: whose candidate is meant. lasting: it may be
+        read for long; nobody's edit waits for more than a copy to be made.
         Raises ConfigError.
         """
         candidate = self._candidate_of(session) if store is Store.CANDIDATE else None
         if candidate and candidate.modified:
-            async with self._changed(candidate, access) as tree:
+            async with self._changed(candidate, access, lasting=lasting) as tree:
                 yield tree
             return
         running = self._candidates.running
@@ -78,15 +82,17 @@ class Contents:
                 yield shown
 
     @asynccontextmanager
-    async def _changed(self, candidate: Candidate, access: UserAccess | None) -> AsyncIterator[Tree]:
+    async def _changed(self, candidate: Candidate, access: UserAccess | None, *, lasting: bool) -> AsyncIterator[Tree]:
         async with self._turn:
-            if access is None or access.sees_all(candidate.tree):
+            if not lasting and (access is None or access.sees_all(candidate.tree)):
                 yield candidate.tree
                 return
-            seen = await in_thread(access.seen, candidate.tree)
+            copy = await in_thread(candidate.tree.duplicate)
         # Nobody's edit waits for whoever reads a copy.
-        with closing_aside(seen):
-            yield seen
+        with closing_aside(copy):
+            if access is not None:
+                await in_thread(access.prune, copy)
+            yield copy
 
     async def compare(
         self,
@@ -129,7 +135,7 @@ class Contents:
                 after = before if proposed is running else await stack.enter_async_context(self._seen(proposed, access))
             else:
                 before = await stack.enter_async_context(self.reading(Store.RUNNING, access))
-                after = await stack.enter_async_context(self.reading(Store.CANDIDATE, access, session))
+                after = await stack.enter_async_context(self.reading(Store.CANDIDATE, access, session, lasting=True))
             yield before, after
 
     @asynccontextmanager
@@ -143,7 +149,7 @@ class Contents:
     @asynccontextmanager
     async def _opened(self, version: Version, access: UserAccess | None, session: int) -> AsyncIterator[Tree]:
         if version in (RUNNING, CANDIDATE):
-            async with self.reading(Store(version.name.value), access, session) as tree:
+            async with self.reading(Store(version.name.value), access, session, lasting=True) as tree:
                 yield tree
             return
         with closing_aside(await in_thread(self._archive.compared, version)) as tree:

@@ -43,8 +43,8 @@ from applianced.northbound.threads import in_thread
 
 _LOG = logging.getLogger(__name__)
 REPORTED_MAX = 100
-_CHANGED = State(UNKNOWN, UNKNOWN)
 """Conditions that one error reports."""
+_CHANGED = State(UNKNOWN, UNKNOWN)
 
 
 class TxidMismatchError(ConfigError):

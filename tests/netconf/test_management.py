@@ -245,6 +245,22 @@ def test_nobody_who_could_log_in_is_an_error(tmp_path: Path) -> None:
     assert not list((tmp_path / "commits").iterdir())
 
 
+def test_a_first_configuration_that_lets_netconf_in_nowhere_is_refused_on_request(tmp_path: Path, keys: Path) -> None:
+    """Its interfaces are not those of this machine."""
+    program = f"import socket\nsocket.if_nameindex = lambda: [(1, 'lo'), (2, 'eth0')]\n{PROGRAM}"
+    program = program.replace("port=0", "port=0, require_netconf=True")
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path), str(EXAMPLE), f"{keys}.pub"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "zones: NETCONF could be reached from nowhere" in done.stderr
+    assert not list((tmp_path / "commits").iterdir())
+
+
 @pytest.mark.parametrize("text", ["ssh-rsa garbage", "ssh-dss AAAAB3NzaC1kc3M=", "ssh-ed25519 AAAA"])
 def test_a_key_that_is_none_starts_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / "key.pub").write_text(text)

@@ -12,6 +12,7 @@ from lxml import etree
 from applianced.datastore.rebase import Resolution
 from tests.netconf.test_history import changes, compare
 from tests.netconf.test_operations import EDIT, GET_CANDIDATE, GET_RUNNING, LOCK, OK, UNLOCK
+from tests.support.guarded import guarding, nacm
 from tests.support.netconf_session import Client, serving, tags
 from tests.support.until import eventually
 
@@ -391,6 +392,21 @@ def test_there_is_a_limit(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> N
             await clients[0].closed()
             await edit(clients[limit], "<title>mine</title>")
             assert server.counters.private_candidates_refused == 4
+
+    asyncio.run(scenario())
+
+
+def test_who_is_held_back_by_rules_is_refused_as_audibly(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with guarding(
+            tmp_path, "<title>old</title>", nacm(leaves="<write-default>permit</write-default>")
+        ) as server:
+            for _ in range(server.limits.private_candidate_limit):
+                await edit(await Client(server).connected(PRIVATE), "<title>mine</title>")
+            sue = await Client(server, "sue").connected(PRIVATE)
+            assert tags(await sue.rpc(EDIT.format("", "<title>mine</title>"))) == ["resource-denied"]
+            assert server.counters.private_candidates_refused == 1
+            assert "(sue from 192.0.2.1:4711) is refused a candidate of its own" in caplog.text
 
     asyncio.run(scenario())
 

@@ -15,14 +15,18 @@ from asyncssh.constants import MSG_KEXINIT
 
 from applianced.config.access import NetconfLimits, SshLimits
 from applianced.config.schema import System
+from applianced.netconf import unread
 from applianced.netconf.framing import Framing, frame
 from tests.netconf.test_management import start
-from tests.support.netconf_session import DEADLINE_S, NC
+from tests.netconf.test_operations import EDIT
+from tests.support.netconf_session import DEADLINE_S, NC, SHOP
 from tests.support.ssh_endpoint import HELLO, Endpoint, Netconf, eventually, run
 
 DISCARD = "<discard-changes/>"
 LOCK = "<lock><target><candidate/></target></lock>"
 GET_CONFIG = "<get-config><source><running/></source></get-config>"
+GET_TAGS = GET_CONFIG.replace("</get", f'<filter><shop xmlns="{SHOP}"><tag/></shop></filter></get')
+"""Put together for each who asks."""
 MIB = 1 << 20
 TEN_MEGABYTES = "".join(f"<tag>{number:03d}{'x' * MIB}</tag>" for number in range(10))
 
@@ -237,26 +241,57 @@ async def ten_megabytes(client: Netconf) -> None:
             assert data, "all of the reply"
 
 
-def test_replies_that_nobody_reads_take_bounded_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The session that has kept its reply waiting for the longest goes, and the others get theirs."""
+async def renew(endpoint: Endpoint, number: int) -> None:
+    """So that nobody has the same text as whoever read before."""
+    async with endpoint.login() as connection:
+        client = await Netconf.over(connection)
+        assert b"<ok/>" in await client.rpc(EDIT.format("", f"<title>{number}</title>"))
+        assert b"<ok/>" in await client.rpc("<commit/>")
+
+
+def test_replies_that_nobody_reads_take_bounded_memory(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that have kept their replies waiting for the longest go, and the others get theirs."""
+    monkeypatch.setattr(unread, "PATIENCE_S", 0.2)
 
     async def scenario(endpoint: Endpoint) -> None:
         async with AsyncExitStack() as stack:
             clients = []
             for number in (1, 2, 3):
+                await renew(endpoint, number)
+                await asyncio.sleep(0.3)  # until patience has an end, which is the subject
+                before = endpoint.counters.in_rpcs
                 connection = await stack.enter_async_context(endpoint.login())
                 client = await Netconf.over(connection)
                 client.reader.channel.pause_reading()
                 client.writer.write(rpc(GET_CONFIG))
                 clients.append(client)
-                await eventually(lambda at_least=number: endpoint.counters.in_rpcs == at_least, "the reply")
+                await eventually(lambda at_least=before + 1: endpoint.counters.in_rpcs == at_least, "the reply")
             await eventually(lambda: len(sessions_of(endpoint)) == 2, "the end of the first")
-            assert "session 1 (admin from 127.0.0.1:" in caplog.text
-            assert "octets of the 20971520 of reply-memory" in caplog.text
+            assert "session 2 (admin from 127.0.0.1:" in caplog.text
+            assert "reply-memory is 23068672" in caplog.text
             assert endpoint.counters.sessions_out_of_memory == 1
             for client in clients[1:]:
                 client.reader.channel.resume_reading()
                 await ten_megabytes(client)
+
+    run(tmp_path, scenario, System(netconf=NetconfLimits(reply_memory=22 * MIB)), first=TEN_MEGABYTES)
+
+
+def test_replies_that_are_read_may_take_more_for_a_while(tmp_path: Path) -> None:
+    """Eight honest readers at once of what two may leave unread, each with a text of its own."""
+
+    async def scenario(endpoint: Endpoint) -> None:
+        async with AsyncExitStack() as stack:
+            clients = [await Netconf.over(await stack.enter_async_context(endpoint.login())) for _ in range(8)]
+
+            async def read(client: Netconf) -> None:
+                client.writer.write(rpc(GET_TAGS))
+                await ten_megabytes(client)
+
+            await asyncio.gather(*map(read, clients))
+            assert endpoint.counters.sessions_out_of_memory == 0
 
     run(tmp_path, scenario, System(netconf=NetconfLimits(reply_memory=20 * MIB)), first=TEN_MEGABYTES)
 

@@ -351,6 +351,23 @@ def test_demands_outlive_an_update_and_a_refused_commit(tmp_path: Path) -> None:
     run(tmp_path, scenario, FIRST, PRIVATE)
 
 
+def test_demands_of_an_edit_that_is_undone_by_a_rollback_bind_nobody(tmp_path: Path) -> None:
+    """One makes a confirmed commit, another edits it back, demanding what runs; then it is rolled back anyway."""
+
+    async def scenario(one: Client, two: Client) -> None:
+        confirmed = "<commit><confirmed/><confirm-timeout>600</confirm-timeout></commit>"
+        assert await one.rpc(EDIT.format("", "<title>bad</title>")) == OK
+        assert await one.rpc(confirmed) == OK
+        etag = (await read(two))["shop"]
+        back = conditional("<title>old</title>").replace("<shop", f'<shop txid:etag="{etag}"', 1)
+        assert await two.rpc(back) == OK
+        assert await one.rpc("<cancel-commit/>") == OK
+        assert await two.rpc(EDIT.format("", "<size>7</size>")) == OK
+        assert await two.rpc("<commit/>") == OK
+
+    run(tmp_path, scenario, "<title>old</title>")
+
+
 def test_what_is_left_of_a_faulty_edit_keeps_its_demands(tmp_path: Path) -> None:
     async def scenario(one: Client, two: Client) -> None:
         edit = conditional('<title txid:etag="0-0">new</title><size>900</size>')

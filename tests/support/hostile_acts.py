@@ -11,7 +11,7 @@ import asyncssh
 
 from tests.bench.management.client import RpcError, Session
 from tests.bench.management.programs import Program
-from tests.bench.management.requests import ENTRIES, LOCK, application, edit, edit_all, get
+from tests.bench.management.requests import APPLICATIONS, ENTRIES, LOCK, application, edit, edit_all, get
 from tests.support.netconf_session import NC
 
 LASTS_S = 0.4
@@ -299,6 +299,25 @@ async def many_rules(program: Program) -> None:
         await session.close()
 
 
+async def searches(program: Program) -> None:
+    """Expressions of which a copy of everything is evaluated, two of them for long."""
+    sessions = [await program.session() for _ in range(4)]
+    wanted = (
+        "//*[local-name() = 'name']",
+        "//a:application[2]",
+        "//node()[../..]/.. | //a:none",
+        "//a:name/../..//a:none",
+    )
+    operation = (
+        f'{get().partition("<filter")[0]}<filter type="xpath" xmlns:a="{APPLICATIONS}" select="{{}}"/></get-config>'
+    )
+    await asyncio.gather(
+        *[done(session, operation.format(each)) for session, each in zip(sessions, wanted, strict=True)]
+    )
+    for session in sessions:
+        await session.close()
+
+
 Act = Callable[[Program], Awaitable[None]]
 ACTS: tuple[Act, ...] = (
     strangers,
@@ -320,4 +339,5 @@ ACTS: tuple[Act, ...] = (
     kills,
     slow_reading,
     many_rules,
+    searches,
 )

@@ -15,6 +15,7 @@ from applianced.errors import ConfigError
 from applianced.netconf.framing import Framing, frame
 from applianced.netconf.live import LiveSession
 from applianced.netconf.server import NetconfServer
+from applianced.netconf.unread import Unread
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.inforce import Builder
 from applianced.northbound.recording import Author
@@ -56,6 +57,9 @@ class Wire:
 
     def unsent(self) -> int:
         return 0
+
+    def unread(self) -> Unread:
+        return Unread({}, 0.0)
 
     def pause_reading(self) -> None:
         self.reading = False

@@ -12,6 +12,7 @@ from applianced.netconf.server import NetconfServer
 from applianced.netconf.ssh.gathering import Gathering
 from applianced.netconf.ssh.outbox import Outbox
 from applianced.netconf.ssh.turns import Turns
+from applianced.netconf.unread import Unread
 from applianced.northbound.recording import Author
 
 _LOG = logging.getLogger(__name__)
@@ -99,6 +100,12 @@ class Channel(asyncssh.SSHServerSession[bytes]):
 
     def unsent(self) -> int:
         return self._outbox.octets + self._channel.get_write_buffer_size()
+
+    def unread(self) -> Unread:
+        texts = self._outbox.texts()
+        if in_library := self._channel.get_write_buffer_size():
+            texts[id(self)] = in_library
+        return Unread(texts, self._outbox.held_up_s)
 
     def pause_reading(self) -> None:
         self._channel.pause_reading()

@@ -29,6 +29,8 @@ READ_AT_ONCE = 32 * 1024
 
 UNREAD_MAX = 1 << 20
 """Octets that the library itself may leave in a transport whose peer does not read: answers to what the peer sends."""
+OF_CHANNEL_MAX = 128 * 1024
+"""And for each channel what it had taken already, which leaves when the peer opens its window."""
 DEFERRED_MAX = 4096
 """Packets that may wait for the end of a key exchange."""
 
@@ -36,11 +38,18 @@ DEFERRED_MAX = 4096
 class Gathering(asyncio.Transport):
     """What a connection writes to: the transport below it, later by nothing but the rest of this turn."""
 
-    def __init__(self, below: asyncio.Transport, exchanging: Callable[[], bool] = lambda: False) -> None:
-        """exchanging: whether keys are being exchanged, so that nothing of a session leaves."""
+    def __init__(
+        self,
+        below: asyncio.Transport,
+        exchanging: Callable[[], bool] = lambda: False,
+        channels: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """exchanging: whether keys are being exchanged, so that nothing of a session leaves. channels: how many are
+        open."""
         super().__init__()
         self.below = below
         self._exchanging = exchanging
+        self._channels = channels
         self._pending: list[bytes | bytearray | memoryview] = []
         self._octets = 0
         self._loop = asyncio.get_running_loop()
@@ -85,7 +94,8 @@ class Gathering(asyncio.Transport):
         pending, self._pending, self._octets = self._pending, [], 0
         if pending:
             self.below.write(b"".join(pending))
-        if self._unread and self.below.get_write_buffer_size() > UNREAD_MAX:
+        most = UNREAD_MAX + OF_CHANNEL_MAX * self._channels()
+        if self._unread and self.below.get_write_buffer_size() > most:
             self.give_up("does not read what it is sent")
 
     def give_up(self, why: str) -> None:
@@ -113,7 +123,9 @@ def gather(connection: asyncssh.SSHServerConnection) -> Gathering | None:
     below = connection._transport
     if below is None:
         return None
-    above = connection._transport = Gathering(below, lambda: not connection._kex_complete)
+    above = connection._transport = Gathering(
+        below, lambda: not connection._kex_complete, lambda: len(connection._channels)
+    )
     # Of asyncio's own; a transport that does not know it reads as much as it did.
     below.max_size = READ_AT_ONCE  # type: ignore[attr-defined]
     send, send_deferred = connection.send_packet, connection._send_deferred_packets

@@ -31,6 +31,9 @@ class Outbox:
         self._paused = False
         self._asked = False
         """It has asked for a turn."""
+        self._held_up_s = 0.0
+        self._held_up_at = 0.0
+        """The clock when no more was taken of what waits; 0 when it is."""
         self._emptied: Callable[[], None] | None = None
         self._open = asyncio.Event()
         self._open.set()
@@ -45,15 +48,26 @@ class Outbox:
         self._open.clear()
         self._await_turn()
 
+    def texts(self) -> dict[int, int]:
+        """Octets of each text of which something waits: all of it is kept until nothing does."""
+        return {id(view.obj): len(view.obj) for view in self._waiting if isinstance(view.obj, bytes)}
+
+    @property
+    def held_up_s(self) -> float:
+        """For how many seconds in all, since something began to wait, the peer took no more."""
+        now = asyncio.get_running_loop().time()
+        return self._held_up_s + (now - self._held_up_at if self._held_up_at else 0.0)
+
     def pause(self) -> None:
         """No more is taken."""
         self._paused = True
         self._open.clear()
+        self._hold_up()
 
     def resume(self) -> None:
         """More is taken again."""
         self._paused = False
-        self._await_turn()
+        self._go_on()
 
     async def room(self) -> None:
         """Return when nothing waits and more is taken, or it has been dropped."""
@@ -68,6 +82,7 @@ class Outbox:
         """Forget what waits: nobody takes it any more."""
         self._waiting.clear()
         self.octets = 0
+        self._held_up_s = self._held_up_at = 0.0
         self._emptied = None
         self._open.set()
 
@@ -91,15 +106,29 @@ class Outbox:
 
     def _write_some(self) -> None:
         if self._paused:
+            self._hold_up()
             return
         if self._connection is not None and self._connection.full:
-            self._connection.when_room(self._await_turn)
+            self._hold_up()
+            self._connection.when_room(self._go_on)
             return
         self._write(self._next())
         if self._waiting:
             self._await_turn()
-        elif not self._paused:
-            self._open.set()
+        else:
+            self._held_up_s = 0.0
+            if not self._paused:
+                self._open.set()
+
+    def _hold_up(self) -> None:
+        """The peer takes no more of what waits."""
+        if self._waiting and not self._held_up_at:
+            self._held_up_at = asyncio.get_running_loop().time()
+
+    def _go_on(self) -> None:
+        """What it waits for from here on is our turn."""
+        self._held_up_s, self._held_up_at = self.held_up_s, 0.0
+        self._await_turn()
 
     def _next(self) -> bytes:
         first = self._waiting[0]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from asyncssh.constants import MSG_CHANNEL_DATA, MSG_IGNORE
 
-from applianced.netconf.ssh.gathering import AT_ONCE, DEFERRED_MAX, UNREAD_MAX, Gathering, gather
+from applianced.netconf.ssh.gathering import AT_ONCE, DEFERRED_MAX, OF_CHANNEL_MAX, UNREAD_MAX, Gathering, gather
 
 
 class Below(asyncio.Transport):
@@ -180,11 +180,21 @@ def test_an_endless_key_exchange_takes_bounded_memory(caplog: pytest.LogCaptureF
     asyncio.run(play())
 
 
-@pytest.mark.parametrize(("octets", "end"), [(UNREAD_MAX, []), (UNREAD_MAX + 1, ["abort"])])
-def test_what_is_not_read_takes_bounded_memory(caplog: pytest.LogCaptureFixture, octets: int, end: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("octets", "channels", "end"),
+    [
+        (UNREAD_MAX, 0, []),
+        (UNREAD_MAX + 1, 0, ["abort"]),
+        (UNREAD_MAX + 3 * OF_CHANNEL_MAX, 3, []),
+        (UNREAD_MAX + 3 * OF_CHANNEL_MAX + 1, 3, ["abort"]),
+    ],
+)
+def test_what_is_not_read_takes_bounded_memory(
+    caplog: pytest.LogCaptureFixture, octets: int, channels: int, end: list[str]
+) -> None:
     async def play() -> None:
         below = Below()
-        above = Gathering(below)
+        above = Gathering(below, channels=lambda: channels)
         above.unread(True)
         below.waits = octets
         above.write(b"a")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from applianced.netconf.ssh.gathering import Gathering
 from applianced.netconf.ssh.outbox import PIECE, Outbox
 from applianced.netconf.ssh.turns import Turns
@@ -149,5 +151,72 @@ def test_full_in_the_middle_of_a_reply() -> None:
             assert len(written) == pieces
             connection.unread(False)
         await box.room()
+
+    asyncio.run(run())
+
+
+def test_a_text_is_kept_whole_until_its_last_octet_has_left() -> None:
+    data = bytes(3 * PIECE)
+
+    async def act(box: Outbox, written: list[bytes]) -> None:
+        box.add(data)
+        box.add(data)
+        await asyncio.sleep(0)
+        assert box.octets < 6 * PIECE
+        assert box.texts() == {id(data): len(data)}
+        await box.room()
+        assert box.texts() == {}
+
+    play(act)
+
+
+def test_how_long_the_peer_has_taken_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own turns do not count, and what has left is forgotten."""
+
+    async def act(box: Outbox, written: list[bytes]) -> None:
+        now = [100.0]
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now[0])
+        box.add(bytes(4 * PIECE))
+        now[0] += 5
+        assert box.held_up_s == 0
+        box.pause()
+        now[0] += 2
+        assert box.held_up_s == 2
+        box.resume()
+        now[0] += 5
+        assert box.held_up_s == 2
+        await asyncio.sleep(0)
+        box.pause()
+        now[0] += 1
+        assert box.held_up_s == 3
+        box.drop()
+        assert box.held_up_s == 0
+        box.add(bytes(2 * PIECE))
+        await asyncio.sleep(0)
+        now[0] += 7
+        assert box.held_up_s == 7
+        box.resume()
+        await box.room()
+        assert box.held_up_s == 0
+
+    play(act)
+
+
+def test_a_connection_that_is_full_holds_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        now = [100.0]
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now[0])
+        connection = Gathering(asyncio.Transport())
+        box = Outbox(lambda data: None, Turns(), connection)
+        connection.unread(True)
+        box.add(bytes(2 * PIECE))
+        await asyncio.sleep(0)
+        now[0] += 4
+        assert box.held_up_s == 4
+        connection.unread(False)
+        now[0] += 4
+        assert box.held_up_s == 4
+        await box.room()
+        assert box.held_up_s == 0
 
     asyncio.run(run())

@@ -64,7 +64,7 @@ options:
               private_candidate_limit:
                 description:
                   - Sessions at once that have a candidate of their own. One more is refused its candidate ('resource-denied'),
-                    not its session; each operation that would need it is logged and counted (private- candidates-refused).
+                    not its session; each operation that would need it is logged and counted (private-candidates-refused).
                     Each may hold two copies of the configuration.
                   - The appliance's default is 32.
                 type: int
@@ -82,9 +82,11 @@ options:
                 type: int
               reply_memory:
                 description:
-                  - What all sessions together may leave unread of their replies. Beyond it the session whose reply
-                    has cost the most memory, as octets and seconds, is killed; a reply that is larger by itself
-                    can be read while no other is.
+                  - What replies that clients have not read may take of memory; one that many have asked for counts
+                    once. Beyond it further long replies wait for ten seconds at most, and of those that have waited
+                    for their client for five seconds in all the one that has cost the most, as octets and seconds,
+                    goes with its session; beyond twice as much without these five seconds. A reply that is larger
+                    by itself can be read while no other is.
                   - The appliance's default is 268435456 octets.
                 type: int
               idle_timeout:
@@ -104,7 +106,8 @@ options:
                 type: int
               reply_timeout:
                 description:
-                  - How long a client may take nothing of a reply that waits for it, before it counts as gone.
+                  - How long nothing may leave of a reply that waits for its client, before that counts as gone.
+                    A megabyte or two may have left to the kernel, which goes on to send it.
                   - The appliance's default is 120 seconds.
                 type: int
               notification:
