@@ -95,6 +95,12 @@ def _serve_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         " the stored configuration lets nobody log in",
     )
     serve.add_argument(
+        "--require-netconf",
+        action="store_true",
+        help="refuse a first configuration by which NETCONF could be reached from nowhere: no zone with an interface of"
+        " this namespace, which is the dataplane's, too, lets it in, and nobody is called home",
+    )
+    serve.add_argument(
         "--user", default="", help="account of management when started as root (default: applianced, nobody)"
     )
     serve.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="ALG workers, 1 to 16")
@@ -193,6 +199,7 @@ def _serve(options: argparse.Namespace) -> int:
             admin_key=options.admin_key,
             user=options.user,
             workers=_workers(options),
+            require_netconf=options.require_netconf,
         ),
         # Put together here: management knows no protocol, the protocols do not know management.
         lambda management, participants, state, models: run_management(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from applianced.compiler.applications import ICMP, ICMPV6, TCP, UDP, Line, Outcome
 from applianced.compiler.ruleset import Chain, Choice, Do, Hook, Match, Rule, identifier, quoted
 from applianced.compiler.services import rules
-from applianced.config.schema import Config
+from applianced.config.schema import Config, Zone
 from applianced.errors import ConfigError
 
 INPUT = Hook(kind="filter", name="input", priority=0, policy="drop")
@@ -61,15 +61,32 @@ def chains(config: Config) -> Iterator[Chain]:
     found: dict[str, Chain] = {}
     for _, zone in sorted(config.zones.items()):
         for number, interface in enumerate(sorted(zone.interfaces)):
-            own = interface in zone.interface_services or interface in zone.interface_protocols
-            services = zone.interface_services.get(interface, ()) if own else zone.services
-            protocols = zone.interface_protocols.get(interface, ()) if own else zone.protocols
+            own, services, protocols = _inbound(zone, interface)
             if services or protocols:
                 name = identifier("host", zone.name, *([str(number)] if own else []))
                 of_interface[interface] = name
                 found[name] = Chain(name=name, rules=tuple(_admitted(config, services, protocols)))
     yield Chain(name="input", rules=tuple(_input(of_interface)), hook=INPUT)
     yield from found.values()
+
+
+def admits_netconf(config: Config, interfaces: Collection[str]) -> bool:
+    """Whether NETCONF comes in by one of them. Raises ConfigError."""
+    port = config.system.netconf_port
+    return any(
+        protocol == TCP and low <= port <= high
+        for zone in config.zones.values()
+        for interface in set(interfaces).intersection(zone.interfaces)
+        for protocol, low, high in _services(config, _inbound(zone, interface)[1])
+    )
+
+
+def _inbound(zone: Zone, interface: str) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
+    """Services and protocols that are admitted there, and whether the interface has its own."""
+    own = interface in zone.interface_services or interface in zone.interface_protocols
+    if own:
+        return True, zone.interface_services.get(interface, ()), zone.interface_protocols.get(interface, ())
+    return False, zone.services, zone.protocols
 
 
 def _input(of_interface: dict[str, str]) -> Iterator[Rule]:
@@ -84,10 +101,13 @@ def _input(of_interface: dict[str, str]) -> Iterator[Rule]:
 
 
 def _admitted(config: Config, services: Iterable[str], protocols: Iterable[str]) -> Iterator[Rule]:
-    netconf = (TCP, config.system.netconf_port, config.system.netconf_port)
-    known = {**SERVICES, "netconf": (netconf,)}
-    found = {*_named(services, known, "system-services"), *_named(protocols, PROTOCOLS, "protocols")}
+    found = {*_services(config, services), *_named(protocols, PROTOCOLS, "protocols")}
     yield from rules((_line(service) for service in sorted(found)), lambda _: "accept")
+
+
+def _services(config: Config, names: Iterable[str]) -> Iterator[Service]:
+    netconf = (TCP, config.system.netconf_port, config.system.netconf_port)
+    yield from _named(names, {**SERVICES, "netconf": (netconf,)}, "system-services")
 
 
 def _named(names: Iterable[str], known: dict[str, tuple[Service, ...]], leaf: str) -> Iterator[Service]:

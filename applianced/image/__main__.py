@@ -59,6 +59,7 @@ def _seed(places: Places, device: Path | None) -> int:
 
 def _read(places: Places, disk: Path) -> int:
     # Only a first boot needs YAML.
+    from applianced.image.cards import present
     from applianced.image.first_boot import apply, let_management_start
     from applianced.image.nocloud import digest, parse
 
@@ -68,7 +69,8 @@ def _read(places: Places, disk: Path) -> int:
         if places.seed_refused.exists() and places.seed_refused.read_bytes() == used:
             # The console says why since then.
             return _banner(places, answering=False) or 1
-        seed = parse(files)
+        cards = present(places)
+        seed = parse(files, [*cards.values()])
         apply(seed, places)
         write(places.seed_used, used)
     except Exception as error:
@@ -76,9 +78,11 @@ def _read(places: Places, disk: Path) -> int:
         return _unusable(places, error)
     if seed.hostname:
         socket.sethostname(seed.hostname)
-    if seed.network.names:
-        _rename_cards(places, seed.network.names)
-    if seed.network.files:
+    # One that was given up may have named cards, and had files for them.
+    former = places.seed_refused.exists()
+    if seed.network.names or former:
+        _rename_cards(cards, seed.network.names)
+    if seed.network.files or former:
         _run("systemctl", "--no-block", "restart", "systemd-networkd.service")
     if seed.time_servers:
         _run("systemctl", "--no-block", "try-restart", "systemd-timesyncd.service")
@@ -98,18 +102,16 @@ def _unusable(places: Places, error: Exception) -> int:
     return 1
 
 
-def _rename_cards(places: Places, names: Mapping[str, str]) -> None:
+def _rename_cards(cards: Mapping[str, str], names: Mapping[str, str]) -> None:
     """As the initial file system does from the next boot on."""
     from applianced.image.cards import renaming
 
-    present = {
-        card.name: (card / "address").read_text().strip()
-        for card in places.network_cards.iterdir()
-        if (card / "device").exists()
-    }
+    steps = renaming(cards, names)
+    if not steps:
+        return
     # It would raise again what must be down to be renamed.
     _run("systemctl", "stop", "systemd-networkd.socket", "systemd-networkd.service")
-    for old, new in renaming(present, names):
+    for old, new in steps:
         link = ("link", "set", old)
         for change in (("address", "flush", "dev", old), (*link, "down"), (*link, "name", new)):
             if problem := _run("ip", *change):
@@ -161,7 +163,7 @@ def _refused(places: Places, restarts: int) -> int:
             return _banner(places, answering=False)
         return 0
     given = next(places.first.glob("first.*"))
-    why = _run(sys.executable, "-m", "applianced", "compile", "--policy-only", str(given))
+    why = _run(sys.executable, "-m", "applianced", "compile", "--policy-only", "--require-netconf", str(given))
     if not why and restarts < _ATTEMPTS:
         return 0
     give_up_configuration(places, why or "management does not start with it; its log (journal) says why")

@@ -10,11 +10,24 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-DEFAULTS: Mapping[str, str] = {"eth0": "management", "eth1": "inside", "eth2": "outside"}
+from applianced.image.places import Places
+
+MANAGEMENT = "management"
+"""Where NETCONF answers with the image's own configuration."""
+DEFAULTS: Mapping[str, str] = {"eth0": MANAGEMENT, "eth1": "inside", "eth2": "outside"}
 """The kernel's name -> ours."""
 
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 _KERNELS = re.compile(r"eth[0-9]+|lo")
+
+
+def present(places: Places) -> dict[str, str]:
+    """Name -> MAC address, in small letters, of each network card, in the order in which the kernel found them."""
+    if not places.network_cards.is_dir():
+        return {}
+    cards = [card for card in places.network_cards.iterdir() if (card / "device").exists()]
+    cards.sort(key=lambda card: int((card / "ifindex").read_text()))
+    return {card.name: (card / "address").read_text().strip().lower() for card in cards}
 
 
 def matched_address(name: str, ethernet: Mapping[str, Any]) -> str:
@@ -58,13 +71,15 @@ def may_be_there(name: str, given: Collection[str]) -> bool:
     return name in DEFAULTS.values() or (bool(_KERNELS.fullmatch(name)) and name not in DEFAULTS)
 
 
-def renaming(present: Mapping[str, str], names: Mapping[str, str]) -> Sequence[tuple[str, str]]:
+def renaming(cards: Mapping[str, str], names: Mapping[str, str]) -> Sequence[tuple[str, str]]:
     """What to rename, in order, so that the cards have the names of the next boot.
 
-    present: name -> MAC address of each card. names: from `card_names`, not empty: the others get the kernel's name.
+    cards: from `present`; a former seed may have named them. names: from `card_names`.
     """
-    kernels = {ours: kernels for kernels, ours in DEFAULTS.items()}
-    target = {name: names.get(address.lower(), kernels.get(name, name)) for name, address in present.items()}
+    target: dict[str, str] = {}
+    for number, (name, address) in enumerate(cards.items()):
+        kernels = f"eth{number}"
+        target[name] = names.get(address, kernels) if names else DEFAULTS.get(kernels, kernels)
     return list(_steps({name: to for name, to in target.items() if name != to}))
 
 

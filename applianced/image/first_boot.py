@@ -10,6 +10,8 @@ import json
 import shutil
 from pathlib import Path
 
+from applianced.image.cards import present
+from applianced.image.network import Network, hides_management, of_management
 from applianced.image.nocloud import Configuration, LogTarget, Seed, SeedError
 from applianced.image.places import Places, write
 
@@ -64,11 +66,15 @@ def _start_with(places: Places, configuration: Path) -> None:
 def give_up_configuration(places: Places, why: str) -> None:
     """Management refuses the configuration of the seed: it starts with the image's own, and the console says why.
 
-    Where the seed has no key, nobody could log in to that: another seed is waited for instead.
+    Where nobody could log in to that, or reach it, another seed is waited for instead.
     """
+    lacking = ""
     if not (places.first / "admin.pub").exists():
-        said = "the configuration of the seed was refused, and it has no key for the image's own: attach another seed"
-        give_up_seed(places, f"{said}\n{why}")
+        lacking = "it has no key for the image's own"
+    elif fault := hides_management(_network(places), [*present(places).values()]):
+        lacking = f"the image's own cannot be reached, since network-config {fault}"
+    if lacking:
+        give_up_seed(places, f"the configuration of the seed was refused, and {lacking}: attach another seed\n{why}")
         return
     name = (places.state / "hostname").read_text().strip() if (places.state / "hostname").exists() else ""
     write(places.problem, f"the configuration of the seed was refused, the image's own is in force:\n{why}\n".encode())
@@ -112,11 +118,18 @@ def _default(places: Places, hostname: str) -> Configuration:
     configuration = json.loads(places.first_default.read_bytes())
     if hostname:
         configuration["applianced-system:system"]["host-name"] = hostname
-    network = places.state / "network/10-management.network"
-    if network.exists() and not _DHCPV6.isdisjoint(network.read_text().splitlines()):
+    network = of_management(_network(places), [*present(places).values()])
+    if not _DHCPV6.isdisjoint(network.splitlines()):
         management = configuration["applianced-security:security"]["zones"]["functional-zone"]["management"]
         management["host-inbound-traffic"]["system-services"].append({"name": "dhcpv6"})
     return Configuration(".json", json.dumps(configuration, indent=2).encode())
+
+
+def _network(places: Places) -> Network:
+    """What `apply` has written of it."""
+    files = {path.name: path.read_text() for path in (places.state / "network").glob("*.network")}
+    names = places.interfaces.read_text() if places.interfaces.exists() else ""
+    return Network(files, dict(line.split() for line in names.splitlines()))
 
 
 def _write_configuration(places: Places, configuration: Configuration) -> Path:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from applianced.image.cards import DEFAULTS, card_names, matched_address, may_be_there
+from applianced.image.cards import DEFAULTS, MANAGEMENT, card_names, matched_address, may_be_there
 
 Files = Mapping[str, str]
 """Name below /etc/systemd/network -> content."""
@@ -20,6 +20,8 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,14}")
 _HOST = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 _ADDRESSING = ("dhcp4", "dhcp6", "addresses", "gateway4", "gateway6", "routes", "nameservers", "mtu", "accept-ra")
 _USED = frozenset((*_ADDRESSING, "match", "set-name"))
+_GIVES_ADDRESS = re.compile(r"^(Address=.+|DHCP=(yes|ipv4|ipv6)|IPv6AcceptRA=yes)$", re.MULTILINE)
+"""Not what every card has by itself, a link-local one, which is of no use beyond the next router."""
 _NETWORK = ("[Network]", "KeepConfiguration=static", "LLMNR=no", "MulticastDNS=no")
 
 
@@ -30,8 +32,33 @@ class Network(NamedTuple):
     names: Mapping[str, str]
 
 
-def read_network(network: Any) -> Network:
-    """A file for every interface of `ethernets`. Raises ValueError that says what cannot be done."""
+def of_management(network: Network, cards: Sequence[str]) -> str:
+    """The file that counts for the card of that name, "" when the seed has none.
+
+    cards: MAC addresses in the order in which the kernel found the cards.
+    """
+    named = {name: address for address, name in network.names.items()}
+    address = named.get(MANAGEMENT) or next(iter(cards), "")
+    ways = (f"Name={MANAGEMENT}", f"MACAddress={address}")
+    # systemd-networkd takes the first one that matches.
+    return next((text for _, text in sorted(network.files.items()) if text.splitlines()[1] in ways), "")
+
+
+def hides_management(network: Network, cards: Sequence[str]) -> str:
+    """With what it leaves the image's own configuration out of reach, "" when with nothing. cards: as above."""
+    if network.names and MANAGEMENT not in network.names.values():
+        return f"gives cards names, but none is called {MANAGEMENT}, where NETCONF answers"
+    file = of_management(network, cards)
+    if file and not _GIVES_ADDRESS.search(file):
+        return f"gives {MANAGEMENT}, where NETCONF answers, neither DHCP nor an address"
+    return ""
+
+
+def read_network(network: Any, cards: Collection[str] | None = None) -> Network:
+    """A file for every interface of `ethernets`. Raises ValueError that says what cannot be done.
+
+    cards: MAC addresses of those there are, in small letters; None when that is not known.
+    """
     if not network:
         return Network({}, {})
     if not isinstance(network, dict):
@@ -55,6 +82,9 @@ def read_network(network: Any) -> Network:
         if not (each or {}).get("match") and not may_be_there(str(entry), names.values()):
             known = f"{', '.join(DEFAULTS.values())}, eth3 and so on"
             raise ValueError(f"{entry}: no card has that name, but {known}; or give match with macaddress")
+        address = matched_address(str(entry), each or {})
+        if address and cards is not None and address not in cards:
+            raise ValueError(f"{entry}: match: no card has the address {address}, but {', '.join(cards) or 'none'}")
     return Network(files, names)
 
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import yaml  # type: ignore[import-untyped]
 
 from applianced.config.logins import key_fault
 from applianced.errors import ApplianceError
-from applianced.image.network import Network, read_network
+from applianced.image.network import Network, hides_management, read_network
 
 META_DATA, USER_DATA, NETWORK_CONFIG = "meta-data", "user-data", "network-config"
 CONFIGURATIONS = ("applianced.json", "applianced.xml")
@@ -73,8 +73,12 @@ def digest(files: Mapping[str, bytes]) -> str:
     return whole.hexdigest()
 
 
-def parse(files: Mapping[str, bytes]) -> Seed:
-    """A seed from its files. Raises SeedError."""
+def parse(files: Mapping[str, bytes], cards: Sequence[str] | None = None) -> Seed:
+    """A seed from its files. Raises SeedError.
+
+    cards: MAC addresses of the network cards, in small letters, in the order in which the kernel found them; None when
+    they are not known.
+    """
     meta = _mapping(META_DATA, files.get(META_DATA, b""))
     user = _mapping(USER_DATA, _cloud_config(files.get(USER_DATA, b"")))
     own = user.get("applianced") or {}
@@ -82,12 +86,12 @@ def parse(files: Mapping[str, bytes]) -> Seed:
         raise SeedError(f"{USER_DATA}: 'applianced' must be a mapping with configuration, log or both")
     network = _mapping(NETWORK_CONFIG, files.get(NETWORK_CONFIG, b""))
     try:
-        read = read_network(network.get("network") or network)
+        read = read_network(network.get("network") or network, cards)
     except ValueError as error:
         raise SeedError(f"{NETWORK_CONFIG}: {error}") from error
     configuration = _configuration(files, own.get("configuration"))
-    if read.names and configuration is None and "management" not in read.names.values():
-        raise SeedError(f"{NETWORK_CONFIG}: gives cards names, but none is called management, where NETCONF answers")
+    if configuration is None and (fault := hides_management(read, cards or ())):
+        raise SeedError(f"{NETWORK_CONFIG}: {fault}")
     key, unused = _admin_key(
         [*_keys(USER_DATA, user.get("ssh_authorized_keys")), *_keys(META_DATA, meta.get("public-keys"))]
     )
@@ -186,6 +190,15 @@ def _admin_key(keys: list[_Key]) -> tuple[str, list[str]]:
 
 
 def _configuration(files: Mapping[str, bytes], inline: object) -> Configuration | None:
+    """Raises SeedError."""
+    configuration = _given_configuration(files, inline)
+    # What a template makes of a variable that nobody has set.
+    if configuration is not None and not configuration.content.translate(None, b' \t\r\n"{}[]'):
+        raise SeedError("the first configuration is empty: leave it out to have the image's own, or give a whole one")
+    return configuration
+
+
+def _given_configuration(files: Mapping[str, bytes], inline: object) -> Configuration | None:
     given = [name for name in CONFIGURATIONS if name in files]
     if len(given) + (inline is not None) > 1:
         raise SeedError("several first configurations: give one of applianced.json, applianced.xml, user-data")

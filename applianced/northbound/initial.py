@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from lxml import etree
 
+from applianced.compiler.host import admits_netconf
 from applianced.config import logins
 from applianced.config.nacm import SUPER_USER
+from applianced.config.schema import Config
 from applianced.datastore import whole
 from applianced.datastore.models import Models
 from applianced.datastore.native import Form
@@ -52,6 +55,20 @@ def initial_tree(
             tree.close()
             raise
     return tree
+
+
+def require_netconf(config: Config) -> None:
+    """For management that shares its network namespace with the dataplane: somebody can reach NETCONF, or is called.
+
+    Where there is no interface yet, nothing is said. Raises ConfigError.
+    """
+    interfaces = [name for _, name in socket.if_nameindex() if name != "lo"]
+    if interfaces and not config.system.call_home and not admits_netconf(config, interfaces):
+        message = (
+            "NETCONF could be reached from nowhere: put an interface of this machine into a zone with"
+            f" host-inbound-traffic system-services netconf; it has {', '.join(interfaces)}"
+        )
+        raise ConfigError("/applianced-security:security/zones", message, tag="operation-failed")
 
 
 def add_admin_key(tree: Tree, file: Path, shown: Path | None = None) -> None:

@@ -51,7 +51,7 @@ class Tie(Enum):
 class Options:
     """The command line of `serve`, checked. dataplane: "netns", "local", "running" or "none". user: "" for the default.
 
-    port: None for the configuration's.
+    port: None for the configuration's. require_netconf: see ManagementOptions.
     """
 
     namespace: str
@@ -63,6 +63,7 @@ class Options:
     admin_key: Path | None
     user: str
     workers: int
+    require_netconf: bool = False
 
 
 def run(options: Options, management: Management, models: Models | None = None) -> int:
@@ -162,6 +163,7 @@ def _before_dropping(options: Options, bound: socket.socket, lock: int) -> Manag
         bound=bound,
         lock=lock,
         queues=options.workers,
+        require_netconf=options.require_netconf,
         shown=shown,
     )
 

@@ -25,7 +25,7 @@ from applianced.northbound.alarms import Severity
 from applianced.northbound.building import builder
 from applianced.northbound.configuration import Configuration
 from applianced.northbound.events import Source
-from applianced.northbound.initial import ADMIN, add_admin_key, initial_tree
+from applianced.northbound.initial import ADMIN, add_admin_key, initial_tree, require_netconf
 from applianced.northbound.recording import Author
 from applianced.northbound.service import Listen, Service
 from applianced.northbound.state import StateProvider
@@ -50,6 +50,7 @@ class ManagementOptions:
     when no super-user can log in, a commit at start.
     bound: the socket for NETCONF, bound already. lock: of `state_dir` (persist.claim), taken already; None takes it.
     queues: workers that the plan is made for. yang_dir: None for the modules that come with the package.
+    require_netconf: the first configuration must let NETCONF in, or call somebody home.
     happenings: who else tells of events, None for nobody.
     shown: what the command line calls these paths, for messages, where that is something else."""
 
@@ -61,6 +62,7 @@ class ManagementOptions:
     bound: socket.socket | None = None
     lock: int | None = None
     queues: int = 2
+    require_netconf: bool = False
     yang_dir: Path | None = None
     happenings: Source | None = None
     shown: Mapping[Path, Path] = field(default_factory=dict)
@@ -91,7 +93,7 @@ async def run_management(
         await configuration.start(
             lambda: initial_tree(models, options.config, options.admin_key, shown),
             source=str(shown.get(options.config, options.config) if options.config else "built in"),
-            accept=_require_login,
+            accept=partial(_require_way_in, options),
         )
         if not users.anybody():
             await _let_in(configuration, options)
@@ -170,7 +172,9 @@ _REMEDY = (
 )
 
 
-def _require_login(config: Config) -> None:
+def _require_way_in(options: ManagementOptions, config: Config) -> None:
+    if options.require_netconf:
+        require_netconf(config)
     if not logins.anybody(config):
         message = f"no super-user could log in, so nothing is started: {_REMEDY}"
         raise ConfigError("/applianced-system:system/login", message, tag="operation-failed")

@@ -15,6 +15,7 @@ from applianced.compiler import offload
 from applianced.compiler.compile import compile_plan
 from applianced.compiler.gates_table import HELPER_CHAIN, HELPER_OBJECT, gates_table
 from applianced.compiler.marks import GATES_TABLE, QUEUES
+from applianced.northbound.initial import require_netconf
 from applianced.tools.replay import load_config
 
 _NOTE = f"""\
@@ -46,12 +47,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form.add_argument(
         "--queue-statement", action="store_true", help="with the rules that queue, for kernels with NFT_QUEUE alone"
     )
+    parser.add_argument(
+        "--require-netconf",
+        action="store_true",
+        help="refuse what 'applianced serve --require-netconf' refuses, by the interfaces of this machine",
+    )
     parser.add_argument("--workers", type=int, choices=range(1, 17), default=2, metavar="N", help="queues, 1 to 16")
 
 
 def run(options: argparse.Namespace) -> int:
     """Compile and print. Returns the exit status. Raises ConfigError for a file that cannot be used."""
-    plan = compile_plan(load_config(options.config), queues=options.workers)
+    config = load_config(options.config)
+    plan = compile_plan(config, queues=options.workers)
+    if options.require_netconf:
+        require_netconf(config)
     if options.json:
         sys.stdout.write(json.dumps(plan.as_dict(), indent=1) + "\n")
         return 0

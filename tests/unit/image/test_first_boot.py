@@ -30,6 +30,15 @@ def _places(tmp_path: Path) -> Places:
     return places
 
 
+def put_cards(places: Places, **addresses: str) -> None:
+    """Network cards by name, in the order in which the kernel found them."""
+    for number, (name, address) in enumerate(addresses.items(), start=2):
+        card = places.network_cards / name
+        (card / "device").mkdir(parents=True)
+        (card / "ifindex").write_text(f"{number}\n")
+        (card / "address").write_text(f"{address}\n")
+
+
 def seed(places: Places, **files: str) -> None:
     user = files.get("user", f"ssh_authorized_keys: ['{KEY}']")
     rest = {name.replace("_", "-"): text.encode() for name, text in files.items() if name != "user"}
@@ -94,6 +103,38 @@ def test_a_refused_configuration_without_a_key_makes_way_for_another_seed(places
     assert not places.problem.read_text()
 
 
+BAD = f"ssh_authorized_keys: ['{KEY}']\napplianced: {{configuration: '<wrong/>'}}"
+CARD = "{{version: 2, ethernets: {{a: {{match: {{macaddress: '52:54:00:ab:00:01'}}, {}}}}}}}"
+
+
+@pytest.mark.parametrize(
+    ("network", "why"),
+    [
+        (CARD.format("set-name: mgmt0, dhcp4: true"), "gives cards names, but none is called management"),
+        (CARD.format("set-name: management"), "gives management, where NETCONF answers, neither DHCP nor an address"),
+        (CARD.format("mtu: 1400"), "gives management, where NETCONF answers, neither DHCP nor an address"),
+        (CARD.format("set-name: management, dhcp4: true"), ""),
+        (CARD.format("set-name: management, addresses: [192.0.2.1/24]"), ""),
+        ("{version: 2, ethernets: {inside: {mtu: 1400}}}", ""),
+    ],
+)
+def test_a_refused_configuration_without_which_nobody_reaches_management(
+    places: Places, network: str, why: str
+) -> None:
+    """Its addresses were in it, or it was to be reached by a card of another name."""
+    put_cards(places, management="52:54:00:ab:00:01", inside="52:54:00:ab:00:02")
+    seed(places, user=BAD, network_config=network)
+    write(places.seed_used, b"digest")
+    let_management_start(places)
+    give_up_configuration(places, "no such element: wrong")
+    assert places.seeded.exists() is (not why)
+    assert places.seed_refused.exists() is bool(why)
+    problem = places.problem.read_text()
+    assert ("the image's own is in force" in problem) is (not why)
+    assert why in problem
+    assert "no such element: wrong" in problem
+
+
 def test_a_seed_with_which_management_never_starts_is_given_up(places: Places) -> None:
     seed(places)
     write(places.seed_used, b"digest")
@@ -140,7 +181,13 @@ def test_answers_of_dhcpv6_come_in_where_it_is_asked(places: Places, card: str, 
     assert ({"name": "dhcpv6"} in zone["host-inbound-traffic"]["system-services"]) is admitted
 
 
+def test_answers_of_dhcpv6_come_in_whatever_the_card_is_matched_by(places: Places) -> None:
+    put_cards(places, management="52:54:00:ab:00:01")
+    seed(places, network_config=CARD.format("dhcp6: true"))
+    assert b'"dhcpv6"' in (places.first / "first.json").read_bytes()
+
+
 def test_names_of_cards_are_left_to_the_initial_file_system(places: Places) -> None:
-    card = "{match: {macaddress: '52:54:00:AB:00:01'}, set-name: management}"
+    card = "{match: {macaddress: '52:54:00:AB:00:01'}, set-name: management, dhcp4: true}"
     seed(places, network_config=f"version: 2\nethernets: {{nic0: {card}}}\n")
     assert places.interfaces.read_text() == "52:54:00:ab:00:01 management\n"

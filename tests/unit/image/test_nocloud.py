@@ -112,9 +112,9 @@ def test_of_keys_in_both_files_one_must_be_usable() -> None:
     ("given_", "configuration"),
     [
         ({"applianced.xml": b"<config/>"}, Configuration(".xml", b"<config/>")),
-        ({"applianced.json": b"{}"}, Configuration(".json", b"{}")),
+        ({"applianced.json": b'{"a": 1}'}, Configuration(".json", b'{"a": 1}')),
         (user_data("applianced: {configuration: '<config/>'}"), Configuration(".xml", b"<config/>")),
-        (user_data("applianced: {configuration: '{}'}"), Configuration(".json", b"{}")),
+        (user_data("applianced: {configuration: '{\"a\": 1}'}"), Configuration(".json", b'{"a": 1}')),
     ],
 )
 def test_the_first_configuration_in_every_place(given_: dict[str, bytes], configuration: Configuration) -> None:
@@ -141,6 +141,12 @@ def test_the_first_configuration_in_every_place(given_: dict[str, bytes], config
         (user_data("hostname: a-.b"), "hostname 'a-.b': must be a domain name"),
         (user_data("applianced: {configuration: {1: 2020-01-01}}"), "is not RFC 7951 JSON"),
         ({"applianced.json": b"{}", "applianced.xml": b""}, "several first configurations"),
+        ({"applianced.json": b""}, "the first configuration is empty: leave it out to have the image's own"),
+        ({"applianced.json": b" { }\n"}, "the first configuration is empty"),
+        ({"applianced.xml": b"\n"}, "the first configuration is empty"),
+        (user_data("applianced: {configuration: ''}"), "the first configuration is empty"),
+        (user_data("applianced: {configuration: '{}'}"), "the first configuration is empty"),
+        (user_data("applianced: {configuration: {}}"), "the first configuration is empty"),
         (user_data("ntp: {servers: one}"), "ntp servers must be a list"),
         (user_data("ntp: {servers: ['a b']}"), "'a b' is neither name nor address"),
         (user_data("applianced: {log: tcp://a:1}"), "'applianced: log' must be a list"),
@@ -259,6 +265,7 @@ def test_aliases_that_repeat_a_little_for_ever_are_refused() -> None:
         parse({"meta-data": "\n".join(lines).encode()})
 
 
+OWN = {"applianced.xml": b"<config/>"}
 CARD_WITHOUT_MANAGEMENT = b"{version: 2, ethernets: {a: {match: {macaddress: '52:54:00:00:00:01'}, set-name: inside}}}"
 
 
@@ -266,7 +273,56 @@ def test_names_of_cards_leave_one_for_management() -> None:
     """Unless the seed's own configuration may say where NETCONF is."""
     with pytest.raises(SeedError, match="network-config: gives cards names, but none is called management"):
         parse({"network-config": CARD_WITHOUT_MANAGEMENT})
-    assert parse({"network-config": CARD_WITHOUT_MANAGEMENT, "applianced.json": b"{}"}).network.names
+    assert parse({"network-config": CARD_WITHOUT_MANAGEMENT, **OWN}).network.names
+
+
+CARDS = ["52:54:00:00:00:01", "52:54:00:00:00:02"]
+"""The first one is management."""
+MATCHED = "{{match: {{macaddress: '52:54:00:00:00:0{}'}}, {}}}"
+
+
+@pytest.mark.parametrize(
+    ("entry", "refused"),
+    [
+        ("management: {mtu: 1400}", True),
+        ("management: {dhcp4: false, dhcp6: false, accept-ra: false}", True),
+        ("management: {routes: [{to: default, via: 192.0.2.1}]}", True),
+        ("management: {dhcp4: true}", False),
+        ("management: {dhcp6: true}", False),
+        ("management: {accept-ra: true}", False),
+        ("management: {addresses: [192.0.2.9/24]}", False),
+        ("inside: {mtu: 1400}", False),
+        (f"a: {MATCHED.format(1, 'mtu: 1400')}", True),
+        (f"a: {MATCHED.format(1, 'dhcp4: true')}", False),
+        (f"a: {MATCHED.format(2, 'mtu: 1400')}", False),
+        (f"a: {MATCHED.format(2, 'set-name: management')}", True),
+        (f"a: {MATCHED.format(2, 'set-name: management, dhcp4: true')}", False),
+        (f"management: {MATCHED.format(2, 'mtu: 1400')}", False),
+        (f"{{a: {MATCHED.format(1, 'mtu: 1400')}, management: {{dhcp4: true}}}}", True),
+    ],
+)
+def test_network_config_leaves_management_an_address(entry: str, refused: bool) -> None:
+    """Unless the seed's own configuration may give it one."""
+    ethernets = entry if entry.startswith("{") else f"{{{entry}}}"
+    network = {"network-config": f"{{version: 2, ethernets: {ethernets}}}".encode()}
+    if refused:
+        message = "network-config: gives management, where NETCONF answers, neither DHCP nor an address"
+        with pytest.raises(SeedError, match=message):
+            parse(network, CARDS)
+        network.update(OWN)
+    assert parse(network, CARDS).network.files
+
+
+@pytest.mark.parametrize("name", ["set-name: management", "set-name: inside", "dhcp4: true"])
+def test_a_card_that_is_not_there_is_named(name: str) -> None:
+    card = MATCHED.format(3, name)
+    network = {"network-config": f"version: 2\nethernets: {{nic: {card}}}\n".encode()}
+    message = "network-config: nic: match: no card has the address 52:54:00:00:00:03, but 52:54:00:00:00:01, 52:54"
+    with pytest.raises(SeedError, match=message):
+        parse({**network, **OWN}, CARDS)
+    assert parse({**network, **OWN}, [*CARDS, "52:54:00:00:00:03"])
+    with pytest.raises(SeedError, match="no card has the address 52:54:00:00:00:03, but none"):
+        parse({**network, **OWN}, [])
 
 
 @pytest.mark.parametrize("text", ["a: !!bool x", "a: !!timestamp x", "a: !!int ''", '"\\ud800": 1', "a: &a [*a]"])

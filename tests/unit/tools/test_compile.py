@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from applianced.main import main
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "netns-ftp.json"
+CALL_HOME = {"netconf-client": [{"name": "c", "endpoint": [{"name": "e", "address": "192.0.2.1"}]}]}
 
 
 def printed(capsys: pytest.CaptureFixture[str], *options: str) -> str:
@@ -55,6 +57,39 @@ def test_flow_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
 def test_whole_plan(capsys: pytest.CaptureFixture[str]) -> None:
     plan = json.loads(printed(capsys, "--json"))
     assert plan["ruleset"] == printed(capsys, "--policy-only")
+
+
+@pytest.mark.parametrize(
+    ("services", "call_home", "interfaces", "reachable"),
+    [
+        (["netconf"], False, ["lo", "lan0"], True),
+        (["netconf"], False, ["lo", "eth0"], False),
+        (["ping"], False, ["lo", "lan0"], False),
+        (["ping"], True, ["lo", "lan0"], True),
+        (["netconf"], False, ["lo"], True),
+    ],
+)
+def test_what_lets_netconf_in_nowhere_is_refused_on_request(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    services: list[str],
+    call_home: bool,
+    interfaces: list[str],
+    reachable: bool,
+) -> None:
+    """Unless it calls somebody."""
+    monkeypatch.setattr(socket, "if_nameindex", lambda: list(enumerate(interfaces, start=1)))
+    config = json.loads(EXAMPLE.read_text())
+    for zone in config["applianced-security:security"]["zones"]["security-zone"]:
+        zone["host-inbound-traffic"] = {"system-services": [{"name": name} for name in services]}
+    if call_home:
+        config.setdefault("applianced-system:system", {})["services"] = {"netconf": {"call-home": CALL_HOME}}
+    changed = tmp_path / "changed.json"
+    changed.write_text(json.dumps(config))
+    assert main(["compile", str(changed), "--policy-only"]) == 0
+    assert main(["compile", str(changed), "--policy-only", "--require-netconf"]) == (not reachable)
+    assert ("NETCONF could be reached from nowhere" in capsys.readouterr().err) is (not reachable)
 
 
 def test_one_form_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
