@@ -29,6 +29,7 @@ def build(directory: Path) -> Path:
     _take_kernel(root, boot)
     name = directory / facts.name
     _describe(facts, root, name)
+    _keep_choices(facts, root)
     system.date(root, facts.epoch)
     raw, qcow2 = name.with_suffix(".raw"), name.with_suffix(".qcow2")
     file_system = disk.make_disk(facts, root, boot, raw)
@@ -60,6 +61,15 @@ def _describe(facts: Facts, root: Path, name: Path) -> None:
     for suffix, text in texts.items():
         name.with_suffix(suffix).write_text(text)
         shutil.copy(name.with_suffix(suffix), root / SHARED)
+
+
+def _keep_choices(facts: Facts, root: Path) -> None:
+    """The system makes them anew where they are damaged."""
+    files = disk.loader_files(facts, "a")
+    for path in disk.CHOICES:
+        copy = root / SHARED / "boot" / path
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(files[path])
 
 
 def _list_files(root: Path, booted: Path, name: Path) -> None:

@@ -18,6 +18,8 @@ BOOT_RECORD = Path("/usr/lib/SYSLINUX/gptmbr.bin")
 SYSTEMD_BOOT = Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")
 SLOTS = {"a": "system-a", "b": "system-b"}
 """Folder on the boot partition -> partition of the system."""
+CHOICES = ("loader/loader.conf", "syslinux/syslinux.cfg")
+"""The files that say which system starts by itself, among those of both boot loaders."""
 _COPYING_S = 900.0
 _ROOM = 1.06
 """The file system of a system is that much larger than its content."""
@@ -59,14 +61,17 @@ def take_boot_files(facts: Facts, raw: Path, tree: Path) -> Path:
     return tree
 
 
-def make_upgrade(system: Path, boot: Path, iso: Path) -> None:
-    """A disk that upgrades a running appliance: a system for the other partition. Raises CommandError."""
+def make_upgrade(system: Path, boot: Path, iso: Path, level: int = 10) -> None:
+    """A disk that upgrades a running appliance: a system for the other partition. Raises CommandError.
+
+    level: of zstd.
+    """
     tree = iso.with_suffix(".tree")
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir()
     for name in ("vmlinuz", "initrd"):
         shutil.copy(boot / name, tree / name)
-    run(["zstd", "-q", "-10", "-T0", str(system), "-o", str(tree / f"{system.name}.zst")], timeout_s=_COPYING_S)
+    run(["zstd", "-q", f"-{level}", "-T0", str(system), "-o", str(tree / f"{system.name}.zst")], timeout_s=_COPYING_S)
     sums = {each.name: hashlib.sha256(each.read_bytes()).hexdigest() for each in sorted(tree.iterdir())}
     (tree / "SHA256SUMS").write_text("".join(f"{digest}  {name}\n" for name, digest in sums.items()))
     make_iso(tree, iso, "APUPGRADE")
