@@ -32,8 +32,11 @@ if not IMAGE:
 BOOT_TIMES_S: dict[str, list[float]] = {}
 
 
-LONGEST = ("test_power_cut", "test_upgrade_faults", "test_first_boot", "test_upgrade")
-"""Those take longest, and begin first where modules run beside each other."""
+LONGEST = (
+    *("test_power_cut", "test_upgrade", "test_upgrade_faults", "test_management", "test_first_boot"),
+    *("test_forwarding", "test_seed", "test_mechanisms", "test_manners", "test_hardware"),
+)
+"""By how long they take: the longest begin first, so that modules which run beside each other end at the same time."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

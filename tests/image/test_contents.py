@@ -44,6 +44,14 @@ def test_it_is_small() -> None:
     assert the_image().stat().st_size <= LARGEST_MIB * MIB
 
 
+def test_the_raw_disk_is_the_same() -> None:
+    """So that what boots from the one does from the other."""
+    raw, qcow2 = the_image().with_suffix(".raw"), the_image().with_suffix(".qcow2")
+    words = ["qemu-img", "compare", "-f", "raw", "-F", "qcow2", str(raw), str(qcow2)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "Images are identical."), done.stderr
+
+
 def test_the_list_covers_the_boot_partition(files: dict[str, tuple[str, str, str]]) -> None:
     """Boot loaders, what they read, kernel and initial file system."""
     names = ("EFI/BOOT/BOOTX64.EFI", "loader/loader.conf", "loader/entries/reset-b.conf", "a/vmlinuz", "a/initrd")
@@ -135,7 +143,8 @@ def test_nobody_has_a_password() -> None:
 
 
 def test_the_few_programs_that_give_privileges(files: dict[str, tuple[str, str, str]]) -> None:
-    """None as somebody else, or with another group."""
+    """None as somebody else, or with another group; nor has any a capability of its own."""
     assert [
         path for path, (mode, *_) in files.items() if not mode.startswith("d") and {mode[3], mode[6]} & set("sS")
     ] == []
+    assert [path for path, (_, owner, _) in files.items() if "security.capability" in owner] == []

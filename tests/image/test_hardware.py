@@ -1,4 +1,7 @@
-"""Other disks and network cards than those of virtio: the system boots from them, and the seed is found on them."""
+"""Other disks and network cards than those of virtio: the system boots from them, and the seed is found on them.
+
+One of them boots for the first time by UEFI, with the menu that a key brings.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,17 @@ import pytest
 from applianced.tools.namespaces import IPV4
 from applianced.tools.vm.qemu import Hardware
 from tests.image.conftest import opened_lab
-from tests.image.lab import Lab, Wanted
+from tests.image.lab import BOOTING_S, Lab, Wanted
 from tests.support.soak import LONG
 from tests.support.until import until
 
 WAITING_S = 300
 VIRTIO_SCSI, PVSCSI = "virtio-scsi-pci,id=scsi", "pvscsi,id=scsi"
 ON_SCSI, ON_NVME = "scsi-hd,bus=scsi.0", "nvme,serial=1"
+BY_UEFI = "nvme-and-pvscsi-and-vmxnet3"
 MADE_OF = {
     "virtio-scsi-and-cd": Hardware("pc", ON_SCSI, "ide-cd", controllers=(VIRTIO_SCSI,)),
-    "nvme-and-pvscsi-and-vmxnet3": Hardware("q35", ON_NVME, ON_SCSI, "vmxnet3", (PVSCSI,)),
+    BY_UEFI: Hardware("q35", ON_NVME, ON_SCSI, "vmxnet3", (PVSCSI,)),
 }
 if LONG:
     MADE_OF |= {
@@ -28,15 +32,42 @@ if LONG:
         "pvscsi-and-nvme-and-vmxnet3": Hardware("q35", ON_SCSI, ON_NVME, "vmxnet3", (PVSCSI,)),
     }
 """By the device of the system, and of the seed."""
+HELD = 20
+"""So often a key repeats itself."""
 
 
 @pytest.fixture(scope="module", params=MADE_OF)
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     with opened_lab(request.module, request.param) as made:
         made.wanted = replace(Wanted(), hardware=MADE_OF[request.param])
-        made.boot()
+        if request.param == BY_UEFI:
+            boot_from_menu(made)
+        else:
+            made.boot()
         made.configure_addresses()
         yield made
+
+
+def boot_from_menu(lab: Lab) -> None:
+    """By UEFI, a key held at power-on. The menu waits until something is chosen."""
+    lab.start(uefi=True)
+
+    def shown() -> bool:
+        # It looks for one at a moment that nobody knows, and the firmware throws away what came long before.
+        lab.types(" " * HELD)
+        return "applianced: system A" in lab.console()
+
+    until(shown, BOOTING_S, what="the menu")
+    assert ", system a" not in lab.console()
+    lab.types("\r")
+    lab.machine.await_netconf(lab.port, BOOTING_S)
+
+
+@pytest.mark.parametrize("lab", [BY_UEFI], indirect=True)
+def test_a_machine_that_has_never_run_before_boots_from_the_menu(lab: Lab) -> None:
+    """Its seed is read all the same."""
+    until(lambda: ", system a" in lab.console(), BOOTING_S)
+    assert lab.host_name() == "appliance", "the name is the seed's"
 
 
 def test_it_forwards(lab: Lab) -> None:

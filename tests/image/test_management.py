@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from ncclient.operations.rpc import RPCError  # type: ignore[import-untyped]
 
 from applianced.tools.namespaces import HOST_INTERFACE, IPV4, IPV6, PLANS
-from applianced.tools.namespaces import run as run_here
 from applianced.tools.netconf_client import SYSTEM
 from tests.ansible.playbooks import DIRECT, PERSISTENT, host, run
 from tests.image.lab import MANAGEMENT, MANAGEMENT_IPV6, MANAGER, MANAGER_IPV6, Lab, Wanted, seed_with_address
-from tests.image.scan import answering_ports, link_local, open_ports
+from tests.image.scan import link_local, open_ports, scanned
+from tests.support.appliance import SECURITY_ELEMENT
 from tests.support.served import Served
 from tests.support.sockets import datagrams_in
 from tests.support.until import until
@@ -51,33 +52,65 @@ def test_nothing_listens_but_netconf(lab: Lab) -> None:
 
 @pytest.mark.parametrize("address", [MANAGEMENT, MANAGEMENT_IPV6])
 def test_the_management_address_answers_netconf_alone(lab: Lab, address: str) -> None:
-    assert open_ports(lab.topology.gateway, address) == [830]
-    assert answering_ports(lab.topology.gateway, address) == []
+    assert scanned(lab.topology.gateway, address) == ([830], [])
+
+
+CARDS = {"management": "gateway", "inside": "client", "outside": "server"}
+"""And the namespace in which each ends."""
+
+
+def link_local_address(lab: Lab, card: str) -> tuple[str, str]:
+    """Of a card, which no configuration gave it; the namespace from which it is tried."""
+    namespace = getattr(lab.topology, CARDS[card])
+    (shown,) = json.loads(lab.shell.run(f"ip -j -6 address show {card}"))
+    (own,) = (each["local"] for each in shown["addr_info"] if each.get("scope") == "link")
+    return namespace, link_local(namespace, HOST_INTERFACE, own)
+
+
+SERVICES = """
+<zones xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0">
+  <security-zone><name>trust</name><host-inbound-traffic>{netconf}{snmp}</host-inbound-traffic></security-zone>
+  <security-zone><name>untrust</name><host-inbound-traffic>{netconf}{snmp}</host-inbound-traffic></security-zone>
+  <functional-zone><management><host-inbound-traffic>{snmp}</host-inbound-traffic></management></functional-zone>
+</zones>
+"""
+SERVICE = '<system-services nc:operation="{}"><name>{}</name></system-services>'
+
+
+def admit(lab: Lab, operation: str) -> None:
+    """NETCONF from everywhere, and SNMP, for which nobody listens: the kernel says so."""
+    services = {name: SERVICE.format(operation, name) for name in ("netconf", "snmp")}
+    with lab.netconf() as session:
+        session.push(SECURITY_ELEMENT.format(SERVICES.format(**services)))
+
+
+def test_the_scans_find_what_is_admitted(lab: Lab) -> None:
+    """Or their silence would show nothing."""
+    tried = [link_local_address(lab, card) for card in CARDS]
+    tried += [(lab.topology.gateway, address) for address in (MANAGEMENT, MANAGEMENT_IPV6)]
+    admit(lab, "create")
+    try:
+        assert [scanned(*each, [829, 830], [160, 161]) for each in tried] == [([830], [161])] * len(tried)
+    finally:
+        admit(lab, "delete")
 
 
 @pytest.mark.parametrize(("card", "open_there"), [("management", [830]), ("inside", []), ("outside", [])])
 def test_link_local_addresses_answer_managers_alone(lab: Lab, card: str, open_there: list[int]) -> None:
     """Every card has one, which no configuration gave it."""
-    topology = lab.topology
-    namespace = {"management": topology.gateway, "inside": topology.client, "outside": topology.server}[card]
-    (shown,) = json.loads(lab.shell.run(f"ip -j -6 address show {card}"))
-    (own,) = (each["local"] for each in shown["addr_info"] if each.get("scope") == "link")
-    address = link_local(namespace, HOST_INTERFACE, own)
-    assert open_ports(namespace, address) == open_there
-    assert answering_ports(namespace, address) == []
-    known = run_here(["ip", "-n", namespace, "neighbour", "show", own]).stdout
-    assert "lladdr" in known, "it was the machine that was silent"
+    assert scanned(*link_local_address(lab, card)) == (open_there, [])
 
 
 def test_nobody_else_reaches_the_management_address(lab: Lab) -> None:
     """Not even who has a route to it, from inside or from outside."""
     for plan, address in ((IPV4, f"{MANAGEMENT}/32"), (IPV6, f"{MANAGEMENT_IPV6}/128")):
         lab.topology.add_route(lab.topology.server, plan, address, plan.public)
-    for namespace in (lab.topology.client, lab.topology.server):
-        for address in (MANAGEMENT, MANAGEMENT_IPV6):
-            assert open_ports(namespace, address, [830]) == []
-        for plan in PLANS.values():
-            assert open_ports(namespace, plan.lan if namespace == lab.topology.client else plan.public, [830]) == []
+    namespaces = (lab.topology.client, lab.topology.server)
+    tried = [(namespace, address) for namespace in namespaces for address in (MANAGEMENT, MANAGEMENT_IPV6)]
+    tried += [(lab.topology.client, plan.lan) for plan in PLANS.values()]
+    tried += [(lab.topology.server, plan.public) for plan in PLANS.values()]
+    with ThreadPoolExecutor(len(tried)) as pool:
+        assert list(pool.map(lambda each: open_ports(each[0], each[1], [830]), tried)) == [[]] * len(tried)
 
 
 OTHER_PORT = 5000
@@ -158,16 +191,30 @@ def test_management_s_unit_is_confined_as_run(lab: Lab) -> None:
     assert float(line.split(":")[1].split()[0]) <= 2.0
 
 
+AUDITOR = f"""
+<system xmlns="{SYSTEM}"><login><user><name>auditor</name>
+  <authentication><encrypted-password>$6$saltsaltsalt${"abcdefghij./" * 7}ab</encrypted-password></authentication>
+</user></login></system>
+"""
+
+
 def test_the_command_makes_a_support_bundle_without_secrets(lab: Lab) -> None:
-    """Whoever has no shell gets one over NETCONF, see test_forwarding."""
+    """Though there are some. Whoever has no shell gets one over NETCONF, see test_forwarding."""
+    with lab.netconf() as session:
+        session.push(AUDITOR)
+    secrets = "grep -r -l -e 'PRIVATE KEY' -e '[$]6[$]'"
+    kept = lab.shell.run(f"{secrets} /var/lib/applianced")
+    assert "/host-keys/" in kept
+    assert "/commits/" in kept
     made = "applianced support --state-dir /var/lib/applianced --output /run/bundle.tar.gz"
     assert "/run/bundle.tar.gz" in lab.shell.run(made, timeout_s=300).splitlines()
     files = lab.shell.run("tar -tzf /run/bundle.tar.gz").split()
     for name in ("configuration.json", "state.json", "kernel/rules.nft", "kernel/versions.txt", "missing.txt"):
         assert [file for file in files if file.endswith(f"/{name}")], name
-    assert lab.shell.run("tar -xOzf /run/bundle.tar.gz --wildcards '*/configuration.json'").count("host-name")
-    status, _ = lab.shell.tried("tar -xOzf /run/bundle.tar.gz | grep -e 'PRIVATE KEY' -e '[$]6[$]'")
-    assert status == 1, "no private key, no hash of a password"
+    assert lab.shell.run("tar -xOzf /run/bundle.tar.gz --wildcards '*/configuration.json'").count("auditor")
+    lab.shell.run("mkdir /run/bundle && tar -xzf /run/bundle.tar.gz -C /run/bundle")
+    status, found = lab.shell.tried(f"{secrets} /run/bundle")
+    assert status == 1, f"no private key, no hash of a password: {found}"
 
 
 FILL = """

@@ -9,6 +9,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from applianced.tools.namespaces import IPV4
+from applianced.tools.vm.__main__ import seed_files
 from applianced.tools.vm.qemu import speaks
 from tests.image.collector import Authority, Collector
 from tests.image.conftest import opened_lab
@@ -57,12 +58,25 @@ def collectors(late: Lab, authority: Authority) -> Iterator[dict[int, Collector]
         each.close()
 
 
+def public_key(lab: Lab) -> str:
+    return lab.machine.key.with_name("admin.pub").read_text().strip()
+
+
+def network(*cards: tuple[str, str]) -> str:
+    """A network-config that gives cards, by their addresses, names and DHCP."""
+    ethernets = {
+        f"card{number}": {"match": {"macaddress": address}, "set-name": name, "dhcp4": True}
+        for number, (address, name) in enumerate(cards)
+    }
+    return str(yaml.safe_dump({"version": 2, "ethernets": ethernets}))
+
+
 def good_seed(lab: Lab, authority: Authority) -> dict[str, str]:
     """But for its configuration, which has an unknown leaf; the cards get their names by their addresses."""
     to = f"{IPV4.server}:{{}}"
     user = {
         "hostname": "seeded",
-        "ssh_authorized_keys": [lab.machine.key.with_name("admin.pub").read_text().strip()],
+        "ssh_authorized_keys": [public_key(lab)],
         "applianced": {
             "configuration": {"applianced-system:system": {"host-name": "never", "no-such-leaf": 1}},
             "log": [
@@ -119,12 +133,38 @@ def test_a_seed_that_cannot_be_used_is_refused_in_words(late: Lab) -> None:
     assert "NETCONF answers" not in late.console()
 
 
+def test_a_card_that_is_not_there_is_named(late: Lab) -> None:
+    """It was to be management: NETCONF would answer, at no address."""
+    mistyped = {**seed_files(public_key(late)), "network-config": network(("52:54:00:00:00:99", "management"))}
+    plug_in(late.machine, iso_seed(late.directory, "mistyped", mistyped), SECOND)
+    shows(late, "the seed cannot be used: network-config: card0: match: no card has the address 52:54:00:00:00:99")
+    pull_out(late.machine, SECOND)
+
+
 def test_a_refused_configuration_without_a_key_makes_way_for_another_seed(late: Lab) -> None:
     """It is read although the first one is still there. Nobody could log in to the image's own configuration."""
     user = {"applianced": {"configuration": {"applianced-system:system": {"no-such-place": 1}}}}
     keyless = {"user-data": f"#cloud-config\n{yaml.safe_dump(user)}"}
     plug_in(late.machine, iso_seed(late.directory, "keyless", keyless), SECOND)
     shows(late, "it has no key for the image's own: attach another seed", "no-such-place", "Waiting for a seed")
+    assert not speaks(late.port)
+
+
+def test_a_configuration_that_nobody_could_reach_makes_way_for_another_seed(late: Lab) -> None:
+    """Nor could anybody reach the image's own: the card for it has another name by then."""
+    first, *_ = (card.mac for card in late.machine.facts.cards)
+    user = {
+        "ssh_authorized_keys": [public_key(late)],
+        "applianced": {"configuration": {"applianced-system:system": {"host-name": "never"}}},
+    }
+    lonely = {"user-data": f"#cloud-config\n{yaml.safe_dump(user)}", "network-config": network((first, "mgmt0"))}
+    pull_out(late.machine, SECOND)
+    plug_in(late.machine, iso_seed(late.directory, "lonely", lonely), SECOND)
+    shows(
+        late,
+        "cannot be reached, since network-config gives cards names, but none is called management",
+        "NETCONF could be reached from nowhere",
+    )
     assert not speaks(late.port)
 
 

@@ -66,7 +66,7 @@ ASKED = "type yes to have this machine forget everything that it was told"
 def test_reset_at_the_boot_prompt_asks_once_more(lab: Lab) -> None:
     """Who does not say yes has chosen a system, which stays the one that starts when it answers."""
     key = lab.host_key()
-    lab.machine.shut_down(BOOTS_S)
+    lab.machine.power_cut()
     lab.start()
     until(lambda: "boot:" in lab.console(), BOOTS_S)
     lab.types("reset-a\r")
@@ -84,7 +84,7 @@ def test_reset_at_the_boot_prompt_forgets_everything(lab: Lab) -> None:
     Nobody gets a shell there: neither another kernel than the named ones nor arguments of one are taken.
     """
     key = lab.host_key()
-    lab.machine.shut_down(BOOTS_S)
+    lab.machine.power_cut()
     lab.start()
     until(lambda: "boot:" in lab.console(), BOOTS_S)
     lab.types("/a/vmlinuz init=/bin/sh\r")
