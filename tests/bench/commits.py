@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from tests.bench.netconf_session import NetconfSession
-from tests.support.appliance import Appliance, appliance_on
+from tests.support.appliance import appliance_on
 from tests.support.netns import unique_topology
 
 APPLICATIONS = "urn:applianced:yang:applications"
@@ -100,12 +100,17 @@ class Timed:
 def measure(case: Case) -> Timed:
     """One appliance, one case."""
     with unique_topology() as topology, appliance_on(topology) as appliance:
-        return asyncio.run(_measure(appliance, case))
+        where = appliance.serving
+        return measure_at(where.host, where.port, str(appliance.key), case)
 
 
-async def _measure(appliance: Appliance, case: Case) -> Timed:
-    where = appliance.serving
-    async with NetconfSession(where.host, where.port, str(appliance.key)) as session:
+def measure_at(host: str, port: int, key: str, case: Case) -> Timed:
+    """One case on an appliance that runs, and has none of it yet. key: file of admin's private key."""
+    return asyncio.run(_measure(NetconfSession(host, port, key), case))
+
+
+async def _measure(opening: NetconfSession, case: Case) -> Timed:
+    async with opening as session:
 
         async def timed(operation: str) -> float:
             began = time.perf_counter()

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from tests.bench.flows import MOST_FLOWS, highest
-from tests.bench.image import ROWS, markdown
+from tests.bench.image import UNITS, markdown
 from tests.bench.loads import LoadError
 
 
 def test_emulation_is_said() -> None:
-    rates = {name: [3.0, 1.0, 2.0] for name in ROWS}
+    rates = {name: [3.0, 1.0, 2.0] for name in UNITS}
     lines = markdown(rates, emulated=True).splitlines()
     assert lines[2].startswith("**emulated** by QEMU")
     assert "| new connections | 2.00 connections/s | 1.00 to 3.00 |" in lines
-    assert len(lines) == 6 + len(ROWS)
+    assert len(lines) == 6 + len(UNITS)
     assert "emulated" not in markdown(rates, emulated=False)
 
 
