@@ -14,11 +14,11 @@ from enum import Enum
 from lxml import etree
 
 from applianced.courtesy import unhurried
-from applianced.datastore import crowding, leaves, native, places, rule_paths, twins
+from applianced.datastore import crowding, inserting, leaves, native, places, rule_paths, twins
 from applianced.datastore.faults import NamedFaultError, found_in, syntax_error
 from applianced.datastore.fragments import octets, shell
 from applianced.datastore.native import Form, Kind
-from applianced.datastore.orders import NETCONF_NS, Operation, Orders, anchor_name, attribute_fault, read_orders
+from applianced.datastore.orders import NETCONF_NS, Operation, read_orders
 from applianced.datastore.places import Element, Place
 from applianced.datastore.remedies import explained
 from applianced.datastore.tree import Tree
@@ -152,6 +152,8 @@ class _Walk:
         self.errors: list[ConfigError] = []
         self.explicit: set[tuple[int, int]] = set()
         """Leaf-lists, by parent and schema, that have no default entries any more."""
+        self.rivals: dict[int, list[native.Schema]] = {}
+        """By schema: what leaves when it comes."""
         # Holding the elements also keeps lxml from making new proxies for them.
         self.marked = {above for top in elements for node in top.iter() if node.attrib for above in _above(node)}
 
@@ -201,7 +203,7 @@ class _Walk:
             case Operation.MERGE:
                 node = self.merge(place, node)
         if orders.insert:
-            self.order(place, node, orders, is_new=is_new)
+            inserting.put(self.models, self.undo, place, node, orders, is_new=is_new)
 
     def find(self, place: Place) -> native.Node:
         return places.instance(self.models, self.siblings(place.parent), place)
@@ -316,11 +318,12 @@ class _Walk:
 
     def leave_other_cases(self, place: Place) -> None:
         """RFC 7950 7.9: a node of one case deletes those of the others."""
-        chosen = dict(native.cases(place.schema))
-        if not chosen:
-            return
-        for node in list(native.siblings(native.first_sibling(self.siblings(place.parent)))):
-            if any(chosen.get(choice, case) != case for choice, case in native.cases(native.schema_of(node))):
+        number = native.identity(place.schema)
+        if number not in self.rivals:
+            self.rivals[number] = native.rivals(place.schema)
+        for schema in self.rivals[number]:
+            # A list in a case has this done for each entry: what is not there is not looked for among them.
+            for node in native.instances(self.siblings(place.parent), schema):
                 self.undo.remove(node)
 
     def drop_default_entries(self, place: Place) -> None:
@@ -332,40 +335,6 @@ class _Walk:
         for node in list(native.siblings(native.first_sibling(self.siblings(place.parent)))):
             if native.schema_of(node) == place.schema and native.is_default(node):
                 self.undo.remove(node)
-
-    def order(self, place: Place, node: native.Node, orders: Orders, *, is_new: bool) -> None:
-        """yang:insert (RFC 7950 7.7.9 and 7.8.6). is_new: the edit made the entry, which is none to insert beside."""
-        entries = [
-            other
-            for other in native.siblings(native.first_sibling(self.siblings(place.parent)))
-            if native.schema_of(other) == place.schema
-        ]
-        match orders.insert:
-            case "first":
-                self.undo.move(node, entries[0], before=True)
-            case "last":
-                self.undo.move(node, entries[-1], before=False)
-            case where:
-                others = [entry for entry in entries if entry != node] if is_new else entries
-                self.undo.move(node, self.anchor(place, orders, others), before=where == "before")
-
-    def anchor(self, place: Place, orders: Orders, entries: list[native.Node]) -> native.Node:
-        listed = native.kind(place.schema) is Kind.LIST
-        attribute = anchor_name(native.kind(place.schema))
-        if orders.anchor is None:
-            message = f'insert "{orders.insert}" needs the attribute yang:{attribute}: name the entry to insert beside'
-            raise attribute_fault(place, message, attribute, tag="missing-attribute")
-        try:
-            prefixes = place.element.nsmap
-            wanted = dict(places.parse_key_attribute(orders.anchor, prefixes)) if listed else orders.anchor
-        except ValueError:
-            message = f"yang:key {orders.anchor} is not of the form [name='value'], with declared prefixes"
-            raise attribute_fault(place, message, attribute) from None
-        for entry in entries:
-            if (_key_values(entry) if listed else native.value(entry)) == wanted:
-                return entry
-        message = f"there is no entry {orders.anchor} to insert beside: name one that exists"
-        raise attribute_fault(place, message, attribute, app_tag="missing-instance")
 
 
 def _above(node: Element) -> Iterable[Element]:
@@ -396,8 +365,3 @@ def _is_key(place: Place, child: Element, named: set[str]) -> bool:
             place.path, message, tag="bad-attribute", bad_element=name.localname, attribute="operation"
         )
     return True
-
-
-def _key_values(entry: native.Node) -> dict[str, str]:
-    keys = (child for child in native.children(entry) if native.is_key(native.schema_of(child)))
-    return {native.name(native.schema_of(key)): native.value(key) for key in keys}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from applianced.datastore import native
 
 
-def instances(parents: list[native.Node], wanted: native.Schema) -> Iterator[native.Node]:
-    """Those of some instances of one schema node that lack the mandatory child, choice or entries `wanted`."""
-    for parent in parents:
-        shown = [native.schema_of(child) for child in native.children(parent) if not native.is_default(child)]
-        if _is_due(wanted, shown) and not native.fulfils(wanted, shown):
-            yield parent
+def lacks(siblings: Iterable[native.Node], wanted: native.Schema) -> bool:
+    """Whether siblings lack the mandatory node, choice or entries `wanted`, which would stand among them."""
+    shown = [native.schema_of(node) for node in siblings if not native.is_default(node)]
+    return _is_due(wanted, shown) and not native.fulfils(wanted, shown)
 
 
 def _is_due(wanted: native.Schema, shown: list[native.Schema]) -> bool:

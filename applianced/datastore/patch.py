@@ -6,17 +6,21 @@ do not count.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from urllib.parse import quote
 
 from applianced.datastore import native, pairs
+from applianced.datastore.compare import longest_rise
 from applianced.datastore.native import Kind
 from applianced.datastore.tree import Tree
 from applianced.datastore.writer import Writer
 
 _UNRESERVED = "-._~"
+Step = tuple[str, ...]
+"""What tells an entry from the others: its keys, or its value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,25 +68,35 @@ def _level(before: native.Node, after: native.Node, above: str, module: str) -> 
 
 
 def _order(before: native.Node, after: native.Node, schema: native.Schema, above: str, module: str) -> Iterator[Edit]:
-    """Entries of a list that the user orders: each that is new or not behind the one it was behind."""
+    """Entries of a list that the user orders: those that are new, and as few of those that were there before as bring
+    the others in order. Each goes behind the one before it, which stands where it is to stand by then."""
     wanted = [node for node in pairs.configured(after) if native.schema_of(node) == schema]
-    alive = set(map(pairs.step_of, wanted))
-    now = [step for step in pairs.ordered(before, schema) if step in alive]
+    old, staying = kept(pairs.ordered(before, schema), list(map(pairs.step_of, wanted)))
     for at, node in enumerate(wanted):
-        step = pairs.step_of(node)
-        known = step in now
-        if at < len(now) and now[at] == step:
-            continue
-        if known:
-            now.remove(step)
-        now.insert(at, step)
-        yield Edit(
-            operation="move" if known else "insert",
-            target=f"{above}/{_step(node, module)}",
-            value=native.NULL if known else node,
-            where="after" if at else "first",
-            point=f"{above}/{_step(wanted[at - 1], module)}" if at else "",
-        )
+        if at not in staying:
+            is_new = at not in old
+            yield Edit(
+                operation="insert" if is_new else "move",
+                target=f"{above}/{_step(node, module)}",
+                value=node if is_new else native.NULL,
+                where="after" if at else "first",
+                point=f"{above}/{_step(wanted[at - 1], module)}" if at else "",
+            )
+
+
+def kept(before: Iterable[Step], after: Iterable[Step]) -> tuple[set[int], set[int]]:
+    """Positions in `after` of what `before` has as well; and of as many of them as possible that need not move."""
+    places = {step: number for number, step in enumerate(_numbered(after))}
+    known = [places[step] for step in _numbered(before) if step in places]
+    return set(known), longest_rise(known)
+
+
+def _numbered(steps: Iterable[Step]) -> Iterator[tuple[Step, int]]:
+    """State may hold a value several times, and entries without keys: each time is one of its own."""
+    times: Counter[Step] = Counter()
+    for step in steps:
+        yield step, times[step]
+        times[step] += 1
 
 
 def _creation(schema: native.Schema) -> str:

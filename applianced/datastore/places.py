@@ -137,16 +137,17 @@ def instance(models: Models, first: native.Node, place: Place) -> native.Node:
         case Kind.LIST:
             return entry(models, first, place.schema, place.keys)
         case Kind.LEAF_LIST:
-            return _member(models, first, place)
+            value = json_value(models, place.schema, place.element)
+            return native.NULL if value is None else member(models, first, place.schema, value)
         case _:
             return native.find(first, place.schema)
 
 
-def _member(models: Models, first: native.Node, place: Place) -> native.Node:
-    value = json_value(models, place.schema, place.element)
-    if not first or value is None:
+def member(models: Models, first: native.Node, schema: native.Schema, value: str) -> native.Node:
+    """An entry of a leaf-list by its value, identities as module:name; NULL if there is none."""
+    if not first:
         return native.NULL
-    node = native.find(first, place.schema, value)
+    node = native.find(first, schema, value)
     if not node:
         # What is no value of the type leaves an error behind, which would be taken for that of the next fault.
         native.clean_errors(models.context)

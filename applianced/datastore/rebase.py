@@ -204,13 +204,10 @@ class _Merge:
 
     def room_for(self, node: native.Node, parent: native.Node) -> bool:
         """Take out what stands in other cases of the node's choices; False when that is running's own, and stays."""
-        chosen = dict(native.cases(native.schema_of(node)))
-        if not chosen:
-            return True
         others = [
             other
-            for other in native.siblings(self.siblings(parent))
-            if any(chosen.get(choice, case) != case for choice, case in native.cases(native.schema_of(other)))
+            for schema in native.rivals(native.schema_of(node))
+            for other in native.instances(self.siblings(parent), schema)
         ]
         running = next(filter(is_configured, others), native.NULL)
         if running and not self.conflict(native.NULL, node, running):

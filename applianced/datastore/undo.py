@@ -51,19 +51,35 @@ class UndoLog:
         """Move an entry of a user-ordered list next to another one."""
         if node == anchor:
             return
-        tree, parent, old = self._tree, native.parent(node), _next_instance(node)
+        old = _next_instance(node)
         place = native.insert_before if before else native.insert_after
         place(anchor, node)
+        self._moved(node, old)
+
+    def move_last(self, node: native.Node) -> None:
+        """Move an entry of a user-ordered list behind all others."""
+        old = _next_instance(node)
+        if old:
+            self._put_last(node)
+            self._moved(node, old)
+
+    def _put_last(self, node: native.Node) -> None:
+        # libyang puts a free node behind the other instances without a look at each of them.
+        parent = native.parent(node)
+        self._tree.detach(node)
+        self._tree.attach(parent, node)
+
+    def _moved(self, node: native.Node, old: native.Node) -> None:
+        """old: what was the next entry."""
 
         def step() -> None:
             if old:
                 native.insert_before(old, node)
             else:
-                tree.detach(node)
-                tree.attach(parent, node)
+                self._put_last(node)
 
         self._steps.append(step)
-        tree.first = native.first_sibling(tree.first)
+        self._tree.first = native.first_sibling(self._tree.first)
 
     def back_to(self, mark: int) -> None:
         """Take back every change after the first `mark` ones."""

@@ -19,7 +19,7 @@ from applianced.datastore.remedies import explained
 from applianced.errors import ConfigError
 
 _Found = tuple[Node, ConfigError]
-"""A fault, and the node that it is at; one of an absent node is at the node that lacks it."""
+"""A fault, and the node that it is at; one of an absent node is at the node that lacks it, NULL at the top."""
 
 
 def every(models: Models, first: Node, fault: Fault, limit: int) -> list[ConfigError]:
@@ -48,8 +48,7 @@ def found(models: Models, first: Node) -> Iterator[_Found]:
         schema, above = pending.pop()
         if native.is_conditional(schema) or (native.is_data(schema) and not native.is_config(schema)):
             continue
-        if above:
-            yield from _of_parents(models, first, schema, above)
+        yield from _of_parents(models, first, schema, above)
         here = above
         if native.is_data(schema):
             here = f"{above}/{native.module_name(schema)}:{native.name(schema)}"
@@ -72,17 +71,17 @@ def _at(models: Models, node: Node) -> Iterator[_Found]:
 
 
 def _of_parents(models: Models, first: Node, schema: Schema, above: str) -> Iterator[_Found]:
-    """Faults of having too few or too many of one schema node."""
+    """Faults of having too few or too many of one schema node. above: path of what is around it, "" at the top."""
     missed, most = native.missed(schema), native.most(schema)
     if not missed and not most:
         return
-    parents = native.find_all(models.context, first, above)
-    if missed:
-        for parent in unhurried(lacking.instances(parents, schema)):
-            yield parent, validation_error(missed, f"{native.path(parent)}/{native.name(schema)}")
-    for parent in unhurried(parents) if most else ():
-        entries = (node for node in native.children(parent) if native.schema_of(node) == schema)
-        if beyond := next(islice(entries, most, None), native.NULL):
+    module = native.module_name(schema)
+    for parent in unhurried(native.find_all(models.context, first, above) if above else (native.NULL,)):
+        start = native.first_child(parent) if parent else native.first_sibling(first)
+        if missed and lacking.lacks(native.siblings(start), schema):
+            where = f"{native.path(parent)}/" if parent else f"/{module}:"
+            yield parent, validation_error(missed, where + native.name(schema))
+        if most and (beyond := next(islice(native.instances(start, schema), most, None), native.NULL)):
             yield beyond, validation_error(native.beyond_most(schema, beyond))
 
 

@@ -241,13 +241,16 @@ def root(node: Node) -> Node:
     return node
 
 
-def render(node: Node, form: Form, *, defaults: Defaults = Defaults.EXPLICIT, siblings: bool = False) -> bytes:
-    """A subtree as text without insignificant space; b"" for nothing. siblings: everything beside it as well."""
+def render(
+    node: Node, form: Form, *, defaults: Defaults = Defaults.EXPLICIT, siblings: bool = False, empty: bool = False
+) -> bytes:
+    """A subtree as text without insignificant space; b"" for nothing. siblings: everything beside it as well.
+    empty: with containers that mean nothing and hold nothing."""
     if not node:
         return b"{}" if form is Form.JSON else b""
-    flags = lib.LYD_PRINT_SHRINK | defaults
+    flags = lib.LYD_PRINT_SHRINK | defaults | (lib.LYD_PRINT_WITHSIBLINGS if siblings else 0)
     out = ffi.new("char **")
-    if lib.lyd_print_mem(out, node, form, flags | (lib.LYD_PRINT_WITHSIBLINGS if siblings else 0)):
+    if lib.lyd_print_mem(out, node, form, flags | (lib.LYD_PRINT_KEEPEMPTYCONT if empty else 0)):
         _raise_plain("the data cannot be printed")
     if not out[0]:
         return b"{}" if form is Form.JSON else b""
@@ -357,6 +360,15 @@ def siblings(first: Node) -> Iterator[Node]:
     """A node and those that follow it; safe against removal of the one just yielded."""
     node = first
     while node:
+        following = node.next
+        yield node
+        node = following
+
+
+def instances(first: Node, schema: Schema) -> Iterator[Node]:
+    """Those of `schema` among siblings, in their order; safe against removal of the one just yielded."""
+    node = find(first, schema)
+    while node and node.schema == schema:
         following = node.next
         yield node
         node = following

@@ -104,6 +104,28 @@ def cases(schema: Schema) -> list[tuple[Any, Any]]:
     return pairs
 
 
+def rivals(schema: Schema) -> list[Schema]:
+    """Data nodes that cannot be beside this one: those in other cases of the choices that it stands in."""
+    found: list[Schema] = []
+    above = schema.parent
+    while above and above.nodetype in (lib.LYS_CASE, lib.LYS_CHOICE):
+        if above.nodetype == lib.LYS_CASE:
+            for case in schema_children(above.parent):
+                if case != above:
+                    found += _in_case(case)
+        above = above.parent
+    return found
+
+
+def _in_case(case: Schema) -> Iterator[Schema]:
+    """Data nodes that stand in a case, or in a case of a choice in it."""
+    for node in schema_children(case):
+        if is_data(node):
+            yield node
+        else:
+            yield from _in_case(node)
+
+
 def in_choice(schema: Schema) -> bool:
     """Whether a data node stands in a case, so that `cases` names at least one."""
     return bool(schema.parent and schema.parent.nodetype == lib.LYS_CASE)

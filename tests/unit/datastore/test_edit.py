@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -11,9 +12,12 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from applianced.datastore.edit import EditError, EditOptions, ErrorOption, Operation, ResultTest, edit
+from applianced.datastore.models import load_models
+from applianced.datastore.native import Form
 from applianced.datastore.tree import Tree
 from applianced.errors import ConfigError
 from tests.support.shop import DECLARED, content, edited, shop, shop_models, tree_of
+from tests.support.work import Work
 
 A = "<item><name>a</name><kind>small</kind></item>"
 B = "<item><name>b</name><kind>large</kind></item>"
@@ -264,6 +268,24 @@ def test_a_value_that_cannot_be_looked_up_is_not_blamed_for_the_next_fault() -> 
 
 def test_one_edit_may_take_one_case_away_and_set_the_other() -> None:
     assert edited("<cash/>", '<cash nc:operation="delete"/><issuer>v</issuer>') == "<issuer>v</issuer>"
+
+
+def test_the_work_of_a_list_in_a_case_grows_as_its_entries_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    work, models = Work(monkeypatch), load_models()
+
+    def of(count: int) -> int:
+        entries = "".join(f"<destination-ip>192.0.2.{number}/32</destination-ip>" for number in range(count))
+        screen = f"<application-screen><protect><deny>{entries}</deny></protect></application-screen>"
+        sip = f'<sip xmlns="urn:applianced:yang:alg-sip">{screen}</sip>'
+        alg = f'<alg xmlns="urn:applianced:yang:alg">{sip}</alg>'
+        change = f'<security xmlns="urn:applianced:yang:security">{alg}</security>'
+        with Tree(models) as tree:
+            edit(tree, [etree.fromstring(change.replace(entries, "<all/>"))], EditOptions())
+            taken = work.of(partial(edit, tree, [etree.fromstring(change)], EditOptions()))
+            assert tree.render(Form.XML).decode() == change
+            return taken
+
+    assert of(200) < 2.1 * of(100)
 
 
 def test_both_cases_of_a_choice_are_named() -> None:

@@ -6,7 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
+from applianced.config.modules import Module
 from applianced.datastore import violations
 from applianced.datastore.models import load_models
 from applianced.datastore.native import Form
@@ -97,6 +99,40 @@ def test_what_libyang_alone_looks_at_is_told_first() -> None:
     with tree_of(doors) as tree, pytest.raises(InvalidTreeError) as caught:
         tree.validate()
     assert [one.app_tag for one in caught.value.errors] == ["data-not-unique", "missing-choice"]
+
+
+TOPS = """module tops { yang-version 1.1; namespace "urn:example:tops"; prefix t;
+  leaf must-be { type string; mandatory true; }
+  choice one { mandatory true; leaf this { type empty; } container that { leaf-list x { type string; } } }
+  list few { key name; min-elements 2; leaf name { type string; } }
+  leaf-list many { type string; max-elements 2; }
+  choice any { case both { leaf given { type string; } leaf needed { type string; mandatory true; } } }
+  container held { leaf inside { type string; mandatory true; } } }"""
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        ("", ["/tops:must-be", "/tops:one", "/tops:few", "/tops:held/inside"]),
+        ("<few><name>a</name></few><many>a</many><many>b</many><many>c</many><given>g</given><this/>",
+         ["/tops:must-be", "/tops:few", "/tops:needed", "/tops:many[.='c']", "/tops:held/inside"]),
+        ("<must-be>m</must-be><this/><few><name>a</name></few><few><name>b</name></few><held><inside>i</inside></held>",
+         []),
+    ],
+    ids=["nothing", "some", "all"],
+)  # fmt: skip
+def test_at_the_top(text: str, faults: list[str], tmp_path: Path) -> None:
+    (tmp_path / "tops.yang").write_text(TOPS)
+    models = load_models(tmp_path, [Module("tops")])
+    elements = etree.fromstring(f'<t xmlns="urn:example:tops">{text}</t>')
+    tops = "".join(etree.tostring(element).decode() for element in elements)
+    with Tree.parse(models, tops.encode(), Form.XML) as tree:
+        told = []
+        try:
+            tree.validate()
+        except InvalidTreeError as error:
+            told = [one.path for one in error.errors]
+    assert told == faults
 
 
 @pytest.mark.parametrize(("count", "more"), [(ERRORS_MAX, 0), (ERRORS_MAX + 1, 1)])
