@@ -13,7 +13,7 @@ OWN_CASES := tests/alg tests/unit/alg tests/compiler tests/unit/compiler tests/f
 # They wait more than they work: a process for each processor. Each takes whole files, in their order, so that the many
 # short ones come last; what measures time is marked `alone`. PARALLEL= runs one after another.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-IMAGE_TESTS = APPLIANCED_IMAGE=build/image $(PYTEST) tests/image --timeout $(if $(APPLIANCED_SOAK),7200,1800)
+IMAGE_TESTS = APPLIANCED_IMAGE=build/image $(PYTEST) --tb short tests/image --timeout $(if $(APPLIANCED_SOAK),7200,1800)
 COVERAGE := --cov=applianced.alg --cov=applianced.compiler --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 
 # Compiled once and not at each of the hundreds of starts of the appliance; the sources' directories stay clean.

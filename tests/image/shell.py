@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from applianced.tools.namespaces import CommandError, run
+from applianced.tools.vm.diagnosis import explain
 from applianced.tools.vm.disk import kernel_arguments
 from applianced.tools.vm.facts import Facts
 from applianced.tools.vm.qemu import Kernel
@@ -94,16 +95,20 @@ def options(directory: Path) -> list[str]:
 
 
 class Shell:
-    """The shell of a machine that is booting, or has booted."""
+    """The shell of a machine that is booting, or has booted.
+
+    Where the machine does not answer, TimeoutError or ConnectionError says what is known of it.
+    """
 
     def __init__(self, directory: Path) -> None:
+        self._directory = directory
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(os.path.relpath(directory / "shell"))
         self._unread = b""
         self._numbers = itertools.count(1)
 
     def await_ready(self, timeout_s: float) -> None:
-        """Return when it takes commands. Raises TimeoutError, ConnectionError."""
+        """Return when it takes commands."""
         deadline = time.monotonic() + timeout_s
         while self._line(deadline) != b"READY":
             pass
@@ -134,9 +139,12 @@ class Shell:
     def _line(self, deadline: float) -> bytes:
         while b"\n" not in self._unread:
             self._connection.settimeout(max(deadline - time.monotonic(), 0.01))
-            octets = self._connection.recv(1 << 16)
+            try:
+                octets = self._connection.recv(1 << 16)
+            except TimeoutError:
+                raise TimeoutError(f"no answer from inside the machine\n{explain(self._directory)}") from None
             if not octets:
-                raise ConnectionError("the machine is gone")
+                raise ConnectionError(f"the machine is gone\n{explain(self._directory)}")
             self._unread += octets
         line, _, self._unread = self._unread.partition(b"\n")
         return line.strip()
