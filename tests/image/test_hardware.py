@@ -5,15 +5,17 @@ One of them boots for the first time by UEFI, with the menu that a key brings.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from applianced.tools.namespaces import IPV4
+from applianced.tools.vm.diagnosis import explain
 from applianced.tools.vm.qemu import Hardware
 from tests.image.conftest import opened_lab
-from tests.image.lab import BOOTING_S, Lab, Wanted
+from tests.image.lab import BOOTING_S, FIRMWARE_S, Lab, Wanted
 from tests.support.soak import LONG
 from tests.support.until import until
 
@@ -49,7 +51,10 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 
 
 def boot_from_menu(lab: Lab) -> None:
-    """By UEFI, a key held at power-on. The menu waits until something is chosen."""
+    """By UEFI, a key held at power-on. The menu waits until something is chosen.
+
+    A machine whose menu does not come is off and on once more: see `Lab.await_netconf`.
+    """
     lab.start(uefi=True)
 
     def shown() -> bool:
@@ -57,10 +62,15 @@ def boot_from_menu(lab: Lab) -> None:
         lab.types(" " * HELD)
         return "applianced: system A" in lab.console()
 
-    until(shown, BOOTING_S, what="the menu")
+    try:
+        until(shown, FIRMWARE_S, what="the menu")
+    except TimeoutError as error:
+        warnings.warn(f"off and on again: {error}\n{explain(lab.machine.directory)}", stacklevel=2)
+        lab.off_and_on()
+        until(shown, FIRMWARE_S, what="the menu")
     assert ", system a" not in lab.console()
     lab.types("\r")
-    lab.machine.await_netconf(lab.port, BOOTING_S)
+    lab.await_netconf(BOOTING_S)
 
 
 @pytest.mark.parametrize("lab", [BY_UEFI], indirect=True)

@@ -160,7 +160,7 @@ def test_only_dhcp_is_heard_while_the_dataplane_is_down(lab: Lab) -> None:
     for address in (MANAGEMENT, MANAGEMENT_IPV6):
         assert open_ports(lab.topology.gateway, address, [830, OTHER_PORT]) == []
     lab.shell.run("systemctl stop listen.service; systemctl start applianced-dataplane.service")
-    lab.machine.await_netconf(lab.port, WAITING_S)
+    lab.await_netconf(WAITING_S)
     until(lambda: passes(lab), WAITING_S)
 
 

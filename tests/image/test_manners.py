@@ -151,7 +151,7 @@ def test_a_kernel_that_panics_restarts_the_machine(lab: Lab) -> None:
 
 def returns(lab: Lab) -> None:
     """It boots again, without anybody's help, and with what it knew."""
-    lab.machine.await_netconf(lab.port, BOOTING_S)
+    lab.await_netconf(BOOTING_S)
     lab.shell.await_ready(SHELL_S)
     assert lab.host_name() == NAME
     assert float(lab.shell.run("cat /proc/uptime").split()[0]) < BOOTING_S

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from applianced.tools.namespaces import CommandError
-from applianced.tools.vm.diagnosis import explain
+from applianced.tools.vm.diagnosis import explain, stands_before_kernel
 from applianced.tools.vm.monitor import monitor
 from tests.support.until import until
 
@@ -49,6 +49,10 @@ def test_a_machine_is_explained(machine: Path) -> None:
     assert all(line.count("IP=") == 2 and line.count("HLT=") == 2 for line in processors)
     assert "info blockstats:" in told
     assert told.endswith("the end of console.log:\nthe last words")
+
+
+def test_a_machine_without_a_disk_stands_in_its_firmware(machine: Path) -> None:
+    assert stands_before_kernel(machine)
 
 
 def test_what_is_gone_is_explained_too(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_another_seed_takes_its_place(late: Lab, authority: Authority, collector
     """Its configuration is refused, which leaves the machine reachable all the same. The former one is still there."""
     pull_out(late.machine, FIRST)
     plug_in(late.machine, fat_seed(late.directory, "right", good_seed(late, authority)), FIRST)
-    late.machine.await_netconf(late.port, BOOTING_S)
+    late.await_netconf(BOOTING_S)
     shows(late, "the configuration of the seed was refused, the image's own is in force", "no-such-leaf")
     assert late.host_name() == "seeded"
     late.name_it("mended")

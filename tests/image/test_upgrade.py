@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from applianced.tools.namespaces import run
+from applianced.tools.vm.diagnosis import stands_before_kernel
 from applianced.tools.vm.facts import MIB
 from tests.image.conftest import IMAGE
 from tests.image.lab import Lab
@@ -43,9 +44,10 @@ def test_an_upgrade_keeps_configuration_and_keys(lab: Lab) -> None:
     untouched = another.read_bytes()
     lab.boot([next(Path(IMAGE).glob("*.upgrade.iso")).absolute()], uefi=True)
     assert (lab.host_name(), lab.host_key()) == who, "of a, while b is written"
+    assert not stands_before_kernel(lab.machine.directory)
     until(lambda: "system b is written; starting it" in lab.console(), BOOTS_S)
     lab.machine.await_silence(lab.port, BOOTS_S)
-    lab.machine.await_netconf(lab.port, BOOTS_S)
+    lab.await_netconf(BOOTS_S)
     assert (lab.host_name(), lab.host_key()) == who
     until(lambda: "installed already, as b" in lab.console(), BOOTS_S)
     until(lambda: ", system b" in lab.console(), BOOTS_S)
@@ -73,7 +75,7 @@ def test_reset_at_the_boot_prompt_asks_once_more(lab: Lab) -> None:
     until(lambda: ASKED in lab.console(), BOOTS_S)
     lab.types("no\r")
     until(lambda: "nothing is forgotten" in lab.console(), BOOTS_S)
-    lab.machine.await_netconf(lab.port, BOOTS_S)
+    lab.await_netconf(BOOTS_S)
     assert (lab.host_name(), lab.host_key()) == ("kept", key)
     until(lambda: "system a answers: it is the one that starts from now on" in lab.console(), BOOTS_S)
 
@@ -92,7 +94,7 @@ def test_reset_at_the_boot_prompt_forgets_everything(lab: Lab) -> None:
     lab.types("reset-a init=/bin/sh\r")
     until(lambda: ASKED in lab.console(), BOOTS_S)
     lab.types("yes\r")
-    lab.machine.await_netconf(lab.port, BOOTS_S)
+    lab.await_netconf(BOOTS_S)
     until(lambda: ", system a" in lab.console(), BOOTS_S)
     assert lab.host_name() != "kept"
     assert lab.host_key() != key

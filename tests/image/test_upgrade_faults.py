@@ -298,7 +298,7 @@ def test_a_system_whose_seed_comes_late_has_its_time_then(request: pytest.Fixtur
         console.until("system b does not answer; going back to a")
         assert time.monotonic() - read >= AT_ONCE_S
         console.until(RUNS.format("a"))
-        late.machine.await_netconf(late.port, BOOTING_S)
+        late.await_netconf(BOOTING_S)
 
 
 STARTS_ANEW = [
@@ -360,6 +360,6 @@ def test_a_kernel_that_does_not_start_is_left_at_the_boot_prompt(lab: Lab, work:
 
 def returns(lab: Lab, who: tuple[str, str], system: str, console: After) -> None:
     """This system answers, and is who it was. console: as it is while that system starts."""
-    lab.machine.await_netconf(lab.port, BOOTING_S)
+    lab.await_netconf(BOOTING_S)
     After(lab, console.shown).until(RUNS.format(system))
     assert identity(lab) == who

@@ -16,6 +16,8 @@ _LOOKS = 4
 _BETWEEN_S = 0.3
 _SHOWN_OCTETS = 4000
 _PLACE = re.compile(r"(?:RIP|EIP)=\S+|\bHLT=\d|\bCPL=\d")
+_FIRMWARE = re.compile(r"IP=(?:00000000)?[0-9a-f]{8} CPL=0 ")
+"""Before the kernel runs everything is below 4 GiB; the kernel is above, and programs are in another ring."""
 
 
 def explain(directory: Path) -> str:
@@ -32,14 +34,26 @@ def explain(directory: Path) -> str:
     return "\n".join(told)
 
 
+def stands_before_kernel(directory: Path) -> bool:
+    """Whether all processors are in the firmware, a boot loader or a kernel that unpacks itself, each time that one
+    looks. Takes a second; raises CommandError, OSError."""
+    with monitor(directory) as opened:
+        return all(_FIRMWARE.search(place) for _ in _times() for place in _places(opened))
+
+
 def _looked_at(opened: Monitor) -> Iterator[str]:
     yield f"QEMU says: {opened.ask('query-status')}"
+    for _ in _times():
+        yield f"processors: {' | '.join(_places(opened))}"
+    for line in ("info pic", "info lapic 0", "info irq", "info irq", "info blockstats", "info usernet", "info chardev"):
+        yield f"{line}:\n{opened.shows(line)}"
+
+
+def _times() -> Iterator[int]:
     for look in range(_LOOKS):
         if look:
             time.sleep(_BETWEEN_S)
-        yield f"processors: {' | '.join(_places(opened))}"
-    for line in ("info blockstats", "info usernet", "info chardev"):
-        yield f"{line}:\n{opened.shows(line)}"
+        yield look
 
 
 def _places(opened: Monitor) -> list[str]:
