@@ -166,13 +166,9 @@ class Lab:
                 raise
             if stands_before_kernel(self.machine.directory):
                 warnings.warn(f"off and on again: {error}", stacklevel=2)
-                self.off_and_on()
+                self.machine.power_cut()
+                self.start(self._attached, uefi=self._uefi)
             self.machine.await_netconf(self.port, timeout_s)
-
-    def off_and_on(self) -> None:
-        """Cut the power, and start what was started."""
-        self.machine.power_cut()
-        self.start(self._attached, uefi=self._uefi)
 
     @property
     def _earlier(self) -> Path:
