@@ -164,11 +164,16 @@ class Lab:
         except CommandError as error:
             if not self._uefi:
                 raise
-            if stands_before_kernel(self.machine.directory):
+            if self._stands_in_firmware():
                 warnings.warn(f"off and on again: {error}", stacklevel=2)
                 self.machine.power_cut()
                 self.start(self._attached, uefi=self._uefi)
             self.machine.await_netconf(self.port, timeout_s)
+
+    def _stands_in_firmware(self) -> bool:
+        """And not in our boot loader, or a kernel that does not restart."""
+        since_restart = self.console().rpartition("reboot: Restarting system")[2]
+        return "BdsDxe: starting" not in since_restart and stands_before_kernel(self.machine.directory)
 
     @property
     def _earlier(self) -> Path:

@@ -39,6 +39,7 @@ STATUS_LINE = "\x1b[27;01H"
 """The menu has come."""
 UP, DOWN = "k", "j"
 DRAWING_S = 0.5
+"""No key comes meanwhile, or letters are lost again."""
 
 
 @pytest.fixture(scope="module", params=MADE_OF)

@@ -45,6 +45,7 @@ def _looked_at(opened: Monitor) -> Iterator[str]:
     yield f"QEMU says: {opened.ask('query-status')}"
     for _ in _times():
         yield f"processors: {' | '.join(_places(opened))}"
+    # Interrupts twice: which of them come, as well as how many.
     for line in ("info pic", "info lapic 0", "info irq", "info irq", "info blockstats", "info usernet", "info chardev"):
         yield f"{line}:\n{opened.shows(line)}"
 
